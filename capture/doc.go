@@ -1,0 +1,2 @@
+// Package capture is the store: one way in, many readers.
+package capture

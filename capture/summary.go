@@ -1,0 +1,100 @@
+package capture
+
+import (
+	"time"
+
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// Summary is the state of an audit at one moment: every total a screen, a report
+// or an exit code needs, without a look at single flows.
+type Summary struct {
+	Flows     int // contacts: HTTP exchanges and connections that could not be read
+	Allowed   int
+	Ignored   int
+	Waived    int
+	Violating int // flows with at least one finding that counts
+	// Hosts has one row for each host that was contacted, sorted by name.
+	Hosts []Host
+	// Violations are sorted by severity, then rule, then host.
+	Violations  []Violation
+	Waivers     []Violation // what the policy excused, likewise
+	Health      Health
+	First, Last time.Time // zero when there was no flow
+}
+
+// Host is the sum of the flows to one host.
+type Host struct {
+	Name                     string // canonical
+	Verdict                  policy.Verdict
+	Rule                     policy.Rule // of its heaviest finding; "" when it has none
+	Category                 string
+	Source                   policy.Source // line that decided the verdict
+	Flows                    int
+	Violating                int
+	Unread                   int // connections whose content could not be read
+	First, Last              time.Time
+	BytesSent, BytesReceived int64
+	Apps                     []string // distinct User-Agents, sorted, at most MaxApps
+}
+
+// Limits of what a summary lists; counts are always exact.
+const (
+	MaxApps       = 8
+	MaxReferences = 1000
+)
+
+// Violation is every finding with one fingerprint.
+type Violation struct {
+	ID          string         // the fingerprint
+	Finding     policy.Finding // of the first flow
+	Count       int            // flows
+	Method      string         // of the first flow
+	URL         string         // of the first flow
+	App         string         // User-Agent of the first flow that has one
+	First, Last time.Time
+	// Interval is the median time between flows, 0 when there are fewer than
+	// three: a probe that fires by a timer shows here.
+	Interval time.Duration
+	Flows    []Reference // the first MaxReferences of them
+}
+
+// Reference points at one flow in its capture.
+type Reference struct {
+	Capture string // file as the user named it; "" for the live capture
+	Entry   int    // 1-based entry of a HAR, or the flow's ID
+	Line    int    // 1-based; 0 when unknown
+	ID      flow.ID
+}
+
+// Health says what a verdict is worth.
+type Health struct {
+	Devices []Device
+	// Unread counts, per host, the connections whose content could not be
+	// read, by outcome.
+	Unread map[string]map[flow.Outcome]int
+	Failed int // exchanges that did not complete: server down, client gone
+	// Nameless counts connections that named no host: port scans, garbage.
+	Nameless int
+	Denied   int // clients that were turned away
+	Open     int // flows still under way
+	// Notes are sentences on what could not be seen or kept: a blind spot of
+	// the mode, a full disk, entries of a HAR that are not contacts.
+	Notes []string
+}
+
+// Device is one client that was seen.
+type Device struct {
+	Addr        string // IP address
+	Name        string
+	Flows       int
+	First, Last time.Time
+	// Decrypted is when TLS of this device was first read: from then on an
+	// absence of violations means something. Zero: never.
+	Decrypted time.Time
+	Refused   int // handshakes in which it refused our certificate
+}
+
+// Inconclusive reports whether the audit proves nothing because it saw no contact.
+func (s Summary) Inconclusive() bool { return s.Flows == 0 }

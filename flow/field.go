@@ -1,0 +1,63 @@
+package flow
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Redacted stands wherever a secret was.
+const Redacted = "[redacted]"
+
+// Field is one header or trailer line, spelled as it came. Values of fields that
+// carry credentials mask themselves when printed, logged or encoded; [Field.Reveal]
+// is the one way to the truth, so that a reviewer can search for it.
+type Field struct {
+	Name  string
+	value string
+}
+
+// NewField returns a field.
+func NewField(name, value string) Field { return Field{name, value} }
+
+// sensitive lists the header fields whose value is a credential.
+var sensitive = []string{"Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization"}
+
+// Sensitive reports whether a header field of this name carries a credential.
+func Sensitive(name string) bool {
+	for _, s := range sensitive {
+		if strings.EqualFold(s, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Value returns the value, or [Redacted] when the field is a credential.
+func (f Field) Value() string {
+	if Sensitive(f.Name) {
+		return Redacted
+	}
+	return f.value
+}
+
+// Reveal returns the value as it was on the wire.
+func (f Field) Reveal() string { return f.value }
+
+// String formats the field as a header line with its secret masked.
+func (f Field) String() string { return f.Name + ": " + f.Value() }
+
+// GoString keeps %#v from showing the secret.
+func (f Field) GoString() string { return fmt.Sprintf("flow.Field{%q}", f.String()) }
+
+// MarshalText encodes the masked line, so that no encoder can leak a secret.
+func (f Field) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// Get returns the first value of the named field, masked like [Field.Value].
+func Get(fields []Field, name string) string {
+	for _, f := range fields {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value()
+		}
+	}
+	return ""
+}

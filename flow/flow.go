@@ -1,0 +1,316 @@
+// Package flow holds what telltale saw, as plain values.
+//
+// A [Flow] is one HTTP exchange, one WebSocket, one DNS question, or one
+// attempt at a connection whose content could not be read. It does not matter
+// whether it came from a phone a moment ago or from a HAR file of last year:
+// everything downstream of capture.Store.Observe sees the same type.
+//
+// The package promises that a flow holds facts and no handles: no socket, no
+// reader, no lock. A flow that was observed is never changed again, nor is
+// anything it points to; a newer state of the same exchange is a new value with
+// the same ID. Field values that name secrets mask themselves ([Field]).
+//
+// It does not judge (package policy), keep (package capture) or make (packages
+// proxy and har) flows.
+package flow
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ID names a flow within one capture. IDs start at 1 and grow in the order in
+// which flows were first observed; 0 is no flow.
+type ID int64
+
+// Kind says what sort of contact a flow is.
+type Kind string
+
+// The kinds.
+const (
+	HTTP      Kind = "http"      // one request and its response
+	WebSocket Kind = "websocket" // an exchange that became a WebSocket (RFC 6455)
+	DNS       Kind = "dns"       // one question
+	Tunnel    Kind = "tunnel"    // a connection whose content could not be read
+)
+
+// Outcome says how a flow ended. Trouble on the wire is an outcome, never a Go
+// error.
+type Outcome string
+
+// The outcomes. Every flow has exactly one.
+const (
+	Open              Outcome = "open"               // still under way when last observed
+	Completed         Outcome = "completed"          // ended as its protocol ends it
+	ClientRefused     Outcome = "client-refused"     // the client refused our certificate
+	ClientSilent      Outcome = "client-silent"      // TLS was accepted, then closed without a request: often pinning
+	HandshakeFailed   Outcome = "handshake-failed"   // TLS with the client failed for another reason
+	UpstreamFailed    Outcome = "upstream-failed"    // the server could not be reached, verified or read to the end
+	PassedThrough     Outcome = "passed-through"     // not decrypted, because the operator asked for that
+	Tunnelled         Outcome = "tunnelled"          // neither TLS nor HTTP: forwarded unread
+	Blocked           Outcome = "blocked"            // refused because the policy forbids it (--enforce)
+	DestinationDenied Outcome = "destination-denied" // refused: the destination is this machine or link-local
+	ClientDenied      Outcome = "client-denied"      // refused: the client may not use this proxy
+	Malformed         Outcome = "malformed"          // refused with 400 or 431: ambiguous or unreadable message
+	Abandoned         Outcome = "abandoned"          // the client went away before the end
+	Served            Outcome = "served"             // answered by telltale itself (the set-up page)
+)
+
+// Failure classes refine UpstreamFailed; they stand in Flow.Failure.
+const (
+	FailureDNS         = "dns"
+	FailureRefused     = "refused"
+	FailureReset       = "reset"
+	FailureTimeout     = "timeout"
+	FailureCertificate = "certificate"
+	FailureTLS         = "tls"
+	FailureUnreachable = "unreachable"
+	FailureTruncated   = "truncated" // the response ended before its declared length
+	FailureProtocol    = "protocol"  // the server's answer was not valid HTTP
+)
+
+// A Flow is one contact, as a value.
+type Flow struct {
+	ID       ID
+	Kind     Kind
+	Mode     string // the way in: "http", "socks5", "wireguard", "har"
+	Origin   Origin // where it stands in a file; zero for live flows
+	Client   Client
+	Server   Server
+	Request  *Request  // nil when no request was read
+	Response *Response // nil when no response was read
+	// Frames are the WebSocket messages seen since this flow was last
+	// observed; FrameOffset is the index of the first of them. A store appends
+	// them. A flow read back from a capture has none: ask the store for pages.
+	Frames      []Frame
+	FrameOffset int
+	// Sent and Received count the bytes of a Tunnel, and of a WebSocket after
+	// the upgrade, from the client's point of view. An HTTP exchange counts in
+	// its bodies.
+	Sent, Received int64
+
+	Outcome Outcome
+	Failure string // class of an UpstreamFailed outcome, one of the Failure constants
+	Error   string // a sentence on the outcome for people; "" when there is nothing to say
+	// Altered lists what telltale changed on the wire, in words. Empty: nothing.
+	Altered []string
+	Phase   string // the operator's mark ("before consent"); "" for none
+	Times   Times
+}
+
+// Origin is the place of a flow in a file that was read.
+type Origin struct {
+	Capture string // name of the file as the user gave it
+	Entry   int    // 1-based number of the entry; 0 when the flow is live
+	Line    int    // 1-based line on which the entry starts; 0 when unknown
+}
+
+// Client is who made the contact.
+type Client struct {
+	Addr   netip.AddrPort // zero when unknown (HAR)
+	Device string         // name of the device, when something named it
+	Hello  *ClientHello   // nil when the client did not speak TLS to us
+	TLS    uint16         // version agreed with the client, as in crypto/tls; 0 for none
+	ALPN   string         // protocol agreed with the client
+}
+
+// ClientHello is what the client said when it opened TLS (RFC 8446, 4.1.2).
+type ClientHello struct {
+	ServerName string   // SNI as sent; "" when absent
+	ALPN       []string // offered protocols, in order
+	Versions   []uint16 // offered versions, in order, GREASE removed
+	JA4        string   // fingerprint, see github.com/FoxIO-LLC/ja4
+	Alert      string   // the TLS alert with which the client ended the handshake, "unknown_ca (48)"; "" for none
+}
+
+// Server is who was contacted. The names are kept apart because they may
+// disagree, and that is a finding.
+type Server struct {
+	Asked  string         // host:port that the client asked for: CONNECT target or URL authority
+	SNI    string         // server name of the client's hello
+	Host   string         // Host header or :authority, as sent
+	Dialed netip.AddrPort // address that was connected to; zero when none was
+	TLS    *ServerTLS     // nil when the server was not spoken to over TLS
+}
+
+// ServerTLS is the TLS connection towards the server.
+type ServerTLS struct {
+	Version     uint16 // as in crypto/tls
+	CipherSuite uint16 // as in crypto/tls
+	ALPN        string
+	Certificate *Certificate // leaf; nil when unknown
+	// Invalid says why the certificate was not accepted; "" when it was valid.
+	Invalid string
+	// Unverified is set when the operator asked to accept any certificate.
+	Unverified bool
+}
+
+// Certificate is a summary of an X.509 leaf.
+type Certificate struct {
+	Subject, Issuer     string // distinguished names, RFC 2253 text
+	DNSNames            []string
+	NotBefore, NotAfter time.Time
+	SHA256              string // lower-case hex of the DER's digest
+}
+
+// Request is what the client sent.
+type Request struct {
+	Method  string
+	URL     string // absolute
+	Proto   string // "HTTP/1.1", "HTTP/2", "HTTP/3", "" when unknown
+	Header  []Field
+	Trailer []Field
+	Body    Body
+}
+
+// Response is what the client was answered.
+type Response struct {
+	Status  int    // 0 when no response came
+	Reason  string // reason phrase of HTTP/1; "" otherwise
+	Proto   string
+	Header  []Field
+	Trailer []Field
+	Body    Body
+	Interim []int // 1xx statuses that came before it
+}
+
+// Body is the content of a message after transfer decoding, still in its
+// content coding.
+type Body struct {
+	Size      int64  // bytes that passed, exact even when Content is cut
+	Content   []byte // the first bytes; nil when none are kept or loaded
+	Truncated bool   // Content holds less than what passed
+	Digest    string // hex SHA-256 of the kept part: its key in a capture; "" when none is kept
+	// Decoded is set when Content is no longer in the message's content
+	// coding, as in most HAR files.
+	Decoded bool
+}
+
+// Frame is one WebSocket message or control frame.
+type Frame struct {
+	Time       time.Time
+	FromClient bool
+	Opcode     int // RFC 6455, 5.2: 1 text, 2 binary, 8 close, 9 ping, 10 pong
+	Size       int64
+	Data       []byte // the first bytes
+	Truncated  bool
+}
+
+// Unmeasured is the duration of a stage that did not happen or was not seen.
+const Unmeasured = time.Duration(-1)
+
+// Times are the stages of a flow, named as in HAR 1.2.
+type Times struct {
+	Start   time.Time // when the request, or the connection, began
+	End     time.Time // zero while open
+	Blocked time.Duration
+	DNS     time.Duration
+	Connect time.Duration // TCP only
+	TLS     time.Duration
+	Send    time.Duration
+	Wait    time.Duration
+	Receive time.Duration
+}
+
+// NoTimes returns times with every stage unmeasured.
+func NoTimes(start time.Time) Times {
+	u := Unmeasured
+	return Times{Start: start, Blocked: u, DNS: u, Connect: u, TLS: u, Send: u, Wait: u, Receive: u}
+}
+
+// Ended reports whether the flow has its final outcome.
+func (f *Flow) Ended() bool { return f.Outcome != Open && f.Outcome != "" }
+
+// IsContact reports whether the flow is an attempt to reach a server. A
+// connection that named no host, a client that was turned away and a page that
+// telltale served itself are not.
+func (f *Flow) IsContact() bool {
+	return f.Outcome != Served && f.Outcome != ClientDenied && f.Host() != ""
+}
+
+// Readable reports whether the content of the contact was seen.
+func (f *Flow) Readable() bool { return f.Kind != Tunnel }
+
+// Method returns the request's method, CONNECT for a tunnel.
+func (f *Flow) Method() string {
+	if f.Request != nil && f.Request.Method != "" {
+		return f.Request.Method
+	}
+	return "CONNECT"
+}
+
+// URL returns the absolute URL of the request. A tunnel has none, so it is
+// written as https://host:port for TLS and tcp://host:port for the rest.
+func (f *Flow) URL() string {
+	if f.Request != nil && f.Request.URL != "" {
+		return f.Request.URL
+	}
+	asked := f.Server.Asked
+	if asked == "" {
+		asked = f.Host()
+	}
+	if asked == "" {
+		return ""
+	}
+	if f.Client.Hello != nil || f.Outcome == ClientRefused || f.Outcome == ClientSilent || f.Outcome == HandshakeFailed {
+		return "https://" + trimPort(asked, ":443")
+	}
+	return "tcp://" + asked
+}
+
+// Status returns the response's status, 0 when there is none.
+func (f *Flow) Status() int {
+	if f.Response == nil {
+		return 0
+	}
+	return f.Response.Status
+}
+
+// Protocol returns the protocol spoken with the client.
+func (f *Flow) Protocol() string {
+	switch {
+	case f.Kind == WebSocket:
+		return "WebSocket"
+	case f.Request != nil && f.Request.Proto != "":
+		return f.Request.Proto
+	case f.Client.Hello != nil:
+		return "TLS"
+	case f.Kind == Tunnel:
+		return "TCP"
+	}
+	return ""
+}
+
+// UserAgent returns the User-Agent header, which is how an app names itself.
+func (f *Flow) UserAgent() string {
+	if f.Request == nil {
+		return ""
+	}
+	return Get(f.Request.Header, "User-Agent")
+}
+
+// BytesSent returns the bytes of content that went to the server.
+func (f *Flow) BytesSent() int64 {
+	n := f.Sent
+	if f.Request != nil {
+		n += f.Request.Body.Size
+	}
+	return n
+}
+
+// BytesReceived returns the bytes of content that came back.
+func (f *Flow) BytesReceived() int64 {
+	n := f.Received
+	if f.Response != nil {
+		n += f.Response.Body.Size
+	}
+	return n
+}
+
+// Duration returns the time from start to end, 0 while open.
+func (f *Flow) Duration() time.Duration {
+	if f.Times.End.IsZero() {
+		return 0
+	}
+	return f.Times.End.Sub(f.Times.Start)
+}

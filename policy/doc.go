@@ -1,0 +1,2 @@
+// Package policy judges flows: policy file in, findings out.
+package policy

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"telltale/flow"
+)
+
+// Rule names one kind of violation, as it appears in reports and policy files.
+type Rule string
+
+// The rules.
+const (
+	HostNotAllowed     Rule = "host-not-allowed"
+	CaptivePortalProbe Rule = "captive-portal-probe"
+	Tracker            Rule = "tracker"
+	HostDenied         Rule = "host-denied"
+	Cleartext          Rule = "cleartext"
+	WeakTLS            Rule = "weak-tls"
+	InvalidCertificate Rule = "invalid-certificate"
+	HostMismatch       Rule = "host-mismatch"
+	ValueLeaked        Rule = "value-leaked"
+	IdentifierLeaked   Rule = "identifier-leaked"
+	Undecryptable      Rule = "undecryptable"
+)
+
+// Verdict is what the policy says of one flow, and of one host.
+type Verdict string
+
+// The verdicts, in growing order of weight: a host has the heaviest of its flows.
+const (
+	Unjudged  Verdict = ""          // not a contact: nothing to judge
+	Ignored   Verdict = "ignored"   // the device's own noise
+	Allowed   Verdict = "allowed"   // on the allow-list
+	Waived    Verdict = "waived"    // a violation that the policy excuses until a date
+	Violation Verdict = "violation" // neither allowed nor ignored nor waived
+)
+
+// Weight orders verdicts, so that the heaviest of several can be kept.
+func (v Verdict) Weight() int {
+	switch v {
+	case Ignored:
+		return 1
+	case Allowed:
+		return 2
+	case Waived:
+		return 3
+	case Violation:
+		return 4
+	}
+	return 0
+}
+
+// Severity is how bad a finding is.
+type Severity string
+
+// The severities, in SARIF's words (SARIF 2.1.0, 3.27.10).
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+)
+
+// Source is the place in a policy that decided: a line of the file, or a flag.
+type Source struct {
+	File string // "" for the default policy and for --allow
+	Line int    // 1-based; 0 when there is no file
+	Text string // the deciding entry as written, or what stands for it: "nothing allows this host"
+}
+
+// A Finding is one breach of the policy by one flow. Findings with one
+// fingerprint are one violation with a count.
+type Finding struct {
+	Rule     Rule
+	Severity Severity
+	Host     string // canonical; who gets the blame
+	Subject  string // what distinguishes violations of one rule on one host: a value's name; often ""
+	Category string // the catalogue's class of the host ("captive-portal", "advertising"); ""
+	Owner    string // who runs or sends it, from the catalogue; ""
+	Title    string // one line: what it is
+	// Message says why it matters and what the evidence is, in plain words.
+	Message string
+	Remedy  string // how to make it stop, with code where the catalogue knows it
+	Source  Source
+}
+
+// Fingerprint identifies the violation across runs: rule, host and subject, never
+// times or counts.
+func (f Finding) Fingerprint() string {
+	sum := sha256.Sum256([]byte(string(f.Rule) + "\x00" + f.Host + "\x00" + f.Subject))
+	return hex.EncodeToString(sum[:8])
+}
+
+// A Judgement is everything the policy says about one flow.
+type Judgement struct {
+	Verdict  Verdict
+	Host     string // the contacted host, canonical; "" when the flow is no contact
+	Category string // class of the host in the catalogue; ""
+	Source   Source // the line that decided the verdict
+	// Findings are the breaches that make the verdict Violation, or, when it is
+	// Waived, those that were excused. The first one names the violation.
+	Findings []Finding
+}
+
+// Rule returns the rule that names the violation, "" when there is none.
+func (j Judgement) Rule() Rule {
+	if len(j.Findings) == 0 || j.Verdict != Violation {
+		return ""
+	}
+	return j.Findings[0].Rule
+}
+
+// Admission is what may be done with a connection before its content is seen.
+type Admission int
+
+// The admissions.
+const (
+	Inspect     Admission = iota // decrypt and record
+	PassThrough                  // forward unread, record the contact
+	Block                        // refuse; only under --enforce
+)
+
+// Judge is what the store needs of a policy.
+type Judge interface {
+	// Judge is a pure function of the flow's facts. It may be called for
+	// several states of one flow and from several goroutines.
+	Judge(*flow.Flow) Judgement
+}
