@@ -110,16 +110,6 @@ func (j Judgement) Rule() Rule {
 	return j.Findings[0].Rule
 }
 
-// Admission is what may be done with a connection before its content is seen.
-type Admission int
-
-// The admissions.
-const (
-	Inspect     Admission = iota // decrypt and record
-	PassThrough                  // forward unread, record the contact
-	Block                        // refuse; only under --enforce
-)
-
 // Judge is what the store needs of a policy.
 type Judge interface {
 	// Judge is a pure function of the flow's facts. It may be called for
