@@ -231,16 +231,21 @@ func (f *Flow) IsContact() bool {
 // Readable reports whether the content of the contact was seen.
 func (f *Flow) Readable() bool { return f.Kind != Tunnel }
 
-// Method returns the request's method, CONNECT for a tunnel.
+// Method returns the request's method, CONNECT for a tunnel, QUERY for a DNS
+// question (RFC 1035, 4.1.1).
 func (f *Flow) Method() string {
-	if f.Request != nil && f.Request.Method != "" {
+	switch {
+	case f.Request != nil && f.Request.Method != "":
 		return f.Request.Method
+	case f.Kind == DNS:
+		return "QUERY"
 	}
 	return "CONNECT"
 }
 
 // URL returns the absolute URL of the request. A tunnel has none, so it is
-// written as https://host:port for TLS and tcp://host:port for the rest.
+// written as https://host:port for TLS and tcp://host:port for the rest; a DNS
+// question is dns:name (RFC 4501).
 func (f *Flow) URL() string {
 	if f.Request != nil && f.Request.URL != "" {
 		return f.Request.URL
@@ -251,6 +256,9 @@ func (f *Flow) URL() string {
 	}
 	if asked == "" {
 		return ""
+	}
+	if f.Kind == DNS {
+		return "dns:" + CanonicalHost(asked)
 	}
 	if f.Client.Hello != nil || f.Outcome == ClientRefused || f.Outcome == ClientSilent || f.Outcome == HandshakeFailed {
 		return "https://" + trimPort(asked, ":443")
@@ -271,6 +279,8 @@ func (f *Flow) Protocol() string {
 	switch {
 	case f.Kind == WebSocket:
 		return "WebSocket"
+	case f.Kind == DNS:
+		return "DNS"
 	case f.Request != nil && f.Request.Proto != "":
 		return f.Request.Proto
 	case f.Client.Hello != nil:
