@@ -1,0 +1,111 @@
+# `make` lists what there is. Everything that CI runs is `make check`.
+# Works with GNU make 3.81 (macOS) and later.
+
+GO      ?= go
+BIN     := bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# Pinned, so that a new linter never breaks an old commit.
+GOLANGCI_VERSION := v2.12.2
+GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+
+# Each fuzz target runs this long under `make fuzz`.
+FUZZTIME ?= 20s
+# Packages to test, fuzz and cover: make test PKG=./proxy/...
+PKG      ?= ./...
+
+GOFILES = $(shell git ls-files -co --exclude-standard '*.go')
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: build ## a whole audit on this machine: no network, no phone
+	$(BIN)/telltale demo
+
+.PHONY: build
+build: ## build bin/telltale, static and reproducible
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X telltale/cmd.Version=$(VERSION)' -o $(BIN)/telltale ./cmd/telltale
+
+.PHONY: install
+install: ## install telltale into GOBIN
+	CGO_ENABLED=0 $(GO) install -trimpath -ldflags '-s -w -X telltale/cmd.Version=$(VERSION)' ./cmd/telltale
+
+.PHONY: check
+check: format vet cross guard lint race scripts ## everything that CI runs
+
+.PHONY: format
+format: ## fail on files that gofmt would change
+	@unformatted="$$(gofmt -l $(GOFILES))"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet, for this system
+	$(GO) vet ./...
+
+.PHONY: cross
+cross: ## build and vet for the other systems
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -o $(BIN)/cross/windows/ ./cmd/...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o $(BIN)/cross/darwin/ ./cmd/...
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
+
+.PHONY: guard
+guard: ## the rules of the tree: imports, lengths, comments, documents
+	$(GO) test ./guard
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint at the pinned version
+	$(GOLANGCI) run ./...
+
+.PHONY: tools
+tools: $(GOLANGCI) ## install the pinned tools into bin/
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+.PHONY: test
+test: ## unit tests and scripts, without the race detector
+	$(GO) test $(PKG)
+
+.PHONY: race
+race: ## all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(PKG)
+
+.PHONY: scripts
+scripts: build ## shell scripts parse, and the built program runs
+	@for script in .ci/run $$(git ls-files '*.sh'); do bash -n "$$script" || exit 1; done
+	$(BIN)/telltale version
+
+.PHONY: bench
+bench: build ## measure the proxy beside a tunnel and the smallest interceptor
+	$(GO) test -run '^$$' -bench . -benchtime 200ms $(PKG)
+	$(GO) run ./bench -telltale $(BIN)/telltale $(BENCHFLAGS)
+
+.PHONY: golden
+golden: ## write the golden files anew; read the difference before you commit
+	$(GO) test $$(git grep -lE 'flag\.Bool\("update"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (20s)
+	@for package in $$($(GO) list $(PKG)); do \
+	  for target in $$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
+	    echo "$$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+	  done; \
+	done
+
+.PHONY: cover
+cover: ## coverage per package, and bin/coverage.html
+	@mkdir -p $(BIN)
+	$(GO) test -coverprofile $(BIN)/coverage.out $(PKG)
+	$(GO) tool cover -html $(BIN)/coverage.out -o $(BIN)/coverage.html
+	@$(GO) tool cover -func $(BIN)/coverage.out | tail -1
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN)

@@ -1,0 +1,245 @@
+package guard
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module is the name that our own import paths start with.
+const module = "telltale/"
+
+// everything stands for "may import every package of the program".
+const everything = "*"
+
+// places is the map of the tree: each package and which of ours it may import.
+// Arrows point down only (docs/architecture.md); if this table stops you, the
+// design is talking.
+var places = map[string][]string{
+	// 0: plain facts.
+	"flow":          {},
+	"flow/content":  {"flow"},
+	"flow/flowtest": {"flow", "flow/content"},
+
+	// 1: judgement and format; keys and app bundles.
+	"policy/catalog": {"flow"},
+	"policy":         {"flow", "flow/content", "policy/catalog"},
+	"har":            {"flow", "flow/content"},
+	"ca":             {},
+	"locate":         {},
+
+	// 2: the store.
+	"capture":        {"flow", "flow/content", "policy"},
+	"capture/filter": {"flow", "policy"},
+
+	// 3: the edges, which never see each other.
+	"proxy":           {"flow"},
+	"proxy/wireguard": {"flow", "proxy"},
+	"tui":             {"flow", "flow/content", "policy", "capture"},
+	"reports":         {"flow", "flow/content", "policy", "policy/catalog", "capture", "har"},
+	"notify":          {"flow", "policy"},
+	"setup":           {"flow", "ca"},
+
+	// 4: wires everything.
+	"cmd":          {everything},
+	"cmd/telltale": {"cmd"},
+
+	// Beside the program.
+	"bench": {},
+	"guard": {},
+}
+
+// testOnly lists our packages that exist for tests.
+var testOnly = []string{"flow/flowtest", "guard", "bench"}
+
+// homes lists the outside libraries and the packages that may import them, so
+// that each can be replaced in one place. docs/decisions/0001-dependencies.md
+// has the reason for each. The longest prefix decides. Tests may use any.
+var homes = map[string][]string{
+	"github.com/adrg/xdg":                {"cmd"},
+	"github.com/andybalholm/brotli":      {"flow/content"},
+	"github.com/elazarl/goproxy":         {"proxy"},
+	"github.com/expr-lang/expr":          {"capture/filter"},
+	"github.com/go-json-experiment/json": {"har"},
+	"github.com/goccy/go-yaml":           {"policy", "policy/catalog"},
+	"github.com/google/martian/v3":       {"proxy"},
+	"github.com/google/martian/v3/har":   {"har"},
+	"github.com/invopop/jsonschema":      {"policy"},
+	"github.com/klauspost/compress":      {"flow/content", "capture"},
+	"github.com/mattn/go-isatty":         {"cmd"},
+	"github.com/spf13/cobra":             {"cmd"},
+	"github.com/spf13/pflag":             {"cmd"},
+	"golang.org/x/net/http/httpguts":     {"proxy"},
+	"golang.org/x/net/http2":             {"proxy", "bench"},
+	"golang.org/x/net/idna":              {"flow", "policy"},
+	"golang.org/x/net/publicsuffix":      {"policy"},
+	"golang.org/x/sync":                  {"ca", "capture", "cmd"},
+	"golang.org/x/sys":                   {"ca", "capture", "cmd", "proxy"},
+	"golang.org/x/term":                  {"cmd"},
+	"howett.net/plist":                   {"setup"},
+	"modernc.org/sqlite":                 {"capture"},
+	"rsc.io/qr":                          {"setup"},
+}
+
+// imported calls visit for every import of the files that keep accepts.
+func imported(t testing.TB, tree fs.FS, keep func(string) bool, visit func(file, from, path string)) {
+	t.Helper()
+	for _, name := range files(t, tree, keep) {
+		_, file := parse(t, tree, name)
+		for _, spec := range file.Imports {
+			target, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(name, folder(name), target)
+		}
+	}
+}
+
+// unplaced complains about packages without a row in places.
+func unplaced(t testing.TB, tree fs.FS) []string {
+	var complaints []string
+	seen := map[string]bool{}
+	for _, name := range files(t, tree, isGo) {
+		from := folder(name)
+		if _, ok := places[from]; ok || seen[from] {
+			continue
+		}
+		seen[from] = true
+		complaints = append(complaints, fmt.Sprintf("package %s has no place: decide what it may import and add it to places in guard/imports_test.go", from))
+	}
+	return complaints
+}
+
+// upward complains about imports of ours that the table does not have.
+func upward(t testing.TB, tree fs.FS) []string {
+	var complaints []string
+	imported(t, tree, isProduct, func(file, from, target string) {
+		to, ours := strings.CutPrefix(target, module)
+		if !ours {
+			return
+		}
+		may := places[from]
+		switch {
+		case slices.Contains(testOnly, to):
+			complaints = append(complaints, fmt.Sprintf("%s imports %s, which is for tests", file, to))
+		case !slices.Contains(may, to) && !slices.Contains(may, everything):
+			complaints = append(complaints, fmt.Sprintf("%s: %s must not import %s (it may import: %s)", file, from, to, list(may)))
+		}
+	})
+	return complaints
+}
+
+// strayed complains about outside libraries that are used away from home.
+func strayed(t testing.TB, tree fs.FS) []string {
+	var complaints []string
+	imported(t, tree, isProduct, func(file, from, target string) {
+		first, _, _ := strings.Cut(target, "/")
+		if !strings.Contains(first, ".") {
+			return // the standard library, or ours
+		}
+		at, ok := home(target)
+		switch {
+		case !ok:
+			complaints = append(complaints, fmt.Sprintf("%s imports %s, a library without a home: add it to homes in guard/imports_test.go and to docs/decisions/0001-dependencies.md", file, target))
+		case !slices.Contains(at, from):
+			complaints = append(complaints, fmt.Sprintf("%s: %s is at home in %s, not in %s", file, target, list(at), from))
+		}
+	})
+	return complaints
+}
+
+// home returns the packages that may import target: the row with the longest
+// matching prefix.
+func home(target string) (at []string, ok bool) {
+	longest := -1
+	for library, packages := range homes {
+		if (target == library || strings.HasPrefix(target, library+"/")) && len(library) > longest {
+			longest, at, ok = len(library), packages, true
+		}
+	}
+	return at, ok
+}
+
+// list joins names for a message.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "nothing of ours"
+	}
+	return strings.Join(names, ", ")
+}
+
+func TestEveryPackageHasAPlace(t *testing.T) { hold(t, unplaced) }
+func TestImportsPointDown(t *testing.T)      { hold(t, upward) }
+func TestLibrariesStayAtHome(t *testing.T)   { hold(t, strayed) }
+
+func TestImportRulesCatch(t *testing.T) {
+	catches(t, unplaced, map[string]string{
+		"flow/flow.go":           "package flow",
+		"gadget/a.go":            "package gadget",
+		"gadget/b_test.go":       "package gadget",
+		"gadget/testdata/app.go": "package app",
+	}, "package gadget has no place: decide what it may import and add it to places in guard/imports_test.go")
+
+	catches(t, upward, map[string]string{
+		"flow/flow.go":        `package flow; import "telltale/capture"`,
+		"flow/flow_test.go":   `package flow; import "telltale/capture"`,
+		"proxy/proxy.go":      `package proxy; import ("net/http"; "telltale/flow"; "telltale/policy")`,
+		"cmd/record.go":       `package cmd; import ("telltale/proxy"; "telltale/reports")`,
+		"cmd/check.go":        `package cmd; import "telltale/flow/flowtest"`,
+		"cmd/telltale/run.go": `package main; import "telltale/flow"`,
+	},
+		"flow/flow.go: flow must not import capture (it may import: nothing of ours)",
+		"proxy/proxy.go: proxy must not import policy (it may import: flow)",
+		"cmd/check.go imports flow/flowtest, which is for tests",
+		"cmd/telltale/run.go: cmd/telltale must not import flow (it may import: cmd)",
+	)
+
+	catches(t, strayed, map[string]string{
+		"proxy/proxy.go":     `package proxy; import ("fmt"; "github.com/elazarl/goproxy"; "github.com/google/martian/v3/header")`,
+		"proxy/har.go":       `package proxy; import "github.com/google/martian/v3/har"`,
+		"har/har.go":         `package har; import "github.com/google/martian/v3/har"`,
+		"flow/flow.go":       `package flow; import "modernc.org/sqlite"`,
+		"flow/flow_test.go":  `package flow; import "modernc.org/sqlite"`,
+		"cmd/root.go":        `package cmd; import ("github.com/spf13/cobra/doc"; "example.com/gadget")`,
+		"cmd/completion.go":  `package cmd; import "github.com/spf13/cobraesque"`,
+		"cmd/root_darwin.go": `package cmd; import "github.com/elazarl/goproxy"`,
+	},
+		"proxy/har.go: github.com/google/martian/v3/har is at home in har, not in proxy",
+		"flow/flow.go: modernc.org/sqlite is at home in capture, not in flow",
+		"cmd/root.go imports example.com/gadget, a library without a home: add it to homes in guard/imports_test.go and to docs/decisions/0001-dependencies.md",
+		"cmd/completion.go imports github.com/spf13/cobraesque, a library without a home: add it to homes in guard/imports_test.go and to docs/decisions/0001-dependencies.md",
+		"cmd/root_darwin.go: github.com/elazarl/goproxy is at home in proxy, not in cmd",
+	)
+}
+
+// TestPlacesHaveNoCycle keeps the table itself honest: a cycle in it would allow
+// what the compiler forbids, and a row may only name packages that have one.
+func TestPlacesHaveNoCycle(t *testing.T) {
+	for name := range places {
+		for _, below := range reach(name, map[string]bool{}) {
+			if below == name {
+				t.Errorf("%s may import itself by way of the others", name)
+			}
+			if _, ok := places[below]; !ok && below != everything {
+				t.Errorf("%s may import %s, which has no row", name, below)
+			}
+		}
+	}
+}
+
+// reach returns every package that name may depend on.
+func reach(name string, seen map[string]bool) []string {
+	var below []string
+	for _, next := range places[name] {
+		if seen[next] {
+			continue
+		}
+		seen[next] = true
+		below = append(append(below, next), reach(next, seen)...)
+	}
+	return below
+}
