@@ -24,6 +24,7 @@ var sensitive = []string{"Authorization", "Cookie", "Set-Cookie", "Proxy-Authori
 
 // Sensitive reports whether a header field of this name carries a credential.
 func Sensitive(name string) bool {
+	name = strings.TrimSpace(name)
 	for _, s := range sensitive {
 		if strings.EqualFold(s, name) {
 			return true
@@ -48,6 +49,16 @@ func (f Field) String() string { return f.Name + ": " + f.Value() }
 
 // GoString keeps %#v from showing the secret.
 func (f Field) GoString() string { return fmt.Sprintf("flow.Field{%q}", f.String()) }
+
+// Format keeps every other verb from showing the secret: %d and %x would print
+// the struct.
+func (f Field) Format(s fmt.State, verb rune) {
+	if verb == 'v' && s.Flag('#') {
+		fmt.Fprint(s, f.GoString())
+		return
+	}
+	fmt.Fprintf(s, fmt.FormatString(s, verb), f.String())
+}
 
 // MarshalText encodes the masked line, so that no encoder can leak a secret.
 func (f Field) MarshalText() ([]byte, error) { return []byte(f.String()), nil }

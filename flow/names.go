@@ -13,23 +13,64 @@ import (
 var toASCII = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
 
 // CanonicalHost returns the one spelling of a host under which it is judged and
-// counted: without port, brackets, zone or trailing dot, lower case, IDNA in
-// ASCII, IP addresses in their shortest form and IPv4-mapped ones as IPv4. It
-// accepts "host", "host:port", "[v6]:port" and bare IPv6. A name that IDNA
-// rejects is returned in lower case.
+// counted: without port, brackets, zone or trailing dots, lower case, IDNA in
+// ASCII, IP addresses in their shortest form (RFC 5952) and IPv4-mapped ones as
+// IPv4. It accepts "host", "host:port", "[v6]:port" and bare IPv6. A name that
+// cannot be one is returned with its ASCII letters in lower case. It is idempotent.
 func CanonicalHost(s string) string {
 	host, _ := SplitHostPort(s)
-	if addr, err := netip.ParseAddr(host); err == nil {
+	host = strings.TrimRight(host, ".")
+	if addr, ok := parseAddr(host); ok {
 		return addr.Unmap().WithZone("").String()
 	}
-	host = strings.TrimSuffix(host, ".")
 	if isPlainName(host) {
 		return host
 	}
-	if ascii, err := toASCII.ToASCII(host); err == nil {
-		return strings.TrimSuffix(ascii, ".")
+	if strings.HasPrefix(s[1:], host) && strings.IndexByte(host, ':') >= 0 {
+		// Brackets around what is no address keep its colon from starting a port.
+		return lowerASCII("[" + host + "]")
 	}
-	return strings.ToLower(host)
+	if len(host) > maxMapped {
+		return lowerASCII(host)
+	}
+	// The mapping turns look-alikes of ":" and "/" into the real ones, which
+	// must not make two names out of one.
+	ascii, err := toASCII.ToASCII(host)
+	if err != nil || strings.ContainsAny(ascii, forbiddenInHost) {
+		return lowerASCII(host)
+	}
+	return strings.TrimRight(ascii, ".")
+}
+
+// maxMapped bounds the names that go through IDNA, whose cost grows with the
+// square of the length. A DNS name has at most 253 octets.
+const maxMapped = 1024
+
+// forbiddenInHost are the forbidden host code points of the WHATWG URL standard
+// that IDNA lets through.
+const forbiddenInHost = "\x00\t\n\r #/:<>?@[\\]^|%"
+
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// parseAddr is netip.ParseAddr without the cost of its error for names.
+func parseAddr(host string) (netip.Addr, bool) {
+	if host == "" {
+		return netip.Addr{}, false
+	}
+	last := host[len(host)-1]
+	if (last < '0' || last > '9') && strings.IndexByte(host, ':') < 0 {
+		return netip.Addr{}, false
+	}
+	addr, err := netip.ParseAddr(host)
+	return addr, err == nil
 }
 
 // isPlainName reports whether host needs no mapping: the usual case, kept free
@@ -74,27 +115,52 @@ type Names struct {
 	URL   string
 }
 
-// Names returns the canonical names of the flow's server.
+// Names returns the canonical names of the flow's server. An address that gave
+// way to a name (see [Flow.Host]) is not among them: it says nothing of its own.
 func (f *Flow) Names() Names {
 	n := Names{Asked: CanonicalHost(f.Server.Asked), SNI: CanonicalHost(f.Server.SNI), Host: CanonicalHost(f.Server.Host)}
 	if f.Request != nil {
 		n.URL = CanonicalHost(urlAuthority(f.Request.URL))
 	}
+	if f.asksByAddress() && isAddress(n.Asked) && (n.SNI != "" || n.Host != "" || n.URL != "") {
+		n.Asked = ""
+	}
 	return n
 }
 
 // Host returns the canonical name of the server that was contacted: what the
-// client asked for is what was dialled, whatever a header claims.
+// client asked for is what was dialled, whatever a header claims. Ways in that see
+// packets or SOCKS addresses are asked for bare IP addresses by clients that
+// resolved the name themselves; there the address gives way to SNI, Host or URL.
 func (f *Flow) Host() string {
-	for _, s := range []string{f.Server.Asked, f.Server.SNI, f.Server.Host} {
-		if s != "" {
-			return CanonicalHost(s)
-		}
+	asked := CanonicalHost(f.Server.Asked)
+	if asked != "" && !(f.asksByAddress() && isAddress(asked)) {
+		return asked
+	}
+	if f.Server.SNI != "" {
+		return CanonicalHost(f.Server.SNI)
+	}
+	if f.Server.Host != "" {
+		return CanonicalHost(f.Server.Host)
 	}
 	if f.Request != nil {
-		return CanonicalHost(urlAuthority(f.Request.URL))
+		if host := CanonicalHost(urlAuthority(f.Request.URL)); host != "" {
+			return host
+		}
 	}
-	return ""
+	return asked
+}
+
+// asksByAddress reports whether clients of the flow's way in name their
+// destination by IP address as a matter of course.
+func (f *Flow) asksByAddress() bool {
+	return f.Mode == "wireguard" || f.Mode == "transparent" || f.Mode == "socks5"
+}
+
+// isAddress reports whether a canonical host is an IP address.
+func isAddress(host string) bool {
+	_, ok := parseAddr(host)
+	return ok
 }
 
 // Port returns the port that was contacted, "" when unknown.
@@ -126,19 +192,28 @@ func (f *Flow) Cleartext() bool {
 	return len(u) >= 5 && (strings.EqualFold(u[:5], "http:") || strings.EqualFold(u[:3], "ws:"))
 }
 
-// Path returns the path of the request's URL, "" when there is no request.
+// Path returns the path of the request's URL with percent-encoding removed, as
+// it came where that is impossible; "" when there is no request.
 func (f *Flow) Path() string {
 	if f.Request == nil {
 		return ""
 	}
-	u, err := url.Parse(f.Request.URL)
-	if err != nil {
+	_, rest, ok := strings.Cut(f.Request.URL, "://")
+	if !ok {
 		return ""
 	}
-	if u.Path == "" {
+	if i := strings.IndexAny(rest, `/?#\`); i < 0 || rest[i] == '?' || rest[i] == '#' {
 		return "/"
+	} else {
+		rest = rest[i:]
 	}
-	return u.Path
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	if path, err := url.PathUnescape(rest); err == nil {
+		return path
+	}
+	return rest
 }
 
 // urlAuthority returns host[:port] of an absolute URL without a full parse.

@@ -1,6 +1,7 @@
 package flowtest
 
 import (
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -186,10 +187,11 @@ func hostPort(url string) string {
 }
 
 func withPort(target, port string) string {
-	if _, p := flow.SplitHostPort(target); p != "" {
+	host, p := flow.SplitHostPort(target)
+	if p != "" {
 		return target
 	}
-	return target + ":" + port
+	return net.JoinHostPort(host, port)
 }
 
 func portNumber(s string) uint16 {
