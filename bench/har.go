@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The HAR that `check` is measured on, and its limit.
+const (
+	harEntries = 100_000
+	harHosts   = 1000
+	harSize    = 200 << 20 // about
+	checkPeak  = 64 << 20
+)
+
+// harEntry is one entry in the shape that browsers write; the verbs are number,
+// host, number and body.
+const harEntry = `{"pageref":"page_1","startedDateTime":"2026-11-20T12:%02d:%02d.%03dZ","time":41.27,"request":{"method":"GET",` +
+	`"url":"https://%s/v1/keys/%d?region=302","httpVersion":"HTTP/2","cookies":[],"headers":[` +
+	`{"name":"Host","value":"%[4]s"},{"name":"Accept","value":"application/json, text/plain, */*"},` +
+	`{"name":"Accept-Encoding","value":"gzip, deflate, br"},{"name":"Accept-Language","value":"en-ca"},` +
+	`{"name":"User-Agent","value":"` + agent + `"}],"queryString":[{"name":"region","value":"302"}],"headersSize":240,"bodySize":0},` +
+	`"response":{"status":200,"statusText":"OK","httpVersion":"HTTP/2","cookies":[],"headers":[` +
+	`{"name":"Content-Type","value":"application/json; charset=utf-8"},{"name":"Cache-Control","value":"private, max-age=0"},` +
+	`{"name":"ETag","value":"\"5d8c72a5edda8d6a\""},{"name":"X-Content-Type-Options","value":"nosniff"}],` +
+	`"content":{"size":%[6]d,"mimeType":"application/json","text":"%[7]s"},"redirectURL":"","headersSize":180,"bodySize":%[6]d},` +
+	`"cache":{},"timings":{"blocked":0.4,"dns":-1,"connect":-1,"ssl":-1,"send":0.1,"wait":38.2,"receive":2.57},"serverIPAddress":"192.0.2.7"}`
+
+// writeHAR makes a file of as many entries, each as long as the big file's.
+func writeHAR(name string, entries int) (err error) {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(f, 1<<20)
+	w.WriteString(`{"log":{"version":"1.2","creator":{"name":"bench","version":"1"},"pages":[` +
+		`{"startedDateTime":"2026-11-20T12:00:00.000Z","id":"page_1","title":"bench","pageTimings":{"onContentLoad":-1,"onLoad":-1}}],"entries":[` + "\n")
+	bare := len(harEntry) + 2*len(domain)
+	body := strings.Repeat(`{\"id\":\"8d2f01a47c\",\"region\":302},`, (harSize/harEntries-bare)/37)
+	for n := range entries {
+		if n > 0 {
+			w.WriteString(",\n")
+		}
+		host := fmt.Sprintf("h%d.%s", n%harHosts, domain)
+		fmt.Fprintf(w, harEntry, n/60000%60, n/1000%60, n%1000, host, n, len(body), body)
+	}
+	w.WriteString("]}}\n")
+	return w.Flush()
+}
+
+// checkHAR measures the verdict over a big file beside decoding it whole with
+// encoding/json, which is how it is usually done.
+func (b *bench) checkHAR() ([]row, error) {
+	name := filepath.Join(b.dir, "big.har")
+	if err := writeHAR(name, harEntries); err != nil {
+		return nil, err
+	}
+	defer os.Remove(name)
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	subjects := []contender{{"encoding/json", nil}}
+	commands := [][]string{{b.self, roleCommand, decodeRole, name}}
+	if b.telltale != "" {
+		subjects = append(subjects, contender{telltaleName, nil})
+		commands = append(commands, []string{b.telltale, "check", "--policy", b.policy, "--format", "none", name})
+	}
+	var rows []row
+	for i, subject := range subjects {
+		job, err := runJob(commands[i], min(b.rounds, bulkRounds))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", subject.name, err)
+		}
+		r := row{
+			scenario: "check", subject: subject.name,
+			cost:  fmt.Sprintf("%.1f µs CPU/entry", job.cpu.Seconds()*1e6/harEntries),
+			rate:  fmt.Sprintf("%.0f MB/s", float64(info.Size())/1e6/job.took.Seconds()),
+			peak:  mebibytes(job.peak),
+			ratio: fmt.Sprintf("%.1f s for %.0f MB", job.took.Seconds(), float64(info.Size())/1e6),
+		}
+		if subject.name == telltaleName {
+			r.wanted, r.met = "< "+mebibytes(checkPeak), job.peak < checkPeak
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// job is what a command that ends by itself took.
+type job struct {
+	took, cpu time.Duration
+	peak      int64
+}
+
+// runJob runs a command several times and returns medians, and the highest peak.
+func runJob(command []string, times int) (job, error) {
+	var took, cpu []time.Duration
+	var peak int64
+	for range times {
+		j, err := runOnce(command)
+		if err != nil {
+			return job{}, err
+		}
+		took, cpu, peak = append(took, j.took), append(cpu, j.cpu), max(peak, j.peak)
+	}
+	return job{median(took), median(cpu), peak}, nil
+}
+
+// runOnce watches the memory while the command runs: when it has ended, the
+// system no longer tells in a way that is the same everywhere.
+func runOnce(command []string) (job, error) {
+	c := exec.Command(command[0], command[1:]...)
+	var said strings.Builder
+	c.Stderr = &said
+	begin := time.Now()
+	if err := c.Start(); err != nil {
+		return job{}, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	var j job
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			j.took = time.Since(begin)
+			if err != nil {
+				return j, fmt.Errorf("%w\n%s", err, said.String())
+			}
+			j.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+			return j, nil
+		case <-tick.C:
+			if u, err := used(c.Process.Pid); err == nil {
+				j.peak = max(j.peak, u.peak)
+			}
+		}
+	}
+}
+
+// harDocument is a HAR for encoding/json, with what a verdict needs.
+type harDocument struct {
+	Log struct {
+		Entries []struct {
+			StartedDateTime time.Time
+			Request         harMessage
+			Response        harMessage
+			Timings         map[string]float64
+		}
+	}
+}
+
+type harMessage struct {
+	Method, URL string
+	Status      int
+	Headers     []struct{ Name, Value string }
+	Content     struct{ Text string }
+}
+
+// decodeHAR decodes a file whole.
+func decodeHAR(name string) (*harDocument, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d := new(harDocument)
+	return d, json.NewDecoder(bufio.NewReader(f)).Decode(d)
+}
