@@ -48,12 +48,13 @@ var places = map[string][]string{
 	"cmd/telltale": {"cmd"},
 
 	// Beside the program.
-	"bench": {},
-	"guard": {},
+	"bench":        {},
+	"docs/picture": {},
+	"guard":        {},
 }
 
 // testOnly lists our packages that exist for tests.
-var testOnly = []string{"flow/flowtest", "guard", "bench"}
+var testOnly = []string{"flow/flowtest", "guard", "bench", "docs/picture"}
 
 // homes lists the outside libraries and the packages that may import them, so
 // that each can be replaced in one place. docs/decisions/0001-dependencies.md
@@ -81,7 +82,7 @@ var homes = map[string][]string{
 	"golang.org/x/term":                  {"cmd"},
 	"howett.net/plist":                   {"setup"},
 	"modernc.org/sqlite":                 {"capture"},
-	"rsc.io/qr":                          {"setup"},
+	"software.sslmate.com/src/go-pkcs12": {"ca"},
 }
 
 // imported calls visit for every import of the files that keep accepts.
