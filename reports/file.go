@@ -1,0 +1,138 @@
+package reports
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Permissions of report files, before the umask. A report is for sharing and
+// its secrets are masked; what holds the content of traffic, or was asked to
+// reveal secrets, is for its owner alone, like a capture.
+const (
+	shared  fs.FileMode = 0o644
+	private fs.FileMode = 0o600
+)
+
+// ByName returns the format of this name.
+func ByName(name string) (Format, bool) {
+	for _, f := range Formats {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+// ByFile returns the format that a file's name asks for. An unknown extension is
+// an error that names the known ones.
+func ByFile(path string) (Format, error) {
+	ext := filepath.Ext(path)
+	for _, f := range Formats {
+		if strings.EqualFold(f.Ext, ext) {
+			return f, nil
+		}
+	}
+	known := make([]string, len(Formats))
+	for i, f := range Formats {
+		known[i] = fmt.Sprintf("%s (%s)", f.Ext, f.Name)
+	}
+	list := strings.Join(known, ", ")
+	if ext == "" {
+		return Format{}, fmt.Errorf("report %q: the name has no extension to take the format from, expected one of %s", path, list)
+	}
+	return Format{}, fmt.Errorf("report %q: no format has the extension %q, expected one of %s", path, ext, list)
+}
+
+// WriteFile writes r to a file in the format that its name asks for. The report
+// is written beside it, brought to the disk and then renamed, so that the file
+// is the old report or the whole new one whatever happens, and after an error no
+// part of the new one is left. The file gets mode 0644, or 0600 when the format
+// is private or the report reveals secrets, less the umask, and is never more
+// readable than the report that it replaces.
+func WriteFile(path string, r *Report) error {
+	format, err := ByFile(path)
+	if err != nil {
+		return err
+	}
+	mode := shared
+	if format.Private || r.Reveal {
+		mode = private
+	}
+	if err := replace(path, mode, func(w io.Writer) error { return format.Write(w, r) }); err != nil {
+		return fmt.Errorf("write report %q: %w", path, cause(err))
+	}
+	return nil
+}
+
+// cause takes the operation and the temporary file's name out of an error, which
+// mean nothing to the person who asked for another name.
+func cause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
+
+// replace puts what write writes in the place of the file, or changes nothing.
+func replace(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+	// A link stays a link: the file that it leads to is replaced.
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	switch old, err := os.Stat(path); {
+	case err == nil && old.IsDir():
+		return errors.New("it is a folder")
+	case err == nil && !old.Mode().IsRegular():
+		return errors.New("it is not a regular file")
+	case err == nil:
+		mode &= old.Mode().Perm()
+	}
+	folder, base := filepath.Split(path)
+	temporary := filepath.Join(folder, "."+base+"."+rand.Text()[:8])
+	// Not os.CreateTemp: its mode ignores the umask.
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
+	if err != nil {
+		return missing(folder, err)
+	}
+	defer func() {
+		if err != nil {
+			file.Close() // harmless where it is closed already
+			os.Remove(temporary)
+		}
+	}()
+	buffered := bufio.NewWriterSize(file, 64<<10)
+	if err := write(buffered); err != nil {
+		return err
+	}
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+// missing says which folder is not there, since the error of the system names
+// a file that nobody asked for.
+func missing(folder string, err error) error {
+	if folder == "" || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("the folder %q does not exist", filepath.Clean(folder))
+}

@@ -1,0 +1,216 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
+)
+
+var epoch = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func after(d time.Duration) time.Time { return epoch.Add(d) }
+
+// cases are the audits that every format has to tell.
+var cases = map[string]func() *Report{
+	"violations":   covidAlert,
+	"clean":        clean,
+	"inconclusive": inconclusive,
+	"hostile":      hostile,
+	"unread":       unreadAndWaived,
+	"damaged":      damaged,
+	"zero":         func() *Report { return &Report{} },
+}
+
+const (
+	retrieval  = "retrieval.covid-notification.alpha.canada.ca"
+	submission = "submission.covid-notification.alpha.canada.ca"
+	probe      = "clients3.google.com"
+	app        = "CovidShield/1.0.2 CFNetwork/1120 Darwin/19.0.0"
+)
+
+var allowCanada = policy.Source{File: "telltale.yaml", Line: 6, Text: "*.canada.ca"}
+
+func base() *Report {
+	return &Report{
+		Tool:      Tool{"telltale", "1.0.0"},
+		Generated: after(time.Hour),
+		Policy: PolicyInfo{
+			Name: "COVID Alert talks to the Government of Canada only", File: "telltale.yaml",
+			Digest: strings.Repeat("0123456789abcdef", 4),
+		},
+		Checks: []Check{
+			{Rule: policy.HostNotAllowed, Title: "a host that nothing in the policy allows", Severity: policy.SeverityError},
+			{Rule: policy.CaptivePortalProbe, Title: "a reachability probe to a third party", Severity: policy.SeverityError},
+			{Rule: policy.Cleartext, Title: "content sent without encryption", Severity: policy.SeverityError},
+		},
+		Captures: []CaptureInfo{{File: "covid-alert.har", Entries: 9, Producer: "mitmproxy 11.0", SHA256: strings.Repeat("fedcba9876543210", 4)}},
+		Modes:    []string{"har"},
+		Command:  "telltale check covid-alert.har --policy telltale.yaml",
+	}
+}
+
+// covidAlert is the story that telltale exists for.
+func covidAlert() *Report {
+	r := base()
+	r.Verdict = Violations
+	v := capture.Violation{
+		ID: "9f2c61d07b1e4a33", Count: 6, Method: "HEAD", URL: "https://clients3.google.com/generate_204",
+		App: app, First: after(time.Second), Last: after(5*time.Minute + time.Second), Interval: time.Minute,
+		Finding: policy.Finding{
+			Rule: policy.CaptivePortalProbe, Severity: policy.SeverityError, Host: probe, Category: "captive-portal", Owner: "Google",
+			Title:   "Reachability probe of @react-native-community/netinfo, sent to a server of Google",
+			Message: "Each request tells Google the device's IP address and that this app is running, at that time. Nothing was sent to or read from the user, but whoever holds the log can tell who uses the app, when and from where. The system's own probe would not carry the app's name.",
+			Remedy:  "NetInfo's default asks Google. Point it at a server of your own, or switch it off:\n\n    NetInfo.configure({reachabilityUrl: ''})",
+			Source:  policy.Source{File: "telltale.yaml", Line: 5, Text: "allow: nothing allows clients3.google.com"},
+		},
+	}
+	for i := range 6 {
+		v.Flows = append(v.Flows, capture.Reference{Capture: "covid-alert.har", Entry: i + 2, Line: 40 * (i + 1), ID: flow.ID(i + 2)})
+	}
+	r.Summary = capture.Summary{
+		Flows: 9, Allowed: 3, Violating: 6, First: epoch, Last: after(5*time.Minute + 2*time.Second),
+		Hosts: []capture.Host{
+			{Name: probe, Verdict: policy.Violation, Rule: policy.CaptivePortalProbe, Category: "captive-portal", Flows: 6, Violating: 6,
+				Source: v.Finding.Source, First: v.First, Last: v.Last, Apps: []string{app}},
+			{Name: retrieval, Verdict: policy.Allowed, Source: allowCanada, Flows: 2, First: epoch, Last: after(4 * time.Minute), BytesReceived: 48213, Apps: []string{app}},
+			{Name: submission, Verdict: policy.Allowed, Source: allowCanada, Flows: 1, First: after(5*time.Minute + 2*time.Second),
+				Last: after(5*time.Minute + 2*time.Second), BytesSent: 1290, BytesReceived: 36, Apps: []string{app}},
+		},
+		Violations: []capture.Violation{v},
+	}
+	return r
+}
+
+func clean() *Report {
+	r := covidAlert()
+	r.Verdict = Clean
+	r.Summary.Violations = nil
+	r.Summary.Hosts = r.Summary.Hosts[1:]
+	r.Summary.Flows, r.Summary.Violating = 3, 0
+	r.Modes, r.Command = []string{"http"}, "telltale record --policy telltale.yaml"
+	r.Captures = []CaptureInfo{{File: "audit.telltale", Entries: 3, Producer: "telltale"}}
+	r.Summary.Health.Devices = []capture.Device{{
+		Addr: "192.168.1.23", Name: "test phone", Flows: 3, First: epoch, Last: after(5*time.Minute + 2*time.Second), Decrypted: after(time.Second),
+	}}
+	return r
+}
+
+func inconclusive() *Report {
+	r := base()
+	r.Verdict = Inconclusive
+	r.Captures = []CaptureInfo{{}}
+	r.Modes, r.Command = []string{"http"}, "telltale record --policy telltale.yaml --report audit.md"
+	r.Summary.Health = capture.Health{Denied: 2, Nameless: 1}
+	return r
+}
+
+func damaged() *Report {
+	r := clean()
+	r.Verdict = Inconclusive
+	r.Captures = append(r.Captures, CaptureInfo{
+		File: "broken.har", Entries: 2, Producer: "Charles 4.6", Skipped: map[string]int{"data: URL": 3, "blob: URL": 1},
+		Error: `broken.har: line 120, column 7, entry 3: expected "}", the file ends here`,
+	})
+	return r
+}
+
+// attack is text that tries everything: escape sequences, forged structure of
+// each format, bidirectional and invisible characters, broken UTF-8.
+const attack = "\x1b[2J\x1b[31mCLEAN\x1b[0m\r\n# Clean: nothing to see\n|a|b|\n```\n</details><script>alert(1)</script>" +
+	"<img src=x onerror=alert(1)>`code``@octocat #123 GH-7 https://evil.example/ www.evil.example [x](http://e) ![y](z) $x$ :tada:" +
+	"\u202egnp.exe\u2066\u200b\ufeff\u00ad\u3164\x00\x7f\u0085\u2028\xff\xfe=cmd|' /C calc'!A0 \\x1b $(reboot) '; rm -rf ~ #"
+
+// secret is a never-send value. It occurs in every text of the hostile report.
+const secret = "tester@example.org"
+
+func hostile() *Report {
+	r := base()
+	bad := attack + secret
+	r.Verdict = Violations
+	r.Mask = func(s string) string { return strings.ReplaceAll(s, secret, flow.Redacted) }
+	r.Policy = PolicyInfo{Name: bad, File: bad, Digest: "00", Allow: []string{bad}}
+	r.Captures = []CaptureInfo{{File: bad, Entries: 1, Producer: bad, SHA256: "00", Skipped: map[string]int{"data: URL": 1}, Error: bad}}
+	r.Notes = []string{bad}
+	r.Command = "telltale check " + shellWord(bad)
+	finding := policy.Finding{
+		Rule: policy.HostNotAllowed, Severity: policy.SeverityError, Host: bad, Subject: bad, Category: "unknown", Owner: bad,
+		Title: bad, Message: bad, Remedy: bad + "\n\n    " + bad + "\n\n```\n" + bad, Source: policy.Source{File: bad, Line: 1, Text: bad},
+	}
+	v := capture.Violation{ID: "00", Finding: finding, Count: 1, Method: "=" + bad, URL: "https://user:hunter2@evil.example/?access_token=1&q=" + bad, App: "@" + bad,
+		First: epoch, Last: epoch, Flows: []capture.Reference{{Capture: bad, Entry: 1, Line: 1, ID: 1}}}
+	r.Summary = capture.Summary{
+		Flows: 2, Violating: 1, Waived: 1, First: epoch, Last: epoch,
+		Hosts: []capture.Host{
+			{Name: "=" + bad, Verdict: policy.Violation, Rule: policy.HostNotAllowed, Flows: 2, Unread: 1, Apps: []string{"-" + bad, "+" + bad}, Source: finding.Source},
+			{Name: bad, Verdict: policy.Allowed, Flows: 1, Source: finding.Source},
+		},
+		Violations: []capture.Violation{v}, Waivers: []capture.Violation{v},
+		Health: capture.Health{
+			Devices: []capture.Device{{Addr: bad, Name: bad, Flows: 1}},
+			Unread:  map[string]map[flow.Outcome]int{bad: {flow.Tunnelled: 1}},
+			Notes:   []string{bad},
+		},
+	}
+	return r
+}
+
+func unreadAndWaived() *Report {
+	r := clean()
+	source := policy.Source{File: "telltale.yaml", Line: 21, Text: "captive-portal-probe at captive.apple.com until 2027-01-31: made by iOS itself"}
+	r.Summary.Flows, r.Summary.Waived, r.Summary.Ignored = 8, 2, 2
+	r.Summary.Hosts = append([]capture.Host{
+		{Name: "captive.apple.com", Verdict: policy.Waived, Rule: policy.CaptivePortalProbe, Category: "captive-portal", Flows: 2,
+			Source: source, First: epoch, Last: after(time.Minute), BytesReceived: 136},
+		{Name: "gateway.icloud.com", Verdict: policy.Ignored, Flows: 2, Unread: 2, Source: policy.Source{File: "telltale.yaml", Line: 12, Text: "preset: ios-system"},
+			First: epoch, Last: after(2 * time.Minute)},
+	}, r.Summary.Hosts...)
+	r.Summary.Hosts[2].Unread = 1
+	r.Summary.Waivers = []capture.Violation{{
+		ID: "77", Count: 2, Method: "GET", URL: "http://captive.apple.com/hotspot-detect.html", App: "CaptiveNetworkSupport/1.0", First: epoch, Last: after(time.Minute),
+		Finding: policy.Finding{Rule: policy.CaptivePortalProbe, Severity: policy.SeverityWarning, Host: "captive.apple.com", Title: "Reachability probe of iOS", Source: source},
+		Flows:   []capture.Reference{{Capture: "audit.telltale", Entry: 4, ID: 4}, {Capture: "audit.telltale", Entry: 7, ID: 7}},
+	}}
+	r.Summary.Health = capture.Health{
+		Devices: []capture.Device{
+			{Addr: "192.168.1.23", Name: "test phone", Flows: 7, First: epoch, Last: after(2 * time.Minute), Decrypted: after(time.Second), Refused: 2},
+			{Addr: "192.168.1.40", Flows: 1, First: epoch, Last: epoch, Refused: 1},
+		},
+		Unread: map[string]map[flow.Outcome]int{
+			"gateway.icloud.com": {flow.ClientRefused: 2}, retrieval: {flow.ClientSilent: 1},
+		},
+		Failed: 1, Open: 1,
+		Notes: []string{"1 body was cut at 1 MiB; its size is exact, its content is not complete."},
+	}
+	return r
+}
+
+// huge has more of everything than a document can show.
+func huge(n int) *Report {
+	r := covidAlert()
+	long := strings.Repeat("@#|<_*", 500)
+	r.Summary.Hosts, r.Summary.Violations = nil, nil
+	r.Summary.Health.Unread = map[string]map[flow.Outcome]int{}
+	for i := range n {
+		name := fmt.Sprintf("host-%05d.%s.example", i, strings.Repeat("very-long-label.", 10))
+		v := covidAlert().Summary.Violations[0]
+		v.ID, v.Finding.Host, v.URL, v.App = fmt.Sprint(i), name, "https://"+name+"/"+long, long
+		v.Finding.Message, v.Finding.Remedy, v.Finding.Title = long, long, long
+		r.Summary.Violations = append(r.Summary.Violations, v)
+		r.Summary.Waivers = append(r.Summary.Waivers, v)
+		r.Summary.Hosts = append(r.Summary.Hosts, capture.Host{Name: name, Verdict: policy.Violation, Flows: 1, Unread: 1},
+			capture.Host{Name: "a" + name, Verdict: policy.Allowed, Flows: 1, Source: policy.Source{Text: long + name}})
+		r.Summary.Health.Unread[name] = map[flow.Outcome]int{flow.Tunnelled: 1}
+		r.Summary.Health.Devices = append(r.Summary.Health.Devices, capture.Device{Addr: name, Name: long, Flows: 1})
+		r.Notes = append(r.Notes, long)
+		r.Captures = append(r.Captures, CaptureInfo{File: name, Producer: long, Error: long})
+		r.Checks = append(r.Checks, Check{Rule: policy.Rule(name), Title: long})
+		r.Policy.Allow = append(r.Policy.Allow, name)
+	}
+	r.Policy.Name = long
+	r.Summary.Flows = n
+	return r
+}

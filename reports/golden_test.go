@@ -1,0 +1,195 @@
+package reports
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// render writes the report in one format.
+func render(t testing.TB, f Format, r *Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := f.Write(&b, r); err != nil {
+		t.Fatalf("%s: %v", f.Name, err)
+	}
+	return b.String()
+}
+
+// TestGoldens holds every document of every format, to be read by a person
+// whenever it changes.
+func TestGoldens(t *testing.T) {
+	want := map[string]bool{}
+	for _, f := range Formats {
+		for name, build := range cases {
+			file := filepath.Join("testdata", name+f.Ext)
+			want[file] = true
+			t.Run(f.Name+"/"+name, func(t *testing.T) {
+				compare(t, file, render(t, f, build()))
+			})
+		}
+	}
+	files, err := filepath.Glob("testdata/*.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !want[file] && !strings.HasPrefix(filepath.Base(file), "extra-") {
+			t.Errorf("%s belongs to no case", file)
+		}
+	}
+}
+
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s has changed (run with -update and read the difference):\n%s", file, firstDifference(got, string(want)))
+	}
+}
+
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return "got:  " + g[i] + "\nwant: " + w[i]
+		}
+	}
+	return "one is the beginning of the other"
+}
+
+// TestEveryFormatIsDeterministic writes each report twice and twenty times.
+func TestEveryFormatIsDeterministic(t *testing.T) {
+	for _, f := range Formats {
+		for name, build := range cases {
+			first := render(t, f, build())
+			for range 20 {
+				if render(t, f, build()) != first {
+					t.Fatalf("%s of %s differs from run to run", f.Name, name)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryFormatIsHarmless checks that no byte of a document can act on a
+// terminal, whatever the capture holds.
+func TestEveryFormatIsHarmless(t *testing.T) {
+	for _, f := range Formats {
+		for name, build := range cases {
+			got := render(t, f, build())
+			if !utf8.ValidString(got) {
+				t.Errorf("%s of %s is not UTF-8", f.Name, name)
+			}
+			for _, r := range got {
+				if r != '\n' && (r != '\r' || f.Name != "csv") && !shows(r) {
+					t.Errorf("%s of %s holds %U", f.Name, name, r)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryFormatMasks checks that a never-send value and a password in a URL
+// appear in no document, and do with Reveal.
+func TestEveryFormatMasks(t *testing.T) {
+	for _, f := range Formats {
+		got := render(t, f, hostile())
+		for _, s := range []string{secret, "hunter2"} {
+			if strings.Contains(got, s) {
+				t.Errorf("%s shows %s", f.Name, s)
+			}
+		}
+		if !strings.Contains(got, "redacted") {
+			t.Errorf("%s does not say that something was redacted", f.Name)
+		}
+		r := hostile()
+		r.Reveal = true
+		got = render(t, f, r)
+		if f.Name != "csv" && !strings.Contains(got, "hunter2") {
+			t.Errorf("%s does not reveal a URL when asked", f.Name)
+		}
+	}
+}
+
+// TestEveryFormatSaysEveryHost checks that the story's hosts are told by all.
+func TestEveryFormatSaysEveryHost(t *testing.T) {
+	for _, f := range Formats {
+		got := render(t, f, covidAlert())
+		for _, host := range []string{retrieval, submission, probe} {
+			if !strings.Contains(got, host) {
+				t.Errorf("%s does not name %s", f.Name, host)
+			}
+		}
+	}
+}
+
+// TestEveryFormatLeavesTheReportAlone checks that writing changes nothing: one
+// report is written to several files.
+func TestEveryFormatLeavesTheReportAlone(t *testing.T) {
+	r := unreadAndWaived()
+	slices.Reverse(r.Summary.Hosts)
+	first := make(map[string]string)
+	for _, f := range Formats {
+		first[f.Name] = render(t, f, r)
+	}
+	for _, f := range Formats {
+		if render(t, f, r) != first[f.Name] {
+			t.Errorf("%s changed after the other formats were written", f.Name)
+		}
+	}
+}
+
+// TestFormatsAreOneList checks that names and extensions are unique and usable.
+func TestFormatsAreOneList(t *testing.T) {
+	names, exts := map[string]bool{}, map[string]bool{}
+	for _, f := range Formats {
+		if names[f.Name] || exts[f.Ext] {
+			t.Errorf("%s (%s) is there twice", f.Name, f.Ext)
+		}
+		names[f.Name], exts[f.Ext] = true, true
+		if f.Help == "" || f.Write == nil || !strings.HasPrefix(f.Ext, ".") || f.Ext != strings.ToLower(f.Ext) || strings.ContainsFunc(f.Name, unicode.IsUpper) {
+			t.Errorf("%+v is not complete", f)
+		}
+		if got, ok := ByName(f.Name); !ok || got.Ext != f.Ext {
+			t.Errorf("ByName(%q) = %+v, %v", f.Name, got, ok)
+		}
+		for _, file := range []string{"audit" + f.Ext, "a.b/c" + strings.ToUpper(f.Ext)} {
+			if got, err := ByFile(file); err != nil || got.Name != f.Name {
+				t.Errorf("ByFile(%q) = %+v, %v", file, got, err)
+			}
+		}
+	}
+	if _, ok := ByName("pdf"); ok {
+		t.Error("there is a format that is not there")
+	}
+	for _, file := range []string{"audit.pdf", "audit", "", ".", "audit.", "a.md/audit"} {
+		_, err := ByFile(file)
+		if err == nil {
+			t.Errorf("ByFile(%q) gives a format", file)
+			continue
+		}
+		for _, f := range Formats {
+			if !strings.Contains(err.Error(), f.Ext) {
+				t.Errorf("ByFile(%q): %q does not name %s", file, err, f.Ext)
+			}
+		}
+	}
+}

@@ -1,0 +1,321 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"telltale/capture"
+	"telltale/policy"
+)
+
+// Schema names the shape of the JSON report. Keys may be added under the same
+// name; none changes its meaning.
+const Schema = "telltale.report/1"
+
+// document is the JSON report. Unknown times are null, lists are never null.
+type document struct {
+	Schema     string         `json:"schema"`
+	Tool       tool           `json:"tool"`
+	Generated  string         `json:"generated"`
+	Policy     policyInfo     `json:"policy"`
+	Captures   []captureEntry `json:"captures"`
+	Verdict    string         `json:"verdict"`
+	Summary    Summary        `json:"summary"`
+	Hosts      []host         `json:"hosts"`
+	Violations []Violation    `json:"violations"`
+	Waived     []Violation    `json:"waived"`
+	Health     health         `json:"health"`
+	Checks     []check        `json:"checks"`
+	Command    string         `json:"command,omitempty"`
+}
+
+type tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+type policyInfo struct {
+	Name   string   `json:"name"`
+	File   string   `json:"file"`
+	SHA256 string   `json:"sha256,omitempty"`
+	Allow  []string `json:"allow,omitempty"`
+}
+
+type captureEntry struct {
+	File     string         `json:"file"`
+	Entries  int            `json:"entries"`
+	Producer string         `json:"producer"`
+	SHA256   string         `json:"sha256,omitempty"`
+	Skipped  map[string]int `json:"skipped,omitempty"`
+	Error    string         `json:"error,omitempty"`
+}
+
+// Summary is the totals of an audit, as JSON has them.
+type Summary struct {
+	Flows      int     `json:"flows"`
+	Hosts      int     `json:"hosts"`
+	Allowed    int     `json:"allowed"`
+	Ignored    int     `json:"ignored"`
+	Waived     int     `json:"waived"`
+	Violating  int     `json:"violating"`
+	Violations int     `json:"violations"`
+	First      *string `json:"first"`
+	Last       *string `json:"last"`
+}
+
+type host struct {
+	Host          string   `json:"host"`
+	Verdict       string   `json:"verdict"`
+	Flows         int      `json:"flows"`
+	Rule          string   `json:"rule"`
+	Category      string   `json:"category"`
+	First         *string  `json:"first"`
+	Last          *string  `json:"last"`
+	BytesSent     int64    `json:"bytes_sent"`
+	BytesReceived int64    `json:"bytes_received"`
+	Violating     int      `json:"violating"`
+	Unread        int      `json:"unread"`
+	Apps          []string `json:"apps"`
+	Decided       *source  `json:"decided"`
+}
+
+// source is the place in the policy that decided.
+type source struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+// Violation is one violation, as JSON has it.
+type Violation struct {
+	ID          string      `json:"id"`
+	Rule        string      `json:"rule"`
+	Severity    string      `json:"severity"`
+	Title       string      `json:"title"`
+	Host        string      `json:"host"`
+	Subject     string      `json:"subject"`
+	Category    string      `json:"category"`
+	Owner       string      `json:"owner"`
+	Method      string      `json:"method"`
+	URL         string      `json:"url"`
+	Count       int         `json:"count"`
+	First       *string     `json:"first"`
+	Last        *string     `json:"last"`
+	Interval    *float64    `json:"interval_seconds"` // median between flows
+	App         string      `json:"app"`
+	Explanation string      `json:"explanation"`
+	Remedy      string      `json:"remedy"`
+	Decided     *source     `json:"decided"`
+	Flows       []reference `json:"flows"`
+}
+
+type reference struct {
+	Capture string `json:"capture"`
+	Entry   int    `json:"entry"`
+	Line    int    `json:"line"`
+	ID      int64  `json:"id,omitempty"`
+}
+
+type health struct {
+	Devices  []device     `json:"devices"`
+	Unread   []unreadHost `json:"unread"`
+	Failed   int          `json:"failed"`
+	Nameless int          `json:"nameless"`
+	Denied   int          `json:"denied"`
+	Open     int          `json:"open"`
+	Modes    []string     `json:"modes"`
+	Notes    []string     `json:"notes"`
+}
+
+type device struct {
+	Address   string  `json:"address"`
+	Name      string  `json:"name"`
+	Flows     int     `json:"flows"`
+	First     *string `json:"first"`
+	Last      *string `json:"last"`
+	Decrypted *string `json:"decrypted"` // since when its TLS could be read
+	Refused   int     `json:"refused"`
+}
+
+type unreadHost struct {
+	Host     string         `json:"host"`
+	Outcomes map[string]int `json:"outcomes"`
+}
+
+type check struct {
+	Rule     string `json:"rule"`
+	Title    string `json:"title"`
+	Severity string `json:"severity"`
+}
+
+// writeJSON writes the report as contract section 6 has it, with more keys.
+func writeJSON(w io.Writer, r *Report) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(newDocument(r)); err != nil {
+		return fmt.Errorf("encode the report as JSON: %w", err)
+	}
+	_, err := w.Write(onlyVisible(b.Bytes()))
+	return err
+}
+
+// onlyVisible writes as \u escapes what would not show as itself, so that JSON on
+// a terminal is as harmless as text and has lost nothing. Beyond ASCII, valid
+// JSON has characters in its strings only; the controls of ASCII but DEL are
+// escaped already.
+func onlyVisible(in []byte) []byte {
+	out := make([]byte, 0, len(in))
+	for i := 0; i < len(in); {
+		r, n := utf8.DecodeRune(in[i:])
+		switch {
+		case r == '\n' || r >= ' ' && r < 0x7f, r != 0x7f && r >= 0x80 && shows(r):
+			out = append(out, in[i:i+n]...)
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		i += n
+	}
+	return out
+}
+
+func newDocument(r *Report) *document {
+	s := r.Summary
+	d := &document{
+		Schema: Schema, Tool: tool{r.Tool.Name, r.Tool.Version}, Generated: r.Generated.UTC().Format(time.RFC3339),
+		Policy:  policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)},
+		Verdict: r.Verdict, Summary: NewSummary(r), Command: r.text(r.Command),
+		Captures: []captureEntry{}, Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
+		Health: newHealth(r),
+	}
+	for _, c := range r.Captures {
+		d.Captures = append(d.Captures, captureEntry{r.text(c.File), c.Entries, r.text(c.Producer), c.SHA256, c.Skipped, r.text(c.Error)})
+	}
+	for _, h := range s.Hosts {
+		d.Hosts = append(d.Hosts, host{
+			Host: r.text(h.Name), Verdict: string(h.Verdict), Flows: h.Flows, Rule: string(h.Rule), Category: h.Category,
+			First: stamp(h.First), Last: stamp(h.Last), BytesSent: h.BytesSent, BytesReceived: h.BytesReceived,
+			Violating: h.Violating, Unread: h.Unread, Apps: r.texts(h.Apps), Decided: r.source(h.Source),
+		})
+	}
+	for _, v := range s.Violations {
+		d.Violations = append(d.Violations, r.violation(v))
+	}
+	for _, v := range s.Waivers {
+		d.Waived = append(d.Waived, r.violation(v))
+	}
+	for _, c := range r.Checks {
+		d.Checks = append(d.Checks, check{string(c.Rule), c.Title, string(c.Severity)})
+	}
+	return d
+}
+
+// NewSummary returns the totals of a report.
+func NewSummary(r *Report) Summary {
+	s := r.Summary
+	return Summary{
+		Flows: s.Flows, Hosts: len(s.Hosts), Allowed: s.Allowed, Ignored: s.Ignored, Waived: s.Waived,
+		Violating: s.Violating, Violations: len(s.Violations), First: stamp(s.First), Last: stamp(s.Last),
+	}
+}
+
+// NewViolation returns a violation whose texts went through mask and whose URL
+// has lost a user's name and password. A nil mask reveals everything.
+func NewViolation(v capture.Violation, mask func(string) string) Violation {
+	return (&Report{Mask: mask, Reveal: mask == nil}).violation(v)
+}
+
+func (r *Report) violation(v capture.Violation) Violation {
+	f := v.Finding
+	out := Violation{
+		ID: v.ID, Rule: string(f.Rule), Severity: string(f.Severity), Title: r.text(f.Title), Host: r.text(f.Host),
+		Subject: r.text(f.Subject), Category: f.Category, Owner: r.text(f.Owner), Method: r.text(v.Method),
+		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
+		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
+		Flows: make([]reference, 0, len(v.Flows)),
+	}
+	if v.Interval > 0 {
+		seconds := v.Interval.Seconds()
+		out.Interval = &seconds
+	}
+	for _, ref := range v.Flows {
+		out.Flows = append(out.Flows, reference{r.text(ref.Capture), ref.Entry, ref.Line, int64(ref.ID)})
+	}
+	return out
+}
+
+func newHealth(r *Report) health {
+	h := r.Summary.Health
+	out := health{
+		Devices: []device{}, Unread: []unreadHost{}, Failed: h.Failed, Nameless: h.Nameless, Denied: h.Denied, Open: h.Open,
+		Modes: r.texts(r.Modes), Notes: r.texts(slices.Concat(h.Notes, r.Notes)),
+	}
+	for _, d := range h.Devices {
+		out.Devices = append(out.Devices, device{r.text(d.Addr), r.text(d.Name), d.Flows, stamp(d.First), stamp(d.Last), stamp(d.Decrypted), d.Refused})
+	}
+	for _, name := range sortedKeys(h.Unread) {
+		u := unreadHost{Host: r.text(name), Outcomes: map[string]int{}}
+		for outcome, n := range h.Unread[name] {
+			u.Outcomes[string(outcome)] = n
+		}
+		out.Unread = append(out.Unread, u)
+	}
+	return out
+}
+
+// source returns where the policy decided, nil when that is not known.
+func (r *Report) source(s policy.Source) *source {
+	if s == (policy.Source{}) {
+		return nil
+	}
+	return &source{r.text(s.File), s.Line, r.text(s.Text)}
+}
+
+// text masks a string and writes broken UTF-8 out, which JSON would lose.
+func (r *Report) text(s string) string { return validText(r.mask(s)) }
+
+// texts is text for a list, which is never nil.
+func (r *Report) texts(in []string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = r.text(s)
+	}
+	return out
+}
+
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		} else {
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// stamp writes a time in RFC 3339, UTC, to the millisecond; nil when unknown.
+func stamp(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.999Z07:00")
+	return &s
+}

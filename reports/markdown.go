@@ -1,0 +1,452 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"telltale/capture"
+	"telltale/policy"
+)
+
+// GitHub takes 65,536 characters in an issue. Each part has a share of that, in
+// bytes; what does not fit is counted and stands in full in the JSON.
+const (
+	budgetViolations = 36_000 // written out
+	budgetRest       = 5_000  // violations beyond, a line each
+	budgetHosts      = 8_000
+	budgetList       = 3_000 // any other list
+)
+
+// markdown builds the audit.
+type markdown struct {
+	strings.Builder
+	r *Report
+}
+
+func writeMarkdown(w io.Writer, r *Report) error {
+	m := &markdown{r: r}
+	m.line("# %s: %s", title(r.Verdict), headline(r, inMarkdown))
+	m.opening()
+	m.worth()
+	m.contacted()
+	m.violations()
+	m.waivers()
+	m.allowed()
+	m.checks()
+	m.reproduce()
+	m.provenance()
+	_, err := io.WriteString(w, m.String())
+	return err
+}
+
+func (m *markdown) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", args...) }
+
+func (m *markdown) heading(format string, args ...any) {
+	m.WriteByte('\n')
+	m.line("## "+format+"\n", args...)
+}
+
+// opening says in two or three sentences what was recorded and what was found.
+func (m *markdown) opening() {
+	s := m.r.Summary
+	m.WriteByte('\n')
+	m.line("**Policy:** %s", policyName(m.r, inMarkdown))
+	m.WriteByte('\n')
+	if s.Flows == 0 {
+		m.line("The capture shows no HTTP exchange and no connection. That does not mean that the app contacts nobody: most often the device was not connected, or the app was not used.")
+		m.next()
+		return
+	}
+	when := ""
+	if !s.First.IsZero() {
+		when = ", " + period(s.First, s.Last)
+	}
+	m.line("The capture shows %s to %s%s. %s", count(s.Flows, "flow", "flows"),
+		count(len(s.Hosts), "host", "hosts"), when, shares(s))
+	if n := len(s.Violations); n > 0 {
+		m.line("\n%s, with the evidence, why it matters and how to make it stop.",
+			count(n, "violation is described below", "violations are described below"))
+	}
+	m.next()
+}
+
+// next says what to do about a verdict that proves nothing.
+func (m *markdown) next() {
+	if steps := next(m.r); len(steps) > 0 {
+		m.heading("What to do next")
+		m.items(steps)
+	}
+}
+
+// shares says how the flows divide by verdict, in a sentence.
+func shares(s capture.Summary) string {
+	var parts []string
+	add := func(n int, one, many string) {
+		switch {
+		case n == s.Flows && n > 1:
+			parts = append(parts, "all "+many)
+		case n > 0:
+			parts = append(parts, count(n, one, many))
+		}
+	}
+	add(s.Violating, "breaks the policy", "break the policy")
+	add(s.Waived, "is excused by a waiver", "are excused by a waiver")
+	add(s.Allowed, "is allowed", "are allowed")
+	add(s.Ignored, "is ignored as noise of the device", "are ignored as noise of the device")
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Of these flows, " + joinAnd(parts) + "."
+}
+
+func joinAnd(parts []string) string {
+	if n := len(parts); n > 1 {
+		return strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	}
+	return strings.Join(parts, "")
+}
+
+// worth says what the verdict is worth, before anything else is claimed.
+func (m *markdown) worth() {
+	items := worth(m.r, inMarkdown)
+	if len(items) == 0 {
+		return
+	}
+	m.heading("What this verdict is worth")
+	m.items(items)
+	if rows := m.unread(); len(rows) > 0 {
+		m.WriteByte('\n')
+		m.table("| Host that could not be read | Connections | Why |\n| --- | ---: | --- |", rows, budgetList, "")
+	}
+}
+
+// unread lists the hosts whose connections could not be read, and why.
+func (m *markdown) unread() []string {
+	var rows []string
+	unread := m.r.Summary.Health.Unread
+	for _, host := range sortedKeys(unread) {
+		byName := map[string]int{}
+		for outcome, n := range unread[host] {
+			reason, ok := outcomes[outcome]
+			if !ok {
+				reason = string(outcome)
+			}
+			byName[reason] += n
+		}
+		for _, reason := range sortedKeys(byName) {
+			rows = append(rows, fmt.Sprintf("| %s | %d | %s |", cell(clip(m.r.mask(host), maxHost)), byName[reason], prose(reason)))
+		}
+	}
+	return rows
+}
+
+// contacted is the table of hosts, the heaviest verdict first.
+func (m *markdown) contacted() {
+	m.heading("What was contacted")
+	if len(m.r.Summary.Hosts) == 0 {
+		m.line("Nothing.")
+		return
+	}
+	rows := make([]string, 0, len(m.r.Summary.Hosts))
+	for _, h := range heaviestFirst(m.r.Summary.Hosts) {
+		verdict := string(h.Verdict)
+		if h.Verdict == policy.Violation {
+			verdict = "**violation**"
+		}
+		flows := fmt.Sprint(h.Flows)
+		if h.Unread > 0 {
+			flows += fmt.Sprintf(" (%d unread)", h.Unread)
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |", cell(clip(m.r.mask(h.Name), maxHost)),
+			verdict, flows, size(h.BytesSent), size(h.BytesReceived), tableTime(h.First), tableTime(h.Last)))
+	}
+	m.table("| Host | Verdict | Flows | Sent | Received | First (UTC) | Last (UTC) |\n| --- | --- | ---: | ---: | ---: | --- | --- |",
+		rows, budgetHosts, fmt.Sprintf("All %d hosts", len(rows)))
+	m.WriteByte('\n')
+	m.line("Sent and received count the bytes of content, without headers.")
+}
+
+func tableTime(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// violations writes out as many as fit; the others get a line each.
+func (m *markdown) violations() {
+	violations := m.r.Summary.Violations
+	if len(violations) == 0 {
+		return
+	}
+	m.heading("Violations")
+	if warning := credentialWarning(m.r, inMarkdown); warning != "" {
+		m.line("> **Before you share this:** %s\n", warning)
+	}
+	used := 0
+	for i, v := range violations {
+		text := m.violation(i+1, v)
+		if i > 0 {
+			text = "\n" + text
+		}
+		if used += len(text); used > budgetViolations && i > 0 {
+			m.rest(i, violations[i:])
+			return
+		}
+		m.WriteString(text)
+	}
+}
+
+// rest lists the violations for which there was no room.
+func (m *markdown) rest(done int, violations []capture.Violation) {
+	rows := make([]string, 0, len(violations))
+	for _, v := range violations {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %d |", cell(clip(m.r.mask(v.Finding.Host), maxHost)), cell(string(v.Finding.Rule)), v.Count))
+	}
+	m.line("\n### The other %d violations\n", len(rows))
+	m.line("The first %d are described above; a `.json` report describes all.\n", done)
+	m.table("| Host | Rule | Flows |\n| --- | --- | ---: |", rows, budgetRest, "")
+}
+
+// violation writes out one.
+func (m *markdown) violation(number int, v capture.Violation) string {
+	var b strings.Builder
+	r, f := m.r, v.Finding
+	fmt.Fprintf(&b, "### %d. %s: %s\n\n", number, code(clip(r.mask(f.Host), maxHost)), code(string(f.Rule)))
+	section := func(title, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "**%s.** %s\n\n", title, text)
+		}
+	}
+	section("What it is", m.what(f))
+	section("Why it matters", block(clip(r.mask(f.Message), maxProse)))
+	fmt.Fprintf(&b, "**Evidence.** The capture shows:\n\n")
+	evidence := func(what, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "- %s: %s\n", what, text)
+		}
+	}
+	evidence("Request", request(r, v, inMarkdown))
+	if v.App != "" {
+		evidence("Sender, by its own `User-Agent`", code(clip(r.mask(v.App), maxText)))
+	} else {
+		evidence("Sender", "not named: no `User-Agent` was seen")
+	}
+	evidence("Seen", seen(v))
+	evidence("Where", place(r, v, textEntries, inMarkdown))
+	b.WriteByte('\n')
+	section("Likely cause and remedy", block(clip(r.mask(f.Remedy), maxProse)))
+	section("Deciding policy line", decided(r, f.Source, inMarkdown))
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// what names a violation: its title, and who is behind the host.
+func (m *markdown) what(f policy.Finding) string {
+	parts := []string{sentence(prose(clip(m.r.mask(f.Title), maxProse)))}
+	if f.Owner != "" {
+		parts = append(parts, "Operator or sender: "+sentence(prose(clip(m.r.mask(f.Owner), maxText))))
+	}
+	if f.Category != "" {
+		parts = append(parts, "Category: "+sentence(prose(f.Category)))
+	}
+	if f.Severity != "" {
+		parts = append(parts, "Severity: "+sentence(prose(string(f.Severity))))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+}
+
+// sentence ends s with a full stop where it has no end of its own.
+func sentence(s string) string {
+	if s == "" || strings.ContainsRune(".!?", rune(s[len(s)-1])) {
+		return s
+	}
+	return s + "."
+}
+
+// waivers lists what the policy excused.
+func (m *markdown) waivers() {
+	if len(m.r.Summary.Waivers) == 0 {
+		return
+	}
+	m.heading("What was waived")
+	m.line("These would be violations; the policy excuses them.\n")
+	rows := make([]string, 0, len(m.r.Summary.Waivers))
+	for _, v := range m.r.Summary.Waivers {
+		rows = append(rows, fmt.Sprintf("- %s: %s, %s. Waiver: %s", code(clip(m.r.mask(v.Finding.Host), maxHost)), code(string(v.Finding.Rule)), times(v.Count), decided(m.r, v.Finding.Source, inMarkdown)))
+	}
+	m.capped(rows, budgetList)
+}
+
+// allowed says which hosts were allowed or ignored, by the line that did it.
+func (m *markdown) allowed() {
+	type line struct {
+		verdict policy.Verdict
+		source  policy.Source
+	}
+	groups := map[line][]string{}
+	var order []line
+	for _, h := range m.r.Summary.Hosts {
+		if h.Verdict != policy.Allowed && h.Verdict != policy.Ignored {
+			continue
+		}
+		key := line{h.Verdict, h.Source}
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], fmt.Sprintf("%s (%d)", code(clip(m.r.mask(h.Name), maxHost)), h.Flows))
+	}
+	if len(order) == 0 {
+		return
+	}
+	slices.SortStableFunc(order, func(a, b line) int { return b.verdict.Weight() - a.verdict.Weight() })
+	m.heading("What was allowed")
+	rows := make([]string, 0, len(order))
+	for _, key := range order {
+		by := decided(m.r, key.source, inMarkdown)
+		if by == "" {
+			by = "the policy"
+		}
+		hosts := groups[key]
+		const shown = 10
+		if len(hosts) > shown {
+			hosts = append(hosts[:shown:shown], fmt.Sprintf("and %d more", len(hosts)-shown))
+		}
+		rows = append(rows, fmt.Sprintf("- %s by %s: %s", past(key.verdict), by, strings.Join(hosts, ", ")))
+	}
+	m.capped(rows, budgetList)
+	m.WriteByte('\n')
+	m.line("The number of flows is in brackets.")
+}
+
+func past(v policy.Verdict) string {
+	if v == policy.Ignored {
+		return "Ignored"
+	}
+	return "Allowed"
+}
+
+// checks lists the rules that were applied.
+func (m *markdown) checks() {
+	if len(m.r.Checks) == 0 {
+		return
+	}
+	m.heading("What was checked")
+	rows := make([]string, 0, len(m.r.Checks))
+	for _, c := range m.r.Checks {
+		row := fmt.Sprintf("- %s", code(string(c.Rule)))
+		if c.Title != "" {
+			row += ": " + prose(c.Title)
+		}
+		rows = append(rows, row)
+	}
+	m.capped(rows, budgetList)
+}
+
+// reproduce lists the commands to get the same result.
+func (m *markdown) reproduce() {
+	steps := reproduce(m.r)
+	if len(steps) == 0 {
+		return
+	}
+	m.heading("How to reproduce")
+	var program []string
+	why := ""
+	for _, s := range steps {
+		if s.why != why {
+			program = append(program, "# "+s.why)
+			why = s.why
+		}
+		program = append(program, s.command)
+	}
+	m.line("%s", fenced("sh", program))
+}
+
+// provenance says what made the report, and from what.
+func (m *markdown) provenance() {
+	r := m.r
+	m.heading("Provenance")
+	rows := []string{"- Tool: " + code(strings.TrimSpace(r.Tool.Name+" "+r.Tool.Version))}
+	if !r.Generated.IsZero() {
+		rows = append(rows, "- Generated: "+moment(r.Generated))
+	}
+	rows = append(rows, "- Policy: "+policyName(r, inMarkdown)+digest(r.Policy.Digest))
+	for _, c := range r.Captures {
+		row := fmt.Sprintf("- Capture: %s, %s", captureName(r, c.File, inMarkdown), count(c.Entries, "entry", "entries"))
+		if c.Producer != "" {
+			row += ", by " + code(clip(r.mask(c.Producer), maxText))
+		}
+		rows = append(rows, row+digest(c.SHA256))
+	}
+	m.capped(rows, budgetList)
+	if r.Reveal {
+		m.line("\nSecrets are shown in this report, because it was made with `--reveal`.")
+	}
+}
+
+func digest(hex string) string {
+	if hex == "" {
+		return ""
+	}
+	return ", SHA-256 " + code(hex)
+}
+
+// items writes a list.
+func (m *markdown) items(texts []string) {
+	rows := make([]string, len(texts))
+	for i, text := range texts {
+		rows[i] = "- " + text
+	}
+	m.capped(rows, budgetList)
+}
+
+// capped writes the rows that fit and counts the others.
+func (m *markdown) capped(rows []string, budget int) {
+	shown := roomFor(rows, budget)
+	for _, row := range rows[:shown] {
+		m.line("%s", row)
+	}
+	if left := len(rows) - shown; left > 0 {
+		m.line("- … and %d more", left)
+	}
+}
+
+// A table of more than longTable rows is folded away but for the first.
+const (
+	longTable  = 25
+	foldedRows = 10
+)
+
+// table writes a table. One with a summary is folded behind it when it is long,
+// after its first rows.
+func (m *markdown) table(head string, rows []string, budget int, summary string) {
+	all := len(rows)
+	rows = rows[:roomFor(rows, budget)]
+	write := func(rows []string) {
+		m.line("%s", head)
+		for _, row := range rows {
+			m.line("%s", row)
+		}
+	}
+	if summary != "" && all > longTable {
+		write(rows[:min(foldedRows, len(rows))])
+		m.line("\n<details><summary>%s</summary>\n", summary)
+		defer m.line("\n</details>")
+	}
+	write(rows)
+	if left := all - len(rows); left > 0 {
+		m.line("\n… and %d more; a `.json` report has them all.", left)
+	}
+}
+
+// roomFor returns how many rows fit into a budget of bytes, at least one.
+func roomFor(rows []string, budget int) int {
+	for i, row := range rows {
+		if budget -= len(row) + 1; budget < 0 && i > 0 {
+			return i
+		}
+	}
+	return len(rows)
+}

@@ -1,0 +1,168 @@
+// Package reports turns the result of an audit into documents for people and
+// machines: a verdict on the terminal, a Markdown audit, JSON, CSV, HAR.
+//
+// It knows how things are said, never what is true: every number, verdict and
+// explanation comes in a [Report], whose facts are those of packages capture and
+// policy. [Formats] is the only list of formats; flag help, shell completion and
+// the tests loop over it, and a new format is a new file and one row.
+//
+// What it promises, for every format:
+//
+//   - A clean and an inconclusive audit are documents too, which say what was
+//     checked and what the verdict is worth.
+//   - The same report gives the same bytes: lists have an order of their own,
+//     times are UTC, and [Now] honours SOURCE_DATE_EPOCH.
+//   - Text from a capture is hostile. Control and escape sequences, bidirectional
+//     overrides and invisible characters are made visible, and text cannot leave
+//     its place: no forged heading, table cell, link, mention, formula or command
+//     (escape.go, markup.go).
+//   - Never-send values go through Report.Mask and credentials in a URL's
+//     user part are redacted, unless Report.Reveal is set. Other parts of a URL
+//     are shown as they were; the documents say so when a query parameter is
+//     named like a credential.
+//   - A file is written whole or not at all ([WriteFile]).
+//
+// It judges nothing, reads no capture by itself and prints nothing. When a
+// document looks wrong, compare it with the JSON of the same report: if the fact
+// is wrong there too, look in capture or policy.
+package reports
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// The verdicts of an audit. Exit codes follow from them.
+const (
+	Clean        = "clean"        // contacts were seen and none is a violation
+	Violations   = "violations"   // at least one violation
+	Inconclusive = "inconclusive" // nothing was seen, or not all of it could be read
+)
+
+// Report is everything that a document may say. It is not changed by writing.
+type Report struct {
+	Tool      Tool
+	Generated time.Time // see [Now]
+	Policy    PolicyInfo
+	// Checks are the rules that the policy applied, in the order in which they
+	// are listed. Empty when the caller does not know.
+	Checks   []Check
+	Captures []CaptureInfo
+	Verdict  string // Clean, Violations or Inconclusive: see [VerdictOf]
+	Summary  capture.Summary
+
+	// Modes are the ways in that the flows came by ("http", "har", …), which
+	// decide what the capture cannot have seen.
+	Modes []string
+	// Notes are further sentences on the health of the audit, which appear
+	// beside those of Summary.Health.
+	Notes []string
+	// Command is the command line that was run, quoted for a shell, without
+	// secrets. Empty when there was none.
+	Command string
+
+	// Reveal says that secrets are shown. Mask is then not called.
+	Reveal bool
+	// Mask hides never-send values in a text. Nil hides nothing.
+	Mask func(string) string
+
+	// Flows calls its argument for every flow, in the capture's order, and ends
+	// with its first error. Nil when flows are not at hand; formats that need
+	// them then fail.
+	Flows func(func(*flow.Flow) error) error
+	// Content loads the kept content of a body. Nil: bodies have it with them.
+	Content func(flow.Body) ([]byte, error)
+
+	Color bool // use the terminal's colours; text only
+	Width int  // columns of the terminal, 0 for 80; text only
+}
+
+// Tool is the program that made the report.
+type Tool struct {
+	Name, Version string
+}
+
+// PolicyInfo says which policy judged.
+type PolicyInfo struct {
+	Name   string   // the policy's own name; may be ""
+	File   string   // as the user named it; "" when there was none
+	Digest string   // lower-case hex SHA-256 of the file; "" without one
+	Allow  []string // patterns that were added by --allow
+}
+
+// Check is one rule that was applied.
+type Check struct {
+	Rule        policy.Rule
+	Title, Help string
+	Severity    policy.Severity
+}
+
+// CaptureInfo is one input, or the live capture.
+type CaptureInfo struct {
+	File     string // as the user named it; "" for a live capture that was not kept
+	Entries  int    // entries of a HAR, flows of a capture
+	Producer string // program that wrote it; "" when unknown
+	SHA256   string // lower-case hex of the file's digest; "" when not computed
+	// Skipped counts entries that are no contact with a host, by the reason
+	// ("data: URL").
+	Skipped map[string]int
+	// Notes are sentences on what its reader met. They are said once, by
+	// Summary.Health, into which the reader of the capture puts them.
+	Notes []string
+	Error string // why it could not be read to its end; "" when it could
+}
+
+// VerdictOf returns the verdict of an audit. A violation stays one whatever else
+// is wrong; without one, an input that could not be read to its end, and an
+// audit that saw no contact unless allowEmpty is set, are inconclusive.
+func VerdictOf(s capture.Summary, captures []CaptureInfo, allowEmpty bool) string {
+	if len(s.Violations) > 0 || s.Violating > 0 {
+		return Violations
+	}
+	for _, c := range captures {
+		if c.Error != "" {
+			return Inconclusive
+		}
+	}
+	if s.Inconclusive() && !allowEmpty {
+		return Inconclusive
+	}
+	return Clean
+}
+
+// Now returns the time to put in Report.Generated, in UTC: that of
+// SOURCE_DATE_EPOCH where it holds seconds since 1970
+// (reproducible-builds.org/specs/source-date-epoch), else the clock's.
+func Now() time.Time {
+	if s, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil && s >= 0 {
+		return time.Unix(s, 0).UTC()
+	}
+	return time.Now().UTC().Truncate(time.Second)
+}
+
+// A Format is one kind of document.
+type Format struct {
+	Name string // as --format takes it
+	Ext  string // of file names, with the dot, lower case
+	Help string // what it is for, in a few words
+	// NeedsFlows says that it is made from Report.Flows, not only from totals.
+	NeedsFlows bool
+	// Private says that it holds the content of traffic, so that files of it are
+	// readable by their owner alone.
+	Private bool
+	Write   func(w io.Writer, r *Report) error
+}
+
+// Formats lists every format. It is the only list.
+var Formats = []Format{
+	{Name: "text", Ext: ".txt", Help: "the verdict for people, as on the terminal", Write: writeText},
+	{Name: "markdown", Ext: ".md", Help: "the audit, ready to paste as an issue", Write: writeMarkdown},
+	{Name: "json", Ext: ".json", Help: "everything, for programs", Write: writeJSON},
+	{Name: "csv", Ext: ".csv", Help: "one row for each host, for spreadsheets", Write: writeCSV},
+}

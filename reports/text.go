@@ -1,0 +1,294 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"telltale/capture"
+	"telltale/policy"
+)
+
+// Limits of the terminal's verdict: what is more is counted, and stands in full
+// in the JSON.
+const (
+	textViolations = 20
+	textHosts      = 30
+	textNotes      = 20
+	textEntries    = 8
+)
+
+// Columns of the terminal: what is narrower cannot hold a host, what is wider is
+// hard to read.
+const (
+	defaultWidth = 80
+	minWidth     = 40
+	maxWidth     = 100
+)
+
+// SGR sequences (ECMA-48, 8.3.117). They carry no meaning that the words lack.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "1;31"
+	green  = "1;32"
+	yellow = "1;33"
+)
+
+// screen builds the text. Whatever is added was made visible before.
+type screen struct {
+	strings.Builder
+	width int
+	color bool
+}
+
+func writeText(w io.Writer, r *Report) error {
+	s := &screen{width: defaultWidth, color: r.Color}
+	if r.Width > 0 {
+		s.width = min(max(r.Width, minWidth), maxWidth)
+	}
+	s.verdict(r)
+	s.about(r)
+	for i, v := range r.Summary.Violations {
+		if i == textViolations {
+			s.more(len(r.Summary.Violations)-i, "violations")
+			break
+		}
+		s.violation(r, i+1, v)
+	}
+	s.waivers(r)
+	s.hosts(r)
+	s.list("What this verdict is worth", worth(r, onTerminal))
+	s.list("What to do next", next(r))
+	if warning := credentialWarning(r, onTerminal); warning != "" {
+		s.list("Before you share this", []string{warning})
+	}
+	if r.Verdict != Violations {
+		s.checks(r)
+	}
+	_, err := io.WriteString(w, s.String())
+	return err
+}
+
+// verdict writes the first line: the one word, and what it means.
+func (s *screen) verdict(r *Report) {
+	color := map[string]string{Clean: green, Violations: red}[r.Verdict]
+	if color == "" {
+		color = yellow
+	}
+	word := strings.ToUpper(title(r.Verdict))
+	s.labelled(0, len(word)+2, s.paint(color, word), len(word), wrap(headline(r, onTerminal), s.width-len(word)-2))
+}
+
+// about writes what was judged by what.
+func (s *screen) about(r *Report) {
+	s.WriteByte('\n')
+	s.field(0, "policy", policyName(r, onTerminal))
+	sum := r.Summary
+	text := fmt.Sprintf("%s to %s", count(sum.Flows, "flow", "flows"), count(len(sum.Hosts), "host", "hosts"))
+	if !sum.First.IsZero() {
+		text += ", " + period(sum.First, sum.Last)
+	}
+	s.field(0, "seen", text)
+	for i, c := range r.Captures {
+		if i == textNotes {
+			s.more(len(r.Captures)-i, "captures")
+			break
+		}
+		line := fmt.Sprintf("%s, %s", captureName(r, c.File, onTerminal), count(c.Entries, "entry", "entries"))
+		if c.Producer != "" {
+			line += ", by " + Plain(clip(r.mask(c.Producer), maxText))
+		}
+		s.field(0, "capture", line)
+	}
+}
+
+// violation writes one violation with its evidence and its remedy.
+func (s *screen) violation(r *Report, number int, v capture.Violation) {
+	f := v.Finding
+	s.WriteByte('\n')
+	label := fmt.Sprintf("%d. ", number)
+	title := fmt.Sprintf("%s: %s", Plain(clip(r.mask(f.Host), maxHost)), Plain(string(f.Rule)))
+	s.labelled(0, len(label), label, len(label), s.paintAll(bold, wrap(title, s.width-len(label))))
+	s.field(3, "what", onTerminal.prose(r.mask(f.Title)))
+	s.field(3, "request", request(r, v, onTerminal))
+	s.field(3, "user-agent", Plain(clip(r.mask(v.App), maxText)))
+	s.field(3, "seen", seen(v))
+	s.field(3, "where", place(r, v, textEntries, onTerminal))
+	s.program(3, "why", clip(r.mask(f.Message), maxProse))
+	s.program(3, "remedy", clip(r.mask(f.Remedy), maxProse))
+	s.field(3, "decided by", decided(r, f.Source, onTerminal))
+}
+
+// waivers writes what the policy excused, one line each.
+func (s *screen) waivers(r *Report) {
+	if len(r.Summary.Waivers) == 0 {
+		return
+	}
+	items := make([]string, 0, len(r.Summary.Waivers))
+	for _, v := range r.Summary.Waivers {
+		item := fmt.Sprintf("%s: %s, %s", Plain(clip(r.mask(v.Finding.Host), maxHost)), v.Finding.Rule, times(v.Count))
+		if by := decided(r, v.Finding.Source, onTerminal); by != "" {
+			item += " (" + by + ")"
+		}
+		items = append(items, item)
+	}
+	s.list("Waived by the policy", items)
+}
+
+// hosts writes the table of hosts, the heaviest verdict first.
+func (s *screen) hosts(r *Report) {
+	if len(r.Summary.Hosts) == 0 {
+		return
+	}
+	s.heading("Hosts")
+	const layout = "%-9s %5s %7s %8s  "
+	s.WriteString(s.paint(dim, fmt.Sprintf(layout, "verdict", "flows", "sent", "received")+"host") + "\n")
+	for i, h := range heaviestFirst(r.Summary.Hosts) {
+		if i == textHosts {
+			s.more(len(r.Summary.Hosts)-i, "hosts")
+			return
+		}
+		left := fmt.Sprintf(layout, h.Verdict, fmt.Sprint(h.Flows), size(h.BytesSent), size(h.BytesReceived))
+		name := Plain(clip(r.mask(h.Name), maxHost))
+		if h.Unread > 0 {
+			name += fmt.Sprintf(" (%d unread)", h.Unread)
+		}
+		label := left
+		if h.Verdict == policy.Violation {
+			label = s.paint(red, left)
+		}
+		s.labelled(0, cells(left), label, cells(left), wrap(name, s.width-cells(left)))
+	}
+}
+
+// checks writes what was looked for, which is what makes a clean verdict say
+// something.
+func (s *screen) checks(r *Report) {
+	items := make([]string, 0, len(r.Checks))
+	for _, c := range r.Checks {
+		items = append(items, fmt.Sprintf("%s: %s", Plain(string(c.Rule)), onTerminal.prose(c.Title)))
+	}
+	s.list("What was checked", items)
+}
+
+// heading starts a section.
+func (s *screen) heading(title string) { s.WriteString("\n" + s.paint(bold, title) + "\n") }
+
+// list writes a section of items. Without items there is none.
+func (s *screen) list(title string, items []string) {
+	if len(items) == 0 {
+		return
+	}
+	s.heading(title)
+	for i, item := range items {
+		if i == textNotes {
+			s.more(len(items)-i, "lines")
+			return
+		}
+		s.labelled(2, 2, "-", 1, wrap(item, s.width-4))
+	}
+}
+
+// more says how much a list left out.
+func (s *screen) more(n int, what string) {
+	s.WriteString(s.paint(dim, fmt.Sprintf("  … and %d more %s; a .json report has them all", n, what)) + "\n")
+}
+
+const labelWidth = 12
+
+// field writes a label and a text beside it. Without a text it writes nothing.
+func (s *screen) field(indent int, label, text string) {
+	if text == "" {
+		return
+	}
+	s.labelled(indent, labelWidth, s.paint(dim, label), len(label), wrap(text, s.width-indent-labelWidth))
+}
+
+// program is field for prose of several lines, whose indented lines are code
+// and keep their shape.
+func (s *screen) program(indent int, label, text string) {
+	var out []string
+	for _, line := range lines(text) {
+		if strings.HasPrefix(line, "```") {
+			continue
+		}
+		if trimmed := strings.TrimLeft(line, " "); trimmed != line {
+			lead := line[:min(len(line)-len(trimmed), 12)]
+			for _, part := range wrap(trimmed, s.width-indent-labelWidth-len(lead)) {
+				out = append(out, lead+part)
+			}
+			continue
+		}
+		out = append(out, wrap(line, s.width-indent-labelWidth)...)
+	}
+	if len(out) > 0 {
+		s.labelled(indent, labelWidth, s.paint(dim, label), len(label), out)
+	}
+}
+
+// labelled writes lines beside a label of which width columns show, the further
+// ones below the first.
+func (s *screen) labelled(indent, columns int, label string, width int, text []string) {
+	margin := strings.Repeat(" ", indent)
+	for i, line := range text {
+		left := label + strings.Repeat(" ", max(columns-width, 0))
+		if i > 0 {
+			left = strings.Repeat(" ", columns)
+		}
+		s.WriteString(strings.TrimRight(margin+left+line, " ") + "\n")
+	}
+}
+
+func (s *screen) paint(sgr, text string) string {
+	if !s.color || text == "" {
+		return text
+	}
+	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
+}
+
+func (s *screen) paintAll(sgr string, text []string) []string {
+	for i := range text {
+		text[i] = s.paint(sgr, text[i])
+	}
+	return text
+}
+
+// wrap breaks text into lines of at most width columns, between words where
+// that is possible. It returns at least one line.
+func wrap(text string, width int) []string {
+	width = max(width, 10)
+	var out []string
+	line, used := "", 0
+	for _, word := range strings.Fields(text) {
+		n := cells(word)
+		if used > 0 && used+1+n <= width {
+			line, used = line+" "+word, used+1+n
+			continue
+		}
+		if used > 0 {
+			out = append(out, line)
+		}
+		for n > width {
+			cut := fitting(word, width)
+			out = append(out, word[:cut])
+			word = word[cut:]
+			n = cells(word)
+		}
+		line, used = word, n
+	}
+	return append(out, line)
+}
+
+// fitting returns how many bytes of s fit into width columns, whole characters
+// with their marks, and at least one.
+func fitting(s string, width int) int {
+	n := 0
+	for i, r := range s {
+		n += cellsOf(r)
+		if n > width && i > 0 {
+			return i
+		}
+	}
+	return len(s)
+}

@@ -1,0 +1,455 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// This file holds the sentences that several documents share. A style says how
+// a document quotes, so that each sentence is written once.
+
+// Limits of what a document for people shows of one text, in characters. The
+// JSON has all of it.
+const (
+	maxText   = 300
+	maxHost   = 120
+	maxMethod = 20
+	maxProse  = 2000
+)
+
+// style is how one kind of document shows text.
+type style struct {
+	data  func(string) string // text from a capture, a file name, a policy's entry
+	prose func(string) string // sentences of ours, which may quote a capture
+}
+
+// onTerminal shows text on a terminal.
+var onTerminal = style{data: Plain, prose: func(s string) string { return strings.Join(lines(s), " ") }}
+
+// inMarkdown shows text as Markdown.
+var inMarkdown = style{data: code, prose: prose}
+
+// mask hides never-send values.
+func (r *Report) mask(s string) string {
+	if r.Reveal || r.Mask == nil || s == "" {
+		return s
+	}
+	return r.Mask(s)
+}
+
+// url masks a URL: never-send values, and a user's name and password.
+func (r *Report) url(s string) string {
+	if r.Reveal {
+		return s
+	}
+	return r.mask(withoutUser(s, flow.Redacted))
+}
+
+// heaviestFirst returns the hosts with violations first, then by name.
+func heaviestFirst(hosts []capture.Host) []capture.Host {
+	sorted := slices.Clone(hosts)
+	slices.SortStableFunc(sorted, func(a, b capture.Host) int {
+		return cmp.Or(cmp.Compare(b.Verdict.Weight(), a.Verdict.Weight()), cmp.Compare(a.Name, b.Name))
+	})
+	return sorted
+}
+
+// violatingHosts counts the hosts with at least one violation.
+func violatingHosts(s capture.Summary) int {
+	n := 0
+	for _, h := range s.Hosts {
+		if h.Verdict == policy.Violation {
+			n++
+		}
+	}
+	return n
+}
+
+// unread counts the connections that could not be read, and their hosts.
+func unread(h capture.Health) (connections, hosts int) {
+	for _, outcomes := range h.Unread {
+		n := 0
+		for _, count := range outcomes {
+			n += count
+		}
+		if n > 0 {
+			hosts++
+		}
+		connections += n
+	}
+	return connections, hosts
+}
+
+// title names the verdict. A report without one proves nothing.
+func title(verdict string) string {
+	switch verdict {
+	case Clean:
+		return "Clean"
+	case Violations:
+		return "Violations"
+	}
+	return "Inconclusive"
+}
+
+// headline says the verdict in one sentence without its name.
+func headline(r *Report, st style) string {
+	s := r.Summary
+	switch r.Verdict {
+	case Violations:
+		if len(s.Violations) == 1 {
+			v := s.Violations[0]
+			return about(r, v, st)
+		}
+		return fmt.Sprintf("%s, on %d of %s", count(len(s.Violations), "violation", "violations"),
+			violatingHosts(s), count(len(s.Hosts), "host", "hosts"))
+	case Clean:
+		if s.Flows == 0 {
+			return "no contact was recorded, and the audit was told to accept that"
+		}
+		if n, _ := unread(s.Health); n > 0 {
+			return fmt.Sprintf("%s to %s, none against the policy, but %s",
+				count(s.Flows, "flow", "flows"), count(len(s.Hosts), "host", "hosts"), couldNotRead(n))
+		}
+		return fmt.Sprintf("%s to %s, none against the policy", count(s.Flows, "flow", "flows"), count(len(s.Hosts), "host", "hosts"))
+	}
+	if s.Flows == 0 {
+		return "no contact was recorded, so nothing is proven"
+	}
+	return "not everything could be read; what could be read is not against the policy"
+}
+
+// about says in one sentence what broke the policy.
+func about(r *Report, v capture.Violation, st style) string {
+	host := st.data(clip(r.mask(v.Finding.Host), maxHost))
+	switch v.Finding.Rule {
+	case policy.HostNotAllowed, policy.CaptivePortalProbe, policy.Tracker, policy.HostDenied:
+		return fmt.Sprintf("%s was contacted %s against the policy", host, times(v.Count))
+	}
+	if v.Count == 1 {
+		return fmt.Sprintf("1 flow to %s breaks the policy", host)
+	}
+	return fmt.Sprintf("%d flows to %s break the policy", v.Count, host)
+}
+
+func couldNotRead(n int) string {
+	if n == 1 {
+		return "1 of them could not be read"
+	}
+	return fmt.Sprintf("%d of them could not be read", n)
+}
+
+// blindSpots say what a way in cannot see, by the mode of a flow.
+var blindSpots = map[string]string{
+	"http": "An HTTP proxy sees only what is sent to it. Apps and system services that ignore the proxy setting, UDP (HTTP/3 and most DNS among it) and whatever happened before or after the recording are not in this capture.",
+	"har":  "A HAR file holds what its producer chose to record. Requests that it left out and, as a rule, connections that it could not decrypt are not in it, and whether its times and headers are right cannot be checked.",
+}
+
+// outcomes say why a connection could not be read.
+var outcomes = map[flow.Outcome]string{
+	flow.ClientRefused:     "the client refused the certificate (pinning, or the CA is not trusted)",
+	flow.ClientSilent:      "the client closed the connection without a request (often pinning)",
+	flow.HandshakeFailed:   "the TLS handshake with the client failed",
+	flow.UpstreamFailed:    "the server could not be reached or verified",
+	flow.PassedThrough:     "not decrypted, as asked",
+	flow.Tunnelled:         "neither TLS nor HTTP",
+	flow.Blocked:           "blocked, as the policy forbids it",
+	flow.DestinationDenied: "refused: an address of this machine or its link",
+	flow.Malformed:         "a malformed message",
+	flow.Abandoned:         "the client went away",
+	flow.Open:              "still open when the audit ended",
+}
+
+// worth says what the verdict is worth: what was seen, what was not, and why.
+func worth(r *Report, st style) []string {
+	h := r.Summary.Health
+	var out []string
+	damaged := false
+	for _, c := range r.Captures {
+		if c.Error != "" {
+			why := strings.TrimPrefix(c.Error, c.File+": ")
+			out = append(out, fmt.Sprintf("%s is damaged or cannot be read: %s. What could be read of it was judged.",
+				captureName(r, c.File, st), strings.TrimSuffix(st.prose(clip(r.mask(why), maxProse)), ".")))
+			damaged = true
+		}
+		for _, reason := range sortedKeys(c.Skipped) {
+			out = append(out, fmt.Sprintf("%s of %s counted as no contact: %s.",
+				count(c.Skipped[reason], "entry", "entries"), captureName(r, c.File, st), st.prose(reason)))
+		}
+	}
+	out = append(out, devices(r, st)...)
+	if n, hosts := unread(h); n > 0 {
+		out = append(out, fmt.Sprintf("%s to %s could not be read. They are judged by the host's name alone; what was sent is unknown.",
+			count(n, "connection", "connections"), count(hosts, "host", "hosts")))
+	} else if r.Summary.Flows > 0 && !damaged {
+		out = append(out, "Every recorded connection could be read.")
+	}
+	if h.Failed > 0 {
+		out = append(out, fmt.Sprintf("%s did not complete (server down, client gone). A failed contact is a contact, and is judged.", count(h.Failed, "exchange", "exchanges")))
+	}
+	if h.Open > 0 {
+		out = append(out, fmt.Sprintf("%s still under way when the audit ended.", count(h.Open, "flow was", "flows were")))
+	}
+	if h.Nameless > 0 {
+		out = append(out, fmt.Sprintf("%s named no host and cannot be judged (port scans, garbage).", count(h.Nameless, "connection", "connections")))
+	}
+	if h.Denied > 0 {
+		out = append(out, fmt.Sprintf("%s turned away, because the client may not use this proxy.", count(h.Denied, "connection was", "connections were")))
+	}
+	for _, note := range slices.Concat(h.Notes, r.Notes) {
+		out = append(out, st.prose(r.mask(note)))
+	}
+	for _, mode := range r.Modes {
+		if text, ok := blindSpots[mode]; ok {
+			out = append(out, st.prose(text))
+		}
+	}
+	return out
+}
+
+// devices say, for each device that was seen, whether its silence means
+// something.
+func devices(r *Report, st style) []string {
+	var out []string
+	for _, d := range r.Summary.Health.Devices {
+		name := st.data(r.mask(d.Addr))
+		if d.Name != "" {
+			name = fmt.Sprintf("%s (%s)", st.data(r.mask(d.Name)), name)
+		}
+		s := fmt.Sprintf("Device %s made %s", name, count(d.Flows, "flow", "flows"))
+		if d.Decrypted.IsZero() {
+			s += "; none of its TLS connections could be read, so silence of this device means nothing"
+		} else {
+			s += fmt.Sprintf("; its TLS could be read from %s on", moment(d.Decrypted))
+		}
+		if d.Refused > 0 {
+			s += fmt.Sprintf(", and it refused the certificate in %s", count(d.Refused, "handshake", "handshakes"))
+		}
+		out = append(out, s+".")
+	}
+	return out
+}
+
+// next says what to do about a verdict that proves nothing.
+func next(r *Report) []string {
+	if r.Verdict != Inconclusive && r.Verdict != "" {
+		return nil
+	}
+	var out []string
+	if slices.ContainsFunc(r.Captures, func(c CaptureInfo) bool { return c.Error != "" }) {
+		out = append(out, "Export or record the damaged capture again, and judge that.")
+	}
+	if r.Summary.Flows == 0 {
+		out = append(out, "Check that the device uses the proxy and trusts its CA: telltale setup shows how, and the proxy's own page tests it.",
+			"Use the app while the recording runs, then look whether telltale flows lists its requests.")
+	}
+	return out
+}
+
+// request is the request line of a violation's first flow.
+func request(r *Report, v capture.Violation, st style) string {
+	return st.data(strings.TrimSpace(clip(r.mask(v.Method), maxMethod) + " " + clip(r.url(v.URL), maxText)))
+}
+
+// credentialWarning names the query parameters in the shown URLs that look like
+// credentials, since those are not masked. "" when there are none.
+func credentialWarning(r *Report, st style) string {
+	seen := map[string]bool{}
+	for _, v := range slices.Concat(r.Summary.Violations, r.Summary.Waivers) {
+		if name := credentialIn(v.URL); name != "" {
+			seen[name] = true
+		}
+	}
+	if len(seen) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(seen))
+	for _, name := range sortedKeys(seen) {
+		names = append(names, st.data(clip(r.mask(name), maxText)))
+	}
+	const limit = 5
+	if len(names) > limit {
+		names = append(names[:limit], "…")
+	}
+	return fmt.Sprintf("URLs are shown in full, and some have parameters that are named like credentials (%s). Read them before you share this.", strings.Join(names, ", "))
+}
+
+// policyName says what judged: the policy's name, its file and --allow patterns.
+func policyName(r *Report, st style) string {
+	p := r.Policy
+	name := ""
+	if p.Name != "" {
+		name = st.prose(clip(r.mask(p.Name), maxText))
+	}
+	if p.File != "" {
+		file := st.data(r.mask(p.File))
+		if name == "" {
+			name = file
+		} else {
+			name += " (" + file + ")"
+		}
+	}
+	if name == "" {
+		name = "no policy file"
+	}
+	if len(p.Allow) > 0 {
+		patterns := make([]string, 0, len(p.Allow))
+		for _, pattern := range p.Allow {
+			patterns = append(patterns, st.data(clip(r.mask(pattern), maxText)))
+		}
+		name += ", with --allow " + strings.Join(patterns, ", ")
+	}
+	return name
+}
+
+// captureName is what a capture is called in a document.
+func captureName(r *Report, file string, st style) string {
+	if file == "" {
+		return "the live capture"
+	}
+	return st.data(clip(r.mask(file), maxText))
+}
+
+// place names the flows of a violation: "a.har, entries 3, 5 and 9, …".
+func place(r *Report, v capture.Violation, limit int, st style) string {
+	var parts []string
+	shown := 0
+	for i := 0; i < len(v.Flows) && shown < limit; {
+		file := v.Flows[i].Capture
+		var entries []string
+		for ; i < len(v.Flows) && v.Flows[i].Capture == file && shown < limit; i, shown = i+1, shown+1 {
+			entries = append(entries, strconv.Itoa(v.Flows[i].Entry))
+		}
+		noun := "entries"
+		if len(entries) == 1 {
+			noun = "entry"
+		}
+		parts = append(parts, fmt.Sprintf("%s, %s %s", captureName(r, file, st), noun, strings.Join(entries, ", ")))
+	}
+	if more := v.Count - shown; more > 0 && shown > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// decided says which line of the policy decided.
+func decided(r *Report, s policy.Source, st style) string {
+	where := ""
+	switch {
+	case s.File != "" && s.Line > 0:
+		where = fmt.Sprintf("%s line %d", st.data(r.mask(s.File)), s.Line)
+	case s.File != "":
+		where = st.data(r.mask(s.File))
+	}
+	text := ""
+	if s.Text != "" {
+		text = st.data(clip(r.mask(s.Text), maxText))
+	}
+	switch {
+	case where == "":
+		return text
+	case text == "":
+		return where
+	}
+	return where + ": " + text
+}
+
+// seen says when flows happened, and how often when they have a beat.
+func seen(v capture.Violation) string {
+	s := times(v.Count)
+	switch {
+	case v.First.IsZero():
+	case v.Count == 1 || v.First.Equal(v.Last):
+		s += ", at " + moment(v.First)
+	default:
+		s += ", " + period(v.First, v.Last)
+	}
+	if v.Interval > 0 {
+		s += ", " + cadence(v.Interval)
+	}
+	return s
+}
+
+// cadence says the median time between flows.
+func cadence(d time.Duration) string { return "every " + duration(d) + " (median)" }
+
+// duration writes a duration in the one unit that a person would choose.
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return "less than 1 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
+	case d < 3*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 3*time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	case d < 72*time.Hour:
+		return fmt.Sprintf("%.0f h", d.Hours())
+	}
+	return fmt.Sprintf("%.0f days", d.Hours()/24)
+}
+
+// moment writes a time for people, to the second, in UTC.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+
+// period writes two times, without the date of the second where it is the same.
+func period(from, to time.Time) string {
+	from, to = from.UTC(), to.UTC()
+	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
+		return from.Format(time.DateTime) + " to " + to.Format(time.TimeOnly) + " UTC"
+	}
+	return from.Format(time.DateTime) + " to " + moment(to)
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/1000, 0
+	for value >= 999.5 && unit < len("kMGTPE")-1 {
+		value /= 1000
+		unit++
+	}
+	if value < 9.95 {
+		return fmt.Sprintf("%.1f %cB", value, "kMGTPE"[unit])
+	}
+	return fmt.Sprintf("%.0f %cB", value, "kMGTPE"[unit])
+}
+
+// count writes a number and its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
