@@ -2,7 +2,6 @@ package ca
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/pem"
 	"regexp"
 	"testing"
@@ -10,51 +9,31 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-func TestFormatsHoldTheRootAndNoKey(t *testing.T) {
+func TestExportsHoldTheRootAndNoKey(t *testing.T) {
 	a := open(t, t.TempDir())
-	decode := map[string]func([]byte) ([]byte, error){
-		"pem":     fromPEM,
-		"android": fromPEM,
-		"der":     func(b []byte) ([]byte, error) { return b, nil },
-		"pkcs12":  fromPKCS12,
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(a.key)
+	p12, err := a.PKCS12()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, format := range Formats {
-		encoded, err := format.Encode(a)
-		if err != nil {
-			t.Fatalf("%s: %v", format.Name, err)
-		}
-		der, err := decode[format.Name](encoded)
-		if err != nil || !bytes.Equal(der, a.DER()) {
-			t.Errorf("%s does not hold the root (%v)", format.Name, err)
-		}
-		if bytes.Contains(encoded, keyDER) || bytes.Contains(encoded, []byte(pemKey)) {
-			t.Errorf("%s holds the private key", format.Name)
-		}
-		if format.Help == "" || format.MediaType == "" || format.FileName(a) == "" {
-			t.Errorf("%s is not described: %+v", format.Name, format)
-		}
-		delete(decode, format.Name)
+	fromPKCS12, err := pkcs12.DecodeTrustStore(p12, PKCS12Password)
+	if err != nil || len(fromPKCS12) != 1 {
+		t.Fatalf("%d certificates, %v", len(fromPKCS12), err)
 	}
-	if len(decode) != 0 {
-		t.Errorf("formats that are gone: %v", decode)
+	fromPEM, rest := pem.Decode(a.PEM())
+	if len(rest) != 0 {
+		t.Errorf("PEM goes on: %q", rest)
 	}
-}
-
-func fromPEM(b []byte) ([]byte, error) {
-	block, _ := pem.Decode(b)
-	return block.Bytes, nil
-}
-
-func fromPKCS12(b []byte) ([]byte, error) {
-	certs, err := pkcs12.DecodeTrustStore(b, PKCS12Password)
-	if err != nil {
-		return nil, err
+	for name, der := range map[string][]byte{"PKCS#12": fromPKCS12[0].Raw, "PEM": fromPEM.Bytes, "DER": a.DER()} {
+		if !bytes.Equal(der, a.Certificate().Raw) {
+			t.Errorf("%s does not hold the root", name)
+		}
 	}
-	return certs[0].Raw, nil
+	if _, _, err := pkcs12.Decode(p12, PKCS12Password); err == nil {
+		t.Error("the trust store holds a key")
+	}
+	if _, err := pkcs12.DecodeTrustStore(p12, "wrong"); err == nil {
+		t.Error("the trust store has no password, though Java needs one")
+	}
 }
 
 func TestNamesForPeople(t *testing.T) {
