@@ -122,8 +122,8 @@ func lines(s string) []string {
 
 // clip returns at most n characters of s and says how many it left out.
 func clip(s string, n int) string {
-	count := utf8.RuneCountInString(s)
-	if count <= n {
+	length := utf8.RuneCountInString(s)
+	if length <= n {
 		return s
 	}
 	cut, seen := 0, 0
@@ -134,7 +134,7 @@ func clip(s string, n int) string {
 		}
 		seen++
 	}
-	return fmt.Sprintf("%s… (%d more characters)", s[:cut], count-n)
+	return s[:cut] + "… (" + plural(length-n, "more character", "more characters") + ")"
 }
 
 // cells returns the columns that s takes on a terminal. It is good for what

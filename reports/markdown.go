@@ -14,10 +14,10 @@ import (
 // GitHub takes 65,536 characters in an issue. Each part has a share of that, in
 // bytes; what does not fit is counted and stands in full in the JSON.
 const (
-	budgetViolations = 36_000 // written out
-	budgetRest       = 5_000  // violations beyond, a line each
-	budgetHosts      = 8_000
-	budgetList       = 3_000 // any other list
+	budgetViolations = 28_000 // written out
+	budgetRest       = 4_000  // violations beyond, a line each
+	budgetHosts      = 7_000
+	budgetList       = 2_500 // any other list
 )
 
 // markdown builds the audit.
@@ -64,11 +64,11 @@ func (m *markdown) opening() {
 	if !s.First.IsZero() {
 		when = ", " + period(s.First, s.Last)
 	}
-	m.line("The capture shows %s to %s%s. %s", count(s.Flows, "flow", "flows"),
-		count(len(s.Hosts), "host", "hosts"), when, shares(s))
+	m.line("The capture shows %s to %s%s. %s", plural(s.Flows, "flow", "flows"),
+		plural(len(s.Hosts), "host", "hosts"), when, shares(s))
 	if n := len(s.Violations); n > 0 {
 		m.line("\n%s, with the evidence, why it matters and how to make it stop.",
-			count(n, "violation is described below", "violations are described below"))
+			plural(n, "violation is described below", "violations are described below"))
 	}
 	m.next()
 }
@@ -89,7 +89,7 @@ func shares(s capture.Summary) string {
 		case n == s.Flows && n > 1:
 			parts = append(parts, "all "+many)
 		case n > 0:
-			parts = append(parts, count(n, one, many))
+			parts = append(parts, plural(n, one, many))
 		}
 	}
 	add(s.Violating, "breaks the policy", "break the policy")
@@ -222,7 +222,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 		}
 	}
 	section("What it is", m.what(f))
-	section("Why it matters", block(clip(r.mask(f.Message), maxProse)))
+	section("Why it matters", fit(block, r.mask(f.Message), maxProse))
 	fmt.Fprintf(&b, "**Evidence.** The capture shows:\n\n")
 	evidence := func(what, text string) {
 		if text != "" {
@@ -238,16 +238,16 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	evidence("Seen", seen(v))
 	evidence("Where", place(r, v, textEntries, inMarkdown))
 	b.WriteByte('\n')
-	section("Likely cause and remedy", block(clip(r.mask(f.Remedy), maxProse)))
+	section("Likely cause and remedy", fit(block, r.mask(f.Remedy), maxProse))
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
 // what names a violation: its title, and who is behind the host.
 func (m *markdown) what(f policy.Finding) string {
-	parts := []string{sentence(prose(clip(m.r.mask(f.Title), maxProse)))}
+	parts := []string{sentence(fit(prose, m.r.mask(f.Title), maxText))}
 	if f.Owner != "" {
-		parts = append(parts, "Operator or sender: "+sentence(prose(clip(m.r.mask(f.Owner), maxText))))
+		parts = append(parts, "Operator or sender: "+sentence(fit(prose, m.r.mask(f.Owner), maxText)))
 	}
 	if f.Category != "" {
 		parts = append(parts, "Category: "+sentence(prose(f.Category)))
@@ -338,7 +338,7 @@ func (m *markdown) checks() {
 	for _, c := range m.r.Checks {
 		row := fmt.Sprintf("- %s", code(string(c.Rule)))
 		if c.Title != "" {
-			row += ": " + prose(c.Title)
+			row += ": " + fit(prose, c.Title, maxText)
 		}
 		rows = append(rows, row)
 	}
@@ -374,7 +374,7 @@ func (m *markdown) provenance() {
 	}
 	rows = append(rows, "- Policy: "+policyName(r, inMarkdown)+digest(r.Policy.Digest))
 	for _, c := range r.Captures {
-		row := fmt.Sprintf("- Capture: %s, %s", captureName(r, c.File, inMarkdown), count(c.Entries, "entry", "entries"))
+		row := fmt.Sprintf("- Capture: %s, %s", captureName(r, c.File, inMarkdown), plural(c.Entries, "entry", "entries"))
 		if c.Producer != "" {
 			row += ", by " + code(clip(r.mask(c.Producer), maxText))
 		}

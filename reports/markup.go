@@ -90,6 +90,17 @@ func block(s string) string {
 	return strings.Join(parts, "\n\n")
 }
 
+// fit renders as much of s as makes limit characters, and less where quoting
+// would more than double them: a text of nothing but markup must not crowd out
+// the document.
+func fit(render func(string) string, s string, limit int) string {
+	for n := limit; ; n /= 2 {
+		if out := render(clip(s, n)); len(out) <= 2*limit+len("… (1234567 more characters)") || n == 0 {
+			return out
+		}
+	}
+}
+
 // fenced returns harmless lines as a fenced code block.
 func fenced(language string, program []string) string {
 	run := 2
@@ -191,7 +202,7 @@ func hasMeaning(s string, i int) bool {
 	case '-', '+', '=': // list items, underlines of headings
 		return i == 0
 	case '.', ')': // numbered list items
-		return i == len(s)-1 && strings.Trim(s[:i], "0123456789") == ""
+		return i > 0 && i == len(s)-1 && strings.Trim(s[:i], "0123456789") == ""
 	}
 	return false
 }

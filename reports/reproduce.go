@@ -9,6 +9,7 @@ import (
 const (
 	maxCaptures = 5
 	maxExplain  = 3
+	maxCommand  = 1000 // characters
 )
 
 // A step is one command to paste, and what it is good for.
@@ -41,7 +42,9 @@ func reproduce(r *Report) []step {
 			steps = append(steps, step{"see which line of the policy decides", shell("telltale", "policy explain", []string{v.URL}, judge)})
 		}
 	}
-	return slices.DeleteFunc(steps, func(s step) bool { return Plain(s.command) != s.command || r.mask(s.command) != s.command })
+	return slices.DeleteFunc(steps, func(s step) bool {
+		return Plain(s.command) != s.command || r.mask(s.command) != s.command || len(s.command) > maxCommand
+	})
 }
 
 // keptCaptures returns the names of the inputs that can be read again.

@@ -22,7 +22,7 @@ const (
 // hard to read.
 const (
 	defaultWidth = 80
-	minWidth     = 40
+	minWidth     = 60
 	maxWidth     = 100
 )
 
@@ -85,7 +85,7 @@ func (s *screen) about(r *Report) {
 	s.WriteByte('\n')
 	s.field(0, "policy", policyName(r, onTerminal))
 	sum := r.Summary
-	text := fmt.Sprintf("%s to %s", count(sum.Flows, "flow", "flows"), count(len(sum.Hosts), "host", "hosts"))
+	text := fmt.Sprintf("%s to %s", plural(sum.Flows, "flow", "flows"), plural(len(sum.Hosts), "host", "hosts"))
 	if !sum.First.IsZero() {
 		text += ", " + period(sum.First, sum.Last)
 	}
@@ -95,7 +95,7 @@ func (s *screen) about(r *Report) {
 			s.more(len(r.Captures)-i, "captures")
 			break
 		}
-		line := fmt.Sprintf("%s, %s", captureName(r, c.File, onTerminal), count(c.Entries, "entry", "entries"))
+		line := fmt.Sprintf("%s, %s", captureName(r, c.File, onTerminal), plural(c.Entries, "entry", "entries"))
 		if c.Producer != "" {
 			line += ", by " + Plain(clip(r.mask(c.Producer), maxText))
 		}

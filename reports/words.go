@@ -22,6 +22,7 @@ const (
 	maxText   = 300
 	maxHost   = 120
 	maxMethod = 20
+	maxListed = 5 // names in one sentence
 	maxProse  = 2000
 )
 
@@ -35,7 +36,7 @@ type style struct {
 var onTerminal = style{data: Plain, prose: func(s string) string { return strings.Join(lines(s), " ") }}
 
 // inMarkdown shows text as Markdown.
-var inMarkdown = style{data: code, prose: prose}
+var inMarkdown = style{data: code, prose: func(s string) string { return fit(prose, s, maxProse) }}
 
 // mask hides never-send values.
 func (r *Report) mask(s string) string {
@@ -77,8 +78,8 @@ func violatingHosts(s capture.Summary) int {
 func unread(h capture.Health) (connections, hosts int) {
 	for _, outcomes := range h.Unread {
 		n := 0
-		for _, count := range outcomes {
-			n += count
+		for _, several := range outcomes {
+			n += several
 		}
 		if n > 0 {
 			hosts++
@@ -108,17 +109,17 @@ func headline(r *Report, st style) string {
 			v := s.Violations[0]
 			return about(r, v, st)
 		}
-		return fmt.Sprintf("%s, on %d of %s", count(len(s.Violations), "violation", "violations"),
-			violatingHosts(s), count(len(s.Hosts), "host", "hosts"))
+		return fmt.Sprintf("%s, on %d of %s", plural(len(s.Violations), "violation", "violations"),
+			violatingHosts(s), plural(len(s.Hosts), "host", "hosts"))
 	case Clean:
 		if s.Flows == 0 {
 			return "no contact was recorded, and the audit was told to accept that"
 		}
 		if n, _ := unread(s.Health); n > 0 {
 			return fmt.Sprintf("%s to %s, none against the policy, but %s",
-				count(s.Flows, "flow", "flows"), count(len(s.Hosts), "host", "hosts"), couldNotRead(n))
+				plural(s.Flows, "flow", "flows"), plural(len(s.Hosts), "host", "hosts"), couldNotRead(n))
 		}
-		return fmt.Sprintf("%s to %s, none against the policy", count(s.Flows, "flow", "flows"), count(len(s.Hosts), "host", "hosts"))
+		return fmt.Sprintf("%s to %s, none against the policy", plural(s.Flows, "flow", "flows"), plural(len(s.Hosts), "host", "hosts"))
 	}
 	if s.Flows == 0 {
 		return "no contact was recorded, so nothing is proven"
@@ -176,32 +177,32 @@ func worth(r *Report, st style) []string {
 		if c.Error != "" {
 			why := strings.TrimPrefix(c.Error, c.File+": ")
 			out = append(out, fmt.Sprintf("%s is damaged or cannot be read: %s. What could be read of it was judged.",
-				captureName(r, c.File, st), strings.TrimSuffix(st.prose(clip(r.mask(why), maxProse)), ".")))
+				captureName(r, c.File, st), strings.TrimSuffix(st.prose(clip(r.mask(why), maxText)), ".")))
 			damaged = true
 		}
 		for _, reason := range sortedKeys(c.Skipped) {
 			out = append(out, fmt.Sprintf("%s of %s counted as no contact: %s.",
-				count(c.Skipped[reason], "entry", "entries"), captureName(r, c.File, st), st.prose(reason)))
+				plural(c.Skipped[reason], "entry", "entries"), captureName(r, c.File, st), st.prose(reason)))
 		}
 	}
 	out = append(out, devices(r, st)...)
 	if n, hosts := unread(h); n > 0 {
 		out = append(out, fmt.Sprintf("%s to %s could not be read. They are judged by the host's name alone; what was sent is unknown.",
-			count(n, "connection", "connections"), count(hosts, "host", "hosts")))
+			plural(n, "connection", "connections"), plural(hosts, "host", "hosts")))
 	} else if r.Summary.Flows > 0 && !damaged {
 		out = append(out, "Every recorded connection could be read.")
 	}
 	if h.Failed > 0 {
-		out = append(out, fmt.Sprintf("%s did not complete (server down, client gone). A failed contact is a contact, and is judged.", count(h.Failed, "exchange", "exchanges")))
+		out = append(out, fmt.Sprintf("%s did not complete (server down, client gone). A failed contact is a contact, and is judged.", plural(h.Failed, "exchange", "exchanges")))
 	}
 	if h.Open > 0 {
-		out = append(out, fmt.Sprintf("%s still under way when the audit ended.", count(h.Open, "flow was", "flows were")))
+		out = append(out, fmt.Sprintf("%s still under way when the audit ended.", plural(h.Open, "flow was", "flows were")))
 	}
 	if h.Nameless > 0 {
-		out = append(out, fmt.Sprintf("%s named no host and cannot be judged (port scans, garbage).", count(h.Nameless, "connection", "connections")))
+		out = append(out, fmt.Sprintf("%s named no host and cannot be judged (port scans, garbage).", plural(h.Nameless, "connection", "connections")))
 	}
 	if h.Denied > 0 {
-		out = append(out, fmt.Sprintf("%s turned away, because the client may not use this proxy.", count(h.Denied, "connection was", "connections were")))
+		out = append(out, fmt.Sprintf("%s turned away, because the client may not use this proxy.", plural(h.Denied, "connection was", "connections were")))
 	}
 	for _, note := range slices.Concat(h.Notes, r.Notes) {
 		out = append(out, st.prose(r.mask(note)))
@@ -223,14 +224,14 @@ func devices(r *Report, st style) []string {
 		if d.Name != "" {
 			name = fmt.Sprintf("%s (%s)", st.data(r.mask(d.Name)), name)
 		}
-		s := fmt.Sprintf("Device %s made %s", name, count(d.Flows, "flow", "flows"))
+		s := fmt.Sprintf("Device %s made %s", name, plural(d.Flows, "flow", "flows"))
 		if d.Decrypted.IsZero() {
 			s += "; none of its TLS connections could be read, so silence of this device means nothing"
 		} else {
 			s += fmt.Sprintf("; its TLS could be read from %s on", moment(d.Decrypted))
 		}
 		if d.Refused > 0 {
-			s += fmt.Sprintf(", and it refused the certificate in %s", count(d.Refused, "handshake", "handshakes"))
+			s += fmt.Sprintf(", and it refused the certificate in %s", plural(d.Refused, "handshake", "handshakes"))
 		}
 		out = append(out, s+".")
 	}
@@ -272,11 +273,10 @@ func credentialWarning(r *Report, st style) string {
 	}
 	names := make([]string, 0, len(seen))
 	for _, name := range sortedKeys(seen) {
-		names = append(names, st.data(clip(r.mask(name), maxText)))
+		names = append(names, st.data(clip(r.mask(name), maxHost)))
 	}
-	const limit = 5
-	if len(names) > limit {
-		names = append(names[:limit], "…")
+	if len(names) > maxListed {
+		names = append(names[:maxListed], "…")
 	}
 	return fmt.Sprintf("URLs are shown in full, and some have parameters that are named like credentials (%s). Read them before you share this.", strings.Join(names, ", "))
 }
@@ -301,8 +301,12 @@ func policyName(r *Report, st style) string {
 	}
 	if len(p.Allow) > 0 {
 		patterns := make([]string, 0, len(p.Allow))
-		for _, pattern := range p.Allow {
-			patterns = append(patterns, st.data(clip(r.mask(pattern), maxText)))
+		for i, pattern := range p.Allow {
+			if i == maxListed {
+				patterns = append(patterns, fmt.Sprintf("and %d more", len(p.Allow)-i))
+				break
+			}
+			patterns = append(patterns, st.data(clip(r.mask(pattern), maxHost)))
 		}
 		name += ", with --allow " + strings.Join(patterns, ", ")
 	}
@@ -427,8 +431,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.0f %cB", value, "kMGTPE"[unit])
 }
 
-// count writes a number and its noun.
-func count(n int, one, many string) string {
+// plural writes a number and its noun.
+func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
