@@ -1,2 +1,27 @@
 // Package policy judges flows: policy file in, findings out.
+//
+// A [Policy] knows which hosts an app may talk to, which noise of the device may
+// be overlooked, what is forbidden outright, how connections must be secured,
+// which values must never leave, and which violations are excused until when. It
+// comes from a YAML file ([Load], [Parse]), from patterns on the command line
+// ([New]), or from both ([Policy.AllowAlso]).
+//
+// [Policy.Judge] is a pure function of a flow's facts: the same flow has the same
+// verdict on a phone's live traffic and in a file of last year, and several
+// goroutines may judge at once. The order is fixed: waiver, deny, allow, ignore;
+// whatever none of them names is a violation. What can be found is one list,
+// [Detectors]; what is known about probes, trackers and system noise is in package
+// catalog.
+//
+// Nothing in a policy file is guessed: an unknown key, a bad pattern or a variable
+// that is not set is an [*Error] with line, column and the nearest valid word.
+// Values under never-send stay inside: they appear in no finding, no error and no
+// excerpt, and [Policy.Mask] takes them out of any text.
+//
+// The package opens no connection and reads no file but the one given to [Load].
+// It does not keep verdicts (package capture does, and may judge again).
+//
+// To see why a URL is judged as it is, ask [Policy.Explain], or run
+// `telltale policy explain URL`; [Policy.Lint] says what is suspicious in a policy
+// that is valid.
 package policy

@@ -25,6 +25,12 @@ const (
 	Undecryptable      Rule = "undecryptable"
 )
 
+// Rules lists every rule, the most specific first. Waivers may name any of them.
+var Rules = []Rule{
+	HostDenied, Tracker, CaptivePortalProbe, HostNotAllowed, HostMismatch, Cleartext, WeakTLS,
+	InvalidCertificate, ValueLeaked, IdentifierLeaked, Undecryptable,
+}
+
 // Verdict is what the policy says of one flow, and of one host.
 type Verdict string
 

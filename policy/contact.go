@@ -1,0 +1,162 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"telltale/policy/catalog"
+)
+
+// contactFinding describes a contact that the policy does not want, in the words of
+// its rule.
+func (s *Sighting) contactFinding() Finding {
+	f := s.finding(s.contact.rule, s.contact.source)
+	switch s.contact.rule {
+	case CaptivePortalProbe:
+		s.describeProbe(&f)
+	case Tracker:
+		s.describeTracker(&f)
+	case HostDenied:
+		s.describeDenied(&f)
+	default:
+		s.describeUnknown(&f)
+	}
+	return f
+}
+
+// maxUserAgent bounds what a message quotes of a User-Agent, in bytes.
+const maxUserAgent = 120
+
+// who says what a request gives away by itself, for people who have never thought
+// about it.
+func (s *Sighting) who(owner string) string {
+	m := "Each one tells " + owner + " who runs this app, and when: "
+	ua := s.request.UserAgent
+	switch {
+	case ua != "" && len(ua) <= maxUserAgent:
+		m += fmt.Sprintf("the User-Agent names the app (%q)", ua)
+	case ua != "":
+		m += "the User-Agent names the app"
+	default:
+		m += "the TLS server name and the timing give the app away"
+	}
+	return m + ", and the connection carries the phone's IP address."
+}
+
+func (s *Sighting) describeProbe(f *Finding) {
+	p := s.contact.probe.Probe
+	if p == nil {
+		s.describeUnknownProbe(f)
+		return
+	}
+	f.Category, f.Owner = p.Class(), p.Owner
+	f.Title = p.What
+	parts := []string{s.request.Method + " " + s.Host + s.request.Path + " has no other purpose than to learn whether the internet answers."}
+	if !s.request.Read {
+		parts[0] = s.Host + " serves nothing but checks whether the internet answers."
+	}
+	if p.Class() == catalog.PublicIP {
+		parts = append(parts, "The answer holds the phone's public IP address.")
+	}
+	parts = append(parts, "Likely sent by "+p.Sender+". How to tell: "+p.Recognise+".")
+	if p.SentBy == catalog.ByApp || s.request.App {
+		parts = append(parts, s.who(p.Owner))
+	} else {
+		parts = append(parts, "It tells "+p.Owner+" the IP address of the device, but nothing about the app, as long as "+sentBy(p)+" sends it.")
+	}
+	if p.Cadence != "" {
+		parts = append(parts, "It repeats: "+p.Cadence+".")
+	}
+	if len(s.contact.probe.Others) > 0 {
+		parts = append(parts, "The same address is also asked by: "+others(s.contact.probe.Others)+".")
+	}
+	if p.Confidence == catalog.Unverified {
+		parts = append(parts, "Who sends it is not verified: take it as a lead.")
+	}
+	f.Message = strings.Join(parts, " ")
+	f.Remedy = strings.TrimSpace(p.Remedy)
+}
+
+func sentBy(p *catalog.Probe) string {
+	if p.SentBy == catalog.ByBrowser {
+		return "the browser"
+	}
+	return "the system"
+}
+
+func others(probes []*catalog.Probe) string {
+	var senders []string
+	for _, p := range probes {
+		senders = append(senders, p.Sender)
+	}
+	return strings.Join(senders, "; ")
+}
+
+// describeUnknownProbe is for requests that only their path gives away.
+func (s *Sighting) describeUnknownProbe(f *Finding) {
+	f.Category = catalog.CaptivePortal
+	f.Title = "looks like a check whether the internet works"
+	f.Message = "The path " + s.request.Path + " is the one that captive-portal checks use by convention; no known sender uses " + s.Host + ". " + s.who("whoever runs "+s.Host)
+	f.Remedy = "Find where the address comes from (`telltale locate APP`) and switch the check off in that library, or name a server of your own."
+}
+
+func (s *Sighting) describeTracker(f *Finding) {
+	t := s.contact.tracker
+	f.Category, f.Owner = t.Category, t.Owner()
+	category, _ := catalog.FindCategory(t.Category)
+	f.Title = "contacts " + t.Owner()
+	f.Message = fmt.Sprintf("%s belongs to %s, which %s (%s). %s", s.Host, t.Owner(), category.Title, t.Category, s.who(t.Company))
+	f.Remedy = fmt.Sprintf("Remove the kit %s from the app, or switch its collection off before its first use. `telltale locate APP` finds which part of the app brings it. "+
+		"If the app is meant to use it, name the host under allow with a reason.", t.Product)
+	if strings.HasPrefix(f.Source.Text, "category:") {
+		f.Message += " The policy denies this category."
+	}
+}
+
+func (s *Sighting) describeDenied(f *Finding) {
+	f.Message = s.Host + " is forbidden by the policy (" + f.Source.Text + ")." + s.known()
+	for i := range s.policy.deny {
+		if r := &s.policy.deny[i]; r.Source == f.Source && r.Reason != "" {
+			f.Message += " Reason given there: " + r.Reason + "."
+		}
+	}
+	f.Remedy = "Find what contacts it with `telltale locate APP` and remove it. If the entry is wrong, correct it in the policy."
+}
+
+func (s *Sighting) describeUnknown(f *Finding) {
+	if r := s.contact.near; r != nil {
+		f.Title = "sends a request that the policy does not allow to this host"
+		f.Message = "The policy names " + s.Host + ", but only for " + limits(r) + "; this was " + s.request.Method + " " + s.Flow.Path() + "." + s.known()
+		f.Remedy = "If the request is meant, widen the entry " + r.Source.Text + " in the policy; if not, find what sends it with `telltale locate APP`."
+		return
+	}
+	f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " " + s.who("whoever runs it")
+	if !s.request.Read {
+		f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " What was said to it could not be read; that it was contacted is certain."
+	}
+	f.Remedy = fmt.Sprintf("Find what contacts it with `telltale locate APP`. If the app is meant to, add it to the policy:\n\n    allow:\n      - %q", s.Host)
+}
+
+// known says what the catalogue knows of a host that is reported for another reason.
+func (s *Sighting) known() string {
+	if p := s.contact.probe.Probe; p != nil {
+		return " It is known for this: " + p.What + " (likely sent by " + p.Sender + ")."
+	}
+	if t := s.contact.tracker; t != nil {
+		category, _ := catalog.FindCategory(t.Category)
+		return " It belongs to " + t.Owner() + ", which " + category.Title + "."
+	}
+	return ""
+}
+
+// limits writes what an entry of allow admits.
+func limits(r *allowRule) string {
+	var parts []string
+	if len(r.Methods) > 0 {
+		parts = append(parts, "the methods "+strings.Join(r.Methods, ", "))
+	}
+	if len(r.Paths) > 0 {
+		parts = append(parts, "the paths "+strings.Join(r.Paths, ", "))
+	}
+	return strings.Join(parts, " and ")
+}

@@ -1,0 +1,157 @@
+package policy
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"telltale/flow"
+)
+
+// An Explanation is a judgement with the way that led to it.
+type Explanation struct {
+	Judgement
+	Method, URL string
+	Port        string
+	// Steps are what was asked of the policy, in order, until something decided.
+	Steps []Step
+}
+
+// A Step is one question to the policy.
+type Step struct {
+	Stage   string // "waiver", "deny", "allow", "ignore", "otherwise"
+	Source  Source
+	Matched bool   // it names the host
+	Decided bool   // it settled the matter
+	Text    string // what it says of this request
+}
+
+// Explain judges a request that nobody sent, and says why. The URL may be a bare
+// host, which stands for a connection that could not be read. The error is for a URL
+// that names no host.
+func (p *Policy) Explain(method, rawURL string) (Explanation, error) {
+	f, err := imagine(method, rawURL)
+	if err != nil {
+		return Explanation{}, err
+	}
+	e := Explanation{Judgement: p.Judge(f), Method: f.Method(), URL: f.URL(), Port: f.Port()}
+	s := p.see(f)
+	e.explainDeny(s)
+	e.explainAllow(s)
+	e.explainIgnore(s)
+	e.explainEnd(s)
+	return e, nil
+}
+
+// imagine makes the flow of a request.
+func imagine(method, rawURL string) (*flow.Flow, error) {
+	if method == "" {
+		method = "GET"
+	}
+	f := &flow.Flow{Kind: flow.HTTP, Outcome: flow.Completed}
+	if !strings.Contains(rawURL, "://") {
+		f.Kind, f.Server.Asked = flow.Tunnel, rawURL
+		if host, port := flow.SplitHostPort(rawURL); port == "" {
+			f.Server.Asked = host + ":443"
+			if strings.Contains(host, ":") {
+				f.Server.Asked = "[" + host + "]:443"
+			}
+		}
+		if f.Host() == "" || strings.ContainsAny(rawURL, "/?# ") {
+			return nil, &PatternError{rawURL, "is neither a URL nor a host", "write it as https://host/path"}
+		}
+		return f, nil
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Hostname() == "" {
+		return nil, &PatternError{rawURL, "is not a URL with a host", "write it as https://host/path"}
+	}
+	f.Request = &flow.Request{Method: method, URL: rawURL}
+	f.Server.Host = u.Host
+	f.Server.Asked = authority(u)
+	return f, nil
+}
+
+// authority returns host:port of a URL, with the scheme's port where there is none.
+func authority(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
+	}
+	switch u.Scheme {
+	case "http", "ws":
+		return u.Host + ":80"
+	default:
+		return u.Host + ":443"
+	}
+}
+
+func (e *Explanation) add(step Step) { e.Steps = append(e.Steps, step) }
+
+func (e *Explanation) explainDeny(s *Sighting) {
+	for i := range s.policy.deny {
+		r := &s.policy.deny[i]
+		decided := s.contact.source == r.Source && s.contact.verdict == Violation
+		switch {
+		case decided:
+			e.add(Step{"deny", r.Source, true, true, "forbids " + s.Host + " (" + string(s.contact.rule) + "); deny wins over allow"})
+		case r.Category == "" && r.Pattern.matchCanonical(s.Host, s.Port):
+			e.add(Step{"deny", r.Source, true, false, "names the host, too"})
+		}
+	}
+}
+
+func (e *Explanation) explainAllow(s *Sighting) {
+	for _, r := range s.facts.allow {
+		step := Step{Stage: "allow", Source: r.Source, Matched: true, Text: "names the host"}
+		switch {
+		case s.contact.source == r.Source && s.contact.verdict == Allowed:
+			step.Decided, step.Text = true, "allows it"
+			if r.limited() && !s.request.Read {
+				step.Text = "names the host; its limits (" + limits(r) + ") cannot be checked without the request"
+			}
+		case r.limited() && s.request.Read && !r.admits(s.request.Method, s.readURL()):
+			step.Text = "names the host, but only for " + limits(r)
+		}
+		e.add(step)
+	}
+}
+
+func (e *Explanation) explainIgnore(s *Sighting) {
+	for _, r := range s.facts.ignore {
+		step := Step{Stage: "ignore", Source: r.Source, Matched: true, Text: "names the host"}
+		switch {
+		case s.contact.source == r.Source && s.contact.verdict == Ignored:
+			step.Decided, step.Text = true, "overlooks it"
+			if r.Row != nil {
+				step.Text = "overlooks it: " + r.Row.What + " (" + r.Preset + ")"
+			}
+		case r.Row != nil:
+			step.Text = "names the host, but only for what the device itself sends (" + r.Row.What + ")"
+		}
+		e.add(step)
+	}
+}
+
+// explainEnd says what happened when no entry decided, and which waivers excuse it.
+func (e *Explanation) explainEnd(s *Sighting) {
+	if s.contact.verdict == Violation && (len(e.Steps) == 0 || !e.decided()) {
+		e.add(Step{"otherwise", s.policy.nothing, true, true, "nothing allows or ignores " + s.Host + " (" + string(s.contact.rule) + ")"})
+	}
+	for i := range s.policy.waivers {
+		w := &s.policy.waivers[i]
+		if !w.Pattern.matchCanonical(s.Host, s.Port) {
+			continue
+		}
+		e.add(Step{"waiver", w.Source, true, e.Verdict == Waived,
+			fmt.Sprintf("excuses %s until %s: %s", w.Rule, w.Until.Format("2006-01-02"), w.Reason)})
+	}
+}
+
+func (e *Explanation) decided() bool {
+	for _, step := range e.Steps {
+		if step.Decided {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,92 @@
+package policy
+
+import (
+	"telltale/policy/catalog"
+)
+
+// hostKey is what a host's facts depend on.
+type hostKey struct{ host, port string }
+
+// hostFacts is what the policy and the catalogue say of a host by its name and port
+// alone. It is the same for every flow to it, hence kept.
+type hostFacts struct {
+	deny *denyRule // first host pattern of deny that matches
+	// denyCategory is the entry that denies the tracker's category.
+	denyCategory *denyRule
+	allow        []*allowRule  // in the file's order
+	ignore       []*ignoreRule // in the file's order
+	tracker      *catalog.Tracker
+	category     string // of the tracker; ""
+}
+
+// maxHosts bounds the memo: a device that invents names must not fill the memory.
+const maxHosts = 4096
+
+// factsOf returns the facts of a canonical host.
+func (p *Policy) factsOf(host, port string) *hostFacts {
+	key := hostKey{host, port}
+	p.mu.RLock()
+	facts, ok := p.hosts[key]
+	p.mu.RUnlock()
+	if ok {
+		return facts
+	}
+	facts = p.lookUp(host, port)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hosts == nil || len(p.hosts) >= maxHosts {
+		p.hosts = make(map[hostKey]*hostFacts)
+	}
+	p.hosts[key] = facts
+	return facts
+}
+
+func (p *Policy) lookUp(host, port string) *hostFacts {
+	facts := &hostFacts{}
+	for i := range p.deny {
+		if p.deny[i].Pattern.matchCanonical(host, port) {
+			facts.deny = &p.deny[i]
+			break
+		}
+	}
+	for i := range p.allow {
+		if p.allow[i].Pattern.matchCanonical(host, port) {
+			facts.allow = append(facts.allow, &p.allow[i])
+		}
+	}
+	for i := range p.ignore {
+		if p.ignore[i].Pattern.matchCanonical(host, port) {
+			facts.ignore = append(facts.ignore, &p.ignore[i])
+		}
+	}
+	if t, ok := catalog.FindTracker(host); ok {
+		facts.tracker, facts.category = t, t.Category
+		facts.denyCategory = p.categoryRule(t.Category)
+	}
+	return facts
+}
+
+// categoryRule returns the first entry that denies a category.
+func (p *Policy) categoryRule(category string) *denyRule {
+	for i := range p.deny {
+		if p.deny[i].Category == category {
+			return &p.deny[i]
+		}
+	}
+	return nil
+}
+
+// nameVerdict judges one of a flow's names by host rules alone: Allowed, Ignored or
+// Violation.
+func (p *Policy) nameVerdict(host, port string) Verdict {
+	facts := p.factsOf(host, port)
+	switch {
+	case facts.deny != nil, facts.denyCategory != nil:
+		return Violation
+	case len(facts.allow) > 0:
+		return Allowed
+	case len(facts.ignore) > 0:
+		return Ignored
+	}
+	return Violation
+}

@@ -1,0 +1,260 @@
+package policy
+
+import (
+	"strings"
+
+	"telltale/flow"
+	"telltale/policy/catalog"
+)
+
+// A Sighting is one flow under judgement, with what the policy and the catalogue
+// know of its host. Detectors read it and change nothing.
+type Sighting struct {
+	Flow       *flow.Flow
+	Host, Port string // the contacted ones; Port is "" when unknown
+	Names      flow.Names
+
+	policy  *Policy
+	facts   *hostFacts
+	request catalog.Sighting // what the catalogue needs; Read is false for a tunnel
+	contact contact
+}
+
+// A contact is what the policy says of reaching the host, before anything else
+// about the flow is looked at.
+type contact struct {
+	verdict  Verdict // Allowed, Ignored or Violation
+	rule     Rule    // of the violation; for Ignored, of what it would be
+	category string
+	source   Source
+	near     *allowRule // names the host, but its limits do not fit
+	probe    catalog.Match
+	tracker  *catalog.Tracker
+}
+
+// Judge says what the policy thinks of a flow. It is pure, so that the same facts
+// have the same verdict at any time; see [Judge] for its promises.
+func (p *Policy) Judge(f *flow.Flow) Judgement {
+	if !f.IsContact() {
+		return Judgement{}
+	}
+	s := p.see(f)
+	var findings []Finding
+	for i := range Detectors {
+		for _, finding := range Detectors[i].Detect(s) {
+			findings = append(findings, Detectors[i].complete(finding))
+		}
+	}
+	j := Judgement{Verdict: s.contact.verdict, Host: s.Host, Category: s.contact.category, Source: s.contact.source}
+	if len(findings) == 0 {
+		if j.Verdict == Ignored && len(p.waivers) > 0 {
+			return p.waiveIgnored(s, j)
+		}
+		return j
+	}
+	counting, excused, by := p.excuse(s, findings)
+	if len(counting) > 0 {
+		j.Verdict, j.Findings, j.Source = Violation, counting, counting[0].Source
+		return j
+	}
+	j.Verdict, j.Findings, j.Source = Waived, excused, by
+	return j
+}
+
+// excuse parts findings into those that count and those that a waiver excuses, with
+// the place of the first such waiver.
+func (p *Policy) excuse(s *Sighting, findings []Finding) (counting, excused []Finding, by Source) {
+	for _, finding := range findings {
+		w := p.waiverFor(finding.Rule, s)
+		if w == nil {
+			counting = append(counting, finding)
+			continue
+		}
+		if len(excused) == 0 {
+			by = w.Source
+		}
+		excused = append(excused, finding)
+	}
+	return counting, excused, by
+}
+
+func (p *Policy) waiverFor(rule Rule, s *Sighting) *waiver {
+	for i := range p.waivers {
+		if w := &p.waivers[i]; w.Rule == rule && w.Pattern.matchCanonical(s.Host, s.Port) {
+			return w
+		}
+	}
+	return nil
+}
+
+// waiveIgnored keeps the order of the contract, waiver before ignore: noise that a
+// waiver names, too, is waived.
+func (p *Policy) waiveIgnored(s *Sighting, j Judgement) Judgement {
+	w := p.waiverFor(s.contact.rule, s)
+	if w == nil {
+		return j
+	}
+	j.Verdict, j.Source, j.Findings = Waived, w.Source, []Finding{detectorOf(s.contact.rule).complete(s.contactFinding())}
+	return j
+}
+
+// see gathers what is known of a flow.
+func (p *Policy) see(f *flow.Flow) *Sighting {
+	s := &Sighting{Flow: f, Host: f.Host(), Port: f.Port(), Names: f.Names(), policy: p}
+	s.facts = p.factsOf(s.Host, s.Port)
+	s.request.Host = s.Host
+	if f.Request != nil && f.Kind != flow.DNS {
+		s.request.Read = true
+		s.request.Method = f.Request.Method
+		s.request.UserAgent = f.UserAgent()
+		s.request.App = p.IsApp(s.request.UserAgent)
+	}
+	s.contact = s.judgeContact()
+	return s
+}
+
+// readURL fills in the parts of the request that only probes and limits need.
+func (s *Sighting) readURL() requestPath {
+	if !s.request.Read {
+		return requestPath{}
+	}
+	path := pathOf(s.Flow.Request.URL)
+	scheme, _, _ := strings.Cut(s.Flow.Request.URL, ":")
+	s.request.Path, s.request.Scheme = path.normal, strings.ToLower(scheme)
+	return path
+}
+
+// judgeContact applies deny, allow and ignore in the contract's order; waivers come
+// after, since they excuse findings.
+func (s *Sighting) judgeContact() contact {
+	c := contact{tracker: s.facts.tracker, category: s.facts.category}
+	if r := s.facts.deny; r != nil {
+		c.verdict, c.rule, c.source = Violation, HostDenied, r.Source
+		return s.classify(c)
+	}
+	if r := s.deniedCategory(&c); r != nil {
+		c.verdict, c.source = Violation, r.Source
+		return c
+	}
+	if s.allowed(&c) {
+		return c
+	}
+	c = s.classify(c)
+	c.verdict, c.rule, c.source = Violation, s.ruleOf(c), s.policy.nothing
+	if c.near != nil {
+		c.source = c.near.Source
+	}
+	if r := s.ignoredBy(c); r != nil {
+		c.verdict, c.source = Ignored, r.Source
+	}
+	return c
+}
+
+// allowed looks for the first entry of allow that the flow is within. A connection
+// whose request is not known is within every limit: what cannot be read is a finding
+// of its own.
+func (s *Sighting) allowed(c *contact) bool {
+	var path requestPath
+	for _, r := range s.facts.allow {
+		if r.limited() && s.request.Read {
+			if path.decoded == "" {
+				path = s.readURL()
+			}
+			if !r.admits(s.request.Method, path) {
+				if c.near == nil {
+					c.near = r
+				}
+				continue
+			}
+		}
+		c.verdict, c.source = Allowed, r.Source
+		return true
+	}
+	return false
+}
+
+func (r *allowRule) admits(method string, path requestPath) bool {
+	return (len(r.Methods) == 0 || contains(r.Methods, method)) && (len(r.Paths) == 0 || path.within(r.Paths))
+}
+
+func contains(list []string, s string) bool {
+	for _, item := range list {
+		if item == s {
+			return true
+		}
+	}
+	return false
+}
+
+// classify adds what the catalogue knows of the request.
+func (s *Sighting) classify(c contact) contact {
+	s.readURL()
+	if m, ok := catalog.FindProbe(s.request); ok {
+		c.probe = m
+		c.category = catalog.CaptivePortal
+		if m.Probe != nil {
+			c.category = m.Probe.Class()
+		}
+		if m.Probe == nil && c.tracker != nil { // the host says more than the path
+			c.probe, c.category = catalog.Match{}, c.tracker.Category
+		}
+	}
+	return c
+}
+
+// isProbe reports whether classify found one.
+func (c *contact) isProbe() bool {
+	return c.category == catalog.CaptivePortal || c.probe.Probe != nil
+}
+
+// ruleOf names a violation by an unwanted contact: the most specific rule.
+func (s *Sighting) ruleOf(c contact) Rule {
+	switch {
+	case c.isProbe():
+		return CaptivePortalProbe
+	case c.tracker != nil && tracks(c.tracker.Category):
+		return Tracker
+	}
+	return HostNotAllowed
+}
+
+func tracks(category string) bool {
+	c, ok := catalog.FindCategory(category)
+	return ok && c.Tracking
+}
+
+// deniedCategory returns the deny entry whose category is the flow's. Only requests
+// are probes, so that the path is looked at only where a policy denies those.
+func (s *Sighting) deniedCategory(c *contact) *denyRule {
+	if s.policy.deniesProbes {
+		if probe := s.classify(*c); probe.isProbe() {
+			if r := s.policy.categoryRule(probe.category); r != nil {
+				*c = probe
+				c.rule = CaptivePortalProbe
+				return r
+			}
+		}
+	}
+	r := s.facts.denyCategory
+	if r == nil {
+		return nil
+	}
+	c.rule = Tracker
+	if !tracks(r.Category) {
+		c.rule = HostDenied
+	}
+	return r
+}
+
+// ignoredBy returns the entry of ignore that overlooks the flow. A preset is the
+// device's own noise: it does not cover what the app itself sent, nor what only a
+// library inside an app sends.
+func (s *Sighting) ignoredBy(c contact) *ignoreRule {
+	byApp := s.request.App || c.probe.Probe != nil && c.probe.Probe.SentBy == catalog.ByApp
+	for _, r := range s.facts.ignore {
+		if r.Row == nil || !byApp && r.Row.Matches(s.request) {
+			return r
+		}
+	}
+	return nil
+}

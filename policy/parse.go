@@ -1,0 +1,229 @@
+package policy
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Options are what a policy takes from outside its file.
+type Options struct {
+	// Env looks a variable up; nil is the process's environment.
+	Env func(string) (string, bool)
+	// Now is the time by which waivers expire; nil is the clock.
+	Now func() time.Time
+}
+
+// MaxFileSize bounds a policy file, in bytes. Real ones have a few thousand.
+const MaxFileSize = 1 << 20
+
+// maxDepth bounds how deep a file may nest. A policy needs four levels.
+const maxDepth = 32
+
+// Load reads the policy at path. The error is an [*Error] where the content is at
+// fault.
+func Load(path string, opts Options) (*Policy, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy: %w", err)
+	}
+	return Parse(path, data, opts)
+}
+
+// Parse reads a policy file, version 1. The name is the one shown in errors and
+// sources. The error is an [*Error].
+func Parse(file string, data []byte, opts Options) (*Policy, error) {
+	if opts.Env == nil {
+		opts.Env = os.LookupEnv
+	}
+	now := time.Now()
+	if opts.Now != nil {
+		now = opts.Now()
+	}
+	source := bytes.ReplaceAll(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), []byte("\r\n"), []byte("\n"))
+	d := &decoder{
+		file: file, lines: strings.Split(string(source), "\n"), env: opts.Env, now: now,
+		anchors: map[string]ast.Node{}, budget: maxNodes,
+	}
+	if err := d.checkText(data, source); err != nil {
+		return nil, err
+	}
+	root, err := d.parseYAML(source)
+	if err != nil {
+		return nil, err
+	}
+	var doc document
+	if err := d.decode(root, reflect.ValueOf(&doc).Elem()); err != nil {
+		return nil, err
+	}
+	if err := d.checkDocument(&doc); err != nil {
+		return nil, err
+	}
+	return build(file, data, &doc, d.lines), nil
+}
+
+// checkText refuses what is no text, or has characters that YAML does not allow
+// (YAML 1.2.2, 5.1) or that look alike and are not, before any parser sees it.
+func (d *decoder) checkText(raw, source []byte) error {
+	if len(raw) > MaxFileSize {
+		return d.errorAt(1, 1, fmt.Sprintf("the file is larger than %d bytes", MaxFileSize), "is this the policy, or a capture?")
+	}
+	if bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff")) {
+		return d.errorAt(1, 1, "the file is UTF-16", "save it as UTF-8")
+	}
+	line, column, indent := 1, 1, true
+	for rest := source; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return d.errorAt(line, column, "the file is not UTF-8", "save it as UTF-8")
+		case r == '\t' && indent:
+			return d.errorAt(line, column, "a tab in the indentation", "indent with spaces")
+		case r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xfeff:
+			return d.errorAt(line, column, fmt.Sprintf("a control character (U+%04X)", r), "remove it")
+		}
+		column++
+		indent = indent && r == ' '
+		if r == '\n' {
+			line, column, indent = line+1, 1, true
+		}
+	}
+	return nil
+}
+
+// parseYAML returns the one document of the source.
+func (d *decoder) parseYAML(source []byte) (root ast.Node, err error) {
+	// The parser is foreign code fed with foreign input: should it panic, the file
+	// is at fault and the program goes on.
+	defer func() {
+		if r := recover(); r != nil {
+			root, err = nil, d.errorAt(1, 1, "the file is not valid YAML", "")
+		}
+	}()
+	tokens := lexer.Tokenize(string(source))
+	if err := d.checkTokens(tokens); err != nil {
+		return nil, err
+	}
+	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return nil, d.syntaxError(err)
+	}
+	for _, doc := range tree.Docs {
+		switch {
+		case doc.Body == nil:
+		case root != nil:
+			at := placeOf(doc.Body)
+			if doc.Start != nil {
+				at = place{Line: doc.Start.Position.Line, Column: doc.Start.Position.Column}
+			}
+			return nil, d.errorAt(at.Line, at.Column, "a second document starts here", "a policy is one document: remove the --- and what follows")
+		default:
+			root = doc.Body
+		}
+	}
+	if root == nil {
+		return nil, d.errorAt(1, 1, "the policy is empty", "telltale policy init writes a first one")
+	}
+	return root, nil
+}
+
+// checkTokens refuses what only serves to exhaust a parser: it recurses for each
+// level, and a line can open thousands.
+func (d *decoder) checkTokens(tokens token.Tokens) error {
+	flow, onLine, line := 0, 0, 0
+	for _, tk := range tokens {
+		if tk.Position == nil {
+			continue
+		}
+		if tk.Position.Line != line {
+			line, onLine = tk.Position.Line, 0
+		}
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			onLine++
+		}
+		if flow > maxDepth || onLine > maxDepth || tk.Position.IndentLevel > maxDepth {
+			return d.errorAt(tk.Position.Line, tk.Position.Column, "nested too deep", "a policy has four levels")
+		}
+	}
+	return nil
+}
+
+// syntaxError gives an error of the YAML parser our form. Its message may quote
+// content, its token says where.
+func (d *decoder) syntaxError(err error) error {
+	e, ok := err.(yaml.Error)
+	if !ok || e.GetToken() == nil || e.GetToken().Position == nil {
+		return d.errorAt(1, 1, "the file is not valid YAML", "")
+	}
+	at := e.GetToken().Position
+	hint := ""
+	if at.Line <= len(d.lines) && at.Line >= 1 && strings.Contains(d.lines[at.Line-1], "*") {
+		hint = `a host pattern that starts with * needs quotes: "*.canada.ca"`
+	}
+	return d.errorAt(at.Line, at.Column, "not valid YAML: "+e.GetMessage(), hint)
+}
+
+// checkDocument refuses what each entry for itself cannot show.
+func (d *decoder) checkDocument(doc *document) error {
+	for i := range doc.Allow {
+		e := &doc.Allow[i]
+		if e.Methods != nil && len(e.Methods) == 0 {
+			return d.errorAt(e.Line, e.Column, "methods is an empty list, which allows nothing", "name a method, or leave methods out to allow every one")
+		}
+		if e.Paths != nil && len(e.Paths) == 0 {
+			return d.errorAt(e.Line, e.Column, "paths is an empty list, which allows nothing", "name a path, or leave paths out to allow every one")
+		}
+	}
+	for i := range doc.Ignore {
+		if e := &doc.Ignore[i]; e.Host.present() == e.Preset.present() {
+			return d.errorAt(e.Line, e.Column, "an entry of ignore names either a host or a preset", "")
+		}
+	}
+	for i := range doc.Deny {
+		if e := &doc.Deny[i]; e.Host.present() == e.Category.present() {
+			return d.errorAt(e.Line, e.Column, "an entry of deny names either a host or a category", "")
+		}
+	}
+	if err := d.checkSecrets(doc.NeverSend); err != nil {
+		return err
+	}
+	if len(doc.Allow)+len(doc.Ignore)+len(doc.Deny)+len(doc.NeverSend)+len(doc.Waivers) == 0 {
+		return d.errorAt(doc.Line, doc.Column, "the policy names nothing: allow, ignore, deny, never-send and waivers are missing or empty",
+			"name the hosts that the app may contact under allow; to forbid every host write deny: [\"*\"]")
+	}
+	return nil
+}
+
+// minSecret is the length below which a value would be found everywhere, in bytes.
+const minSecret = 4
+
+func (d *decoder) checkSecrets(entries []secretEntry) error {
+	names := map[string]bool{}
+	for i := range entries {
+		e := &entries[i]
+		if len(e.Value.Value) < minSecret {
+			return d.errorAt(e.Value.Line, e.Value.Column, fmt.Sprintf("the value is too short to search for: it has fewer than %d characters", minSecret), "")
+		}
+		if names[e.Name.Value] {
+			return d.errorAt(e.Name.Line, e.Name.Column, fmt.Sprintf("two values are named %q", e.Name.Value), "findings tell values apart by their names")
+		}
+		names[e.Name.Value] = true
+	}
+	return nil
+}
