@@ -1,19 +1,65 @@
 // Package proxy is the way in for devices: it accepts their connections, makes
 // flows of what passes, and forwards everything as it came.
+//
+// A mode ([Modes]) turns an accepted socket into a connection whose destination
+// is known. From there on all modes are one: the first bytes are sniffed
+// (sniff.go); TLS is accepted with a leaf for the server's name (tls.go); HTTP/1
+// heads are checked byte by byte (head.go, stream.go); one http.Server reads the
+// requests, of HTTP/1 and HTTP/2 alike, and hands each to the exchange, which
+// forwards and records it. What is neither TLS nor HTTP, and what the operator
+// does not want decrypted, is forwarded unread (tunnel.go).
+//
+// The package promises that
+//
+//   - every accepted connection is accounted for: it carried requests, each of
+//     which is a flow, or it is one flow of kind [flow.Tunnel] that says why it
+//     carried none (account.go);
+//   - a message that two implementations could read differently is refused with
+//     400 and recorded, never forwarded;
+//   - what is dialled is what the client asked for, whatever a header claims;
+//   - trouble on the wire is the outcome of a flow, never a Go error; and no
+//     input makes it panic or wait for ever.
+//
+// It does not sign certificates ([Leafer]), keep flows ([Recorder]) or judge
+// them (Config.Admit): whoever wires the program hands these over.
+//
+// To debug it, give Config.Log a handler at level debug: it then says what
+// http.Server complains about. Everything a client did wrong is in the Error
+// of its flow.
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"telltale/flow"
 )
+
+// Time limits of the accept side. None of them cuts an exchange that still
+// moves bytes: they run while a client owes us the beginning of something.
+const (
+	headTimeout      = 60 * time.Second // for the first request of a connection
+	handshakeTimeout = 15 * time.Second // for TLS with the client, as in Go's and nginx's order of magnitude
+	idleTimeout      = 5 * time.Minute  // between two requests
+	serverFirstAfter = 300 * time.Millisecond
+	closeTimeout     = 5 * time.Second // for handlers to return once their sockets are closed
+)
+
+// maxH2Head is what http.Server reads of one request head. Heads over maxHead
+// (head.go) are refused; HTTP/2 needs the higher limit for the refusal to be
+// recorded, since http.Server answers 431 to anything above without telling.
+const maxH2Head = 4 << 20
 
 // A Leafer signs a certificate for a server name (a DNS name or an IP address).
 // It is asked on every handshake and must be quick for names it has seen.
@@ -75,13 +121,207 @@ type Resolve struct {
 	ToPort string // "" keeps the asked port
 }
 
-// connection is what is known of one accepted client connection before its
-// requests are read. It is filled in by the way in and by TLS acceptance, and is
-// constant once requests are served on it.
-type connection struct {
-	net.Conn
-	mode   string
-	client flow.Client
-	asked  string // host:port of the destination; "" when requests carry it (absolute-form)
-	secure bool   // TLS was accepted: requests are https
+// A Mode is one way for a device to reach the proxy.
+type Mode struct {
+	Name string // as in [flow.Flow.Mode]
+	Help string // one line
+	Port string // the usual one
+	// Blind says, one sentence each, what this mode cannot see.
+	Blind  []string
+	accept func(*Proxy, *connection) // takes the connection over and closes it
+}
+
+// Modes is the only list of the ways in.
+var Modes = []Mode{httpMode}
+
+// A Proxy accepts devices' connections on any number of listeners. It is made by
+// [New] and safe for use by several goroutines.
+type Proxy struct {
+	cfg      Config
+	log      *slog.Logger
+	dialer   *dialer
+	exchange *exchange
+	tls      *tls.Config // towards clients
+	guard    *guard
+
+	server *http.Server // reads the requests of every connection
+	inner  *handoff     // its listener
+	served chan struct{}
+
+	base   context.Context // of every request and dial; ends with the last flow
+	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	accounts  map[*account]struct{}
+	emptied   chan struct{} // closed when closing and no account is left; nil before Shutdown
+	emptyOnce sync.Once
+	closing   atomic.Bool
+}
+
+// New returns a proxy that is ready to [Proxy.Serve]. It fails when Leafer or
+// Recorder is missing or a setting makes no sense.
+func New(cfg Config) (*Proxy, error) {
+	switch {
+	case cfg.Leafer == nil:
+		return nil, errors.New("proxy: no authority to sign certificates with")
+	case cfg.Recorder == nil:
+		return nil, errors.New("proxy: no recorder to give flows to")
+	case cfg.User == "" && cfg.Password != "":
+		return nil, errors.New("proxy: a password without a user")
+	}
+	p := &Proxy{
+		cfg: cfg, log: cfg.Log,
+		inner:     newHandoff(),
+		served:    make(chan struct{}),
+		listeners: map[net.Listener]struct{}{},
+		accounts:  map[*account]struct{}{},
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	p.base, p.cancel = context.WithCancel(context.Background())
+	p.guard = newGuard(&p.cfg)
+	p.dialer = newDialer(&p.cfg)
+	p.exchange = newExchange(&p.cfg, p.dialer)
+	p.tls = p.clientTLS()
+	p.server = p.newServer()
+	go func() {
+		defer close(p.served)
+		if err := p.server.Serve(p.inner); !errors.Is(err, http.ErrServerClosed) {
+			p.log.Error("the server of decrypted connections ended", "err", err)
+		}
+	}()
+	return p, nil
+}
+
+// Serve accepts connections of explicit HTTP proxy clients from l until
+// [Proxy.Shutdown], then returns nil. Any other end is an error. It closes l.
+func (p *Proxy) Serve(l net.Listener) error { return p.serve(l, httpMode) }
+
+func (p *Proxy) serve(l net.Listener, m Mode) error {
+	if !p.track(l) {
+		l.Close()
+		return errors.New("proxy: already shut down")
+	}
+	defer p.untrack(l)
+	var delay time.Duration
+	for {
+		raw, err := l.Accept()
+		switch {
+		case err == nil:
+			delay = 0
+			p.open(raw, m)
+		case p.closing.Load():
+			return nil
+		case isTransient(err):
+			// Out of descriptors or of memory: waiting for a connection to
+			// end is better than ending the audit.
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			p.log.Warn("accept failed, trying again", "err", err, "after", delay)
+			select {
+			case <-time.After(delay):
+			case <-p.base.Done():
+				return nil
+			}
+		default:
+			return fmt.Errorf("proxy: accept on %s: %w", l.Addr(), err)
+		}
+	}
+}
+
+// isTransient reports whether accepting may work again later, by the same sign
+// that net/http goes by.
+func isTransient(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+func (p *Proxy) track(l net.Listener) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing.Load() {
+		return false
+	}
+	p.listeners[l] = struct{}{}
+	return true
+}
+
+func (p *Proxy) untrack(l net.Listener) {
+	l.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.listeners, l)
+}
+
+// Shutdown stops accepting and lets what is in flight finish until ctx ends;
+// then it closes what is left. Every flow has had its final observation when it
+// returns. The error is nil when everything finished by itself, ctx's error when
+// something had to be cut, and another one when a handler did not return even
+// then. A second call waits like the first.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	emptied := p.stopAccepting()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		p.server.Shutdown(ctx) //nolint:errcheck // ctx's error is reported below
+	}()
+	var err error
+	select {
+	case <-emptied:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	p.cancel()
+	p.cut(func(*account) bool { return true })
+	p.server.Close()
+	select {
+	case <-emptied:
+	case <-time.After(closeTimeout):
+		err = fmt.Errorf("proxy: %d connections did not end in %v", p.openConnections(), closeTimeout)
+	}
+	<-stopped
+	<-p.served
+	p.exchange.close()
+	return err
+}
+
+// stopAccepting closes the listeners and every connection on which nothing is
+// in flight. The channel is closed when the last connection has ended.
+func (p *Proxy) stopAccepting() <-chan struct{} {
+	p.mu.Lock()
+	p.closing.Store(true)
+	for l := range p.listeners {
+		l.Close()
+	}
+	if p.emptied == nil {
+		p.emptied = make(chan struct{})
+		if len(p.accounts) == 0 {
+			p.emptyOnce.Do(func() { close(p.emptied) })
+		}
+	}
+	emptied := p.emptied
+	p.mu.Unlock()
+	// A connection that has carried a request may be writing its answer even
+	// though no handler runs: http.Server knows, and closes those that are idle.
+	p.cut(func(a *account) bool { return a.idle() })
+	return emptied
+}
+
+// openConnections counts the connections that have not ended.
+func (p *Proxy) openConnections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.accounts)
+}
+
+// cut closes the sockets of the chosen connections.
+func (p *Proxy) cut(which func(*account) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for a := range p.accounts {
+		if which(a) {
+			a.raw.Close()
+		}
+	}
 }

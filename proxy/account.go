@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"telltale/flow"
+)
+
+// account sees to it that an accepted connection ends in exactly one way. It
+// counts the flows that the connection became and who still works on it: the
+// socket, and every request in its handler. When the last of them lets go and
+// no flow came of it, the account records the one row that says so.
+type account struct {
+	proxy *Proxy
+	raw   net.Conn
+	from  netip.AddrPort
+	start time.Time
+
+	refs   atomic.Int32
+	closed atomic.Bool
+	busy   atomic.Int32 // tunnels and answers under way: not to be cut by a shutdown
+	flows  atomic.Int32 // flows recorded, or begun by a request
+
+	mu      sync.Mutex
+	last    *connection  // what is known of it so far
+	outcome flow.Outcome // of the row, should no flow come
+	reason  string
+}
+
+// open takes an accepted socket in.
+func (p *Proxy) open(raw net.Conn, m Mode) {
+	a := &account{proxy: p, raw: raw, from: addrPort(raw.RemoteAddr()), start: time.Now()}
+	a.refs.Store(1)
+	c := &connection{Conn: raw, mode: m.Name, client: flow.Client{Addr: a.from}, account: a, start: a.start}
+	a.expect(c, flow.Abandoned, "the client connected and sent nothing")
+	p.mu.Lock()
+	p.accounts[a] = struct{}{}
+	closing := p.closing.Load()
+	p.mu.Unlock()
+	if closing {
+		a.expect(c, flow.Abandoned, "the proxy was shutting down")
+		c.Close()
+		return
+	}
+	go p.start(c, m)
+}
+
+// start runs a mode on a connection. The recover is the last resort: a bug met
+// by one client's input must not end the audit of the others.
+func (p *Proxy) start(c *connection, m Mode) {
+	defer func() {
+		if e := recover(); e != nil {
+			p.logPanic(e)
+			c.Close()
+		}
+	}()
+	if ok, why := p.guard.enter(c.client.Addr.Addr()); !ok {
+		p.turnAway(c, why)
+		return
+	}
+	m.accept(p, c)
+}
+
+// expect says what to record if the connection ends before it becomes a flow.
+func (a *account) expect(c *connection, o flow.Outcome, reason string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last, a.outcome, a.reason = c, o, reason
+}
+
+// idle reports whether nothing is under way: no request has come yet and no
+// tunnel is open.
+func (a *account) idle() bool { return a.busy.Load() == 0 && a.flows.Load() == 0 }
+
+// hold keeps the account open until the matching release.
+func (a *account) hold() { a.refs.Add(1) }
+
+func (a *account) release() {
+	if a.refs.Add(-1) == 0 {
+		a.finish()
+	}
+}
+
+// close closes the socket, once.
+func (a *account) close() error {
+	if a.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	err := a.raw.Close()
+	a.release()
+	return err
+}
+
+func (a *account) finish() {
+	p := a.proxy
+	if a.flows.Load() == 0 {
+		a.mu.Lock()
+		f := a.last.tunnel()
+		f.Outcome, f.Error = a.outcome, a.reason
+		a.mu.Unlock()
+		p.observe(a.last, f)
+	}
+	p.guard.leave(a.from.Addr())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.accounts, a)
+	if p.emptied != nil && len(p.accounts) == 0 {
+		p.emptyOnce.Do(func() { close(p.emptied) })
+	}
+}
+
+// lastWords is told how reading from a client ended, and how many bytes of a
+// request had come by then. It matters only if there was no request before.
+func (a *account) lastWords(c *connection, err error, partial int) {
+	if a.flows.Load() > 0 {
+		return
+	}
+	switch alert := alertOf(err); {
+	case alert != noAlert:
+		outcome, why := judgeAlert(alert, true)
+		a.expect(c.alerted(alert), outcome, why)
+	case partial > 0:
+		a.expect(c, flow.Abandoned, fmt.Sprintf("the client went away %d bytes into its first request", partial))
+	}
+}

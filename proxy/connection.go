@@ -1,0 +1,151 @@
+package proxy
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"telltale/flow"
+)
+
+// earlySize is the first buffer of a connection: a CONNECT and most
+// ClientHellos fit.
+const earlySize = 2 << 10
+
+// connection is what is known of one accepted client connection before its
+// requests are read. It is filled in by the way in and by TLS acceptance, and is
+// constant once requests are served on it. As a net.Conn it is the accepted
+// socket, preceded by what was read ahead of it.
+type connection struct {
+	net.Conn // the accepted socket, or TLS over it where that was looked into
+	mode   string
+	client flow.Client
+	asked  string // host:port of the destination; "" when requests carry it (absolute-form)
+	secure bool   // TLS was accepted: requests are https
+
+	account *account
+	start   time.Time       // when it was accepted, or its tunnel asked for
+	connect head            // the CONNECT that asked for it; zero for none
+	early   []byte          // read from the socket, not yet by a reader
+	records *recordSniffer  // what the client's TLS records say in plain text; nil after the handshake
+	stream  *stream         // its HTTP/1 requests; nil for HTTP/2
+}
+
+// toward returns the connection that a client asked to be opened to asked, on
+// the socket of c. early is what was read behind the request for it.
+func (c *connection) toward(asked string, connect head, early []byte) *connection {
+	return &connection{
+		Conn: c.account.raw, mode: c.mode, client: flow.Client{Addr: c.client.Addr, Device: c.client.Device},
+		asked: asked, account: c.account, start: time.Now(), connect: connect, early: early,
+	}
+}
+
+// Read returns what was read ahead first.
+func (c *connection) Read(p []byte) (n int, err error) {
+	if len(c.early) > 0 {
+		n = copy(p, c.early)
+		if c.early = c.early[n:]; len(c.early) == 0 {
+			c.early = nil // the buffer must not live as long as the connection
+		}
+	} else {
+		n, err = c.Conn.Read(p)
+	}
+	if c.records != nil {
+		c.records.feed(p[:n])
+	}
+	return n, err
+}
+
+// Write sends p.
+func (c *connection) Write(p []byte) (int, error) {
+	if c.records != nil {
+		c.records.sent += len(p)
+	}
+	return c.Conn.Write(p)
+}
+
+// Close closes the socket. Whoever took the connection over calls it.
+func (c *connection) Close() error {
+	if c.Conn != c.account.raw {
+		return c.Conn.Close() // TLS, which says good-bye and then closes the socket
+	}
+	return c.account.close()
+}
+
+// CloseWrite ends our direction and leaves the other open.
+func (c *connection) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite half-closes a connection of any kind that can be.
+func closeWrite(c net.Conn) error {
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return nil
+}
+
+// fill reads once more ahead.
+func (c *connection) fill() error {
+	n := len(c.early)
+	if cap(c.early)-n < earlySize/4 {
+		grown := make([]byte, n, max(earlySize, 2*cap(c.early)))
+		copy(grown, c.early)
+		c.early = grown
+	}
+	m, err := c.Conn.Read(c.early[n:cap(c.early)])
+	c.early = c.early[:n+m]
+	if m > 0 {
+		return nil // an error will come again
+	}
+	return err
+}
+
+// head returns the header lines of the HTTP/1 request being served, spelled and
+// ordered as the client sent them. For HTTP/2 it is nil: HPACK leaves names in
+// lower case, and http.Server does not keep their order.
+func (c *connection) head() []flow.Field {
+	if c.stream == nil {
+		return nil
+	}
+	return c.stream.current.fields()
+}
+
+// tunnel returns a flow for the connection as a whole, without an outcome.
+func (c *connection) tunnel() *flow.Flow {
+	f := &flow.Flow{
+		Kind: flow.Tunnel, Mode: c.mode, Client: c.client,
+		Server: flow.Server{Asked: c.asked}, Times: flow.NoTimes(c.start),
+	}
+	if c.client.Hello != nil {
+		f.Server.SNI = c.client.Hello.ServerName
+	}
+	if c.connect.raw != "" {
+		// Its User-Agent is all that names the app of a connection that
+		// cannot be read. It has no URL: the flow makes one of what was asked.
+		f.Request = &flow.Request{Method: "CONNECT", Header: c.connect.fields()}
+	}
+	return f
+}
+
+// observe gives the recorder a state of a flow. The caller does not touch f
+// again.
+func (p *Proxy) observe(c *connection, f *flow.Flow) flow.ID {
+	if f.ID == 0 {
+		f.ID = p.cfg.Recorder.NextID()
+		c.account.flows.Add(1)
+	}
+	if f.Ended() && f.Times.End.IsZero() {
+		f.Times.End = time.Now()
+	}
+	p.cfg.Recorder.Observe(f)
+	return f.ID
+}
+
+// addrPort returns a socket's address, IPv4 as IPv4.
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	ap, _ := netip.ParseAddrPort(a.String())
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

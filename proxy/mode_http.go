@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"telltale/flow"
+)
+
+// setupHost is where a device finds the set-up page through the proxy.
+const setupHost = "setup.telltale"
+
+// httpMode is the explicit HTTP proxy: the device is told to use it, in its
+// settings or by a PAC file.
+var httpMode = Mode{
+	Name: "http",
+	Help: "explicit HTTP proxy: set in the device's Wi-Fi settings or by a PAC file",
+	Port: "8080",
+	Blind: []string{
+		"no UDP: HTTP/3 (QUIC), WebRTC and NTP pass by the proxy",
+		"no DNS: with a proxy the names are resolved by the proxy",
+		"nothing of an app that ignores the system's proxy settings",
+	},
+	accept: (*Proxy).acceptHTTP,
+}
+
+// established answers a CONNECT.
+const established = "HTTP/1.1 200 Connection established\r\n\r\n"
+
+// acceptHTTP reads the first request. A CONNECT is served at once, without
+// http.Server, since most connections consist of one; everything else goes there.
+func (p *Proxy) acceptHTTP(c *connection) {
+	c.SetReadDeadline(time.Now().Add(headTimeout))
+	if err := c.fill(); err != nil {
+		c.Close() // the account says that nothing came
+		return
+	}
+	if looksTLS(c.early) {
+		p.refuseTLS(c)
+		return
+	}
+	s := newStream(c, c)
+	for {
+		h, err := s.first()
+		if err != nil {
+			p.abandoned(s)
+			return
+		}
+		method, target, _ := h.request()
+		if h.refused != nil || method != http.MethodConnect {
+			c.SetReadDeadline(time.Time{})
+			p.hand(s)
+			return
+		}
+		s.begin()
+		if p.authorized(h) {
+			c.SetReadDeadline(time.Time{})
+			p.connect(c, target, h, append(c.early, s.held...))
+			return
+		}
+		if p.challenge(c, h) != nil {
+			c.Close()
+			return
+		}
+		s.end()
+	}
+}
+
+// abandoned closes a connection that ended within its first head.
+func (p *Proxy) abandoned(s *stream) {
+	if n := len(s.held); n > 0 && s.c.account.idle() {
+		s.c.account.expect(s.c, flow.Abandoned,
+			fmt.Sprintf("the client stopped, or went away, %d bytes into its first request", n))
+	}
+	s.c.Close()
+}
+
+// connect serves a CONNECT to a target that parseTarget takes. early is what
+// came behind it.
+func (p *Proxy) connect(front *connection, target string, h head, early []byte) {
+	c := front.toward(target, h, early)
+	c.account.expect(c, flow.Abandoned, "the client asked for a tunnel and sent nothing through it")
+	f := c.tunnel()
+	switch admission, why := p.admit(f); admission {
+	case Block:
+		reply(c, http.StatusForbidden, "the policy forbids "+target+orWhy(why))
+		f.Outcome, f.Error = flow.Blocked, why
+		p.observe(c, f)
+		c.Close()
+	case PassThrough:
+		p.passThrough(c, why)
+	default:
+		if _, err := c.Conn.Write([]byte(established)); err != nil {
+			c.Close()
+			return
+		}
+		p.enter(c)
+	}
+}
+
+// admit asks the policy, if there is one.
+func (p *Proxy) admit(f *flow.Flow) (Admission, string) {
+	if p.cfg.Admit == nil {
+		return Inspect, ""
+	}
+	return p.cfg.Admit(f)
+}
+
+// passThrough answers a CONNECT like any proxy that looks at nothing: the server
+// is dialled first, so that the client hears when that fails.
+func (p *Proxy) passThrough(c *connection, why string) {
+	t, err := p.dialFor(c)
+	if err != nil {
+		t.flow.Outcome, t.flow.Failure = failureOf(err)
+		t.flow.Error = err.Error()
+		reply(c, statusOf(t.flow), "could not reach "+c.asked+": "+err.Error())
+		p.observe(c, t.flow)
+		c.Close()
+		return
+	}
+	if _, err := c.Conn.Write([]byte(established)); err != nil {
+		t.up.Close()
+		c.Close()
+		return
+	}
+	p.carry(t, flow.PassedThrough, why)
+}
+
+// statusOf returns what a client is answered when its server was not reached.
+func statusOf(f *flow.Flow) int {
+	switch {
+	case f.Outcome == flow.DestinationDenied || f.Outcome == flow.Blocked:
+		return http.StatusForbidden
+	case f.Failure == flow.FailureTimeout:
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusBadGateway
+}
+
+func orWhy(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
+
+// reply answers on a connection that http.Server does not have, and asks the
+// client to close it.
+func reply(c *connection, status int, text string, header ...string) {
+	text = "telltale: " + text + "\n"
+	c.SetWriteDeadline(time.Now().Add(closeTimeout))
+	fmt.Fprintf(c, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), strings.Join(header, ""), len(text), text)
+	linger(c)
+}
+
+// isHome reports whether a request to authority, on a connection that arrived at
+// local, is meant for the proxy itself.
+func isHome(authority string, local net.Addr) bool {
+	if isSetup(authority) || authority == "" {
+		return true
+	}
+	at := addrPort(local)
+	host, port := flow.SplitHostPort(authority)
+	if port == "" {
+		port = "80"
+	}
+	if port != fmt.Sprint(at.Port()) {
+		return false
+	}
+	name := flow.CanonicalHost(host)
+	return name == at.Addr().WithZone("").String() || name == "localhost" && at.Addr().IsLoopback() || isOwnName(name)
+}
+
+// isSetup reports whether an authority names the set-up page.
+func isSetup(authority string) bool { return flow.CanonicalHost(authority) == setupHost }

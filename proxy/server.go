@@ -1,0 +1,404 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"telltale/flow"
+)
+
+// handoff is the listener of the http.Server that reads all requests: what is
+// handed to it was accepted, and looked into, elsewhere.
+type handoff struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newHandoff() *handoff {
+	return &handoff{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// Accept returns the next connection that was handed over.
+func (h *handoff) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept.
+func (h *handoff) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+// Addr is of no use: each connection has its own.
+func (h *handoff) Addr() net.Addr { return &net.TCPAddr{} }
+
+// hand gives a connection to http.Server, which closes it: a *stream, a *tls.Conn
+// that agreed on h2, or a *connection with the preface of HTTP/2.
+func (p *Proxy) hand(c net.Conn) {
+	select {
+	case p.inner.conns <- c:
+	case <-p.inner.done:
+		c.Close()
+	}
+}
+
+// newServer returns the one server of all requests.
+func (p *Proxy) newServer() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           http.HandlerFunc(p.serveRequest),
+		Protocols:         protocols,
+		ReadHeaderTimeout: headTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxH2Head,
+		BaseContext:       func(net.Listener) context.Context { return p.base },
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			return context.WithValue(ctx, connectionKey{}, connectionOf(nc))
+		},
+		ConnState: func(nc net.Conn, state http.ConnState) {
+			if s, ok := nc.(*stream); ok && state == http.StateHijacked {
+				s.hijacked()
+			}
+		},
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+}
+
+type connectionKey struct{}
+
+// connectionOf returns the connection below what was handed over.
+func connectionOf(nc net.Conn) *connection {
+	switch nc := nc.(type) {
+	case *stream:
+		return nc.c
+	case *tls.Conn:
+		return nc.NetConn().(*connection)
+	}
+	return nc.(*connection)
+}
+
+// serveRequest serves one request of any connection.
+func (p *Proxy) serveRequest(w http.ResponseWriter, r *http.Request) {
+	c := r.Context().Value(connectionKey{}).(*connection)
+	c.account.hold()
+	defer c.account.release()
+	defer func() {
+		if e := recover(); e != nil {
+			if e != http.ErrAbortHandler {
+				p.logPanic(e)
+			}
+			panic(http.ErrAbortHandler) // http.Server closes the connection or resets the stream
+		}
+	}()
+	h := head{}
+	if c.stream != nil {
+		h = c.stream.begin()
+		defer c.stream.end()
+	}
+	switch bad := refusalOf(r, h, c.asked != ""); {
+	case bad != nil:
+		p.refuse(c, w, r, h, bad)
+	case c.asked != "":
+		p.serveInside(c, w, r)
+	default:
+		p.serveFront(c, w, r, h)
+	}
+}
+
+// logPanic tells of a bug.
+func (p *Proxy) logPanic(e any) {
+	p.log.Error("a connection was given up after a panic", "panic", e, "stack", string(debug.Stack()))
+}
+
+// refusalOf returns why a request must not be served, nil if it may. HTTP/1 was
+// checked by the stream.
+func refusalOf(r *http.Request, h head, tunnelled bool) *malformed {
+	if r.ProtoMajor < 2 {
+		return h.refused
+	}
+	switch host := r.Header.Get("Host"); {
+	case r.Method == http.MethodConnect && tunnelled:
+		return errNested
+	case host != "" && host != r.Host:
+		return errTwoHosts // RFC 9113, 8.3.1
+	case headSize(r) > maxHead:
+		return errLarge
+	}
+	return nil
+}
+
+// headSize is the length of an HTTP/2 head, as RFC 9113, 6.5.2 counts it but
+// without the overhead.
+func headSize(r *http.Request) int {
+	n := len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, v := range values {
+			n += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return n
+}
+
+// serveInside serves a request that came through a tunnel. Its host is what it
+// claims; what is dialled is what the tunnel was asked for.
+func (p *Proxy) serveInside(c *connection, w http.ResponseWriter, r *http.Request) {
+	r.URL.Scheme = "http"
+	if c.secure {
+		r.URL.Scheme = "https"
+	}
+	if r.URL.Host == "" {
+		r.URL.Host = r.Host
+	}
+	if r.URL.Host == "" {
+		r.URL.Host = c.asked
+	}
+	if isSetup(c.asked) {
+		p.serveHome(c, w, r)
+		return
+	}
+	c.account.flows.Add(1)
+	p.exchange.serve(c, w, r)
+}
+
+// serveFront serves a request to the proxy itself.
+func (p *Proxy) serveFront(c *connection, w http.ResponseWriter, r *http.Request, h head) {
+	authority := r.URL.Host
+	switch {
+	case r.Method == http.MethodConnect:
+		p.connectLater(c, w, r, h)
+	case isHome(firstOf(authority, r.Host), c.LocalAddr()):
+		if r.URL.Host == "" {
+			r.URL.Scheme, r.URL.Host = "http", firstOf(r.Host, c.LocalAddr().String())
+		}
+		p.serveHome(c, w, r)
+	case authority == "":
+		p.refuse(c, w, r, h, errOriginForm)
+	case !p.authorized(h):
+		p.challengeRequest(c, w, r, h)
+	default:
+		switch strings.ToLower(r.URL.Scheme) {
+		case "ws": // iOS asks for WebSockets so (mitmproxy/mitmproxy#7717)
+			r.URL.Scheme = "http"
+		case "wss":
+			r.URL.Scheme = "https"
+		case "http", "https":
+		default:
+			p.refuse(c, w, r, h, errScheme)
+			return
+		}
+		c.account.flows.Add(1)
+		p.exchange.serve(c, w, r)
+	}
+}
+
+// The refusals of requests that are well-formed but not for a proxy.
+var (
+	errOriginForm = &malformed{400, "a request for another host without its URL: this is a proxy, to be set as such (RFC 9112, 3.2.2)"}
+	errScheme     = &malformed{400, "a URL that is neither http nor https"}
+)
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// connectLater serves a CONNECT that follows other requests on its connection.
+func (p *Proxy) connectLater(c *connection, w http.ResponseWriter, r *http.Request, h head) {
+	if c.stream == nil { // CONNECT over HTTP/2 in clear to the proxy: nobody does
+		p.refuse(c, w, r, h, errMethod)
+		return
+	}
+	if !p.authorized(h) {
+		p.challengeRequest(c, w, r, h)
+		return
+	}
+	_, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		p.log.Error("a CONNECT could not be taken over", "err", err)
+		panic(http.ErrAbortHandler)
+	}
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	early = append(append([]byte(nil), early...), c.stream.held...)
+	_, target, _ := h.request()
+	p.connect(c, target, h, append(early, c.early...))
+}
+
+// serveHome answers from the set-up page and records that.
+func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request) {
+	home := p.cfg.Home
+	if home == nil {
+		home = http.NotFoundHandler()
+	}
+	f := c.request(r)
+	f.Server.Asked = "" // nobody was contacted
+	rw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+	home.ServeHTTP(rw, r)
+	f.Outcome = flow.Served
+	f.Response = &flow.Response{Status: rw.status, Proto: f.Request.Proto}
+	f.Response.Body.Size = rw.size
+	p.observe(c, f)
+}
+
+// statusWriter remembers what was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+	size   int64
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	w.size += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController through.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// request returns the flow of a request that does not reach the exchange.
+func (c *connection) request(r *http.Request) *flow.Flow {
+	f := c.tunnel()
+	f.Kind, f.Times = flow.HTTP, flow.NoTimes(f.Times.Start)
+	f.Server.Host = r.Host
+	f.Request = &flow.Request{Method: r.Method, URL: r.URL.String(), Proto: protoName(r), Header: c.head()}
+	if f.Request.Header == nil {
+		for name, values := range r.Header {
+			for _, v := range values {
+				f.Request.Header = append(f.Request.Header, flow.NewField(strings.ToLower(name), v))
+			}
+		}
+	}
+	return f
+}
+
+// protoName returns the protocol as flows name it.
+func protoName(r *http.Request) string {
+	if r.ProtoMajor == 2 {
+		return "HTTP/2"
+	}
+	return r.Proto
+}
+
+// refuse answers a malformed request and records it.
+func (p *Proxy) refuse(c *connection, w http.ResponseWriter, r *http.Request, h head, bad *malformed) {
+	var f *flow.Flow
+	if h.refused != nil {
+		f = c.refusedHead(h)
+	} else {
+		f = c.request(r)
+	}
+	f.Outcome, f.Error = flow.Malformed, "refused: "+bad.reason
+	text := fmt.Sprintf("telltale: %s\n", bad.reason)
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if r.ProtoMajor < 2 {
+		header.Set("Connection", "close")
+		if c.stream != nil {
+			c.stream.refused.Store(true) // to linger
+		}
+	}
+	w.WriteHeader(bad.status)
+	io.WriteString(w, text) //nolint:errcheck // the client may be gone
+	f.Response = &flow.Response{Status: bad.status, Proto: protoName(r)}
+	f.Response.Body.Size = int64(len(text))
+	p.observe(c, f)
+}
+
+// refusedHead returns the flow of a head that http.Server was not shown. Garbage
+// that is no request at all is a flow of kind Tunnel.
+func (c *connection) refusedHead(h head) *flow.Flow {
+	f := c.tunnel()
+	method, target, proto := h.request()
+	if len(method) > 64 || len(method) == 0 || !all([]byte(method), tokenByte) {
+		return f
+	}
+	if method == http.MethodConnect && c.asked == "" {
+		f.Server.Asked = printable(target)
+		f.Request = &flow.Request{Method: method, Header: h.fields()}
+		return f
+	}
+	f.Kind = flow.HTTP
+	f.Request = &flow.Request{Method: method, Header: h.fields()}
+	f.Server.Host = flow.Get(f.Request.Header, "Host")
+	if strings.HasPrefix(proto, "HTTP/") && len(proto) == len("HTTP/1.1") {
+		f.Request.Proto = proto
+	}
+	scheme, rest, absolute := strings.Cut(target, "://")
+	switch {
+	case absolute:
+		f.Request.URL = printable(target)
+		if c.asked == "" {
+			host, _, _ := strings.Cut(rest, "/")
+			f.Server.Asked = withPort(printable(host), scheme)
+		}
+	case firstOf(f.Server.Host, c.asked) != "" && strings.HasPrefix(target, "/"):
+		scheme := "http://"
+		if c.secure {
+			scheme = "https://"
+		}
+		f.Request.URL = scheme + firstOf(f.Server.Host, c.asked) + printable(target)
+	}
+	return f
+}
+
+// withPort completes the authority of a URL to what was asked for.
+func withPort(host, scheme string) string {
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		host = host[i+1:]
+	}
+	name, port := flow.SplitHostPort(host)
+	switch {
+	case name == "" || port != "":
+		return host
+	case scheme == "https":
+		return authority(name, "443")
+	}
+	return authority(name, "80")
+}
+
+// printable keeps what a client sent in the place of a target fit for a record:
+// bytes that no URL has are percent-encoded, and there is an end to it.
+func printable(s string) string {
+	if len(s) > 8<<10 {
+		s = s[:8<<10]
+	}
+	if all([]byte(s), targetByte) {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if class[s[i]]&targetByte == 0 {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
