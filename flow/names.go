@@ -120,7 +120,7 @@ type Names struct {
 func (f *Flow) Names() Names {
 	n := Names{Asked: CanonicalHost(f.Server.Asked), SNI: CanonicalHost(f.Server.SNI), Host: CanonicalHost(f.Server.Host)}
 	if f.Request != nil {
-		n.URL = CanonicalHost(urlAuthority(f.Request.URL))
+		n.URL = CanonicalHost(Authority(f.Request.URL))
 	}
 	if f.asksByAddress() && isAddress(n.Asked) && (n.SNI != "" || n.Host != "" || n.URL != "") {
 		n.Asked = ""
@@ -144,7 +144,7 @@ func (f *Flow) Host() string {
 		return CanonicalHost(f.Server.Host)
 	}
 	if f.Request != nil {
-		if host := CanonicalHost(urlAuthority(f.Request.URL)); host != "" {
+		if host := CanonicalHost(Authority(f.Request.URL)); host != "" {
 			return host
 		}
 	}
@@ -171,7 +171,7 @@ func (f *Flow) Port() string {
 	if f.Request == nil {
 		return ""
 	}
-	if _, port := SplitHostPort(urlAuthority(f.Request.URL)); port != "" {
+	if _, port := SplitHostPort(Authority(f.Request.URL)); port != "" {
 		return port
 	}
 	switch scheme, _, _ := strings.Cut(f.Request.URL, ":"); strings.ToLower(scheme) {
@@ -216,8 +216,10 @@ func (f *Flow) Path() string {
 	return rest
 }
 
-// urlAuthority returns host[:port] of an absolute URL without a full parse.
-func urlAuthority(s string) string {
+// Authority returns host[:port] of an absolute URL (RFC 3986, 3.2) without user
+// information, "" where there is none. It ends where browsers end it, at a
+// backslash too, and is not judged otherwise.
+func Authority(s string) string {
 	_, rest, ok := strings.Cut(s, "://")
 	if !ok {
 		return ""
