@@ -184,3 +184,9 @@ func headerLines(f *flow.Flow) string {
 	}
 	return b.String()
 }
+
+// Contains reports whether the URL, the app's name or a header line of the flow
+// contains the text, which must be in lower case. Secrets cannot be found.
+func Contains(f *flow.Flow, lower string) bool {
+	return strings.Contains(strings.ToLower(f.URL()), lower) || strings.Contains(strings.ToLower(headerLines(f)), lower)
+}

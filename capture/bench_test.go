@@ -1,0 +1,161 @@
+package capture_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"telltale/capture"
+	"telltale/flow"
+)
+
+// cpuTime returns what this process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func resident() float64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	pages, _ := strconv.Atoi(strings.Fields(string(b))[1])
+	return float64(pages*os.Getpagesize()) / (1 << 20)
+}
+
+// traffic makes flows as a phone does: 64 connections to 20 hosts, header blocks
+// of 500 bytes whose request half repeats and whose response half does so with
+// the second, or never when unique is set.
+type traffic struct {
+	unique bool
+	hellos [64]*flow.ClientHello
+	server [64]*flow.ServerTLS
+	start  time.Time
+}
+
+func newTraffic(unique bool) *traffic {
+	t := &traffic{unique: unique, start: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
+	cert := &flow.Certificate{Subject: "CN=*.canada.ca", Issuer: "CN=Some CA", DNSNames: []string{"*.canada.ca"}, SHA256: strings.Repeat("ab", 32)}
+	for i := range t.hellos {
+		t.hellos[i] = &flow.ClientHello{ServerName: host(i), ALPN: []string{"h2", "http/1.1"}, Versions: []uint16{0x304, 0x303}, JA4: "t13d1516h2_8daaf6152771_02713d6af862"}
+		t.server[i] = &flow.ServerTLS{Version: 0x304, CipherSuite: 0x1301, ALPN: "h2", Certificate: cert}
+	}
+	return t
+}
+
+func host(i int) string { return fmt.Sprintf("service%d.alpha.canada.ca", i%20) }
+
+const filler = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+// flow returns the states of one flow: opened, and ended.
+func (t *traffic) flow(id flow.ID) (opened, ended *flow.Flow) {
+	c := int(id) % 64
+	start := t.start.Add(time.Duration(id) * 100 * time.Microsecond)
+	h := host(c)
+	cookie := strings.Repeat(filler, 4)
+	if t.unique {
+		cookie = strconv.Itoa(int(id)) + cookie
+	}
+	request := &flow.Request{
+		Method: "GET", URL: "https://" + h + "/retrieve/302/" + strconv.Itoa(int(id)), Proto: "HTTP/2",
+		Header: []flow.Field{
+			flow.NewField(":authority", h), flow.NewField("user-agent", "CovidShield/1.0.2 (Android 11; okhttp 3.12.12)"),
+			flow.NewField("accept", "application/json, text/plain, */*"), flow.NewField("accept-encoding", "gzip, deflate, br"),
+			flow.NewField("accept-language", "en-CA,en;q=0.9,fr-CA;q=0.8"), flow.NewField("cookie", "session="+cookie),
+			flow.NewField("cache-control", "no-store"),
+		},
+	}
+	date := start.Format(time.RFC1123)
+	if t.unique {
+		date += strconv.Itoa(int(id))
+	}
+	opened = &flow.Flow{
+		ID: id, Kind: flow.HTTP, Mode: "http", Outcome: flow.Open, Request: request,
+		Client: flow.Client{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, byte(c % 4)}), uint16(40000+c)), Hello: t.hellos[c], TLS: 0x304, ALPN: "h2"},
+		Server: flow.Server{Asked: h + ":443", SNI: h, Host: h, Dialed: netip.MustParseAddrPort("203.0.113.7:443"), TLS: t.server[c]},
+		Times:  flow.NoTimes(start),
+	}
+	done := *opened
+	done.Outcome = flow.Completed
+	done.Times.End = start.Add(20 * time.Millisecond)
+	done.Times.Send, done.Times.Wait, done.Times.Receive = 100*time.Microsecond, 19*time.Millisecond, time.Millisecond
+	done.Response = &flow.Response{
+		Status: 200, Proto: "HTTP/2",
+		Header: []flow.Field{
+			flow.NewField("content-type", "application/json; charset=utf-8"), flow.NewField("date", date),
+			flow.NewField("server", "nginx"), flow.NewField("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
+			flow.NewField("content-security-policy", "default-src 'self'; script-src 'self'; object-src 'none'; "+strings.Repeat(filler, 4)),
+			flow.NewField("x-content-type-options", "nosniff"), flow.NewField("cache-control", "public, max-age=300"),
+		},
+		Body: flow.Body{Size: 64, Content: []byte(`{"status":"ok","items":[],"padding":"` + filler[:26] + `"}`)},
+	}
+	return opened, &done
+}
+
+// BenchmarkObserve records at full speed. cpu-µs/flow is everything: making the
+// flow (see BenchmarkTraffic for that part), judging excepted.
+func BenchmarkObserve(b *testing.B) {
+	for _, unique := range []bool{false, true} {
+		name := "headers-repeat"
+		if unique {
+			name = "headers-unique"
+		}
+		b.Run(name, func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "x.telltale")
+			s, err := capture.Create(path, capture.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			t := newTraffic(unique)
+			b.ResetTimer()
+			before := cpuTime()
+			for range b.N {
+				opened, ended := t.flow(s.NextID())
+				s.Observe(opened)
+				s.Observe(ended)
+			}
+			if err := s.Sync(); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/flow")
+			b.StopTimer()
+			b.ReportMetric(resident(), "MiB-resident")
+			closing := time.Now()
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(time.Since(closing).Seconds()*1000, "ms-close")
+			info, err := os.Stat(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(info.Size())/float64(b.N), "B-disk/flow")
+		})
+	}
+}
+
+// BenchmarkTraffic is what BenchmarkObserve spends on making flows.
+func BenchmarkTraffic(b *testing.B) {
+	t := newTraffic(true)
+	before := cpuTime()
+	for i := range b.N {
+		opened, ended := t.flow(flow.ID(i))
+		runtime.KeepAlive(opened)
+		runtime.KeepAlive(ended)
+	}
+	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/flow")
+}
+
+var _ = context.Background

@@ -1,0 +1,113 @@
+package capture
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"strings"
+
+	"telltale/flow"
+)
+
+// flowColumns are the columns of flows in the order of the table.
+const flowColumns = "id,seq,kind,mode,phase,outcome,failure,error,started,ended,blocked,dns,connect,tls,send,wait,receive," +
+	"host_id,connection_id,method,url,protocol,request_headers,request_body,request_size," +
+	"status,reason,response_protocol,response_headers,response_body,response_size,sent,received,more"
+
+var insertFlowSQL = "INSERT OR REPLACE INTO flows(" + flowColumns + ") VALUES (?" + strings.Repeat(",?", strings.Count(flowColumns, ",")) + ")"
+
+// more holds the facts that few flows have, as JSON in one column.
+type more struct {
+	RequestTrailer  string   `json:"request_trailer,omitempty"`  // text of a header block
+	ResponseTrailer string   `json:"response_trailer,omitempty"` // likewise
+	RequestCut      bool     `json:"request_truncated,omitempty"`
+	ResponseCut     bool     `json:"response_truncated,omitempty"`
+	RequestDecoded  bool     `json:"request_decoded,omitempty"`
+	ResponseDecoded bool     `json:"response_decoded,omitempty"`
+	Interim         []int    `json:"interim,omitempty"`
+	Altered         []string `json:"altered,omitempty"`
+	Capture         string   `json:"capture,omitempty"` // flow.Origin
+	Entry           int      `json:"entry,omitempty"`
+	Line            int      `json:"line,omitempty"`
+	NoMethod        bool     `json:"no_method,omitempty"` // a request whose method or URL is empty:
+	NoURL           bool     `json:"no_url,omitempty"`    // the columns hold what stands for it
+}
+
+// rare returns the column for a flow's rare facts, NULL when it has none.
+func rare(f *flow.Flow) (driver.Value, error) {
+	m := more{Altered: f.Altered, Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line}
+	any := len(f.Altered) > 0 || f.Origin != flow.Origin{}
+	if r := f.Request; r != nil {
+		m.RequestCut, m.RequestDecoded = r.Body.Truncated, r.Body.Decoded
+		m.RequestTrailer = string(appendFields(nil, r.Trailer))
+		m.NoMethod, m.NoURL = r.Method == "", r.URL == ""
+		any = any || m.RequestCut || m.RequestDecoded || m.NoMethod || m.NoURL || len(r.Trailer) > 0
+	}
+	if r := f.Response; r != nil {
+		m.ResponseCut, m.ResponseDecoded, m.Interim = r.Body.Truncated, r.Body.Decoded, r.Interim
+		m.ResponseTrailer = string(appendFields(nil, r.Trailer))
+		any = any || m.ResponseCut || m.ResponseDecoded || len(r.Interim) > 0 || len(r.Trailer) > 0
+	}
+	if !any {
+		return nil, nil
+	}
+	b, err := json.Marshal(m)
+	return string(b), err
+}
+
+// flow writes one state of a flow; seq is 0 while it is open.
+func (w *writer) flow(f *flow.Flow, phase string, seq Seq) error {
+	host, err := w.host(f.Host())
+	if err != nil {
+		return err
+	}
+	connection, err := w.connection(f.Client, f.Server)
+	if err != nil {
+		return err
+	}
+	extra, err := rare(f)
+	if err != nil {
+		return err
+	}
+	t := &f.Times
+	row := [...]driver.Value{
+		int64(f.ID), number(int64(seq)), string(f.Kind), f.Mode, text(phase), string(f.Outcome), text(f.Failure), text(f.Error),
+		moment(t.Start), moment(t.End), stage(t.Blocked), stage(t.DNS), stage(t.Connect), stage(t.TLS), stage(t.Send), stage(t.Wait), stage(t.Receive),
+		host, connection, text(f.Method()), text(f.URL()), nil, nil, nil, int64(0),
+		nil, nil, nil, nil, nil, int64(0), f.Sent, f.Received, extra,
+	}
+	if r := f.Request; r != nil {
+		if err := w.message(row[22:25], r.Header, &r.Body); err != nil {
+			return err
+		}
+		row[21] = text(r.Proto)
+	}
+	if r := f.Response; r != nil {
+		if err := w.message(row[28:31], r.Header, &r.Body); err != nil {
+			return err
+		}
+		row[25], row[26], row[27] = int64(r.Status), text(r.Reason), text(r.Proto)
+	}
+	return w.insertFlow.exec(row[:]...)
+}
+
+// message fills the columns headers, body and size.
+func (w *writer) message(row []driver.Value, header []flow.Field, b *flow.Body) error {
+	block, err := w.block(header)
+	if err != nil {
+		return err
+	}
+	body, err := w.body(b, header)
+	if err != nil {
+		return err
+	}
+	row[0], row[1], row[2] = block, body, b.Size
+	return nil
+}
+
+func (w *writer) frame(id flow.ID, n int, f *flow.Frame) error {
+	var data driver.Value
+	if f.Data != nil {
+		data = f.Data
+	}
+	return w.insertFrame.exec(int64(id), int64(n), micros(f.Time), truth(f.FromClient), int64(f.Opcode), f.Size, truth(f.Truncated), data)
+}

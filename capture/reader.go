@@ -1,0 +1,440 @@
+package capture
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// A Query picks a page of flows. Pages go by ID, so that the hundredth costs
+// what the first does.
+type Query struct {
+	After  flow.ID // only flows above it
+	Before flow.ID // only flows below it; 0 is no bound
+	// Last takes the newest flows that match instead of the oldest. The page is
+	// in ID order all the same.
+	Last  bool
+	Limit int // at most this many; 0 is DefaultLimit
+	// Text takes flows in whose URL, headers, bodies, frames or error these
+	// words stand next to each other, in any case, the last one perhaps only
+	// begun: "generate_204" and "generate 20" both find /generate_204.
+	Text string
+	Host string // only this host, in any spelling
+}
+
+// DefaultLimit is the length of a page when a query does not say.
+const DefaultLimit = 100
+
+// Recorded is a flow that was read back and what the policy says of it. Contents
+// of bodies are not loaded, see [Store.Content], nor are frames, see [Store.Frames].
+type Recorded struct {
+	Flow      *flow.Flow
+	Judgement policy.Judgement
+}
+
+// read runs f with a connection that only reads.
+func (s *Store) read(ctx context.Context, f func(*conn) error) error {
+	if s.readers == nil {
+		return ErrNotRecorded
+	}
+	c, err := s.readers.Conn(ctx)
+	if err != nil {
+		return classify(s.path, err)
+	}
+	defer c.Close()
+	return classify(s.path, c.Raw(func(dc any) error { return f(&conn{dc.(driver.Conn)}) }))
+}
+
+const selectFlows = "SELECT f.id,f.seq,f.kind,f.mode,f.phase,f.outcome,f.failure,f.error,f.started,f.ended," +
+	"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive,f.host_id,f.connection_id,f.method,f.url,f.protocol," +
+	"f.request_headers,f.request_body,f.request_size,f.status,f.reason,f.response_protocol," +
+	"f.response_headers,f.response_body,f.response_size,f.sent,f.received,f.more," +
+	"hq.fields,hr.fields,bq.sha256,br.sha256 FROM flows f " +
+	"LEFT JOIN headers hq ON hq.id = f.request_headers LEFT JOIN headers hr ON hr.id = f.response_headers " +
+	"LEFT JOIN bodies bq ON bq.id = f.request_body LEFT JOIN bodies br ON br.id = f.response_body "
+
+// Flows returns a page of flows in ID order. What was observed is visible a
+// moment later, or at once after Sync.
+func (s *Store) Flows(ctx context.Context, q Query) ([]Recorded, error) {
+	var page []Recorded
+	err := s.read(ctx, func(c *conn) error {
+		where, args, err := q.where(ctx, c)
+		if err != nil || where == "" {
+			return err
+		}
+		order := " ORDER BY f.id"
+		if q.Last {
+			order += " DESC"
+		}
+		page, _, err = s.page(ctx, c, selectFlows+where+order+" LIMIT ?", append(args, q.limit())...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read flows: %w", err)
+	}
+	if q.Last {
+		for i, j := 0, len(page)-1; i < j; i, j = i+1, j-1 {
+			page[i], page[j] = page[j], page[i]
+		}
+	}
+	return page, nil
+}
+
+func (q Query) limit() int64 {
+	if q.Limit <= 0 {
+		return DefaultLimit
+	}
+	return int64(q.Limit)
+}
+
+// where returns the condition, "" when nothing can match.
+func (q Query) where(ctx context.Context, c *conn) (string, []driver.Value, error) {
+	before := int64(math.MaxInt64)
+	if q.Before > 0 {
+		before = int64(q.Before)
+	}
+	where, args := "WHERE f.id > ? AND f.id < ?", []driver.Value{int64(q.After), before}
+	if q.Host != "" {
+		where += " AND f.host_id = (SELECT id FROM hosts WHERE name = ?)"
+		args = append(args, flow.CanonicalHost(q.Host))
+	}
+	if strings.TrimSpace(q.Text) == "" {
+		return where, args, nil
+	}
+	hits, err := search(ctx, c, q.Text)
+	if err != nil || hits.empty() {
+		return "", nil, err
+	}
+	condition, ids := hits.condition()
+	return where + " AND " + condition, append(args, ids...), nil
+}
+
+// page reads and judges flows; seq is that of the last one.
+func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.Value) (page []Recorded, seq Seq, err error) {
+	l, err := newLoader(s, c)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer l.close()
+	st, err := c.prepare(query)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer st.Close()
+	err = st.each(func(row []driver.Value) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f, err := l.flow(row)
+		if err != nil {
+			return err
+		}
+		j, err := s.verdict.of(f, l.fill)
+		if err != nil {
+			return err
+		}
+		page, seq = append(page, Recorded{f, j}), Seq(columns(row).int(1))
+		return nil
+	}, args...)
+	return page, seq, err
+}
+
+// Ended returns flows in the order in which they ended, from the one behind
+// after, and the number to go on from: for those who follow along.
+func (s *Store) Ended(ctx context.Context, after Seq, limit int) ([]Recorded, Seq, error) {
+	last := after
+	var page []Recorded
+	err := s.read(ctx, func(c *conn) error {
+		p, seq, err := s.page(ctx, c, selectFlows+"WHERE f.seq > ? ORDER BY f.seq LIMIT ?", int64(after), Query{Limit: limit}.limit())
+		if err == nil && len(p) > 0 {
+			page, last = p, seq
+		}
+		return err
+	})
+	if err != nil {
+		return nil, after, fmt.Errorf("read flows: %w", err)
+	}
+	return page, last, nil
+}
+
+// Flow returns one flow, or [ErrNotFound].
+func (s *Store) Flow(ctx context.Context, id flow.ID) (Recorded, error) {
+	page, err := s.Flows(ctx, Query{After: id - 1, Before: id + 1, Limit: 1})
+	if err == nil && len(page) == 0 {
+		err = fmt.Errorf("flow %d: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Recorded{}, err
+	}
+	return page[0], nil
+}
+
+// All calls f with every flow in ID order, bodies loaded, one at a time. It ends
+// with f's first error.
+func (s *Store) All(ctx context.Context, f func(*flow.Flow) error) error {
+	var theirs error
+	err := s.read(ctx, func(c *conn) error {
+		l, err := newLoader(s, c)
+		if err != nil {
+			return err
+		}
+		defer l.close()
+		st, err := c.prepare(selectFlows + "ORDER BY f.id")
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		return st.each(func(row []driver.Value) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			fl, err := l.flow(row)
+			if err == nil {
+				fl, err = l.fill(fl)
+			}
+			if err != nil {
+				return err
+			}
+			theirs = f(fl)
+			return theirs
+		})
+	})
+	if theirs != nil {
+		return theirs
+	}
+	if err != nil {
+		return fmt.Errorf("read flows: %w", err)
+	}
+	return nil
+}
+
+// Content returns the kept part of a body, in its content coding. A body of
+// which nothing was kept has none. The caller must not change it.
+func (s *Store) Content(ctx context.Context, b flow.Body) ([]byte, error) {
+	if b.Content != nil || b.Digest == "" {
+		return b.Content, nil
+	}
+	var content []byte
+	err := s.read(ctx, func(c *conn) error {
+		l, err := newLoader(s, c)
+		if err != nil {
+			return err
+		}
+		defer l.close()
+		content, err = l.content(b.Digest)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read body: %w", err)
+	}
+	return content, nil
+}
+
+// Frames returns messages of a WebSocket, from index from, in order.
+func (s *Store) Frames(ctx context.Context, id flow.ID, from, limit int) ([]flow.Frame, error) {
+	var out []flow.Frame
+	err := s.read(ctx, func(c *conn) error {
+		st, err := c.prepare("SELECT time,from_client,opcode,size,truncated,data FROM frames WHERE flow_id = ? AND n >= ? ORDER BY n LIMIT ?")
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		return st.each(func(r []driver.Value) error {
+			row := columns(r)
+			out = append(out, flow.Frame{
+				Time: time.UnixMicro(row.int(0)).UTC(), FromClient: row.int(1) != 0, Opcode: int(row.int(2)),
+				Size: row.int(3), Truncated: row.int(4) != 0, Data: row.blob(5),
+			})
+			return ctx.Err()
+		}, int64(id), int64(from), Query{Limit: limit}.limit())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read frames: %w", err)
+	}
+	return out, nil
+}
+
+// loader reads flows on one connection.
+type loader struct {
+	store              *Store
+	findConn, findBody *stmt
+	unzip              *zstd.Decoder
+	known              map[int64]connectionKey
+}
+
+// maxBody is more than any body that is kept: what claims to unpack to more is damage.
+const maxBody = 1 << 30
+
+func newLoader(s *Store, c *conn) (*loader, error) {
+	l := &loader{store: s, known: map[int64]connectionKey{}}
+	var err error
+	if l.findConn, err = c.prepare("SELECT c.*, t.sha256, t.subject, t.issuer, t.dns_names, t.not_before, t.not_after " +
+		"FROM connections c LEFT JOIN certificates t ON t.id = c.certificate_id WHERE c.id = ?"); err != nil {
+		return nil, err
+	}
+	if l.findBody, err = c.prepare("SELECT zstd, content FROM bodies WHERE sha256 = ?"); err != nil {
+		l.findConn.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *loader) close() {
+	l.findConn.Close()
+	l.findBody.Close()
+	if l.unzip != nil {
+		l.unzip.Close()
+	}
+}
+
+// fill returns the flow with the contents of its bodies.
+func (l *loader) fill(f *flow.Flow) (*flow.Flow, error) {
+	c := *f
+	var err error
+	if f.Request != nil && f.Request.Body.Digest != "" {
+		r := *f.Request
+		if r.Body.Content, err = l.content(r.Body.Digest); err != nil {
+			return nil, err
+		}
+		c.Request = &r
+	}
+	if f.Response != nil && f.Response.Body.Digest != "" {
+		r := *f.Response
+		if r.Body.Content, err = l.content(r.Body.Digest); err != nil {
+			return nil, err
+		}
+		c.Response = &r
+	}
+	return &c, nil
+}
+
+func (l *loader) content(digest string) ([]byte, error) {
+	sum, err := hex.DecodeString(digest)
+	if err != nil {
+		return nil, fmt.Errorf("digest %q: %w", digest, ErrNotFound)
+	}
+	found := false
+	var content []byte
+	err = l.findBody.each(func(r []driver.Value) error {
+		row := columns(r)
+		found = true
+		content, err = l.unpack(row.int(0) != 0, row.blob(1))
+		return err
+	}, sum)
+	if err == nil && !found {
+		err = fmt.Errorf("body %s: %w", digest, ErrNotFound)
+	}
+	return content, err
+}
+
+func (l *loader) unpack(packed bool, content []byte) ([]byte, error) {
+	if !packed {
+		return content, nil
+	}
+	if l.unzip == nil {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody))
+		if err != nil {
+			return nil, err
+		}
+		l.unzip = d
+	}
+	plain, err := l.unzip.DecodeAll(content, nil)
+	if err != nil {
+		return nil, damaged(l.store.path, err)
+	}
+	return plain, nil
+}
+
+// load takes over what a file says of itself and, to judge or to go on
+// recording, its flows.
+func (s *Store) load() error {
+	ctx := context.Background()
+	err := s.read(ctx, func(c *conn) error {
+		last, err := c.integer("SELECT max(id) FROM flows")
+		if err != nil {
+			return err
+		}
+		s.lastID.Store(last)
+		st, err := c.prepare("SELECT text FROM notes ORDER BY id")
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		return st.each(func(row []driver.Value) error {
+			s.notes = append(s.notes, columns(row).str(0))
+			return nil
+		})
+	})
+	if err == nil {
+		err = s.noteKilled(ctx)
+	}
+	if err == nil && (s.opts.Judge != nil || s.lock != nil) {
+		err = s.rebuild(s.opts.Judge)
+	}
+	return err
+}
+
+// noteKilled says when an earlier recorder did not come to its end.
+func (s *Store) noteKilled(ctx context.Context) error {
+	if s.lock == nil { // perhaps it is still at it
+		locked, err := isLocked(s.path)
+		if locked || err != nil {
+			return nil //nolint:nilerr // no permission to ask: nothing is known, which is no reason not to read
+		}
+	}
+	return s.read(ctx, func(c *conn) error {
+		n, err := c.integer("SELECT count(*) FROM sessions WHERE ended IS NULL")
+		if n > 0 {
+			s.note("a recorder was killed: up to a second of its traffic may be missing")
+		}
+		return err
+	})
+}
+
+// rebuild makes the totals from the file under another judge. Nothing may be
+// written meanwhile.
+func (s *Store) rebuild(judge policy.Judge) error {
+	verdict := newJudgements(judge)
+	fresh, open := newTotals(nil), map[flow.ID]openFlow{}
+	err := s.All(context.Background(), func(f *flow.Flow) error {
+		j := verdict.judge(f)
+		if f.Ended() {
+			fresh.add(f, j)
+		} else {
+			open[f.ID] = openFlow{light(f), j}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.verdict.replace(verdict)
+	s.mu.Lock()
+	s.totals, s.open = fresh, open
+	s.wakeLocked()
+	s.mu.Unlock()
+	return nil
+}
+
+// checkReadable fails unless the file is a capture of a version we read.
+func (s *Store) checkReadable() error {
+	return s.read(context.Background(), func(c *conn) error {
+		version, err := checkHeader(c, s.path)
+		if err == nil && version == 0 {
+			err = &FileError{File: s.path, Problem: "is an empty database", Expected: "a telltale capture"}
+		}
+		return err
+	})
+}
+
+var errRow = errors.New("a row cannot be understood")

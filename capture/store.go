@@ -1,0 +1,398 @@
+package capture
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// Options say how a store works. The zero value records without judging.
+type Options struct {
+	Judge policy.Judge     // nil leaves every flow unjudged
+	Now   func() time.Time // clock of sessions, phases and notes; nil is time.Now
+	Log   *slog.Logger     // trouble in the tool; nil discards
+	// Expires is when [Purge] may remove a capture that is made; zero keeps it
+	// for good. It does not change the expiry of a capture that exists.
+	Expires time.Time
+	// QueueBytes bounds the memory of flows that wait for the disk, 0 is 16 MiB.
+	QueueBytes int64
+
+	maxPages int // of the file, to fill a disk in tests; 0 is no limit
+}
+
+const (
+	queueBytes = 16 << 20
+	queueItems = 8192
+)
+
+// Seq numbers flows in the order in which they ended, from 1.
+type Seq int64
+
+// A Store takes flows and answers what is known of them. All methods may be
+// called from any goroutine.
+type Store struct {
+	opts    Options
+	path    string  // "" when nothing is kept
+	readers *sql.DB // nil when nothing is kept
+	lock    *fileLock
+	queue   *queue // nil when the store only reads
+	worker  *worker
+	lastID  atomic.Int64
+	phase   atomic.Pointer[string]
+	verdict *judgements
+
+	mu     sync.Mutex // guards what follows
+	totals *totals
+	open   map[flow.ID]openFlow // added to the totals at each summary
+	notes  []string
+	err    error
+	wakes  map[chan struct{}]struct{}
+	closed bool
+}
+
+// openFlow is what a summary needs of a flow that is under way.
+type openFlow struct {
+	flow      *flow.Flow
+	judgement policy.Judgement
+}
+
+func newStore(path string, opts Options) *Store {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.QueueBytes <= 0 {
+		opts.QueueBytes = queueBytes
+	}
+	s := &Store{
+		opts: opts, path: path, totals: newTotals(nil), open: map[flow.ID]openFlow{},
+		wakes: map[chan struct{}]struct{}{}, verdict: newJudgements(opts.Judge),
+	}
+	s.phase.Store(new(string))
+	return s
+}
+
+// New returns a store that keeps totals and no flows. Close ends its worker.
+func New(opts Options) *Store {
+	s := newStore("", opts)
+	s.start(nil, nil)
+	return s
+}
+
+// Create opens a capture for writing, makes it when there is none, and starts a
+// session: IDs and totals continue where an earlier session stopped. It fails
+// with a [LockedError] while another process records into it and with a
+// [FileError] when the file is no capture, damaged or of a newer version.
+func Create(path string, opts Options) (*Store, error) {
+	s := newStore(path, opts)
+	lock, err := acquire(path)
+	if err != nil {
+		return nil, fmt.Errorf("open capture: %w", err)
+	}
+	s.lock = lock
+	w, err := s.openForWriting()
+	if err != nil {
+		if w != nil {
+			w.close()
+		}
+		s.closeFiles()
+		return nil, fmt.Errorf("open capture: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) openForWriting() (*writer, error) {
+	if err := makeFile(s.path); err != nil {
+		return nil, err
+	}
+	version, err := fileVersion(s.path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := openWriter(s.path)
+	if err != nil {
+		return nil, err
+	}
+	if version < schemaVersion {
+		if err := migrate(c, version); err != nil {
+			c.Close()
+			return nil, classify(s.path, err)
+		}
+	}
+	if s.opts.maxPages > 0 {
+		if err := c.run(fmt.Sprintf("PRAGMA max_page_count = %d", s.opts.maxPages)); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	w, err := newWriter(s.path, c)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	if s.readers, err = openReaders(s.path); err != nil {
+		return w, err
+	}
+	if err := s.load(); err != nil {
+		return w, err
+	}
+	session, err := w.startSession(s.opts.Now(), s.opts.Expires, version == 0)
+	if err != nil {
+		return w, err
+	}
+	index, err := newIndexer(w)
+	if err != nil {
+		return w, err
+	}
+	w.session = session
+	s.start(w, index)
+	return w, nil
+}
+
+// fileVersion looks at a file without changing it: a database of another program
+// must stay as it is.
+func fileVersion(path string) (int, error) {
+	if info, err := os.Stat(path); err != nil {
+		return 0, err
+	} else if info.Size() == 0 {
+		return 0, nil
+	}
+	dsn, err := dataSource(path, "mode", "ro", "_pragma", "busy_timeout(5000)")
+	if err != nil {
+		return 0, err
+	}
+	c, err := openConn(dsn)
+	if err != nil {
+		return 0, classify(path, err)
+	}
+	defer c.Close()
+	return checkHeader(c, path)
+}
+
+// Open opens a capture for reading, also one that is being recorded. With a
+// Judge in its options it reads and judges every flow for the summary, and fails
+// when one of them cannot be read: a damaged capture has no verdict.
+func Open(path string, opts Options) (*Store, error) {
+	s := newStore(path, opts)
+	if err := s.openForReading(); err != nil {
+		s.closeFiles()
+		return nil, fmt.Errorf("open capture: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) openForReading() error {
+	info, err := os.Stat(s.path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return &FileError{File: s.path, Problem: "is a folder", Expected: "a telltale capture"}
+	case info.Size() == 0:
+		return &FileError{File: s.path, Problem: "is empty", Expected: "a telltale capture"}
+	}
+	if s.readers, err = openReaders(s.path); err != nil {
+		return err
+	}
+	if err := s.checkReadable(); err != nil {
+		return err
+	}
+	return s.load()
+}
+
+// start begins the worker.
+func (s *Store) start(w *writer, index *indexer) {
+	s.queue = newQueue(queueItems, s.opts.QueueBytes)
+	s.worker = newWorker(s, w, index)
+	go s.worker.run()
+}
+
+// NextID returns an ID for a flow that starts now.
+func (s *Store) NextID() flow.ID { return flow.ID(s.lastID.Add(1)) }
+
+// Observe takes one state of a flow: when it opens, when it is answered and when
+// it ends. The newest state replaces the former; what comes after the end is
+// ignored. It returns at once, except while the disk cannot keep up. A flow
+// without an ID gets one. On a closed store, or one that only reads, it does nothing.
+func (s *Store) Observe(f *flow.Flow) {
+	if s.queue == nil {
+		return
+	}
+	if f.ID <= 0 {
+		c := *f
+		c.ID = s.NextID()
+		f = &c
+	}
+	phase := f.Phase
+	if phase == "" {
+		phase = *s.phase.Load()
+	}
+	s.queue.put(observation{flow: f, phase: phase, size: flowSize(f)})
+}
+
+// Sync returns when everything observed before is judged, counted and, where
+// there is a file, on disk. Its error is that of Err.
+func (s *Store) Sync() error {
+	if s.worker == nil {
+		return s.Err()
+	}
+	return s.worker.do(func() error { return s.Err() })
+}
+
+// Err returns the first trouble with the file, nil when there was none. After
+// it no more flows are written; totals go on.
+func (s *Store) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Close writes what was observed, ends the session and closes the file. Flows
+// that are still open stay so in the file. It returns what Err does.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return s.Err()
+	}
+	if s.worker != nil {
+		s.worker.stop()
+	}
+	return errors.Join(s.Err(), s.closeFiles())
+}
+
+// closeFiles closes what is open, readers first: only the last connection can
+// do away with the write-ahead log.
+func (s *Store) closeFiles() error {
+	var err error
+	if s.readers != nil {
+		err = s.readers.Close()
+	}
+	if s.worker != nil {
+		err = errors.Join(err, s.worker.close())
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.release())
+	}
+	return err
+}
+
+// Summary returns the totals of this moment. It shares nothing with the store.
+func (s *Store) Summary() Summary {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.totals
+	if len(s.open) > 0 {
+		t = newTotals(s.totals)
+		for _, o := range s.open {
+			t.add(o.flow, o.judgement)
+		}
+	}
+	sum := t.summary()
+	sum.Health.Notes = slices.Clone(s.notes)
+	return sum
+}
+
+// Wake returns a channel that holds a token whenever something changed since the
+// last token was taken, and a function that ends it. A slow reader misses
+// tokens, never the news.
+func (s *Store) Wake() (<-chan struct{}, func()) {
+	ch := make(chan struct{}, 1)
+	s.mu.Lock()
+	s.wakes[ch] = struct{}{}
+	s.mu.Unlock()
+	return ch, func() {
+		s.mu.Lock()
+		delete(s.wakes, ch)
+		s.mu.Unlock()
+	}
+}
+
+// wakeLocked tells every reader that there is news.
+func (s *Store) wakeLocked() {
+	for ch := range s.wakes {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Mark starts a phase of the audit ("before consent"): flows that start from now
+// on carry its name. "" ends the phase.
+func (s *Store) Mark(name string) {
+	s.phase.Store(&name)
+	if s.worker != nil {
+		s.worker.tell(func(w *writer) error { return w.phase(s.opts.Now(), name) })
+	}
+}
+
+// Note adds a sentence to Health.Notes, once.
+func (s *Store) Note(sentence string) {
+	if !s.note(sentence) || s.worker == nil {
+		return
+	}
+	s.worker.tell(func(w *writer) error { return w.note(s.opts.Now(), sentence) })
+}
+
+func (s *Store) note(sentence string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sentence == "" || slices.Contains(s.notes, sentence) {
+		return false
+	}
+	s.notes = append(s.notes, sentence)
+	s.wakeLocked()
+	return true
+}
+
+// fail notes the first trouble with the file.
+func (s *Store) fail(err error) {
+	s.mu.Lock()
+	first := s.err == nil
+	if first {
+		s.err = err
+	}
+	s.mu.Unlock()
+	if first {
+		s.opts.Log.Error("recording stopped", "file", s.path, "error", err)
+		s.note(fmt.Sprintf("recording to the file stopped: %v; the totals go on, but flows after this are not kept", err))
+	}
+}
+
+// SetExpiry says when [Purge] may remove the capture; the zero time keeps it.
+func (s *Store) SetExpiry(at time.Time) error {
+	if s.worker == nil || s.path == "" {
+		return errors.New("set expiry: the capture is not open for writing")
+	}
+	return s.worker.doWriting(func(w *writer) error { return w.setExpiry(at) })
+}
+
+// Rejudge replaces the policy: every recorded flow is read and judged again and
+// the totals are made anew. Observed flows wait meanwhile. On an error the
+// former policy and totals stay.
+func (s *Store) Rejudge(judge policy.Judge) error {
+	if s.path == "" {
+		return fmt.Errorf("judge again: %w", ErrNotRecorded)
+	}
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("judge again: flows are missing from the file: %w", err)
+	}
+	if s.worker == nil {
+		return s.rebuild(judge)
+	}
+	return s.worker.do(func() error { return s.rebuild(judge) })
+}

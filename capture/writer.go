@@ -1,0 +1,352 @@
+package capture
+
+import (
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/hex"
+	"encoding/json"
+	"hash/maphash"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"telltale/flow"
+)
+
+// How much of what was written lately is remembered, so that it is not written
+// again. What was forgotten costs space, not truth, except for bodies, whose
+// digests are looked up in the file.
+const (
+	recentHeaders     = 8192
+	recentConnections = 2048
+	recentBodies      = 8192
+)
+
+// compressAbove is the size from which a body is worth a try with zstd.
+const compressAbove = 512
+
+// writer writes rows. It belongs to the worker's goroutine.
+type writer struct {
+	conn *conn
+	path string
+
+	begin, commit, rollback                                             *stmt
+	insertFlow, insertFrame, insertHost, insertHeaders, insertBody      *stmt
+	insertConnection, insertCertificate, findBody, insertDoc, insertTag *stmt
+
+	nextHost, nextHeaders, nextBody, nextConnection, nextCertificate int64
+
+	hosts        map[string]int64
+	headers      *recent[blockKey, int64]
+	bodies       *recent[[sha256.Size]byte, int64]
+	connections  *recent[connectionKey, int64]
+	certificates *recent[string, int64]
+	seeds        [2]maphash.Seed
+	zstd         *zstd.Encoder
+	session      int64
+	lastSeq      Seq    // of the file when it was opened
+	text         []byte // scratch
+	packed       []byte // scratch
+}
+
+// blockKey is a 128-bit hash of a header block: wide enough that two different
+// blocks never share one.
+type blockKey [2]uint64
+
+// connectionKey is what makes a row of connections. Facts behind pointers are
+// never changed, so the pointer stands for them; holding it keeps it unique.
+type connectionKey struct {
+	client flow.Client
+	server flow.Server
+}
+
+func newWriter(path string, c *conn) (*writer, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<10))
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		conn: c, path: path, zstd: enc, hosts: map[string]int64{},
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+	}
+	w.forget()
+	for _, p := range []struct {
+		st    **stmt
+		query string
+	}{
+		{&w.begin, "BEGIN IMMEDIATE"}, {&w.commit, "COMMIT"}, {&w.rollback, "ROLLBACK"},
+		{&w.insertFlow, insertFlowSQL},
+		{&w.insertFrame, "INSERT OR REPLACE INTO frames(flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?)"},
+		{&w.insertHost, "INSERT INTO hosts VALUES (?,?)"},
+		{&w.insertHeaders, "INSERT INTO headers VALUES (?,?)"},
+		{&w.insertBody, "INSERT INTO bodies VALUES (?,?,?,?,?,?,?)"},
+		{&w.insertConnection, "INSERT INTO connections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+		{&w.insertCertificate, "INSERT INTO certificates VALUES (?,?,?,?,?,?,?)"},
+		{&w.findBody, "SELECT id FROM bodies WHERE sha256 = ?"},
+		{&w.insertDoc, "INSERT INTO search(rowid,text) VALUES (?,?)"},
+		{&w.insertTag, "INSERT OR REPLACE INTO meta VALUES (?,?)"},
+	} {
+		if *p.st, err = c.prepare(p.query); err != nil {
+			return nil, classify(path, err)
+		}
+	}
+	return w, w.resume()
+}
+
+// forget empties what is remembered of the file, after a transaction was undone.
+func (w *writer) forget() {
+	w.headers = newRecent[blockKey, int64](recentHeaders)
+	w.bodies = newRecent[[sha256.Size]byte, int64](recentBodies)
+	w.connections = newRecent[connectionKey, int64](recentConnections)
+	w.certificates = newRecent[string, int64](recentConnections)
+}
+
+// resume continues the numbers of the file.
+func (w *writer) resume() error {
+	for _, t := range []struct {
+		next  *int64
+		table string
+	}{
+		{&w.nextHost, "hosts"}, {&w.nextHeaders, "headers"}, {&w.nextBody, "bodies"},
+		{&w.nextConnection, "connections"}, {&w.nextCertificate, "certificates"},
+	} {
+		n, err := w.conn.integer("SELECT max(id) FROM " + t.table)
+		if err != nil {
+			return classify(w.path, err)
+		}
+		*t.next = n + 1
+	}
+	seq, err := w.conn.integer("SELECT max(seq) FROM flows WHERE seq IS NOT NULL")
+	if err != nil {
+		return classify(w.path, err)
+	}
+	w.lastSeq = Seq(seq)
+	st, err := w.conn.prepare("SELECT id, name FROM hosts")
+	if err != nil {
+		return classify(w.path, err)
+	}
+	defer st.Close()
+	return classify(w.path, st.each(func(row []driver.Value) error {
+		id, _ := row[0].(int64)
+		name, _ := row[1].(string)
+		w.hosts[name] = id
+		return nil
+	}))
+}
+
+// close ends the connection; what is committed is on disk.
+func (w *writer) close() error {
+	for _, st := range []*stmt{
+		w.begin, w.commit, w.rollback, w.insertFlow, w.insertFrame, w.insertHost, w.insertHeaders, w.insertBody,
+		w.insertConnection, w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
+	} {
+		if st != nil {
+			st.Close()
+		}
+	}
+	w.zstd.Close()
+	// Without a log beside it, the file can be read from a read-only folder and
+	// copied by hand. Where another process reads it just now, the log stays.
+	_ = w.conn.run("PRAGMA wal_checkpoint(TRUNCATE)")
+	_ = w.conn.run("PRAGMA journal_mode = DELETE")
+	return w.conn.Close()
+}
+
+func (w *writer) host(name string) (driver.Value, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if id, ok := w.hosts[name]; ok {
+		return id, nil
+	}
+	id := w.nextHost
+	if err := w.insertHost.exec(id, name); err != nil {
+		return nil, err
+	}
+	w.nextHost++
+	w.hosts[name] = id
+	return id, nil
+}
+
+// block returns the row of a header block. A message without fields has a
+// block too, an empty one: NULL means that there was no message.
+func (w *writer) block(fields []flow.Field) (int64, error) {
+	w.text = appendFields(w.text[:0], fields)
+	key := blockKey{maphash.Bytes(w.seeds[0], w.text), maphash.Bytes(w.seeds[1], w.text)}
+	if id, ok := w.headers.get(key); ok {
+		return id, nil
+	}
+	id := w.nextHeaders
+	if err := w.insertHeaders.exec(id, string(w.text)); err != nil {
+		return 0, err
+	}
+	w.nextHeaders++
+	w.headers.put(key, id)
+	return id, nil
+}
+
+// body returns the row of a body's kept part, nil when nothing is kept.
+func (w *writer) body(b *flow.Body, header []flow.Field) (driver.Value, error) {
+	if len(b.Content) == 0 {
+		return w.knownBody(b.Digest)
+	}
+	sum := sha256.Sum256(b.Content)
+	if id, found, err := w.lookupBody(sum); found || err != nil {
+		return id, err
+	}
+	content, packed := b.Content, int64(0)
+	if len(content) >= compressAbove {
+		w.packed = w.zstd.EncodeAll(content, w.packed[:0])
+		if len(w.packed) < len(content)-len(content)/8 {
+			content, packed = w.packed, 1
+		}
+	}
+	coding := ""
+	if !b.Decoded {
+		coding = flow.Get(header, "Content-Encoding")
+	}
+	id := w.nextBody
+	err := w.insertBody.exec(id, sum[:], int64(len(b.Content)), text(flow.Get(header, "Content-Type")), text(coding), packed, content)
+	if err != nil {
+		return nil, err
+	}
+	w.nextBody++
+	w.bodies.put(sum, id)
+	return id, nil
+}
+
+// knownBody finds a body that came with an earlier state of its flow.
+func (w *writer) knownBody(digest string) (driver.Value, error) {
+	var sum [sha256.Size]byte
+	if n, err := hex.Decode(sum[:], []byte(digest)); err != nil || n != len(sum) {
+		return nil, nil
+	}
+	id, found, err := w.lookupBody(sum)
+	if !found || err != nil {
+		return nil, err
+	}
+	return id, nil
+}
+
+func (w *writer) lookupBody(sum [sha256.Size]byte) (id int64, found bool, err error) {
+	if id, found = w.bodies.get(sum); found {
+		return id, true, nil
+	}
+	if id, found, err = w.findBody.integer(sum[:]); found {
+		w.bodies.put(sum, id)
+	}
+	return id, found, err
+}
+
+// connection returns the row of the client and the server.
+func (w *writer) connection(c flow.Client, s flow.Server) (int64, error) {
+	key := connectionKey{c, s}
+	if id, ok := w.connections.get(key); ok {
+		return id, nil
+	}
+	row := make([]driver.Value, 21)
+	id := w.nextConnection
+	row[0] = id
+	clientColumns(row[1:11], c)
+	row[11], row[12], row[13] = text(s.Asked), text(s.SNI), text(s.Host)
+	if s.Dialed.IsValid() {
+		row[14] = s.Dialed.String()
+	}
+	if t := s.TLS; t != nil {
+		certificate, err := w.certificate(t.Certificate)
+		if err != nil {
+			return 0, err
+		}
+		row[15], row[16], row[17] = int64(t.Version), int64(t.CipherSuite), text(t.ALPN)
+		row[18], row[19], row[20] = certificate, text(t.Invalid), truth(t.Unverified)
+	}
+	if err := w.insertConnection.exec(row...); err != nil {
+		return 0, err
+	}
+	w.nextConnection++
+	w.connections.put(key, id)
+	return id, nil
+}
+
+func clientColumns(row []driver.Value, c flow.Client) {
+	if c.Addr.IsValid() {
+		row[0], row[1] = c.Addr.Addr().String(), int64(c.Addr.Port())
+	}
+	row[2], row[3], row[4] = text(c.Device), number(int64(c.TLS)), text(c.ALPN)
+	if h := c.Hello; h != nil {
+		row[5], row[6], row[7] = h.ServerName, list(h.ALPN), list(h.Versions)
+		row[8], row[9] = text(h.JA4), text(h.Alert)
+	}
+}
+
+func (w *writer) certificate(c *flow.Certificate) (driver.Value, error) {
+	if c == nil {
+		return nil, nil
+	}
+	if c.SHA256 != "" {
+		if id, ok := w.certificates.get(c.SHA256); ok {
+			return id, nil
+		}
+	}
+	id := w.nextCertificate
+	if err := w.insertCertificate.exec(id, c.SHA256, c.Subject, c.Issuer, list(c.DNSNames), micros(c.NotBefore), micros(c.NotAfter)); err != nil {
+		return nil, err
+	}
+	w.nextCertificate++
+	w.certificates.put(c.SHA256, id)
+	return id, nil
+}
+
+// text is a column that is NULL for "".
+func text(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// number is a column that is NULL for 0.
+func number(n int64) driver.Value {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func truth(b bool) driver.Value {
+	if b {
+		return int64(1)
+	}
+	return int64(0)
+}
+
+// list is a column with a JSON array, NULL for an empty one.
+func list[T any](items []T) driver.Value {
+	if len(items) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(items)
+	if err != nil {
+		return nil // strings and numbers always encode
+	}
+	return string(b)
+}
+
+// moment is a column with a time, NULL for none.
+func moment(t time.Time) driver.Value {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// micros is moment for columns that are never NULL: the year 1 has a number too.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// stage is a column with the duration of a stage, NULL for one that was not measured.
+func stage(d time.Duration) driver.Value {
+	if d < 0 {
+		return nil
+	}
+	return d.Microseconds()
+}
