@@ -260,7 +260,9 @@ func (d *decoder) stringOf(n ast.Node) (string, error) {
 		s = node.Value.Value
 	default:
 		hint := ""
-		if isScalar(n) {
+		if _, null := n.(*ast.NullNode); null {
+			hint = "write a text, or remove the dash"
+		} else if isScalar(n) {
 			hint = "put it in quotes"
 		} else if n.GetToken() != nil && n.GetToken().Type == token.SequenceStartType {
 			hint = `text that starts with [ needs quotes, as in "[2001:db8::1]:443"`

@@ -70,8 +70,8 @@ type waiverEntry struct {
 
 // place is where something stands in the file; zero when it is absent.
 type place struct {
-	Line    int `yaml:"-"`
-	Column  int `yaml:"-"`
+	Line    int    `yaml:"-"`
+	Column  int    `yaml:"-"`
 	written string // a scalar as written, variables not expanded
 }
 

@@ -64,12 +64,7 @@ const maxExcerpt = 160
 
 // excerptOf returns one line of a file fit to be shown.
 func excerptOf(line string) string {
-	// A secret that is written out in the policy must not get into a CI log.
-	if i := strings.Index(line, "value:"); i >= 0 {
-		if rest := strings.TrimSpace(line[i+len("value:"):]); rest != "" && !strings.HasPrefix(rest, "${") {
-			line = line[:i] + "value: " + flow.Redacted
-		}
-	}
+	line, _ = maskValue(line)
 	line = strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r == 0x7f || r == utf8.RuneError {
 			return '�'
@@ -80,6 +75,25 @@ func excerptOf(line string) string {
 		line = string([]rune(line)[:maxExcerpt]) + "…"
 	}
 	return line
+}
+
+// maskValue takes out what follows the key value, if anything: a secret that is
+// written out in the policy must not get into a CI log. A variable is no secret.
+func maskValue(line string) (masked string, was bool) {
+	i := strings.Index(line, "value")
+	if i < 0 {
+		return line, false
+	}
+	rest := strings.TrimLeft(line[i+len("value"):], "\"' ")
+	if !strings.HasPrefix(rest, ":") {
+		return line, false
+	}
+	rest = strings.TrimSpace(rest[1:])
+	name, after, isVar := strings.Cut(strings.TrimPrefix(rest, "${"), "}")
+	if rest == "" || strings.HasPrefix(rest, "${") && isVar && isVariable(name) && strings.Trim(after, " }]") == "" {
+		return line, false
+	}
+	return line[:i] + "value: " + flow.Redacted, true
 }
 
 // nearest returns the candidate that a person most likely meant, "" when none is

@@ -172,11 +172,20 @@ func (d *decoder) syntaxError(err error) error {
 		return d.errorAt(1, 1, "the file is not valid YAML", "")
 	}
 	at := e.GetToken().Position
-	hint := ""
-	if at.Line <= len(d.lines) && at.Line >= 1 && strings.Contains(d.lines[at.Line-1], "*") {
-		hint = `a host pattern that starts with * needs quotes: "*.canada.ca"`
+	message, hint := "not valid YAML: "+e.GetMessage(), ""
+	if at.Line >= 1 && at.Line <= len(d.lines) {
+		line := d.lines[at.Line-1]
+		if _, secret := maskValue(line); secret {
+			message = "not valid YAML"
+		}
+		switch {
+		case strings.Contains(line, "*"):
+			hint = `a host pattern that starts with * needs quotes: "*.canada.ca"`
+		case strings.Contains(line, "]:"):
+			hint = `text that starts with [ needs quotes: "[2001:db8::1]:443"`
+		}
 	}
-	return d.errorAt(at.Line, at.Column, "not valid YAML: "+e.GetMessage(), hint)
+	return d.errorAt(at.Line, at.Column, message, hint)
 }
 
 // checkDocument refuses what each entry for itself cannot show.

@@ -24,7 +24,9 @@ func (t *text) decodeScalar(d *decoder, n ast.Node) (err error) {
 }
 
 func (v *formatVersion) decodeScalar(d *decoder, n ast.Node) error {
-	if _, ok := n.(*ast.IntegerNode); !ok {
+	_, integer := n.(*ast.IntegerNode)
+	_, decimal := n.(*ast.FloatNode)
+	if !integer && !decimal {
 		return d.errorOn(n, "version must be the number 1, found "+describe(n), "write version: 1")
 	}
 	if n.GetToken().Value != "1" {
