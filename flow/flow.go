@@ -194,6 +194,8 @@ type Frame struct {
 	Size       int64
 	Data       []byte // the first bytes
 	Truncated  bool
+	// Compressed is set when RSV1 was: Data is in permessage-deflate (RFC 7692, 6).
+	Compressed bool
 }
 
 // Unmeasured is the duration of a stage that did not happen or was not seen.
