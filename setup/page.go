@@ -44,7 +44,7 @@ type platformView struct {
 	Open     bool
 	Steps    []stepView
 	Undo     []stepView
-	Limits   [][]part
+	Notes    [][]part
 }
 
 type stepView struct {
@@ -52,6 +52,7 @@ type stepView struct {
 	Link string
 	Why  []part
 	Code string
+	Done bool
 }
 
 // page returns the page for one visitor.
@@ -82,6 +83,7 @@ func (h *handler) page(r *http.Request) ([]byte, error) {
 		}
 	}
 	v.Platforms = append(v.Platforms, viewOf(own, place, true))
+	v.Platforms[0].Steps[0].Done = v.Through
 	for _, p := range Platforms {
 		at := place
 		if p.mobile {
@@ -100,8 +102,8 @@ func (h *handler) page(r *http.Request) ([]byte, error) {
 
 func viewOf(p Platform, at Place, open bool) platformView {
 	v := platformView{ID: p.ID, Name: p.Name, Open: open, Steps: stepViews(p.Steps, at), Undo: stepViews(p.Undo, at)}
-	for _, limit := range p.Limits {
-		v.Limits = append(v.Limits, parse(limit, at))
+	for _, note := range p.Notes {
+		v.Notes = append(v.Notes, parse(note, at))
 	}
 	return v
 }
@@ -109,7 +111,7 @@ func viewOf(p Platform, at Place, open bool) platformView {
 func stepViews(steps []Step, at Place) []stepView {
 	var views []stepView
 	for _, s := range steps {
-		views = append(views, stepView{parse(s.Text, at), s.Link, parse(s.Why, at), fill(s.Code, at)})
+		views = append(views, stepView{Text: parse(s.Text, at), Link: s.Link, Why: parse(s.Why, at), Code: fill(s.Code, at)})
 	}
 	return views
 }

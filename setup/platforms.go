@@ -9,9 +9,9 @@ import (
 type Platform struct {
 	ID     string // as in `telltale setup ID`
 	Name   string
-	Steps  []Step
+	Steps  []Step   // the first one sets the proxy
 	Undo   []Step   // when the audit is over
-	Limits []string // what will not be seen, in the markup of Step.Text
+	Notes  []string // what will not be seen, and easier ways; in the markup of Step.Text
 	mobile bool     // the device is never the machine that the proxy runs on
 }
 
@@ -37,8 +37,8 @@ var Platforms = []Platform{
 	{
 		ID: "ios", Name: "iPhone and iPad", mobile: true,
 		Steps: []Step{
-			{Text: "`Settings › Wi-Fi`: tap ⓘ beside the network, then `Configure Proxy › Manual`. Server `{host}`, port `{port}`, no authentication. Tap `Save`."},
-			{Text: "In Safari, [download the profile] and tap `Allow`.", Link: profilePath,
+			{Text: "`Settings › Wi-Fi`: tap the info button beside the network, then `Configure Proxy › Manual`. Server `{host}`, port `{port}`, no authentication. Tap `Save`."},
+			{Text: "[Download the profile] in Safari and tap `Allow`.", Link: profilePath,
 				Why: "Other browsers may save it as a file instead of handing it to Settings."},
 			{Text: "`Settings › General › VPN & Device Management › {authority} › Install`. Under `More Details` the SHA-256 fingerprint has to be the one given here."},
 			{Text: "`Settings › General › About › Certificate Trust Settings`: switch on `{authority}`.",
@@ -46,10 +46,10 @@ var Platforms = []Platform{
 			{Text: "Close the app that you audit and open it again. Its connections appear in telltale."},
 		},
 		Undo: []Step{
-			{Text: "`Settings › Wi-Fi` ⓘ: `Configure Proxy › Off`."},
+			{Text: "`Settings › Wi-Fi`, the info button: `Configure Proxy › Off`."},
 			{Text: "`Settings › General › VPN & Device Management › {authority} › Remove Profile`."},
 		},
-		Limits: []string{
+		Notes: []string{
 			"iCloud Private Relay and VPNs hide connections from the proxy. Switch them off for the audit.",
 			"Apps that pin their certificates, and Apple's own services, refuse to be read. They are recorded by name.",
 		},
@@ -58,7 +58,7 @@ var Platforms = []Platform{
 		ID: "android", Name: "Android", mobile: true,
 		Steps: []Step{
 			{Text: "`Settings › Network & internet › Internet`: the gear beside the network, the pencil, then `Advanced options › Proxy › Manual`. Host name `{host}`, port `{port}`. Tap `Save`."},
-			{Text: "[Download the certificate].", Link: derPath},
+			{Text: "[Download the certificate]", Link: derPath},
 			{Text: "In `Settings`, search for `CA certificate`, or go to `Security & privacy › More security & privacy › Encryption & credentials › Install a certificate › CA certificate`. Tap `Install anyway` and choose `telltale-ca.cer`.",
 				Why: "Since Android 11 the download alone installs nothing, and every maker names these pages differently."},
 			{Text: "`Encryption & credentials › Trusted credentials › User`: tap `{authority}`. Its SHA-256 fingerprint has to be the one given here."},
@@ -71,7 +71,7 @@ var Platforms = []Platform{
 			{Text: "Proxy of the network: `None`."},
 			{Text: "`Encryption & credentials › Trusted credentials › User › {authority} › Remove`."},
 		},
-		Limits: []string{
+		Notes: []string{
 			"Apps that you cannot rebuild need the certificate in the system's store: an emulator or a rooted device, and `telltale ca export --format android`.",
 			"Flutter apps, and code that opens its own sockets, ignore the proxy setting: nothing of them is seen.",
 			"Apps that pin their certificates, and Google's own services, refuse to be read. They are recorded by name.",
@@ -87,7 +87,7 @@ var Platforms = []Platform{
 		Undo: []Step{
 			{Text: "Switch both proxies off, and delete `{authority}` in Keychain Access."},
 		},
-		Limits: []string{
+		Notes: []string{
 			"Firefox and Java keep certificates of their own. Command-line programs are easier with `telltale record -- COMMAND`, which needs none of these steps.",
 		},
 	},
@@ -103,7 +103,7 @@ var Platforms = []Platform{
 		Undo: []Step{
 			{Text: "Switch the proxy off, and delete `{authority}` in `certmgr.msc` under `Trusted Root Certification Authorities`."},
 		},
-		Limits: []string{
+		Notes: []string{
 			"Firefox and Java keep certificates of their own. Command-line programs are easier with `telltale record -- COMMAND`, which needs none of these steps.",
 		},
 	},
@@ -114,16 +114,16 @@ var Platforms = []Platform{
 				Code: "export http_proxy=http://{address} https_proxy=http://{address}"},
 			{Text: "[Download the certificate] and compare its SHA-256 fingerprint.", Link: pemPath,
 				Code: "openssl x509 -in telltale-ca.pem -noout -fingerprint -sha256"},
-			{Text: "Add it to the system's store, on Debian and Ubuntu, or on Fedora and Arch:",
-				Code: "sudo install -m 644 telltale-ca.pem /usr/local/share/ca-certificates/telltale-ca.crt && sudo update-ca-certificates\nsudo trust anchor telltale-ca.pem"},
+			{Text: "Add it to the system's store:",
+				Code: "# Debian, Ubuntu\nsudo install -m 644 telltale-ca.pem /usr/local/share/ca-certificates/telltale-ca.crt && sudo update-ca-certificates\n# Fedora, Arch\nsudo trust anchor telltale-ca.pem"},
 			{Text: "Chromium has a store of its own:",
 				Code: "certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n \"{authority}\" -i telltale-ca.pem"},
 		},
 		Undo: []Step{
 			{Text: "Take the proxy out again, and the certificate:",
-				Code: "sudo rm /usr/local/share/ca-certificates/telltale-ca.crt && sudo update-ca-certificates --fresh\nsudo trust anchor --remove telltale-ca.pem\ncertutil -d sql:$HOME/.pki/nssdb -D -n \"{authority}\""},
+				Code: "# Debian, Ubuntu\nsudo rm /usr/local/share/ca-certificates/telltale-ca.crt && sudo update-ca-certificates --fresh\n# Fedora, Arch\nsudo trust anchor --remove telltale-ca.pem\n# Chromium\ncertutil -d sql:$HOME/.pki/nssdb -D -n \"{authority}\""},
 		},
-		Limits: []string{
+		Notes: []string{
 			"Command-line programs are easier with `telltale record -- COMMAND`, which needs none of these steps.",
 		},
 	},
@@ -131,7 +131,7 @@ var Platforms = []Platform{
 		ID: "firefox", Name: "Firefox on a computer",
 		Steps: []Step{
 			{Text: "`Settings › General › Network Settings › Settings…`: `Manual proxy configuration`, HTTP proxy `{host}`, port `{port}`, and tick `Also use this proxy for HTTPS`."},
-			{Text: "[Download the certificate]. Firefox asks: tick `Trust this CA to identify websites`; `View` shows the SHA-256 fingerprint to compare.", Link: derPath,
+			{Text: "[Download the certificate] and Firefox asks: tick `Trust this CA to identify websites`; `View` shows the SHA-256 fingerprint to compare.", Link: derPath,
 				Why: "If Firefox only saves the file: `Settings › Privacy & Security › View Certificates… › Authorities › Import…`"},
 		},
 		Undo: []Step{

@@ -15,6 +15,9 @@ func TestPlatformsAreComplete(t *testing.T) {
 			t.Errorf("platform %q (%s) is not complete", p.ID, p.Name)
 		}
 		seen[p.ID] = true
+		if first := p.Steps[0].Text; !strings.Contains(first, "{host}") || !strings.Contains(first, "{port}") {
+			t.Errorf("%s: the first step does not set the proxy: %q", p.ID, first)
+		}
 		downloads, compares := 0, 0
 		for _, step := range append(slices.Clone(p.Steps), p.Undo...) {
 			for _, text := range []string{step.Text, step.Why} {
@@ -40,8 +43,8 @@ func TestPlatformsAreComplete(t *testing.T) {
 		if downloads != 1 || compares == 0 {
 			t.Errorf("%s: %d downloads, the fingerprint is compared in %d steps", p.ID, downloads, compares)
 		}
-		for _, limit := range p.Limits {
-			checkMarkup(t, p.ID, limit)
+		for _, note := range p.Notes {
+			checkMarkup(t, p.ID, note)
 		}
 	}
 }

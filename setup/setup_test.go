@@ -325,6 +325,10 @@ func TestThroughTheProxyIsSaid(t *testing.T) {
 		if got := strings.Contains(page, said); got != want {
 			t.Errorf("%s: %v, want %v", host, got, want)
 		}
+		// The step is ticked for the visitor, not for its other devices.
+		if got := strings.Count(page, `<li class="finished"><p>✓ Done. <b>Settings › Wi-Fi`); got != 0 != want || strings.Count(page, "Done.") > 1 {
+			t.Errorf("%s: %d steps are ticked", host, got)
+		}
 	}
 }
 
