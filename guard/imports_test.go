@@ -76,6 +76,7 @@ var homes = map[string][]string{
 	"golang.org/x/net/http/httpguts":     {"proxy"},
 	"golang.org/x/net/http2":             {"proxy", "bench"},
 	"golang.org/x/net/idna":              {"flow", "policy"},
+	"golang.org/x/net/proxy":             {"proxy"},
 	"golang.org/x/net/publicsuffix":      {"policy"},
 	"golang.org/x/sync":                  {"ca", "capture", "cmd"},
 	"golang.org/x/sys":                   {"ca", "capture", "cmd", "proxy"},
