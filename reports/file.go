@@ -99,8 +99,8 @@ func replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 	case err == nil:
 		mode &= old.Mode().Perm()
 	}
-	folder, base := filepath.Split(path)
-	temporary := filepath.Join(folder, "."+base+"."+rand.Text()[:8])
+	folder := filepath.Dir(path)
+	temporary := filepath.Join(folder, ".telltale-report-"+rand.Text()[:10])
 	// Not os.CreateTemp: its mode ignores the umask.
 	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
 	if err != nil {
@@ -131,8 +131,8 @@ func replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 // missing says which folder is not there, since the error of the system names
 // a file that nobody asked for.
 func missing(folder string, err error) error {
-	if folder == "" || !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return fmt.Errorf("the folder %q does not exist", filepath.Clean(folder))
+	return fmt.Errorf("the folder %q does not exist", folder)
 }

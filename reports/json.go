@@ -215,7 +215,7 @@ func newDocument(r *Report) *document {
 	for _, v := range s.Waivers {
 		d.Waived = append(d.Waived, r.violation(v))
 	}
-	for _, c := range r.Checks {
+	for _, c := range r.checks() {
 		d.Checks = append(d.Checks, check{string(c.Rule), c.Title, string(c.Severity)})
 	}
 	return d
@@ -250,7 +250,7 @@ func (r *Report) violation(v capture.Violation) Violation {
 		out.Interval = &seconds
 	}
 	for _, ref := range v.Flows {
-		out.Flows = append(out.Flows, reference{r.text(ref.Capture), ref.Entry, ref.Line, int64(ref.ID)})
+		out.Flows = append(out.Flows, reference{r.text(r.captureOf(ref)), ref.Entry, ref.Line, int64(ref.ID)})
 	}
 	return out
 }

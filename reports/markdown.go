@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"telltale/capture"
 	"telltale/policy"
@@ -17,6 +19,7 @@ const (
 	budgetViolations = 28_000 // written out
 	budgetRest       = 4_000  // violations beyond, a line each
 	budgetHosts      = 7_000
+	budgetWorth      = 4_000 // what the verdict is worth
 	budgetList       = 2_500 // any other list
 )
 
@@ -77,7 +80,7 @@ func (m *markdown) opening() {
 func (m *markdown) next() {
 	if steps := next(m.r); len(steps) > 0 {
 		m.heading("What to do next")
-		m.items(steps)
+		m.items(steps, budgetList)
 	}
 }
 
@@ -116,7 +119,7 @@ func (m *markdown) worth() {
 		return
 	}
 	m.heading("What this verdict is worth")
-	m.items(items)
+	m.items(items, budgetWorth)
 	if rows := m.unread(); len(rows) > 0 {
 		m.WriteByte('\n')
 		m.table("| Host that could not be read | Connections | Why |\n| --- | ---: | --- |", rows, budgetList, "")
@@ -245,7 +248,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 
 // what names a violation: its title, and who is behind the host.
 func (m *markdown) what(f policy.Finding) string {
-	parts := []string{sentence(fit(prose, m.r.mask(f.Title), maxText))}
+	parts := []string{sentence(fit(prose, capital(m.r.mask(f.Title)), maxText))}
 	if f.Owner != "" {
 		parts = append(parts, "Operator or sender: "+sentence(fit(prose, m.r.mask(f.Owner), maxText)))
 	}
@@ -256,6 +259,15 @@ func (m *markdown) what(f policy.Finding) string {
 		parts = append(parts, "Severity: "+sentence(prose(string(f.Severity))))
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+}
+
+// capital makes the first letter of a title that of a sentence.
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[size:]
 }
 
 // sentence ends s with a full stop where it has no end of its own.
@@ -330,12 +342,11 @@ func past(v policy.Verdict) string {
 
 // checks lists the rules that were applied.
 func (m *markdown) checks() {
-	if len(m.r.Checks) == 0 {
-		return
-	}
+	checks := m.r.checks()
 	m.heading("What was checked")
-	rows := make([]string, 0, len(m.r.Checks))
-	for _, c := range m.r.Checks {
+	m.line("Each flow was judged by these rules, as the policy sets them.\n")
+	rows := make([]string, 0, len(checks))
+	for _, c := range checks {
 		row := fmt.Sprintf("- %s", code(string(c.Rule)))
 		if c.Title != "" {
 			row += ": " + fit(prose, c.Title, maxText)
@@ -378,6 +389,9 @@ func (m *markdown) provenance() {
 		if c.Producer != "" {
 			row += ", by " + code(clip(r.mask(c.Producer), maxText))
 		}
+		if c.Error != "" {
+			row += ", **damaged**"
+		}
 		rows = append(rows, row+digest(c.SHA256))
 	}
 	m.capped(rows, budgetList)
@@ -394,12 +408,12 @@ func digest(hex string) string {
 }
 
 // items writes a list.
-func (m *markdown) items(texts []string) {
+func (m *markdown) items(texts []string, budget int) {
 	rows := make([]string, len(texts))
 	for i, text := range texts {
 		rows[i] = "- " + text
 	}
-	m.capped(rows, budgetList)
+	m.capped(rows, budget)
 }
 
 // capped writes the rows that fit and counts the others.

@@ -50,8 +50,8 @@ type Report struct {
 	Tool      Tool
 	Generated time.Time // see [Now]
 	Policy    PolicyInfo
-	// Checks are the rules that the policy applied, in the order in which they
-	// are listed. Empty when the caller does not know.
+	// Checks are the rules by which flows were judged, in the order in which they
+	// are listed. Nil means all of policy.Detectors.
 	Checks   []Check
 	Captures []CaptureInfo
 	Verdict  string // Clean, Violations or Inconclusive: see [VerdictOf]
@@ -109,13 +109,25 @@ type CaptureInfo struct {
 	Entries  int    // entries of a HAR, flows of a capture
 	Producer string // program that wrote it; "" when unknown
 	SHA256   string // lower-case hex of the file's digest; "" when not computed
-	// Skipped counts entries that are no contact with a host, by the reason
-	// ("data: URL").
+	// Skipped counts entries that are no contact with a server, by the scheme of
+	// their URL ("data").
 	Skipped map[string]int
 	// Notes are sentences on what its reader met. They are said once, by
 	// Summary.Health, into which the reader of the capture puts them.
 	Notes []string
 	Error string // why it could not be read to its end; "" when it could
+}
+
+// checks returns the rules by which flows were judged.
+func (r *Report) checks() []Check {
+	if r.Checks != nil {
+		return r.Checks
+	}
+	var all []Check
+	for _, d := range policy.Detectors {
+		all = append(all, Check{Rule: d.Rule, Title: d.Title, Help: d.Help, Severity: d.Severity})
+	}
+	return all
 }
 
 // VerdictOf returns the verdict of an audit. A violation stays one whatever else

@@ -99,6 +99,9 @@ func (s *screen) about(r *Report) {
 		if c.Producer != "" {
 			line += ", by " + Plain(clip(r.mask(c.Producer), maxText))
 		}
+		if c.Error != "" {
+			line += ", damaged"
+		}
 		s.field(0, "capture", line)
 	}
 }
@@ -165,8 +168,9 @@ func (s *screen) hosts(r *Report) {
 // checks writes what was looked for, which is what makes a clean verdict say
 // something.
 func (s *screen) checks(r *Report) {
-	items := make([]string, 0, len(r.Checks))
-	for _, c := range r.Checks {
+	checks := r.checks()
+	items := make([]string, 0, len(checks))
+	for _, c := range checks {
 		items = append(items, fmt.Sprintf("%s: %s", Plain(string(c.Rule)), onTerminal.prose(c.Title)))
 	}
 	s.list("What was checked", items)

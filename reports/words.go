@@ -169,48 +169,57 @@ var outcomes = map[flow.Outcome]string{
 }
 
 // worth says what the verdict is worth: what was seen, what was not, and why.
+// What nobody outside can make longer comes first, so that no list of names
+// crowds it out.
 func worth(r *Report, st style) []string {
+	out := damage(r, st)
 	h := r.Summary.Health
-	var out []string
-	damaged := false
-	for _, c := range r.Captures {
-		if c.Error != "" {
-			why := strings.TrimPrefix(c.Error, c.File+": ")
-			out = append(out, fmt.Sprintf("%s is damaged or cannot be read: %s. What could be read of it was judged.",
-				captureName(r, c.File, st), strings.TrimSuffix(st.prose(clip(r.mask(why), maxText)), ".")))
-			damaged = true
-		}
-		for _, reason := range sortedKeys(c.Skipped) {
-			out = append(out, fmt.Sprintf("%s of %s counted as no contact: %s.",
-				plural(c.Skipped[reason], "entry", "entries"), captureName(r, c.File, st), st.prose(reason)))
-		}
-	}
-	out = append(out, devices(r, st)...)
 	if n, hosts := unread(h); n > 0 {
 		out = append(out, fmt.Sprintf("%s to %s could not be read. They are judged by the host's name alone; what was sent is unknown.",
 			plural(n, "connection", "connections"), plural(hosts, "host", "hosts")))
-	} else if r.Summary.Flows > 0 && !damaged {
+	} else if r.Summary.Flows > 0 && len(out) == 0 {
 		out = append(out, "Every recorded connection could be read.")
 	}
-	if h.Failed > 0 {
-		out = append(out, fmt.Sprintf("%s did not complete (server down, client gone). A failed contact is a contact, and is judged.", plural(h.Failed, "exchange", "exchanges")))
+	tell := func(n int, one, many, rest string) {
+		if n > 0 {
+			out = append(out, plural(n, one, many)+rest)
+		}
 	}
-	if h.Open > 0 {
-		out = append(out, fmt.Sprintf("%s still under way when the audit ended.", plural(h.Open, "flow was", "flows were")))
-	}
-	if h.Nameless > 0 {
-		out = append(out, fmt.Sprintf("%s named no host and cannot be judged (port scans, garbage).", plural(h.Nameless, "connection", "connections")))
-	}
-	if h.Denied > 0 {
-		out = append(out, fmt.Sprintf("%s turned away, because the client may not use this proxy.", plural(h.Denied, "connection was", "connections were")))
-	}
-	for _, note := range slices.Concat(h.Notes, r.Notes) {
-		out = append(out, st.prose(r.mask(note)))
-	}
+	tell(h.Failed, "exchange", "exchanges", " did not complete (server down, client gone). A failed contact is a contact, and is judged.")
+	tell(h.Open, "flow was", "flows were", " still under way when the audit ended.")
+	tell(h.Nameless, "connection", "connections", " named no host and cannot be judged (port scans, garbage).")
+	tell(h.Denied, "connection was", "connections were", " turned away, because the client may not use this proxy.")
 	for _, mode := range r.Modes {
 		if text, ok := blindSpots[mode]; ok {
 			out = append(out, st.prose(text))
 		}
+	}
+	out = append(out, devices(r, st)...)
+	for _, c := range r.Captures {
+		for _, scheme := range sortedKeys(c.Skipped) {
+			out = append(out, fmt.Sprintf("%s of %s reached no server (%s URLs) and did not count.",
+				plural(c.Skipped[scheme], "entry", "entries"), captureName(r, c.File, st), st.data(clip(scheme+":", maxMethod))))
+		}
+	}
+	for _, note := range slices.Concat(h.Notes, r.Notes) {
+		out = append(out, st.prose(clip(r.mask(note), maxText)))
+	}
+	return out
+}
+
+// damage says which inputs could not be read to their end.
+func damage(r *Report, st style) []string {
+	var out []string
+	for _, c := range r.Captures {
+		if c.Error == "" {
+			continue
+		}
+		why := strings.TrimPrefix(c.Error, c.File+": ")
+		out = append(out, fmt.Sprintf("%s is damaged or cannot be read: %s. What could be read of it was judged.",
+			captureName(r, c.File, st), strings.TrimSuffix(st.prose(clip(r.mask(why), maxText)), ".")))
+	}
+	if more := len(out) - maxListed; more > 0 {
+		out = append(out[:maxListed], plural(more, "more capture is", "more captures are")+" damaged or cannot be read.")
 	}
 	return out
 }
@@ -296,8 +305,8 @@ func policyName(r *Report, st style) string {
 			name += " (" + file + ")"
 		}
 	}
-	if name == "" {
-		name = "no policy file"
+	if name == "" && len(p.Allow) == 0 {
+		return "none"
 	}
 	if len(p.Allow) > 0 {
 		patterns := make([]string, 0, len(p.Allow))
@@ -308,7 +317,10 @@ func policyName(r *Report, st style) string {
 			}
 			patterns = append(patterns, st.data(clip(r.mask(pattern), maxHost)))
 		}
-		name += ", with --allow " + strings.Join(patterns, ", ")
+		if name != "" {
+			name += ", with "
+		}
+		name += "--allow " + strings.Join(patterns, ", ")
 	}
 	return name
 }
@@ -321,14 +333,23 @@ func captureName(r *Report, file string, st style) string {
 	return st.data(clip(r.mask(file), maxText))
 }
 
+// captureOf returns the name of the capture that holds a flow: of one that was
+// live, the file that it was kept in.
+func (r *Report) captureOf(ref capture.Reference) string {
+	if ref.Capture == "" && len(r.Captures) == 1 {
+		return r.Captures[0].File
+	}
+	return ref.Capture
+}
+
 // place names the flows of a violation: "a.har, entries 3, 5 and 9, …".
 func place(r *Report, v capture.Violation, limit int, st style) string {
 	var parts []string
 	shown := 0
 	for i := 0; i < len(v.Flows) && shown < limit; {
-		file := v.Flows[i].Capture
+		file := r.captureOf(v.Flows[i])
 		var entries []string
-		for ; i < len(v.Flows) && v.Flows[i].Capture == file && shown < limit; i, shown = i+1, shown+1 {
+		for ; i < len(v.Flows) && r.captureOf(v.Flows[i]) == file && shown < limit; i, shown = i+1, shown+1 {
 			entries = append(entries, strconv.Itoa(v.Flows[i].Entry))
 		}
 		noun := "entries"
