@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -97,6 +98,9 @@ func checkPatternText(text string) error {
 	fail := func(message, hint string) error { return &PatternError{text, message, hint} }
 	if text == "" {
 		return fail("is empty", `write a host such as "canada.ca", or "*" for any`)
+	}
+	if !utf8.ValidString(text) {
+		return fail("is not UTF-8", "")
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0xa0 || r == 0x3000 }) {
 		return fail("contains a space or control character", "write one host per entry")

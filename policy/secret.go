@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"sort"
 	"strings"
 
@@ -28,8 +30,8 @@ func (s Secret) Reveal() string { return s.value }
 // String returns the name; the value never prints.
 func (s Secret) String() string { return s.Name + ": " + flow.Redacted }
 
-// GoString keeps %#v from showing the value.
-func (s Secret) GoString() string { return "policy.Secret{" + s.String() + "}" }
+// Format keeps every verb from showing the value: some would print the struct.
+func (s Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.String()) }
 
 // MarshalText keeps encoders from showing the value.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
