@@ -18,17 +18,17 @@ const earlySize = 2 << 10
 // socket, preceded by what was read ahead of it.
 type connection struct {
 	net.Conn // the accepted socket, or TLS over it where that was looked into
-	mode   string
-	client flow.Client
-	asked  string // host:port of the destination; "" when requests carry it (absolute-form)
-	secure bool   // TLS was accepted: requests are https
+	mode     string
+	client   flow.Client
+	asked    string // host:port of the destination; "" when requests carry it (absolute-form)
+	secure   bool   // TLS was accepted: requests are https
 
 	account *account
-	start   time.Time       // when it was accepted, or its tunnel asked for
-	connect head            // the CONNECT that asked for it; zero for none
-	early   []byte          // read from the socket, not yet by a reader
-	records *recordSniffer  // what the client's TLS records say in plain text; nil after the handshake
-	stream  *stream         // its HTTP/1 requests; nil for HTTP/2
+	start   time.Time      // when it was accepted, or its tunnel asked for
+	connect head           // the CONNECT that asked for it; zero for none
+	early   []byte         // read from the socket, not yet by a reader
+	records *recordSniffer // what the client's TLS records say in plain text; nil after the handshake
+	stream  *stream        // its HTTP/1 requests; nil for HTTP/2
 }
 
 // toward returns the connection that a client asked to be opened to asked, on

@@ -140,7 +140,9 @@ func (s *headScan) scan(b []byte) (int, *malformed) {
 		case s.lines == 1:
 			bad = s.requestLine(line)
 		case len(line) == 0:
-			return s.line, s.complete()
+			if bad = s.complete(); bad == nil {
+				return s.line, nil
+			}
 		case s.lines > maxFields+1:
 			bad = errManyFields
 		default:

@@ -58,7 +58,7 @@ func (p *Proxy) acceptHTTP(c *connection) {
 		s.begin()
 		if p.authorized(h) {
 			c.SetReadDeadline(time.Time{})
-			p.connect(c, target, h, append(c.early, s.held...))
+			p.connect(c, target, h, append(s.held, c.early...))
 			return
 		}
 		if p.challenge(c, h) != nil {
@@ -116,7 +116,7 @@ func (p *Proxy) passThrough(c *connection, why string) {
 	if err != nil {
 		t.flow.Outcome, t.flow.Failure = failureOf(err)
 		t.flow.Error = err.Error()
-		reply(c, statusOf(t.flow), "could not reach "+c.asked+": "+err.Error())
+		reply(c, statusOf(t.flow), err.Error())
 		p.observe(c, t.flow)
 		c.Close()
 		return

@@ -286,7 +286,7 @@ func (c *connection) request(r *http.Request) *flow.Flow {
 	f := c.tunnel()
 	f.Kind, f.Times = flow.HTTP, flow.NoTimes(f.Times.Start)
 	f.Server.Host = r.Host
-	f.Request = &flow.Request{Method: r.Method, URL: r.URL.String(), Proto: protoName(r), Header: c.head()}
+	f.Request = &flow.Request{Method: r.Method, URL: r.URL.String(), Proto: protoName(r.ProtoMajor, r.ProtoMinor), Header: c.head()}
 	if f.Request.Header == nil {
 		for name, values := range r.Header {
 			for _, v := range values {
@@ -295,14 +295,6 @@ func (c *connection) request(r *http.Request) *flow.Flow {
 		}
 	}
 	return f
-}
-
-// protoName returns the protocol as flows name it.
-func protoName(r *http.Request) string {
-	if r.ProtoMajor == 2 {
-		return "HTTP/2"
-	}
-	return r.Proto
 }
 
 // refuse answers a malformed request and records it.
@@ -326,7 +318,7 @@ func (p *Proxy) refuse(c *connection, w http.ResponseWriter, r *http.Request, h 
 	}
 	w.WriteHeader(bad.status)
 	io.WriteString(w, text) //nolint:errcheck // the client may be gone
-	f.Response = &flow.Response{Status: bad.status, Proto: protoName(r)}
+	f.Response = &flow.Response{Status: bad.status, Proto: protoName(r.ProtoMajor, r.ProtoMinor)}
 	f.Response.Body.Size = int64(len(text))
 	p.observe(c, f)
 }
@@ -356,7 +348,7 @@ func (c *connection) refusedHead(h head) *flow.Flow {
 		f.Request.URL = printable(target)
 		if c.asked == "" {
 			host, _, _ := strings.Cut(rest, "/")
-			f.Server.Asked = withPort(printable(host), scheme)
+			f.Server.Asked = withPort(printable(host[strings.LastIndexByte(host, '@')+1:]), scheme)
 		}
 	case firstOf(f.Server.Host, c.asked) != "" && strings.HasPrefix(target, "/"):
 		scheme := "http://"
@@ -366,21 +358,6 @@ func (c *connection) refusedHead(h head) *flow.Flow {
 		f.Request.URL = scheme + firstOf(f.Server.Host, c.asked) + printable(target)
 	}
 	return f
-}
-
-// withPort completes the authority of a URL to what was asked for.
-func withPort(host, scheme string) string {
-	if i := strings.LastIndexByte(host, '@'); i >= 0 {
-		host = host[i+1:]
-	}
-	name, port := flow.SplitHostPort(host)
-	switch {
-	case name == "" || port != "":
-		return host
-	case scheme == "https":
-		return authority(name, "443")
-	}
-	return authority(name, "80")
 }
 
 // printable keeps what a client sent in the place of a target fit for a record:

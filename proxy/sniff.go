@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -56,9 +57,10 @@ func looksTLS(b []byte) bool { return len(b) >= 2 && b[0] == recordHandshake && 
 // the request line, or by a known method where none is there.
 func sniffText(b []byte) protocol {
 	line, _, whole := bytes.Cut(b, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
 	method, _, spaced := bytes.Cut(line, []byte(" "))
 	known := spaced && isMethod(method)
-	if len(method) == 0 || !known && !all(bytes.TrimSuffix(line, []byte("\r")), valueByte) {
+	if len(method) == 0 || !known && (!all(line, valueByte) || !all(method, tokenByte)) {
 		return otherProto
 	}
 	if !whole {
@@ -123,10 +125,10 @@ func (p *Proxy) listen(c *connection) (protocol, *transit) {
 	switch {
 	case kind != undecided:
 		return kind, nil
+	case len(c.early) > 0 && (isTimeout(err) || err == io.EOF):
+		return otherProto, nil // the beginning of something, and then a pause or no more
 	case !isTimeout(err):
 		return undecided, nil
-	case len(c.early) > 0:
-		return otherProto, nil // the beginning of something, and then a pause
 	}
 	t, err := p.dialFor(c)
 	if err != nil {
@@ -156,7 +158,7 @@ func (p *Proxy) whoSpeaks(t *transit) (protocol, *transit) {
 	server := make(chan []byte, 1)
 	go func() {
 		buf := make([]byte, 4<<10)
-		n, _ := t.up.Read(buf) // its end is something, too
+		n, _ := t.up.Read(buf)  // its end is something, too
 		c.SetReadDeadline(past) // in this order: the deadline is lifted when the answer was taken
 		server <- buf[:n]
 	}()
