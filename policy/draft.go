@@ -101,7 +101,7 @@ func (d *draft) fromHosts(hosts []DraftHost) {
 	invalid := 0
 	for _, h := range hosts {
 		h.Name = flow.CanonicalHost(h.Name)
-		if p, err := ParsePattern(h.Name); err != nil || p.kind == anyHost {
+		if p, err := ParsePattern(h.Name); err != nil || p.kind != exactName && !p.prefix.IsSingleIP() {
 			invalid++
 			continue
 		}

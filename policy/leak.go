@@ -13,8 +13,8 @@ const maxScan = 8 << 20
 
 // A part is a piece of what the device sent.
 type part struct {
-	where string
-	text  []byte
+	where, name string
+	text        []byte
 }
 
 // detectLeaks looks for the values under never-send in everything that the device
@@ -25,18 +25,21 @@ func detectLeaks(s *Sighting) []Finding {
 		return nil
 	}
 	found := make([][]string, len(secrets))
-	for _, p := range sentParts(s.Flow) {
-		rs := readings(p.text, false)
-		lowered := make([][]byte, len(rs))
-		for i := range rs {
-			lowered[i] = lowerASCII(rs[i].text)
-		}
-		for i := range secrets {
-			if how := secrets[i].find(rs, lowered); how != "" {
-				found[i] = append(found[i], p.where+" ("+how+")")
+	search := func(parts []part) {
+		for _, p := range parts {
+			rs := searchable(p.text)
+			for i := range secrets {
+				if how := secrets[i].find(rs); how != "" {
+					found[i] = append(found[i], p.where+p.name+" ("+how+")")
+				}
 			}
 		}
 	}
+	// Nearly every head holds none: one look at all of it tells.
+	if head, all := headParts(s.Flow); anyIn(secrets, all) {
+		search(head)
+	}
+	search(bodyParts(s.Flow))
 	var findings []Finding
 	for i, where := range found {
 		if len(where) > 0 {
@@ -58,25 +61,66 @@ func (s *Sighting) leak(secret *Secret, where []string) Finding {
 	return f
 }
 
-// sentParts returns what the device sent: URL, header and trailer fields, the kept
-// part of the body and of WebSocket messages.
-func sentParts(f *flow.Flow) []part {
+// searchable returns the readings of a text, ready for [Secret.find].
+func searchable(text []byte) []reading {
+	rs := readings(text, false)
+	for i := range rs {
+		rs[i].lowered = lowerASCII(rs[i].text)
+	}
+	return rs
+}
+
+func anyIn(secrets []Secret, text []byte) bool {
+	rs := searchable(text)
+	for i := range secrets {
+		if secrets[i].find(rs) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// headParts returns what the device sent around the body: URL, header and trailer
+// fields. They are slices of all, with a line break behind each, which keeps the
+// encoding of one from reaching into the next.
+func headParts(f *flow.Flow) (parts []part, all []byte) {
+	r := f.Request
+	if r == nil {
+		return nil, nil
+	}
+	size := len(r.URL) + 1
+	for _, fields := range [][]flow.Field{r.Header, r.Trailer} {
+		for _, field := range fields {
+			size += len(field.Reveal()) + 1
+		}
+	}
+	all = make([]byte, 0, size)
+	parts = make([]part, 0, 1+len(r.Header)+len(r.Trailer))
+	add := func(where, name, text string) {
+		start := len(all)
+		all = append(append(all, text...), '\n')
+		parts = append(parts, part{where, name, all[start : len(all)-1]})
+	}
+	add("the URL", "", r.URL)
+	for _, field := range r.Header {
+		add("the header ", field.Name, field.Reveal())
+	}
+	for _, field := range r.Trailer {
+		add("the trailer ", field.Name, field.Reveal())
+	}
+	return parts, all
+}
+
+// bodyParts returns the kept part of what the device sent as content: the body and
+// WebSocket messages.
+func bodyParts(f *flow.Flow) []part {
 	var parts []part
-	if r := f.Request; r != nil {
-		parts = append(parts, part{"the URL", []byte(r.URL)})
-		for _, field := range r.Header {
-			parts = append(parts, part{"the header " + field.Name, []byte(field.Reveal())})
-		}
-		for _, field := range r.Trailer {
-			parts = append(parts, part{"the trailer " + field.Name, []byte(field.Reveal())})
-		}
-		if len(r.Body.Content) > 0 {
-			parts = append(parts, part{"the request body", bodyOf(r)})
-		}
+	if r := f.Request; r != nil && len(r.Body.Content) > 0 {
+		parts = append(parts, part{"the request body", "", bodyOf(r)})
 	}
 	for i := range f.Frames {
 		if f.Frames[i].FromClient && len(f.Frames[i].Data) > 0 {
-			parts = append(parts, part{"a WebSocket message", f.Frames[i].Data})
+			parts = append(parts, part{"a WebSocket message", "", f.Frames[i].Data})
 		}
 	}
 	return parts

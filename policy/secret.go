@@ -91,6 +91,8 @@ type reading struct {
 	how  string
 	text []byte
 	at   []int32
+	// lowered is the text with ASCII letters in lower case.
+	lowered []byte
 }
 
 // readings returns the text as it stands and as a receiver would decode it: percent
@@ -191,14 +193,15 @@ func jsonRune(s []byte, i int) (rune, int) {
 }
 
 // find returns how the secret stands in a text, "" when it does not.
-func (s *Secret) find(rs []reading, lowered [][]byte) string {
-	for i, r := range rs {
+func (s *Secret) find(rs []reading) string {
+	for i := range rs {
+		r := &rs[i]
 		for _, form := range s.plain {
-			if bytes.Contains(lowered[i], form) {
+			if bytes.Contains(r.lowered, form) {
 				return r.how
 			}
 		}
-		if bytes.Contains(lowered[i], s.hex) {
+		if bytes.Contains(r.lowered, s.hex) {
 			return "in hexadecimal"
 		}
 		for _, form := range s.base64 {
