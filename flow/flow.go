@@ -101,7 +101,7 @@ type Flow struct {
 // Origin is the place of a flow in a file that was read.
 type Origin struct {
 	Capture string // name of the file as the user gave it
-	Entry   int    // 1-based number of the entry; 0 when the flow is live
+	Entry   int    // 1-based number of the entry; 0 when the flow is live or stands outside the entries
 	Line    int    // 1-based line on which the entry starts; 0 when unknown
 }
 

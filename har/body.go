@@ -1,0 +1,229 @@
+package har
+
+import (
+	"bytes"
+	"encoding/base64"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"telltale/flow"
+	"telltale/flow/content"
+)
+
+// bodyDraft is the content of a message as the file has it.
+type bodyDraft struct {
+	text     []byte // its first bytes, decoded from JSON and not from base64
+	size     int64  // of the whole text
+	tail     [2]byte
+	present  bool // there is a text
+	base64   bool
+	raw      bool // from _content, which beats the rest
+	mime     string
+	declared int64 // content.size; -1 when not known
+	params   []byte
+}
+
+// emptied returns an empty draft that uses the same memory.
+func (b bodyDraft) emptied() bodyDraft {
+	const most = 4 << 20 // do not hold on to the memory of one giant
+	if cap(b.text) > most {
+		b.text = nil
+	}
+	return bodyDraft{text: b.text[:0], params: b.params[:0], declared: -1}
+}
+
+// content reads postData of a request or content of a response.
+func (d *reader) content(b *bodyDraft) error {
+	return d.objectValue(func(name []byte) (err error) {
+		switch string(name) {
+		case "mimeType":
+			b.mime, err = d.textValue()
+		case "size":
+			b.declared, err = d.wholeValue(-1)
+		case "text":
+			err = d.bodyText(b, false)
+		case "encoding":
+			var encoding string
+			encoding, err = d.textValue()
+			b.base64 = b.base64 || !b.raw && strings.EqualFold(encoding, "base64")
+		case "params":
+			err = d.params(b)
+		default:
+			err = d.s.skip()
+		}
+		return err
+	})
+}
+
+// rawContent reads _content, where HTTP Toolkit and we keep binary requests: an
+// object like content, or the base64 text alone.
+func (d *reader) rawContent(b *bodyDraft) error {
+	if d.s.kind() == kindObject {
+		return d.s.object(func(name []byte) error {
+			if string(name) == "text" {
+				return d.bodyText(b, true)
+			}
+			return d.s.skip()
+		})
+	}
+	return d.bodyText(b, true)
+}
+
+// bodyText reads the text, of which it keeps what the limit allows.
+func (d *reader) bodyText(b *bodyDraft, raw bool) error {
+	if kind := d.s.kind(); kind == kindNull || kind == kindObject || kind == kindArray || kind == 0 || b.raw && !raw {
+		return d.s.skip()
+	}
+	if d.s.kind() != kindString {
+		text, err := d.s.scalar()
+		b.text, b.size, b.present = append(b.text[:0], text...), int64(len(text)), true
+		return err
+	}
+	keep := 0
+	if d.opts.Bodies {
+		keep = int(min(d.opts.BodyLimit, math.MaxInt32/2)/3*4 + 8) // base64 is longer
+	}
+	text, size, err := d.s.str(keep)
+	b.text, b.size, b.tail, b.present = append(b.text[:0], text...), size, d.s.tail, true
+	if raw {
+		b.raw, b.base64 = true, true
+	}
+	return err
+}
+
+// params reads the parameters of a form, for files that have no text. They are
+// joined as they stand: some producers encode them and some do not.
+func (d *reader) params(b *bodyDraft) error {
+	return d.arrayValue(func() error {
+		var name, value string
+		err := d.objectValue(func(member []byte) (err error) {
+			switch string(member) {
+			case "name":
+				name, err = d.textValue()
+			case "value":
+				value, err = d.textValue()
+			default:
+				err = d.s.skip()
+			}
+			return err
+		})
+		if err != nil || len(b.params) > maxHeaders {
+			return err
+		}
+		if len(b.params) > 0 {
+			b.params = append(b.params, '&')
+		}
+		b.params = append(append(append(b.params, name...), '='), value...)
+		return nil
+	})
+}
+
+// body makes the body of a message of what the file has.
+func (d *reader) body(m *message) flow.Body {
+	b := &m.body
+	if (!b.present || b.size == 0) && len(b.params) > 0 {
+		b.text, b.size, b.base64 = append(b.text[:0], b.params...), int64(len(b.params)), false
+	}
+	data, size := b.decoded()
+	if size == 0 {
+		// What is not in the file is known by its size alone, the one on the
+		// wire rather than the one after decoding.
+		size = max(m.bodySize, 0)
+		if size == 0 {
+			size = max(b.declared, 0)
+		}
+	}
+	codings := content.Codings(flow.Get(m.header, "Content-Encoding"))
+	out := flow.Body{Size: size, Decoded: len(codings) > 0 && !stillCoded(codings, data)}
+	if d.opts.Bodies && len(data) > 0 {
+		out.Content = bytes.Clone(data[:min(int64(len(data)), d.opts.BodyLimit)])
+	}
+	out.Truncated = int64(len(out.Content)) < size || m.cut
+	return out
+}
+
+// decoded returns the kept bytes and the size of the whole after base64.
+func (b *bodyDraft) decoded() ([]byte, int64) {
+	whole := int64(len(b.text)) == b.size
+	if !b.base64 && !(whole && isBinary(b.mime) && looksBase64(b.text)) {
+		return b.text, b.size
+	}
+	data, ok := decodeBase64(b.text)
+	if !ok {
+		return b.text, b.size
+	}
+	if whole {
+		return data, int64(len(data))
+	}
+	size := b.size / 4 * 3
+	for _, c := range b.tail {
+		if c == '=' {
+			size--
+		}
+	}
+	if rest := b.size % 4; rest > 1 { // without padding
+		size += rest - 1
+	}
+	return data, size
+}
+
+// decodeBase64 accepts either alphabet, with or without padding and line ends,
+// and a text that was cut. It reports false when the text is something else.
+func decodeBase64(text []byte) ([]byte, bool) {
+	clean := bytes.Map(func(r rune) rune {
+		switch r {
+		case '-':
+			return '+'
+		case '_':
+			return '/'
+		case ' ', '\t', '\r', '\n', '=':
+			return -1
+		}
+		return r
+	}, text)
+	if len(clean)%4 == 1 { // cut in the middle of a group
+		clean = clean[:len(clean)-1]
+	}
+	data := make([]byte, base64.RawStdEncoding.DecodedLen(len(clean)))
+	n, err := base64.RawStdEncoding.Decode(data, clean)
+	return data[:n], err == nil
+}
+
+// isBinary reports whether content of this type is never text, so that what looks
+// like base64 is: old browsers forget to say so.
+func isBinary(mime string) bool {
+	mime = strings.ToLower(mime)
+	for _, prefix := range []string{"image/", "audio/", "video/", "font/", "application/octet-stream", "application/font", "application/x-font"} {
+		if strings.HasPrefix(mime, prefix) {
+			return !strings.Contains(mime, "xml")
+		}
+	}
+	return false
+}
+
+func looksBase64(text []byte) bool {
+	if len(text) < 8 || len(text)%4 != 0 {
+		return false
+	}
+	for _, c := range bytes.TrimRight(text, "=") {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// stillCoded reports whether content is in the coding that its header names. Most
+// producers undo it; old ones do not.
+func stillCoded(codings []string, data []byte) bool {
+	switch codings[len(codings)-1] {
+	case "gzip", "x-gzip":
+		return bytes.HasPrefix(data, []byte{0x1f, 0x8b})
+	case "zstd":
+		return bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd})
+	case "deflate":
+		return len(data) > 2 && data[0]&0x0f == 8 && (int(data[0])<<8|int(data[1]))%31 == 0 && !utf8.Valid(data)
+	}
+	return false // br has no signature
+}

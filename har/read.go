@@ -1,0 +1,308 @@
+package har
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"telltale/flow"
+)
+
+// Options are what [Read] needs to know.
+type Options struct {
+	Name   string // of the file, as the user gave it: for Origin and errors
+	Bodies bool   // keep contents; without them only their size is known
+	// BodyLimit is how many bytes of each body and each WebSocket message are
+	// kept; 0 is 1 MiB.
+	BodyLimit int64
+}
+
+const defaultBodyLimit = 1 << 20
+
+// Read reads a HAR file, compressed with gzip or not, and hands its flows to
+// observe in the order of the file, except that a CONNECT row waits for the end:
+// it is a flow only if no other entry shows what went through the tunnel. Each
+// flow is observe's own. An error of observe ends the reading and is returned as
+// it is; damage to the file is an [*Error], and flows outside it are delivered.
+//
+// Beyond HAR 1.2 it understands these members: _error, _failureText, _wasAborted,
+// _webSocketMessages, _resourceType, _serverPort, _securityDetails, _tls_version,
+// _trailers, _content, log._tlsErrors, log._contacts and _telltale.
+//
+// The name of a flow's mode is "har", its client is unknown. A flow that [Writer]
+// wrote has all its facts, its ID included.
+func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, error) {
+	if opts.BodyLimit <= 0 {
+		opts.BodyLimit = defaultBodyLimit
+	}
+	d := &reader{opts: opts, observe: observe, interned: map[string]string{}, inner: map[string]bool{}}
+	src, err := openSource(r)
+	if err == nil {
+		d.s = newScanner(src.Reader, src.start)
+		err = d.file()
+	}
+	if d.stopped == nil {
+		_ = d.releaseTunnels() // also of a file that broke off
+	}
+	if src.note != "" {
+		d.info.Notes = append(d.info.Notes, src.note)
+	}
+	d.info.Notes = append(d.info.Notes, d.notes.sentences()...)
+	d.info.Producer = d.producer()
+	return d.info, d.verdict(err)
+}
+
+// reader is the state of one call of Read.
+type reader struct {
+	s        *scanner
+	opts     Options
+	observe  func(*flow.Flow) error
+	stopped  error // what observe returned
+	info     Info
+	notes    notes
+	creator  product
+	browser  product
+	interned map[string]string
+
+	entry   int    // number of the entry that is being read; 0 outside
+	draft   draft  // the entry that is being read; its memory is used again
+	damage  *Error // of the first entry that is no use
+	tunnels []heldTunnel
+	// inner has the host:port of each TLS request that was seen.
+	inner map[string]bool
+}
+
+// product is the creator or the browser of a file.
+type product struct{ name, version string }
+
+// errStopped ends the reading; reader.stopped has the reason.
+var errStopped = errors.New("stopped by the observer")
+
+// deliver hands a flow over.
+func (d *reader) deliver(f *flow.Flow) error {
+	if d.stopped = d.observe(f); d.stopped != nil {
+		return errStopped
+	}
+	return nil
+}
+
+// verdict makes of what stopped the reading, and of damaged entries, what Read
+// returns.
+func (d *reader) verdict(err error) error {
+	if d.stopped != nil {
+		return d.stopped
+	}
+	var damage *Error
+	if errors.As(err, &damage) {
+		damage.File = d.opts.Name
+		if d.damage != nil {
+			damage.More += d.damage.More + 1
+		}
+		return damage
+	}
+	if d.damage != nil {
+		return d.damage
+	}
+	return err
+}
+
+// file reads the outermost object.
+func (d *reader) file() error {
+	if d.s.kind() == 0 && d.s.readErr == io.EOF && len(d.s.buf) == d.s.pos {
+		return d.s.fail(`the file is empty, expected a JSON object with "log"`)
+	}
+	if d.s.kind() != kindObject {
+		err := d.s.unexpected(`a JSON object with "log"`)
+		if d.s.more(1) && d.s.buf[d.s.pos] == '<' {
+			d.s.err.hint = "this looks like HTML or XML; export the capture as HAR"
+		}
+		return err
+	}
+	found := false
+	err := d.s.object(func(name []byte) error {
+		if string(name) != "log" {
+			return d.s.skip()
+		}
+		found = true
+		return d.log()
+	})
+	if err != nil {
+		return err
+	}
+	if !found {
+		return d.s.fail(`expected the object to have "log", found none: this is JSON, but no HAR`)
+	}
+	return d.s.end()
+}
+
+func (d *reader) log() error {
+	found := false
+	err := d.s.object(func(name []byte) (err error) {
+		switch string(name) {
+		case "version":
+			d.info.Version, err = d.textValue()
+		case "creator":
+			d.creator, err = d.product()
+		case "browser":
+			d.browser, err = d.product()
+		case "entries":
+			found = true
+			err = d.entries()
+		case "_contacts":
+			err = d.arrayValue(d.contact)
+		case "_tlsErrors":
+			err = d.arrayValue(d.tlsError)
+		default:
+			err = d.s.skip()
+		}
+		return err
+	})
+	if err == nil && !found {
+		return d.s.fail(`expected "log" to have the array "entries", found none`)
+	}
+	return err
+}
+
+func (d *reader) product() (p product, err error) {
+	err = d.objectValue(func(name []byte) (err error) {
+		switch string(name) {
+		case "name":
+			p.name, err = d.textValue()
+		case "version":
+			p.version, err = d.textValue()
+		default:
+			err = d.s.skip()
+		}
+		return err
+	})
+	return p, err
+}
+
+// producer names the program that wrote the file.
+func (d *reader) producer() string {
+	p := d.creator
+	if strings.TrimSpace(p.name) == "" {
+		p = d.browser
+	}
+	return strings.TrimSpace(p.name + " " + p.version)
+}
+
+func (d *reader) entries() error {
+	if d.s.kind() != kindArray {
+		return d.s.unexpected(`"entries" to be an array`)
+	}
+	return d.s.array(func() error {
+		d.info.Entries++
+		d.entry = d.info.Entries
+		err := d.oneEntry()
+		if err != nil && d.s.err != nil {
+			d.s.err.Entry = d.entry
+		}
+		d.entry = 0
+		return err
+	})
+}
+
+// oneEntry reads an entry and delivers what it is. An entry that is no use is
+// remembered; those behind it still count.
+func (d *reader) oneEntry() error {
+	at := d.place()
+	if d.s.kind() != kindObject {
+		if d.s.kind() == 0 {
+			return d.s.unexpected("an entry")
+		}
+		at.Message = "expected an object with a request"
+		d.damaged(at)
+		return d.s.skip()
+	}
+	d.draft.reset()
+	if err := d.readEntry(); err != nil {
+		return err
+	}
+	f, message := d.build()
+	if message != "" {
+		at.Message = message
+		d.damaged(at)
+	}
+	if f == nil {
+		return nil
+	}
+	f.Origin = flow.Origin{Capture: d.opts.Name, Entry: at.Entry, Line: at.Line}
+	if d.holdTunnel(f) {
+		return nil
+	}
+	return d.deliver(f)
+}
+
+// place returns an error that names the place of the next value.
+func (d *reader) place() Error {
+	d.s.space()
+	return Error{
+		File: d.opts.Name, Entry: d.entry, Line: d.s.line,
+		Column: int(d.s.offset()-d.s.lineStart) + 1, Offset: d.s.offset(),
+	}
+}
+
+// damaged remembers the first entry that is no use, and counts the others.
+func (d *reader) damaged(at Error) {
+	if d.damage == nil {
+		d.damage = &at
+	} else {
+		d.damage.More++
+	}
+}
+
+// skipped counts an entry that is no contact.
+func (d *reader) skipped(scheme string) {
+	if d.info.Skipped == nil {
+		d.info.Skipped = map[string]int{}
+	}
+	const most = 64
+	if _, known := d.info.Skipped[scheme]; !known && (len(d.info.Skipped) >= most || len(scheme) > 40) {
+		scheme = "other"
+	}
+	d.info.Skipped[scheme]++
+}
+
+// notes counts what had to be assumed.
+type notes [noteCount]int
+
+// The notes, in the order in which they are told.
+const (
+	noteNoDate = iota
+	noteNoZone
+	noteNoMethod
+	noteNoScheme
+	noteLongText
+	noteManyHeaders
+	noteManyFrames
+	noteTelltale
+	noteTunnels
+	noteCount
+)
+
+var noteTexts = [noteCount]string{
+	noteNoDate:      "Entries without a date that can be read",
+	noteNoZone:      "Dates without a time zone, read as UTC",
+	noteNoMethod:    "Requests without a method, read as GET",
+	noteNoScheme:    "URLs that do not say whether they were encrypted, read as https",
+	noteLongText:    "Texts longer than 1 MiB, cut",
+	noteManyHeaders: "Messages with more than 16 MiB of header fields, the rest dropped",
+	noteManyFrames:  "Entries with more WebSocket messages than fit in 64 MiB, the rest dropped",
+	noteTelltale:    "Entries with a _telltale member that cannot be read, left out",
+	noteTunnels:     "CONNECT rows of requests that are in the file too, not counted again",
+}
+
+func (d *reader) note(kind int) { d.notes[kind]++ }
+
+func (n *notes) sentences() []string {
+	var out []string
+	for kind, count := range n {
+		if count > 0 {
+			out = append(out, fmt.Sprintf("%s: %d.", noteTexts[kind], count))
+		}
+	}
+	return slices.Clip(out)
+}

@@ -1,0 +1,194 @@
+package har
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"telltale/flow"
+)
+
+// target is where an entry's URL leads.
+type target struct {
+	url    string // absolute
+	scheme string // in lower case
+	host   string // as written, without brackets; "" when the URL names none
+	port   string // the scheme's where the URL has none
+	local  string // scheme of a URL that names no server; "" for the others
+}
+
+func (t target) secure() bool { return t.scheme == "https" || t.scheme == "wss" }
+
+func (t target) hostPort() string { return net.JoinHostPort(t.host, t.port) }
+
+func (t target) portNumber() uint16 {
+	n, _ := strconv.ParseUint(t.port, 10, 16) // a bad port is none
+	return uint16(n)
+}
+
+// ports are the schemes that name a server, with their ports.
+var ports = map[string]string{"https": "443", "http": "80", "wss": "443", "ws": "80", "ftp": "21", "ftps": "990"}
+
+// target finds out where the entry's request went. A relative URL is resolved
+// against :authority or Host, as AdGuard for Android needs it.
+func (d *reader) target() target {
+	url := strings.TrimSpace(d.draft.url)
+	scheme := schemeOf(url)
+	if scheme != "" && ports[scheme] == "" {
+		return target{local: scheme}
+	}
+	if scheme == "" {
+		url = d.absolute(url)
+		scheme = schemeOf(url)
+	}
+	t := target{url: url, scheme: scheme}
+	t.host, t.port = flow.SplitHostPort(flow.Authority(url))
+	if t.port == "" {
+		t.port = ports[scheme]
+		if d.draft.port > 0 && d.draft.port < 1<<16 && scheme == "" {
+			t.port = strconv.FormatInt(d.draft.port, 10)
+		}
+	}
+	if flow.CanonicalHost(t.host) == "" {
+		t.host = ""
+	}
+	return t
+}
+
+// schemeOf returns the scheme of a URL in lower case (RFC 3986, 3.1), "" for a
+// relative one and for "host:port".
+func schemeOf(url string) string {
+	scheme, rest, found := strings.Cut(url, ":")
+	if !found || scheme == "" {
+		return ""
+	}
+	for i := 0; i < len(scheme); i++ {
+		c := scheme[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
+			return ""
+		}
+	}
+	if port, _, _ := strings.Cut(rest, "/"); port != "" && strings.Trim(port, "0123456789") == "" {
+		return ""
+	}
+	return strings.ToLower(scheme)
+}
+
+// absolute completes a URL that lacks its scheme, or its host too. It returns ""
+// when nothing in the entry names the host.
+func (d *reader) absolute(url string) string {
+	m := &d.draft.request
+	authority := m.authority
+	if authority == "" {
+		authority = flow.Get(m.header, "Host")
+	}
+	switch {
+	case strings.HasPrefix(url, "//"):
+		return d.scheme() + ":" + url
+	case authority != "" && (url == "" || strings.ContainsAny(url[:1], "/?*")):
+		if url == "" || url[0] != '/' {
+			url = "/" + strings.TrimPrefix(url, "*")
+		}
+		return d.scheme() + "://" + authority + url
+	case url != "" && strings.IndexByte("/?#*", url[0]) < 0:
+		// "host/path" and "host:port/path", which proxies write.
+		if host, _, _ := strings.Cut(url, "/"); strings.ContainsAny(host, ".:") && !strings.ContainsAny(host, " ?#") {
+			return d.scheme() + "://" + url
+		}
+		if authority != "" {
+			return d.scheme() + "://" + authority + "/" + url
+		}
+	}
+	return ""
+}
+
+// scheme finds out whether a request whose URL does not say so was encrypted.
+func (d *reader) scheme() string {
+	e, m := &d.draft, &d.draft.request
+	switch {
+	case strings.EqualFold(m.scheme, "http"), strings.EqualFold(m.scheme, "https"):
+		return strings.ToLower(m.scheme)
+	case e.port == 443, e.tls.protocol != "", e.timings.ssl > 0:
+		return "https"
+	case e.port == 80:
+		return "http"
+	}
+	switch foldProto(m.version) { // browsers speak these over TLS alone
+	case "HTTP/2", "HTTP/3":
+		return "https"
+	}
+	d.note(noteNoScheme)
+	return "https"
+}
+
+// heldTunnel is a CONNECT row that waits for the end of the file.
+type heldTunnel struct {
+	f     *flow.Flow
+	asked string // with canonical host
+}
+
+// maxHeldTunnels bounds the memory of CONNECT rows; further ones are delivered
+// at once, and may count twice.
+const maxHeldTunnels = 100_000
+
+// connectRow makes a flow of a CONNECT request, whose URL is "host:port" or an
+// URL of the host.
+func (d *reader) connectRow() (*flow.Flow, string) {
+	e := &d.draft
+	t := target{scheme: "https"}
+	authority := flow.Authority(e.url)
+	if authority == "" {
+		authority = strings.TrimSuffix(strings.TrimSpace(e.url), "/")
+	}
+	if authority == "" {
+		authority = flow.Get(e.request.header, "Host")
+	}
+	if t.host, t.port = flow.SplitHostPort(authority); t.port == "" {
+		t.port = "443"
+	}
+	if flow.CanonicalHost(t.host) == "" {
+		return nil, unusable(e.url)
+	}
+	f := &flow.Flow{Kind: flow.Tunnel, Mode: "har", Times: d.times(), Server: d.server(t)}
+	// Without a URL: the tunnel's own is made of what was asked for.
+	f.Request = &flow.Request{Method: "CONNECT", Proto: foldProto(e.request.version), Header: e.request.header}
+	d.answer(f)
+	if f.Response != nil && f.Response.Status >= 200 && f.Response.Status < 300 {
+		f.Response = nil // the tunnel was opened; that is no answer of the server
+	}
+	if f.Outcome == flow.Completed {
+		f.Outcome = flow.Tunnelled
+	}
+	return f, ""
+}
+
+// holdTunnel keeps a CONNECT row back until it is known whether the requests that
+// went through the tunnel are in the file too.
+func (d *reader) holdTunnel(f *flow.Flow) bool {
+	if f.Kind != flow.Tunnel || f.Mode != "har" || len(d.tunnels) >= maxHeldTunnels {
+		return false
+	}
+	d.tunnels = append(d.tunnels, heldTunnel{f, canonicalHostPort(f.Server.Asked)})
+	return true
+}
+
+// releaseTunnels delivers the CONNECT rows through which nothing is seen to have
+// gone.
+func (d *reader) releaseTunnels() error {
+	for _, held := range d.tunnels {
+		if d.inner[held.asked] {
+			d.note(noteTunnels)
+			continue
+		}
+		if err := d.deliver(held.f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func canonicalHostPort(s string) string {
+	host, port := flow.SplitHostPort(s)
+	return net.JoinHostPort(flow.CanonicalHost(host), port)
+}

@@ -1,0 +1,204 @@
+package har
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"telltale/flow"
+)
+
+// record is the _telltale member: what a flow knows and HAR 1.2 has no place for.
+// URL, headers, contents and frames stay where HAR has them. Absent members are
+// zero values. Its form is part of the format: members are added, never changed.
+type record struct {
+	ID          flow.ID         `json:"id,omitzero"`
+	Kind        flow.Kind       `json:"kind"`
+	Mode        string          `json:"mode,omitzero"`
+	Outcome     flow.Outcome    `json:"outcome,omitzero"`
+	Failure     string          `json:"failure,omitzero"`
+	Error       string          `json:"error,omitzero"`
+	Altered     []string        `json:"altered,omitempty"`
+	Phase       string          `json:"phase,omitzero"`
+	Client      clientRecord    `json:"client,omitzero"`
+	Server      serverRecord    `json:"server,omitzero"`
+	Request     *messageRecord  `json:"request,omitzero"`  // absent: there was none
+	Response    *responseRecord `json:"response,omitzero"` // absent: there was none
+	FrameOffset int             `json:"frameOffset,omitzero"`
+	Sent        int64           `json:"sent,omitzero"`
+	Received    int64           `json:"received,omitzero"`
+	Times       timesRecord     `json:"times"`
+}
+
+type clientRecord struct {
+	Addr   netip.AddrPort `json:"addr,omitzero"`
+	Device string         `json:"device,omitzero"`
+	Hello  *helloRecord   `json:"hello,omitzero"`
+	TLS    uint16         `json:"tls,omitzero"`
+	ALPN   string         `json:"alpn,omitzero"`
+}
+
+type helloRecord struct {
+	ServerName string   `json:"serverName,omitzero"`
+	ALPN       []string `json:"alpn,omitempty"`
+	Versions   []uint16 `json:"versions,omitempty"`
+	JA4        string   `json:"ja4,omitzero"`
+	Alert      string   `json:"alert,omitzero"`
+}
+
+type serverRecord struct {
+	Asked  string         `json:"asked,omitzero"`
+	SNI    string         `json:"sni,omitzero"`
+	Host   string         `json:"host,omitzero"`
+	Dialed netip.AddrPort `json:"dialed,omitzero"`
+	TLS    *tlsRecord     `json:"tls,omitzero"`
+}
+
+type tlsRecord struct {
+	Version     uint16             `json:"version,omitzero"`
+	CipherSuite uint16             `json:"cipherSuite,omitzero"`
+	ALPN        string             `json:"alpn,omitzero"`
+	Certificate *certificateRecord `json:"certificate,omitzero"`
+	Invalid     string             `json:"invalid,omitzero"`
+	Unverified  bool               `json:"unverified,omitzero"`
+}
+
+type certificateRecord struct {
+	Subject   string    `json:"subject,omitzero"`
+	Issuer    string    `json:"issuer,omitzero"`
+	DNSNames  []string  `json:"dnsNames,omitempty"`
+	NotBefore time.Time `json:"notBefore,omitzero"`
+	NotAfter  time.Time `json:"notAfter,omitzero"`
+	SHA256    string    `json:"sha256,omitzero"`
+}
+
+// messageRecord is what a message's own form in HAR does not say.
+type messageRecord struct {
+	Proto     string `json:"proto,omitzero"`
+	Size      int64  `json:"size,omitzero"` // of the body as it passed
+	Truncated bool   `json:"truncated,omitzero"`
+	Digest    string `json:"digest,omitzero"`
+	Decoded   bool   `json:"decoded,omitzero"`
+}
+
+type responseRecord struct {
+	messageRecord
+	Interim []int `json:"interim,omitempty"`
+}
+
+// timesRecord has durations in nanoseconds, -1 for unmeasured ones, as flow has.
+type timesRecord struct {
+	Start   time.Time `json:"start,omitzero"`
+	End     time.Time `json:"end,omitzero"`
+	Blocked int64     `json:"blocked"`
+	DNS     int64     `json:"dns"`
+	Connect int64     `json:"connect"`
+	TLS     int64     `json:"tls"`
+	Send    int64     `json:"send"`
+	Wait    int64     `json:"wait"`
+	Receive int64     `json:"receive"`
+}
+
+// newRecord describes a flow; its bodies are described when they are written.
+func newRecord(f *flow.Flow) *record {
+	r := &record{
+		ID: f.ID, Kind: f.Kind, Mode: f.Mode, Outcome: f.Outcome, Failure: f.Failure, Error: f.Error,
+		Altered: f.Altered, Phase: f.Phase, FrameOffset: f.FrameOffset, Sent: f.Sent, Received: f.Received,
+		Client: clientRecord{Addr: f.Client.Addr, Device: f.Client.Device, TLS: f.Client.TLS, ALPN: f.Client.ALPN},
+		Server: serverRecord{Asked: f.Server.Asked, SNI: f.Server.SNI, Host: f.Server.Host, Dialed: f.Server.Dialed},
+		Times: timesRecord{
+			Start: f.Times.Start, End: f.Times.End, Blocked: int64(f.Times.Blocked), DNS: int64(f.Times.DNS),
+			Connect: int64(f.Times.Connect), TLS: int64(f.Times.TLS), Send: int64(f.Times.Send),
+			Wait: int64(f.Times.Wait), Receive: int64(f.Times.Receive),
+		},
+	}
+	if h := f.Client.Hello; h != nil {
+		r.Client.Hello = &helloRecord{ServerName: h.ServerName, ALPN: h.ALPN, Versions: h.Versions, JA4: h.JA4, Alert: h.Alert}
+	}
+	if t := f.Server.TLS; t != nil {
+		r.Server.TLS = &tlsRecord{Version: t.Version, CipherSuite: t.CipherSuite, ALPN: t.ALPN, Invalid: t.Invalid, Unverified: t.Unverified}
+		if c := t.Certificate; c != nil {
+			cert := certificateRecord(*c)
+			r.Server.TLS.Certificate = &cert
+		}
+	}
+	return r
+}
+
+// flow makes the flow of a record, without what stands elsewhere in the entry.
+func (r *record) flow() *flow.Flow {
+	f := &flow.Flow{
+		ID: r.ID, Kind: r.Kind, Mode: r.Mode, Outcome: r.Outcome, Failure: r.Failure, Error: r.Error,
+		Altered: r.Altered, Phase: r.Phase, FrameOffset: r.FrameOffset, Sent: r.Sent, Received: r.Received,
+		Client: flow.Client{Addr: r.Client.Addr, Device: r.Client.Device, TLS: r.Client.TLS, ALPN: r.Client.ALPN},
+		Server: flow.Server{Asked: r.Server.Asked, SNI: r.Server.SNI, Host: r.Server.Host, Dialed: r.Server.Dialed},
+		Times: flow.Times{
+			Start: r.Times.Start, End: r.Times.End, Blocked: time.Duration(r.Times.Blocked), DNS: time.Duration(r.Times.DNS),
+			Connect: time.Duration(r.Times.Connect), TLS: time.Duration(r.Times.TLS), Send: time.Duration(r.Times.Send),
+			Wait: time.Duration(r.Times.Wait), Receive: time.Duration(r.Times.Receive),
+		},
+	}
+	if h := r.Client.Hello; h != nil {
+		f.Client.Hello = &flow.ClientHello{ServerName: h.ServerName, ALPN: h.ALPN, Versions: h.Versions, JA4: h.JA4, Alert: h.Alert}
+	}
+	if t := r.Server.TLS; t != nil {
+		f.Server.TLS = &flow.ServerTLS{Version: t.Version, CipherSuite: t.CipherSuite, ALPN: t.ALPN, Invalid: t.Invalid, Unverified: t.Unverified}
+		if t.Certificate != nil {
+			c := flow.Certificate(*t.Certificate)
+			f.Server.TLS.Certificate = &c
+		}
+	}
+	return f
+}
+
+// kinds are those that a record may name.
+var kinds = map[flow.Kind]bool{flow.HTTP: true, flow.WebSocket: true, flow.DNS: true, flow.Tunnel: true}
+
+// ownRecord returns the record of the draft, nil when there is none that can be
+// read.
+func (d *reader) ownRecord() *record {
+	raw := d.draft.telltale
+	if raw == nil {
+		return nil
+	}
+	var r record
+	err := json.Unmarshal(raw, &r, unmarshalOptions)
+	if err != nil || !kinds[r.Kind] {
+		d.note(noteTelltale)
+		return nil
+	}
+	return &r
+}
+
+// ownFlow puts a flow that we wrote together again.
+func (d *reader) ownFlow(r *record) *flow.Flow {
+	e := &d.draft
+	f := r.flow()
+	f.Frames = e.frames
+	if m := r.Request; m != nil {
+		f.Request = &flow.Request{
+			Method: e.method, URL: e.url, Proto: m.Proto,
+			Header: e.request.header, Trailer: e.request.trailer, Body: d.ownBody(&e.request, m),
+		}
+	}
+	if m := r.Response; m != nil {
+		f.Response = &flow.Response{
+			Status: e.status, Reason: e.reason, Proto: m.Proto,
+			Header: e.response.header, Trailer: e.response.trailer, Body: d.ownBody(&e.response, &m.messageRecord), Interim: m.Interim,
+		}
+	}
+	return f
+}
+
+// ownBody combines the content of an entry with what its record says of it.
+func (d *reader) ownBody(m *message, r *messageRecord) flow.Body {
+	body := d.body(m)
+	cut := m.body.size > 0 && int64(len(body.Content)) < body.Size // by our limit
+	body.Size, body.Decoded = r.Size, r.Decoded
+	body.Truncated, body.Digest = r.Truncated || cut, r.Digest
+	if cut {
+		body.Digest = "" // it is the key of another content now
+	}
+	return body
+}
