@@ -269,7 +269,10 @@ func FuzzOnlyVisible(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := onlyVisible(in)
+		out := onlyVisible(nil, in)
+		if s := inPieces(t, in); s != string(out) {
+			t.Fatalf("in pieces %q, in one %q", s, out)
+		}
 		var back string
 		if err := json.Unmarshal(out, &back); err != nil || back != s {
 			t.Fatalf("%q comes back as %q (%v) from %s", s, back, err, out)
@@ -280,6 +283,47 @@ func FuzzOnlyVisible(f *testing.F) {
 			}
 		}
 	})
+}
+
+// inPieces writes byte by byte.
+func inPieces(t *testing.T, in []byte) string {
+	var b strings.Builder
+	v := &visibleWriter{w: &b}
+	for i := range in {
+		if n, err := v.Write(in[i : i+1]); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if err := v.close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestVisibleWriter checks characters that are broken or cut off, which strict
+// JSON never has.
+func TestVisibleWriter(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                       "",
+		"\"é\"":                  "\"é\"",
+		"a\xffb":                 `a\ufffdb`,
+		"a\xe2\x82":              `a\ufffd\ufffd`,
+		"\xf0\x9f\x8e\x89":       "🎉",
+		"\u202e\x7f\u0085\ufeff": `\u202e\u007f\u0085\ufeff`,
+		"\U000e0041":             `\udb40\udc41`,
+		"\ufffd":                 "\ufffd",
+	} {
+		if got := inPieces(t, []byte(in)); got != want {
+			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
+		if got := string(onlyVisible(nil, []byte(in))); got != want {
+			t.Errorf("%q becomes %q in one, want %q", in, got, want)
+		}
+	}
+	full := &visibleWriter{w: &fullDisk{}}
+	if _, err := full.Write([]byte("a")); err == nil {
+		t.Error("a full disk is not noticed")
+	}
 }
 
 func FuzzSpreadsheetCell(f *testing.F) {

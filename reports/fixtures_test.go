@@ -7,6 +7,7 @@ import (
 
 	"telltale/capture"
 	"telltale/flow"
+	"telltale/flow/flowtest"
 	"telltale/policy"
 )
 
@@ -22,7 +23,7 @@ var cases = map[string]func() *Report{
 	"hostile":      hostile,
 	"unread":       unreadAndWaived,
 	"damaged":      damaged,
-	"zero":         func() *Report { return &Report{Checks: []Check{}} },
+	"zero":         func() *Report { return &Report{Checks: []Check{}, Flows: each()} },
 }
 
 const (
@@ -33,6 +34,18 @@ const (
 )
 
 var allowCanada = policy.Source{File: "telltale.yaml", Line: 6, Text: "*.canada.ca"}
+
+// each returns what Report.Flows wants.
+func each(flows ...*flow.Flow) func(func(*flow.Flow) error) error {
+	return func(yield func(*flow.Flow) error) error {
+		for _, f := range flowtest.Number(flows...) {
+			if err := yield(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
 
 func base() *Report {
 	return &Report{
@@ -50,6 +63,7 @@ func base() *Report {
 		Captures: []CaptureInfo{{File: "covid-alert.har", Entries: 9, Producer: "mitmproxy 11.0", SHA256: strings.Repeat("fedcba9876543210", 4)}},
 		Modes:    []string{"har"},
 		Command:  "telltale check covid-alert.har --policy telltale.yaml",
+		Flows:    each(),
 	}
 }
 
@@ -82,6 +96,12 @@ func covidAlert() *Report {
 		},
 		Violations: []capture.Violation{v},
 	}
+	r.Flows = each(
+		flowtest.Get("https://"+retrieval+"/302/2652", flowtest.ResponseBody("application/zip", "\x00\xff")),
+		flowtest.Head("https://clients3.google.com/generate_204", flowtest.At(time.Second)),
+		flowtest.Head("https://clients3.google.com/generate_204", flowtest.At(61*time.Second)),
+		flowtest.Post("https://"+submission+"/upload", `{"keys":[]}`, flowtest.At(5*time.Minute)),
+	)
 	return r
 }
 
@@ -91,6 +111,7 @@ func clean() *Report {
 	r.Summary.Violations = nil
 	r.Summary.Hosts = r.Summary.Hosts[1:]
 	r.Summary.Flows, r.Summary.Violating = 3, 0
+	r.Flows = each(flowtest.Get("https://" + retrieval + "/302/2652"))
 	r.Modes, r.Command = []string{"http"}, "telltale record --policy telltale.yaml"
 	r.Captures = []CaptureInfo{{File: "audit.telltale", Entries: 3, Producer: "telltale"}}
 	r.Summary.Health.Devices = []capture.Device{{
@@ -155,20 +176,27 @@ func hostile() *Report {
 			Notes:   []string{bad},
 		},
 	}
+	r.Flows = each(
+		flowtest.Get("https://user:hunter2@evil.example/?q="+secret, flowtest.Asked("evil.example:443"), flowtest.Host("evil.example"), flowtest.UserAgentOf(bad), flowtest.Header("Cookie", "a=hunter2"),
+			flowtest.ResponseBody("text/html", strings.ToValidUTF8(bad, "?"))),
+		flowtest.Post("https://evil.example/", bad), // not UTF-8
+		flowtest.Refused("evil.example"),
+	)
 	return r
 }
 
 func unreadAndWaived() *Report {
 	r := clean()
 	source := policy.Source{File: "telltale.yaml", Line: 21, Text: "captive-portal-probe at captive.apple.com until 2027-01-31: made by iOS itself"}
-	r.Summary.Flows, r.Summary.Waived, r.Summary.Ignored = 8, 2, 2
+	r.Summary.Flows, r.Summary.Allowed, r.Summary.Waived, r.Summary.Ignored = 8, 4, 2, 2
+	r.Captures[0].Entries = 8
 	r.Summary.Hosts = append([]capture.Host{
 		{Name: "captive.apple.com", Verdict: policy.Waived, Rule: policy.CaptivePortalProbe, Category: "captive-portal", Flows: 2,
 			Source: source, First: epoch, Last: after(time.Minute), BytesReceived: 136},
 		{Name: "gateway.icloud.com", Verdict: policy.Ignored, Flows: 2, Unread: 2, Source: policy.Source{File: "telltale.yaml", Line: 12, Text: "preset: ios-system"},
 			First: epoch, Last: after(2 * time.Minute)},
 	}, r.Summary.Hosts...)
-	r.Summary.Hosts[2].Unread = 1
+	r.Summary.Hosts[2].Unread, r.Summary.Hosts[2].Flows = 1, 3
 	r.Summary.Waivers = []capture.Violation{{
 		ID: "77", Count: 2, Method: "GET", URL: "http://captive.apple.com/hotspot-detect.html", App: "CaptiveNetworkSupport/1.0", First: epoch, Last: after(time.Minute),
 		Finding: policy.Finding{Rule: policy.CaptivePortalProbe, Severity: policy.SeverityWarning, Host: "captive.apple.com", Title: "Reachability probe of iOS", Source: source},

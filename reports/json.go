@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"telltale/capture"
@@ -164,30 +163,11 @@ func writeJSON(w io.Writer, r *Report) error {
 	if err := enc.Encode(newDocument(r)); err != nil {
 		return fmt.Errorf("encode the report as JSON: %w", err)
 	}
-	_, err := w.Write(onlyVisible(b.Bytes()))
-	return err
-}
-
-// onlyVisible writes as \u escapes what would not show as itself, so that JSON on
-// a terminal is as harmless as text and has lost nothing. Beyond ASCII, valid
-// JSON has characters in its strings only; the controls of ASCII but DEL are
-// escaped already.
-func onlyVisible(in []byte) []byte {
-	out := make([]byte, 0, len(in))
-	for i := 0; i < len(in); {
-		r, n := utf8.DecodeRune(in[i:])
-		switch {
-		case r == '\n' || r >= ' ' && r < 0x7f, r != 0x7f && r >= 0x80 && shows(r):
-			out = append(out, in[i:i+n]...)
-		case r > 0xFFFF:
-			high, low := utf16.EncodeRune(r)
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-		i += n
+	safe := &visibleWriter{w: w}
+	if _, err := safe.Write(b.Bytes()); err != nil {
+		return err
 	}
-	return out
+	return safe.close()
 }
 
 func newDocument(r *Report) *document {

@@ -177,4 +177,5 @@ var Formats = []Format{
 	{Name: "markdown", Ext: ".md", Help: "the audit, ready to paste as an issue", Write: writeMarkdown},
 	{Name: "json", Ext: ".json", Help: "everything, for programs", Write: writeJSON},
 	{Name: "csv", Ext: ".csv", Help: "one row for each host, for spreadsheets", Write: writeCSV},
+	{Name: "har", Ext: ".har", Help: "every flow, for browsers' developer tools", NeedsFlows: true, Private: true, Write: writeHAR},
 }

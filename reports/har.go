@@ -1,0 +1,75 @@
+package reports
+
+import (
+	"errors"
+	"io"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/har"
+)
+
+// errNoFlows is what a format that lists flows returns when there are none at
+// hand: an empty file would look like an audit that saw nothing.
+var errNoFlows = errors.New("this format lists single flows, which were not kept")
+
+// writeHAR writes every flow as HAR 1.2.
+func writeHAR(w io.Writer, r *Report) error {
+	if r.Flows == nil {
+		return errNoFlows
+	}
+	out := newHAR(w, r)
+	if err := r.Flows(out.write); err != nil {
+		return err
+	}
+	return out.finish()
+}
+
+// FlowsHAR returns what writes a list of flows as HAR 1.2, as they come, and what
+// ends it. Credentials are redacted and texts go through mask unless reveal is
+// set.
+func FlowsHAR(w io.Writer, tool Tool, mask func(string) string, reveal bool) (write func(capture.Recorded) error, finish func() error) {
+	out := newHAR(w, &Report{Tool: tool, Mask: mask, Reveal: reveal})
+	return func(seen capture.Recorded) error { return out.write(seen.Flow) }, out.finish
+}
+
+// harFile is a HAR under way.
+type harFile struct {
+	report *Report
+	safe   *visibleWriter
+	out    *har.Writer
+}
+
+func newHAR(w io.Writer, r *Report) *harFile {
+	safe := &visibleWriter{w: w}
+	opts := har.WriterOptions{Name: r.Tool.Name, Version: r.Tool.Version, Reveal: r.Reveal, Content: r.Content}
+	if !r.Reveal {
+		opts.Mask = r.Mask
+	}
+	return &harFile{report: r, safe: safe, out: har.NewWriter(safe, opts)}
+}
+
+func (h *harFile) write(f *flow.Flow) error { return h.out.Write(h.report.withoutUser(f)) }
+
+func (h *harFile) finish() error {
+	if err := h.out.Close(); err != nil {
+		return err
+	}
+	return h.safe.close()
+}
+
+// withoutUser returns the flow with the user's name and password taken out of its
+// URL. A flow is never changed: one that has them is copied.
+func (r *Report) withoutUser(f *flow.Flow) *flow.Flow {
+	if r.Reveal || f.Request == nil {
+		return f
+	}
+	url := withoutUser(f.Request.URL, flow.Redacted)
+	if url == f.Request.URL {
+		return f
+	}
+	copied, request := *f, *f.Request
+	request.URL = url
+	copied.Request = &request
+	return &copied
+}

@@ -1,0 +1,128 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"telltale/capture"
+	"telltale/flow"
+)
+
+// This file says what a verdict is worth: "no violation" without traffic that
+// could be read proves nothing.
+
+// blindSpots say what a way in cannot see, by the mode of a flow.
+var blindSpots = map[string]string{
+	"http": "An HTTP proxy sees only what is sent to it. Apps and system services that ignore the proxy setting, UDP (HTTP/3 and most DNS among it) and whatever happened before or after the recording are not in this capture.",
+	"har":  "A HAR file holds what its producer chose to record. Requests that it left out and, as a rule, connections that it could not decrypt are not in it, and whether its times and headers are right cannot be checked.",
+}
+
+// outcomes say why a connection could not be read.
+var outcomes = map[flow.Outcome]string{
+	flow.ClientRefused:     "the client refused the certificate (pinning, or the CA is not trusted)",
+	flow.ClientSilent:      "the client closed the connection without a request (often pinning)",
+	flow.HandshakeFailed:   "the TLS handshake with the client failed",
+	flow.UpstreamFailed:    "the server could not be reached or verified",
+	flow.PassedThrough:     "not decrypted, as asked",
+	flow.Tunnelled:         "neither TLS nor HTTP",
+	flow.Blocked:           "blocked, as the policy forbids it",
+	flow.DestinationDenied: "refused: an address of this machine or its link",
+	flow.Malformed:         "a malformed message",
+	flow.Abandoned:         "the client went away",
+	flow.Open:              "still open when the audit ended",
+}
+
+// worth says what the verdict is worth: what was seen, what was not, and why.
+// What nobody outside can make longer comes first, so that no list of names
+// crowds it out.
+func worth(r *Report, st style) []string {
+	out := damage(r, st)
+	h := r.Summary.Health
+	if n, hosts := unread(h); n > 0 {
+		out = append(out, fmt.Sprintf("%s to %s could not be read. They are judged by the host's name alone; what was sent is unknown.",
+			plural(n, "connection", "connections"), plural(hosts, "host", "hosts")))
+	} else if r.Summary.Flows > 0 && len(out) == 0 {
+		out = append(out, "Every recorded connection could be read.")
+	}
+	tell := func(n int, one, many, rest string) {
+		if n > 0 {
+			out = append(out, plural(n, one, many)+rest)
+		}
+	}
+	tell(h.Failed, "exchange", "exchanges", " did not complete (server down, client gone). A failed contact is a contact, and is judged.")
+	tell(h.Open, "flow was", "flows were", " still under way when the audit ended.")
+	tell(h.Nameless, "connection", "connections", " named no host and cannot be judged (port scans, garbage).")
+	tell(h.Denied, "connection was", "connections were", " turned away, because the client may not use this proxy.")
+	for _, mode := range r.Modes {
+		if text, ok := blindSpots[mode]; ok {
+			out = append(out, st.prose(text))
+		}
+	}
+	out = append(out, devices(r, st)...)
+	for _, c := range r.Captures {
+		for _, scheme := range sortedKeys(c.Skipped) {
+			out = append(out, fmt.Sprintf("%s of %s reached no server (%s URLs) and did not count.",
+				plural(c.Skipped[scheme], "entry", "entries"), captureName(r, c.File, st), st.data(clip(scheme+":", maxMethod))))
+		}
+	}
+	for _, note := range slices.Concat(h.Notes, r.Notes) {
+		out = append(out, st.prose(clip(r.mask(note), maxText)))
+	}
+	return out
+}
+
+// damage says which inputs could not be read to their end.
+func damage(r *Report, st style) []string {
+	var out []string
+	for _, c := range r.Captures {
+		if c.Error == "" {
+			continue
+		}
+		why := strings.TrimPrefix(c.Error, c.File+": ")
+		out = append(out, fmt.Sprintf("%s is damaged or cannot be read: %s. What could be read of it was judged.",
+			captureName(r, c.File, st), strings.TrimSuffix(st.prose(clip(r.mask(why), maxText)), ".")))
+	}
+	if more := len(out) - maxListed; more > 0 {
+		out = append(out[:maxListed], plural(more, "more capture is", "more captures are")+" damaged or cannot be read.")
+	}
+	return out
+}
+
+// devices say, for each device that was seen, whether its silence means
+// something.
+func devices(r *Report, st style) []string {
+	var out []string
+	for _, d := range r.Summary.Health.Devices {
+		name := st.data(r.mask(d.Addr))
+		if d.Name != "" {
+			name = fmt.Sprintf("%s (%s)", st.data(r.mask(d.Name)), name)
+		}
+		s := fmt.Sprintf("Device %s made %s", name, plural(d.Flows, "flow", "flows"))
+		if d.Decrypted.IsZero() {
+			s += "; no TLS of it was ever read, so that it shows no violation proves nothing"
+		} else {
+			s += fmt.Sprintf("; its TLS could be read from %s on", moment(d.Decrypted))
+		}
+		if d.Refused > 0 {
+			s += fmt.Sprintf(", and it refused the certificate in %s", plural(d.Refused, "handshake", "handshakes"))
+		}
+		out = append(out, s+".")
+	}
+	return out
+}
+
+// unread counts the connections that could not be read, and their hosts.
+func unread(h capture.Health) (connections, hosts int) {
+	for _, outcomes := range h.Unread {
+		n := 0
+		for _, several := range outcomes {
+			n += several
+		}
+		if n > 0 {
+			hosts++
+		}
+		connections += n
+	}
+	return connections, hosts
+}
