@@ -209,7 +209,7 @@ func (t *trip) pool() *http.Transport {
 func (t *trip) pass(resp *http.Response) {
 	t.answer(resp)
 	if t.upgraded == nil {
-		passHeader(t.shim.w.Header(), resp.Header, resp.StatusCode, t.in.ProtoMajor)
+		passHeader(t.shim.w.Header(), resp.Header, resp.StatusCode, t.in.ProtoMajor, resp.ContentLength < 0)
 	}
 	resp.Header = nil // goproxy has nothing to copy, and no WebSocket to relay
 }

@@ -95,9 +95,9 @@ func cleanRequest(h http.Header, upgrade bool) {
 }
 
 // passHeader hands a response's header to http.Server, without what is meant for us
-// and without letting it invent any. Slices are shared, not copied as goproxy
+// and without letting it invent any. unknown is set for a body without a length. Slices are shared, not copied as goproxy
 // would do.
-func passHeader(dst, src http.Header, status, clientMajor int) {
+func passHeader(dst, src http.Header, status, clientMajor int, unknown bool) {
 	upgrade := src["Upgrade"]
 	dropNamed(src)
 	delete(src, "Keep-Alive")
@@ -113,7 +113,7 @@ func passHeader(dst, src http.Header, status, clientMajor int) {
 	keepAbsent(dst, "Date")
 	keepAbsent(dst, "Content-Type")
 	switch {
-	case clientMajor != 1:
+	case clientMajor != 1, unknown: // chunked stays chunked, however short it is
 		keepAbsent(dst, "Content-Length")
 	case status == http.StatusNotModified:
 		// http.Server drops these from a 304, though RFC 9110, 15.4.5 allows

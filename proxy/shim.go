@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// headDelay is how long the head of a response waits for the beginning of its
-// body, so that both leave in one write.
-const headDelay = time.Millisecond
+// flushDelay is how long the head of a response waits for the beginning of its
+// body, and a piece of a body of known length for the next, so that they leave in
+// one write. Bodies of unknown length may be streams: their pieces do not wait.
+const flushDelay = time.Millisecond
 
 // shim stands between goproxy and http.Server. goproxy by itself holds streams
 // back that are not event streams, loses 1xx answers, and shares header lines
@@ -16,12 +17,12 @@ const headDelay = time.Millisecond
 type shim struct {
 	w http.ResponseWriter
 
-	mu     sync.Mutex // of w: a late head is flushed, and 1xx come, on other goroutines
-	final  bool       // the final head was written
-	dirty  bool       // something was written since the last flush
-	sealed bool       // the handler is about to return: w must not be used
-	mute   bool       // the answer is given by a relay, not through w
-	timer  *time.Timer
+	mu     sync.Mutex  // of w: a late head is flushed, and 1xx come, on other goroutines
+	final  bool        // the final head was written
+	dirty  bool        // something was written since the last flush
+	sealed bool        // the handler is about to return: w must not be used
+	mute   bool        // the answer is given by a relay, not through w
+	timer  *time.Timer // of the handler's goroutine
 }
 
 // Header returns the header of http.Server's ResponseWriter. After the head was
@@ -65,18 +66,25 @@ func (s *shim) flush() {
 	s.w.(http.Flusher).Flush() // its error comes back from the next Write
 }
 
-// expectBody sees to it that the head does not wait for long.
-func (s *shim) expectBody() {
-	if s.dirty {
-		s.timer = time.AfterFunc(headDelay, s.Flush)
+// wait sees to it that what was written does not wait for long while the next
+// piece is read.
+func (s *shim) wait() {
+	s.mu.Lock()
+	dirty := s.dirty
+	s.mu.Unlock()
+	switch {
+	case !dirty:
+	case s.timer == nil:
+		s.timer = time.AfterFunc(flushDelay, s.Flush)
+	default:
+		s.timer.Reset(flushDelay)
 	}
 }
 
-// bodyCame ends the wait.
-func (s *shim) bodyCame() {
+// came ends the wait.
+func (s *shim) came() {
 	if s.timer != nil {
 		s.timer.Stop()
-		s.timer = nil
 	}
 }
 
@@ -107,5 +115,5 @@ func (s *shim) seal() {
 	s.mu.Lock()
 	s.sealed = true
 	s.mu.Unlock()
-	s.bodyCame()
+	s.came()
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"sync"
 	"time"
 
@@ -168,8 +167,7 @@ func (d *download) Read(p []byte) (int, error) {
 // Close closes the server's side.
 func (d *download) Close() error { return d.src.Close() }
 
-// WriteTo forwards the body as it arrives. It is flushed after each read, but for
-// the last, which http.Server flushes: one write is cheaper than two.
+// WriteTo forwards the body as it arrives.
 func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 	small := smallBuffers.Get().(*[smallBuffer]byte)
 	buf := small[:]
@@ -179,22 +177,20 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 			largeBuffers.Put((*[largeBuffer]byte)(buf))
 		}
 	}()
-	left := int64(math.MaxInt64)
-	if d.body.expect >= 0 {
-		left = d.body.expect
-	}
-	d.to.expectBody()
+	stream := d.body.expect < 0
 	for {
+		if !stream || written == 0 {
+			d.to.wait()
+		}
 		n, err := d.Read(buf)
-		d.to.bodyCame()
+		d.to.came()
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
 				d.writeErr = err
 				return written, err
 			}
 			written += int64(n)
-			left -= int64(n)
-			if err == nil && left > 0 {
+			if stream && err == nil {
 				d.to.Flush()
 			}
 		}
