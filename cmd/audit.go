@@ -1,0 +1,258 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"telltale/ca"
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
+	"telltale/proxy"
+	"telltale/reports"
+	"telltale/setup"
+)
+
+// grace is how long an audit that was asked to end waits for what is in flight.
+const grace = 5 * time.Second
+
+// An audit is a proxy whose flows are recorded and judged: what record and demo
+// run, each with its own idea of when it ends.
+type audit struct {
+	flags     *liveFlags
+	policy    *policy.Policy
+	authority *ca.Authority
+	store     *capture.Store
+	proxy     *proxy.Proxy
+	listener  net.Listener
+	path      string // of the capture
+	discard   bool   // --keep none: the capture goes when the audit ends
+	served    chan error
+}
+
+// startAudit opens everything in the order in which it can fail cheaply: flags and
+// policy first, the port before the capture, so that a refusal leaves nothing
+// behind. The caller must finish the audit.
+func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audit, error) {
+	if err := flags.report.validate(); err != nil {
+		return nil, err
+	}
+	pol, err := flags.policy.orNothing()
+	if err != nil {
+		return nil, err
+	}
+	if pol.File() == "" && len(flags.policy.allow) == 0 {
+		s.say("note: no policy, so every host is a violation; afterwards, write one with: telltale policy init --from CAPTURE")
+	}
+	cfg, err := flags.proxyConfig()
+	if err != nil {
+		return nil, err
+	}
+	a := &audit{flags: flags, policy: pol, served: make(chan error, 1)}
+	if a.authority, err = ca.Open(caFolder(flags.ca)); err != nil {
+		return nil, err
+	}
+	if a.listener, err = listen(flags.listen); err != nil {
+		return nil, err
+	}
+	if err := a.openCapture(s); err != nil {
+		a.listener.Close()
+		return nil, err
+	}
+	if err := a.openProxy(s, cfg, adjust); err != nil {
+		a.listener.Close()
+		a.store.Close()
+		return nil, err
+	}
+	go func() { a.served <- a.proxy.Serve(a.listener) }()
+	return a, nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	var dns *net.DNSError
+	var bad *net.AddrError
+	if errors.As(err, &dns) || errors.As(err, &bad) {
+		return nil, fmt.Errorf("--listen: %q is not an address of this machine: %w", addr, err)
+	}
+	return nil, withHint(fmt.Errorf("cannot listen on %s: %w", addr, err), "choose another port with --listen :8081, or let the system choose with --listen :0")
+}
+
+// openCapture opens the file that the flows go to: the user's own, or one in the
+// data folder that expires.
+func (a *audit) openCapture(s *streams) error {
+	opts := capture.Options{Judge: a.policy, Log: toolLog(s)}
+	if a.flags.save != "" {
+		a.path = a.flags.save
+		store, err := capture.Create(a.path, opts)
+		a.store = store
+		return err
+	}
+	keep, err := parseKeep(a.flags.keep)
+	if err != nil {
+		return err
+	}
+	folder := capturesFolder()
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("cannot make the folder for captures: %w", err)
+	}
+	if removed, err := capture.Purge(folder, time.Now()); err != nil {
+		s.complain(fmt.Errorf("cannot remove expired captures: %w", err))
+	} else if len(removed) > 0 {
+		s.say("note: removed %d expired captures", len(removed))
+	}
+	a.path, a.discard = filepath.Join(folder, captureName(time.Now())), keep == keepNone
+	if a.store, err = capture.Create(a.path, opts); err != nil {
+		return err
+	}
+	if keep > 0 {
+		return a.store.SetExpiry(time.Now().Add(keep))
+	}
+	return nil
+}
+
+// Values of --keep that are no duration.
+const (
+	keepForever time.Duration = 0
+	keepNone    time.Duration = -1
+)
+
+func parseKeep(s string) (time.Duration, error) {
+	switch s {
+	case "forever":
+		return keepForever, nil
+	case "none":
+		return keepNone, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("--keep: %q is neither a duration such as 72h nor forever nor none", s)
+	}
+	return d, nil
+}
+
+func (a *audit) openProxy(s *streams, cfg proxy.Config, adjust func(*proxy.Config)) error {
+	admit, err := a.admission()
+	if err != nil {
+		return err
+	}
+	cfg.Leafer, cfg.Recorder, cfg.Admit, cfg.Log = a.authority, a.store, admit, toolLog(s)
+	cfg.Home = setup.NewHandler(a.authority, a.address)
+	if adjust != nil {
+		adjust(&cfg)
+	}
+	a.proxy, err = proxy.New(cfg)
+	return err
+}
+
+// admission joins --passthrough and --enforce to the one question that the proxy
+// asks. Without either, nothing needs asking.
+func (a *audit) admission() (func(*flow.Flow) (proxy.Admission, string), error) {
+	patterns, err := a.flags.passthroughPatterns()
+	if err != nil {
+		return nil, err
+	}
+	enforce := a.flags.enforce
+	if len(patterns) == 0 && !enforce {
+		return nil, nil
+	}
+	return func(f *flow.Flow) (proxy.Admission, string) {
+		if enforce {
+			if forbidden, why := a.forbids(f); forbidden {
+				return proxy.Block, why
+			}
+		}
+		for _, p := range patterns {
+			if p.Match(f.Host(), f.Port()) {
+				return proxy.PassThrough, "--passthrough"
+			}
+		}
+		return proxy.Inspect, ""
+	}, nil
+}
+
+// forbids asks the policy about a contact that has not been made yet.
+func (a *audit) forbids(f *flow.Flow) (bool, string) {
+	j := a.policy.Judge(f)
+	if j.Verdict != policy.Violation {
+		return false, ""
+	}
+	return true, string(j.Rule()) + ": " + j.Findings[0].Title
+}
+
+// address returns HOST:PORT under which a program on this machine reaches the
+// proxy. A proxy on all addresses is named by loopback.
+func (a *audit) address() string {
+	at := a.listener.Addr().(*net.TCPAddr).AddrPort()
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
+	}
+	return at.String()
+}
+
+// everywhere reports whether the proxy listens on all addresses, so that a phone
+// can reach it.
+func (a *audit) everywhere() bool {
+	return a.listener.Addr().(*net.TCPAddr).AddrPort().Addr().IsUnspecified()
+}
+
+// finish stops the proxy, lets what is in flight end, and returns the whole audit
+// as a document. The capture stays open for reports; close it afterwards.
+func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var problems []error
+	if err := a.proxy.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		problems = append(problems, fmt.Errorf("cannot stop the proxy: %w", err))
+	}
+	if err := a.store.Sync(); err != nil {
+		problems = append(problems, err)
+	}
+	for _, problem := range problems {
+		s.complain(problem)
+	}
+	sum := a.store.Summary()
+	doc = a.flags.report.document(a.policy, a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
+	doc.Command, doc.Modes = command, []string{"http"}
+	doc.Flows = func(yield func(*flow.Flow) error) error {
+		return a.store.All(context.Background(), func(f *flow.Flow) error {
+			seen := *f
+			if err := loadBodies(context.Background(), a.store, &seen); err != nil {
+				return err
+			}
+			return yield(&seen)
+		})
+	}
+	return doc, len(problems) > 0
+}
+
+// close closes the capture, and removes it when nobody wants it kept.
+func (a *audit) close() error {
+	err := a.store.Close()
+	if a.discard {
+		err = errors.Join(err, capture.Remove(a.path))
+	}
+	return err
+}
+
+// toolLog is where packages report trouble in the tool itself.
+func toolLog(s *streams) *slog.Logger {
+	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
+}
+
+func withoutTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}

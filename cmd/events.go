@@ -1,0 +1,185 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"telltale/capture"
+	"telltale/reports"
+)
+
+// eventPage is how many flows one look at the capture fetches.
+const eventPage = 500
+
+// eventLog prints an audit as JSON lines. It is a reader like any other: it is
+// woken when something happened and asks the capture for a page, so a slow reader
+// of its output slows no traffic.
+type eventLog struct {
+	out    *json.Encoder
+	audit  *audit
+	stop   chan struct{}
+	done   chan struct{}
+	err    error
+	seq    capture.Seq
+	counts map[string]int  // violations by ID, as last told
+	told   map[string]bool // devices
+}
+
+func startEvents(w io.Writer, a *audit) *eventLog {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	l := &eventLog{out: out, audit: a, stop: make(chan struct{}), done: make(chan struct{}), counts: map[string]int{}, told: map[string]bool{}}
+	l.print(map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path})
+	go l.follow()
+	return l
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// print writes one line. After the first failure (a reader that went away) the
+// rest is silent: the audit goes on.
+func (l *eventLog) print(event any) {
+	if l.err == nil {
+		if err := l.out.Encode(event); err != nil {
+			l.err = fmt.Errorf("cannot write events: %w", err)
+		}
+	}
+}
+
+func (l *eventLog) follow() {
+	defer close(l.done)
+	wake, cancel := l.audit.store.Wake()
+	defer cancel()
+	for {
+		select {
+		case <-wake:
+			l.tell()
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+// tell prints what is new since it was last called.
+func (l *eventLog) tell() {
+	sum := l.audit.store.Summary()
+	l.tellDevices(sum)
+	l.tellFlows()
+	l.tellViolations(sum)
+}
+
+func (l *eventLog) tellDevices(sum capture.Summary) {
+	for _, d := range sum.Health.Devices {
+		if !l.told[d.Addr] {
+			l.told[d.Addr] = true
+			l.print(map[string]any{"event": "device", "time": stamp(d.First), "client": d.Addr, "name": d.Name})
+		}
+	}
+}
+
+func (l *eventLog) tellFlows() {
+	for l.err == nil {
+		page, next, err := l.audit.store.Ended(context.Background(), l.seq, eventPage)
+		if err != nil {
+			l.err = errors.Join(l.err, fmt.Errorf("cannot read the capture for events: %w", err))
+			return
+		}
+		for _, r := range page {
+			l.print(newFlowEvent(r, l.mask()))
+		}
+		l.seq = next
+		if len(page) < eventPage {
+			return
+		}
+	}
+}
+
+// flowEvent is the object of contract section 7.
+type flowEvent struct {
+	Event    string   `json:"event"`
+	Time     string   `json:"time"`
+	ID       int64    `json:"id"`
+	Kind     string   `json:"kind"`
+	Mode     string   `json:"mode"`
+	Client   string   `json:"client"`
+	Method   string   `json:"method"`
+	URL      string   `json:"url"`
+	Host     string   `json:"host"`
+	Status   int      `json:"status"`
+	Protocol string   `json:"protocol"`
+	Outcome  string   `json:"outcome"`
+	Verdict  string   `json:"verdict"`
+	Rule     string   `json:"rule"`
+	Error    string   `json:"error,omitempty"`
+	App      string   `json:"app,omitempty"`
+	Sent     int64    `json:"bytes_sent"`
+	Received int64    `json:"bytes_received"`
+	Duration float64  `json:"duration_ms"`
+	Altered  []string `json:"altered,omitempty"`
+	SNI      string   `json:"sni,omitempty"`
+	JA4      string   `json:"ja4,omitempty"`
+	Alert    string   `json:"alert,omitempty"`
+	Failure  string   `json:"failure,omitempty"`
+	Dialed   string   `json:"dialed,omitempty"`
+}
+
+// mask hides the policy's never-send values.
+func (l *eventLog) mask() func(string) string {
+	return masker(l.audit.policy, l.audit.flags.report.reveal)
+}
+
+func newFlowEvent(r capture.Recorded, mask func(string) string) flowEvent {
+	if mask == nil {
+		mask = func(s string) string { return s }
+	}
+	f := r.Flow
+	e := flowEvent{
+		Event: "flow", Time: stamp(f.Times.Start), ID: int64(f.ID), Kind: string(f.Kind), Mode: f.Mode,
+		Method: f.Method(), URL: mask(f.URL()), Host: f.Host(), Status: f.Status(), Protocol: f.Protocol(),
+		Outcome: string(f.Outcome), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
+		Error: mask(f.Error), App: mask(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
+		Duration: f.Duration().Seconds() * 1000, Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
+	}
+	if f.Client.Addr.IsValid() {
+		e.Client = f.Client.Addr.Addr().String()
+	}
+	if f.Server.Dialed.IsValid() {
+		e.Dialed = f.Server.Dialed.String()
+	}
+	if h := f.Client.Hello; h != nil {
+		e.JA4, e.Alert = h.JA4, h.Alert
+	}
+	return e
+}
+
+func (l *eventLog) tellViolations(sum capture.Summary) {
+	for _, v := range sum.Violations {
+		if l.counts[v.ID] == v.Count {
+			continue
+		}
+		l.counts[v.ID] = v.Count
+		l.print(struct {
+			Event string `json:"event"`
+			Time  string `json:"time"`
+			reports.Violation
+		}{"violation", stamp(v.Last), reports.NewViolation(v, l.mask())})
+	}
+}
+
+// finish tells the rest and the summary, which is the last line.
+func (l *eventLog) finish(doc *reports.Report) error {
+	close(l.stop)
+	<-l.done
+	l.tell()
+	l.print(struct {
+		Event   string `json:"event"`
+		Time    string `json:"time"`
+		Verdict string `json:"verdict"`
+		reports.Summary
+	}{"summary", stamp(time.Now()), doc.Verdict, reports.NewSummary(doc)})
+	return l.err
+}

@@ -1,0 +1,72 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"telltale/reports"
+)
+
+// The exit codes.
+const (
+	ExitClean      = 0
+	ExitViolations = 1
+	ExitFailed     = 2
+)
+
+// ExitCodes is the table of exit codes, as the help topic prints it.
+var ExitCodes = []struct {
+	Code int
+	Name string
+	When string
+}{
+	{ExitClean, "clean", "the job was done and no flow broke the policy"},
+	{ExitViolations, "violations", "at least one flow broke the policy"},
+	{ExitFailed, "failed", "the job could not be done: bad flags, bad policy, a capture that could not be read whole, a port that is taken, a report that could not be written, or no flow was seen at all (--allow-empty accepts that)"},
+}
+
+// exitCode ends a command with a code and without words of its own.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// exit turns what a command returned into its exit code and prints its error.
+func (s *streams) exit(err error) int {
+	var code exitCode
+	switch {
+	case err == nil:
+		return ExitClean
+	case errors.As(err, &code):
+		return int(code)
+	}
+	s.complain(err)
+	return ExitFailed
+}
+
+// verdictExit returns the code of a verdict. Trouble outweighs it: an input that
+// could not be read whole is never clean.
+func verdictExit(verdict string, trouble bool) error {
+	switch {
+	case trouble || verdict == reports.Inconclusive:
+		return exitCode(ExitFailed)
+	case verdict == reports.Violations:
+		return exitCode(ExitViolations)
+	}
+	return nil
+}
+
+func newExitCodesTopic(s *streams) *cobra.Command {
+	c := command(s, "exit-codes", nil)
+	c.RunE = nil // a command that does nothing is a help topic to cobra
+	var b strings.Builder
+	b.WriteString(c.Long + "\n\n")
+	for _, e := range ExitCodes {
+		fmt.Fprintf(&b, "  %d  %-11s %s\n", e.Code, e.Name, e.When)
+	}
+	b.WriteString("\n" + words["exit-codes"].example)
+	c.Long, c.Example = b.String(), ""
+	return c
+}

@@ -1,0 +1,146 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"telltale/capture"
+	"telltale/capture/filter"
+	"telltale/flow"
+	"telltale/policy"
+	"telltale/reports"
+)
+
+// flowFormats are the ways to print flows.
+var flowFormats = []string{"table", "json", "har", "csv"}
+
+func newFlows(s *streams) *cobra.Command {
+	var flags policyFlags
+	var where, format, search string
+	var reveal bool
+	c := command(s, "flows", func(c *cobra.Command, args []string) error {
+		if !slices.Contains(flowFormats, format) {
+			return fmt.Errorf("--format: unknown format %q; the formats are %s", format, strings.Join(flowFormats, ", "))
+		}
+		pick, err := filter.Compile(where)
+		if err != nil {
+			return err
+		}
+		pol, err := flags.orNothing()
+		if err != nil {
+			return err
+		}
+		in, troubles := findInputs(args)
+		defer in.close()
+		if err := in.keepStdin(s.in); err != nil {
+			return err
+		}
+		in.bodies = format == "har"
+		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
+		more, err := l.list(c.Context(), s.out, format, in)
+		for _, t := range append(troubles, more...) {
+			s.complain(t)
+			err = exitCode(ExitFailed)
+		}
+		return err
+	})
+	c.Args = atLeastOneCapture
+	flags.register(c)
+	c.Flags().StringVarP(&where, "where", "w", "", "list only flows for which `expression` is true")
+	c.Flags().StringVarP(&search, "search", "s", "", "list only flows whose URL or headers contain `text`, whatever its case")
+	c.Flags().StringVar(&format, "format", "table", "one of "+strings.Join(flowFormats, ", "))
+	c.Flags().BoolVar(&reveal, "reveal", false, "show credentials and never-send values instead of [redacted]")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(flowFormats, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// lister prints the flows that it picks, as they are read.
+type lister struct {
+	policy *policy.Policy
+	pick   *filter.Filter
+	search string
+	mask   func(string) string
+	reveal bool
+	next   flow.ID
+}
+
+func (l *lister) list(ctx context.Context, w io.Writer, format string, in *inputs) ([]error, error) {
+	write, finish := l.printer(w, format)
+	var failed error
+	_, troubles := in.each(ctx, func(f *flow.Flow) error {
+		if f.ID == 0 || f.Origin.Capture != "" {
+			l.next++
+			f.ID = l.next
+		}
+		r := capture.Recorded{Flow: f, Judgement: l.policy.Judge(f)}
+		var ok bool
+		if ok, failed = l.wants(r); failed == nil && ok {
+			failed = write(r)
+		}
+		return failed
+	})
+	if failed != nil {
+		return nil, failed // of ours, not of the capture
+	}
+	return troubles, finish()
+}
+
+func (l *lister) wants(r capture.Recorded) (bool, error) {
+	if l.search != "" && !filter.Contains(r.Flow, l.search) {
+		return false, nil
+	}
+	return l.pick.Match(r.Flow, r.Judgement)
+}
+
+// printer returns what writes one flow, and what ends the list.
+func (l *lister) printer(w io.Writer, format string) (write func(capture.Recorded) error, finish func() error) {
+	switch format {
+	case "json":
+		out := json.NewEncoder(w)
+		out.SetEscapeHTML(false)
+		return func(r capture.Recorded) error { return out.Encode(newFlowEvent(r, l.mask)) }, func() error { return nil }
+	case "csv":
+		return reports.FlowsCSV(w, l.mask)
+	case "har":
+		return reports.FlowsHAR(w, reports.Tool{Name: "telltale", Version: version()}, l.mask, l.reveal)
+	}
+	return l.table(w)
+}
+
+func (l *lister) table(w io.Writer) (write func(capture.Recorded) error, finish func() error) {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tTIME\tVERDICT\tMETHOD\tSTATUS\tPROTOCOL\tSIZE\tURL")
+	return func(r capture.Recorded) error {
+		f := r.Flow
+		status := "-"
+		if f.Status() != 0 {
+			status = fmt.Sprint(f.Status())
+		} else if f.Outcome != flow.Completed {
+			status = string(f.Outcome)
+		}
+		when := "-"
+		if !f.Times.Start.IsZero() {
+			when = f.Times.Start.Local().Format("15:04:05.000")
+		}
+		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.ID, when, verdictCell(r.Judgement),
+			reports.Plain(f.Method()), status, reports.Plain(f.Protocol()), f.BytesSent()+f.BytesReceived(), reports.Plain(newFlowEvent(r, l.mask).URL))
+		return err
+	}, table.Flush
+}
+
+func verdictCell(j policy.Judgement) string {
+	switch {
+	case j.Verdict == policy.Unjudged:
+		return "-"
+	case j.Rule() != "":
+		return string(j.Rule())
+	}
+	return string(j.Verdict)
+}

@@ -1,0 +1,33 @@
+package cmd
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
+)
+
+// The folders that outlive a run, in the user's data folder
+// (https://specifications.freedesktop.org/basedir-spec/latest/).
+const caFolderHelp = "telltale/ca in your data folder"
+
+func caFolder(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	return filepath.Join(dataHome(), "telltale", "ca")
+}
+
+func capturesFolder() string { return filepath.Join(dataHome(), "telltale", "captures") }
+
+// dataHome asks xdg anew, so that a changed environment counts.
+func dataHome() string {
+	xdg.Reload()
+	return xdg.DataHome
+}
+
+// captureName is the name of a capture that is kept without --save: sortable, and
+// free of characters that a file system may refuse.
+func captureName(now time.Time) string {
+	return now.UTC().Format("2006-01-02T15-04-05.000Z") + ".telltale"
+}

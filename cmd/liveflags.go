@@ -1,0 +1,228 @@
+package cmd
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"telltale/flow"
+	"telltale/policy"
+	"telltale/proxy"
+)
+
+// liveFlags are the flags of the commands that run a proxy.
+type liveFlags struct {
+	policy policyFlags
+	report reportFlags
+
+	listen           string
+	save             string
+	keep             string
+	duration         time.Duration
+	devices          []string
+	auth             string
+	passthrough      []string
+	enforce          bool
+	upstreamProxy    string
+	upstreamCA       string
+	insecureUpstream bool
+	resolve          []string
+	allowLocal       bool
+	bodyLimit        string
+	ca               string
+}
+
+func (l *liveFlags) register(c *cobra.Command) {
+	l.policy.register(c)
+	l.report.register(c)
+	f := c.Flags()
+	f.StringVar(&l.listen, "listen", ":8080", "`address` of the proxy; port 0 picks a free one")
+	f.StringVar(&l.save, "save", "", "keep the capture in `file` (.telltale)")
+	f.StringVar(&l.keep, "keep", "168h", "how long a capture without --save is kept: a `duration`, forever or none")
+	f.DurationVar(&l.duration, "for", 0, "stop after this `duration`, for example 90s or 10m")
+	f.StringArrayVar(&l.devices, "device", nil, "accept only the client with this `IP` address; repeatable")
+	f.StringVar(&l.auth, "auth", "", "ask clients for proxy authentication: `user:password`")
+	f.StringArrayVar(&l.passthrough, "passthrough", nil, "do not decrypt hosts that match `pattern`; they are recorded and judged by name; repeatable")
+	f.BoolVar(&l.enforce, "enforce", false, "refuse what the policy forbids, not only record it")
+	f.StringVar(&l.upstreamProxy, "upstream-proxy", "", "reach the servers through the proxy at `URL`")
+	f.StringVar(&l.upstreamCA, "upstream-ca", "", "also trust the CAs in `file` (PEM) towards servers")
+	f.BoolVar(&l.insecureUpstream, "insecure-upstream", false, "accept any server certificate; recorded on every flow")
+	f.StringArrayVar(&l.resolve, "resolve", nil, "reach `HOST:PORT:ADDR[:PORT]` at ADDR instead of asking DNS; * is any host or port; repeatable")
+	f.BoolVar(&l.allowLocal, "allow-local", false, "let devices reach loopback and this machine's own addresses through the proxy")
+	f.StringVar(&l.bodyLimit, "body-limit", "1MiB", "`size` of each body that is recorded; 0 records none; what is forwarded is never cut")
+	f.StringVar(&l.ca, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
+	_ = c.MarkFlagDirname("ca")
+}
+
+// proxyConfig reads the flags that describe the wire.
+func (l *liveFlags) proxyConfig() (proxy.Config, error) {
+	cfg := proxy.Config{AllowLocal: l.allowLocal, InsecureUpstream: l.insecureUpstream}
+	var err error
+	if cfg.BodyLimit, err = parseSize(l.bodyLimit); err != nil {
+		return cfg, fmt.Errorf("--body-limit: %w", err)
+	}
+	if cfg.Devices, err = parseDevices(l.devices); err != nil {
+		return cfg, err
+	}
+	if cfg.Resolve, err = parseResolves(l.resolve); err != nil {
+		return cfg, err
+	}
+	if l.auth != "" {
+		var ok bool
+		if cfg.User, cfg.Password, ok = strings.Cut(l.auth, ":"); !ok || cfg.User == "" {
+			return cfg, errors.New("--auth: expected user:password")
+		}
+	}
+	if cfg.UpstreamProxy, err = parseUpstreamProxy(l.upstreamProxy); err != nil {
+		return cfg, err
+	}
+	cfg.UpstreamRoots, err = upstreamRoots(l.upstreamCA)
+	return cfg, err
+}
+
+func parseDevices(list []string) ([]netip.Addr, error) {
+	var devices []netip.Addr
+	for _, s := range list {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, fmt.Errorf("--device: %q is not an IP address", s)
+		}
+		devices = append(devices, addr.Unmap())
+	}
+	return devices, nil
+}
+
+func parseResolves(list []string) ([]proxy.Resolve, error) {
+	var rules []proxy.Resolve
+	for _, s := range list {
+		rule, err := parseResolve(s)
+		if err != nil {
+			return nil, fmt.Errorf("--resolve %s: %w", s, err)
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
+}
+
+// parseResolve reads HOST:PORT:ADDR[:PORT]. IPv6 addresses may stand in brackets;
+// without them, all that follows the port is the address.
+func parseResolve(s string) (proxy.Resolve, error) {
+	var rule proxy.Resolve
+	host, rest, ok := strings.Cut(s, ":")
+	port, target, ok2 := strings.Cut(rest, ":")
+	if !ok || !ok2 || host == "" || target == "" {
+		return rule, errors.New("expected HOST:PORT:ADDR or HOST:PORT:ADDR:PORT")
+	}
+	rule.Host, rule.Port = "*", port
+	if host != "*" {
+		rule.Host = flow.CanonicalHost(host)
+	}
+	if port != "*" && !validPort(port) {
+		return rule, fmt.Errorf("%q is not a port", port)
+	}
+	if addr, err := netip.ParseAddr(strings.Trim(target, "[]")); err == nil {
+		rule.Addr = addr
+		return rule, nil
+	}
+	addr, toPort, err := net.SplitHostPort(target)
+	if err != nil {
+		return rule, fmt.Errorf("%q is not an IP address", target)
+	}
+	if rule.Addr, err = netip.ParseAddr(addr); err != nil {
+		return rule, fmt.Errorf("%q is not an IP address", addr)
+	}
+	if !validPort(toPort) {
+		return rule, fmt.Errorf("%q is not a port", toPort)
+	}
+	rule.ToPort = toPort
+	return rule, nil
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+func parseUpstreamProxy(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("--upstream-proxy: expected a URL such as http://127.0.0.1:3128")
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5":
+		return u, nil
+	}
+	return nil, fmt.Errorf("--upstream-proxy: unknown scheme %q; known are http, https and socks5", u.Scheme)
+}
+
+// upstreamRoots adds the CAs of a file to those of the system.
+func upstreamRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--upstream-ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a machine without roots still trusts the file
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--upstream-ca: %s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
+
+// sizeUnits are what may follow the number of a size.
+var sizeUnits = []struct {
+	suffix string
+	bytes  int64
+}{
+	{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30},
+	{"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9},
+	{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {"b", 1}, {"", 1},
+}
+
+// parseSize reads "0", "4096", "64KiB", "1MiB", "10MB".
+func parseSize(s string) (int64, error) {
+	lower := strings.ToLower(strings.TrimSpace(s))
+	for _, unit := range sizeUnits {
+		number, ok := strings.CutSuffix(lower, unit.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/unit.bytes {
+			break
+		}
+		return n * unit.bytes, nil
+	}
+	return 0, fmt.Errorf("%q is not a size; expected a number and a unit such as 64KiB or 1MiB", s)
+}
+
+// passthroughPatterns reads --passthrough.
+func (l *liveFlags) passthroughPatterns() ([]policy.Pattern, error) {
+	var patterns []policy.Pattern
+	for _, s := range l.passthrough {
+		p, err := policy.ParsePattern(s)
+		if err != nil {
+			return nil, fmt.Errorf("--passthrough: %w", err)
+		}
+		patterns = append(patterns, p)
+	}
+	return patterns, nil
+}

@@ -1,0 +1,235 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"telltale/capture"
+	"telltale/policy"
+	"telltale/reports"
+)
+
+func newPolicy(s *streams) *cobra.Command {
+	c := command(s, "policy", nil)
+	c.AddCommand(newPolicyInit(s), newPolicyLint(s), newPolicyExplain(s), newPolicySchema(s))
+	return c
+}
+
+func newPolicyInit(s *streams) *cobra.Command {
+	var from []string
+	var output, name string
+	var force bool
+	c := command(s, "policy init", func(c *cobra.Command, _ []string) error {
+		draft, err := draftPolicy(c, s, name, from)
+		if err != nil {
+			return err
+		}
+		if output == standardInput {
+			_, err := s.out.Write(draft)
+			return err
+		}
+		return writeNew(s, output, draft, force)
+	})
+	c.Args = cobra.NoArgs
+	c.Flags().StringArrayVar(&from, "from", nil, "suggest entries from the hosts of `capture`; repeatable")
+	c.Flags().StringVarP(&output, "output", "o", defaultPolicy, "`file` to write; - prints the policy")
+	c.Flags().StringVar(&name, "name", "", "name of the policy, for reports")
+	c.Flags().BoolVar(&force, "force", false, "replace the file where it exists")
+	return c
+}
+
+// draftPolicy writes a first policy, from captures where there are some.
+func draftPolicy(c *cobra.Command, s *streams, name string, from []string) ([]byte, error) {
+	if len(from) == 0 {
+		return policy.Draft(name, nil), nil
+	}
+	nothing, err := policy.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	in, troubles := findInputs(from)
+	defer in.close()
+	if err := in.keepStdin(s.in); err != nil {
+		return nil, err
+	}
+	sum, _, _, more := judge(c.Context(), in, nothing)
+	if err := errors.Join(append(troubles, more...)...); err != nil {
+		return nil, err
+	}
+	if sum.Inconclusive() {
+		return nil, errors.New("the capture holds no contact to write a policy from")
+	}
+	return policy.Draft(name, draftHosts(sum)), nil
+}
+
+// draftHosts describes each host by one of its flows. Judged by a policy that
+// allows nothing, every host has a violation that remembers its first flow.
+func draftHosts(sum capture.Summary) []policy.DraftHost {
+	seen := map[string]capture.Violation{}
+	for _, v := range sum.Violations {
+		if _, ok := seen[v.Finding.Host]; !ok {
+			seen[v.Finding.Host] = v
+		}
+	}
+	var hosts []policy.DraftHost
+	for _, h := range sum.Hosts {
+		v := seen[h.Name]
+		hosts = append(hosts, policy.DraftHost{Name: h.Name, Flows: h.Flows, Method: v.Method, URL: v.URL, UserAgent: v.App})
+	}
+	return hosts
+}
+
+// writeNew writes a file that must not exist yet.
+func writeNew(s *streams, file string, content []byte, force bool) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(file, flags, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return withHint(fmt.Errorf("%s exists already", file), "add --force to replace it, or --output to write elsewhere")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("cannot write %s: %w", file, err)
+	}
+	s.say("wrote %s", file)
+	return nil
+}
+
+func newPolicyLint(s *streams) *cobra.Command {
+	c := command(s, "policy lint", func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			args = []string{defaultPolicy}
+		}
+		failed := false
+		for _, file := range args {
+			failed = lintPolicy(s, file) || failed
+		}
+		if failed {
+			return exitCode(ExitFailed)
+		}
+		return nil
+	})
+	return c
+}
+
+// lintPolicy prints what is wrong or doubtful in a policy file. Only what is wrong
+// fails.
+func lintPolicy(s *streams, file string) (failed bool) {
+	pol, err := policy.Load(file, policyOptions())
+	if err != nil {
+		s.complain(err)
+		return true
+	}
+	warnings := policy.Lint(pol, time.Now())
+	for _, w := range warnings {
+		fmt.Fprintf(s.out, "warning: %s\n", w)
+	}
+	fmt.Fprintf(s.out, "%s: valid, %s\n", file, plural(len(warnings), "warning"))
+	return false
+}
+
+func plural(n int, noun string) string {
+	switch n {
+	case 0:
+		return "no " + noun + "s"
+	case 1:
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func newPolicyExplain(s *streams) *cobra.Command {
+	var flags policyFlags
+	var method string
+	c := command(s, "policy explain", func(c *cobra.Command, args []string) error {
+		pol, err := flags.load()
+		if err != nil {
+			return err
+		}
+		violating := false
+		for _, url := range args {
+			e, err := pol.Explain(method, url)
+			if err != nil {
+				return err
+			}
+			explain(s.out, e)
+			violating = violating || e.Verdict == policy.Violation
+		}
+		if violating {
+			return exitCode(ExitViolations)
+		}
+		return nil
+	})
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return withHint(errors.New("policy explain needs a URL"), "telltale policy explain https://example.com/")
+		}
+		return nil
+	}
+	flags.register(c)
+	c.Flags().StringVar(&method, "method", "GET", "request `method` to explain")
+	return c
+}
+
+// explain prints which line decides a request, and how it came to that.
+func explain(w io.Writer, e policy.Explanation) {
+	fmt.Fprintf(w, "%s %s\n", e.Method, reports.Plain(e.URL))
+	fmt.Fprintf(w, "  verdict: %s\n", e.Verdict)
+	fmt.Fprintf(w, "  decided by: %s\n", describe(e.Source))
+	if e.Category != "" {
+		fmt.Fprintf(w, "  known as: %s\n", e.Category)
+	}
+	for _, step := range e.Steps {
+		mark := " "
+		if step.Decided {
+			mark = ">"
+		}
+		fmt.Fprintf(w, "  %s %-9s %s: %s\n", mark, step.Stage, describe(step.Source), step.Text)
+	}
+	for _, f := range e.Findings {
+		fmt.Fprintf(w, "  rule: %s (%s)\n    %s\n", f.Rule, f.Severity, f.Title)
+		indented(w, "    why: ", f.Message)
+		indented(w, "    remedy: ", f.Remedy)
+	}
+}
+
+func indented(w io.Writer, label, text string) {
+	if text != "" {
+		fmt.Fprintf(w, "%s%s\n", label, strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(label))))
+	}
+}
+
+func describe(src policy.Source) string {
+	switch {
+	case src.File != "" && src.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", src.File, src.Line, src.Text)
+	case src.File != "":
+		return src.File + ": " + src.Text
+	}
+	return src.Text
+}
+
+func newPolicySchema(s *streams) *cobra.Command {
+	c := command(s, "policy schema", func(*cobra.Command, []string) error {
+		schema, err := policy.Schema()
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(s.out, strings.TrimSpace(string(schema)))
+		return err
+	})
+	c.Args = cobra.NoArgs
+	return c
+}

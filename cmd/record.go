@@ -1,0 +1,128 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"telltale/reports"
+	"telltale/setup"
+)
+
+func newRecord(s *streams) *cobra.Command {
+	flags := &liveFlags{}
+	var events bool
+	c := command(s, "record", func(c *cobra.Command, args []string) error {
+		return record(c, s, flags, events, args)
+	})
+	c.Args = cobra.ArbitraryArgs
+	flags.register(c)
+	c.Flags().BoolVar(&events, "events", false, "print one JSON object a line on standard output, as things happen")
+	return c
+}
+
+func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child []string) error {
+	if len(child) > 0 && c.ArgsLenAtDash() != 0 {
+		return withHint(fmt.Errorf("unexpected argument %q", child[0]), "telltale record -- %s", quote(child[0]))
+	}
+	a, err := startAudit(s, flags, nil)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(c.Context(), flags.duration)
+	defer stop()
+	a.announce(s)
+	var log *eventLog
+	if events {
+		log = startEvents(s.out, a)
+	}
+	trouble := a.await(ctx, s, child)
+	command := commandLine(c, nil)
+	stop() // a second signal from here on ends the program at once
+	doc, failed := a.finish(s, command)
+	trouble = trouble || failed
+	if log != nil {
+		if err := log.finish(doc); err != nil {
+			s.complain(err)
+			trouble = true
+		}
+	}
+	trouble = flags.conclude(s, a, doc, events, len(child) > 0) || trouble
+	return verdictExit(doc.Verdict, trouble)
+}
+
+// interruptible returns a context that ends at the first SIGINT or SIGTERM, or
+// after a while. From then on signals have their usual effect again, so that a
+// second one ends the program at once.
+func interruptible(parent context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if after <= 0 {
+		return ctx, stop
+	}
+	timed, cancel := context.WithTimeout(ctx, after)
+	return timed, func() { cancel(); stop() }
+}
+
+// announce says where the proxy listens. Scripts read the first line.
+func (a *audit) announce(s *streams) {
+	s.say("listening on %s", a.address())
+	if a.flags.report.quiet {
+		return
+	}
+	s.say("  CA certificate: %s", a.authority.CertPath())
+	s.say("  capture: %s", a.path)
+	if !a.everywhere() {
+		return
+	}
+	reachable, err := setup.Addresses()
+	if err != nil || len(reachable) == 0 {
+		return
+	}
+	_, port := splitPort(a.address())
+	s.say("  on a phone in the same network: set its HTTP proxy to %s, port %s, then open http://setup.telltale/", reachable[0], port)
+}
+
+// await waits until the audit is to end: at a signal, after --for, when CMD ends,
+// or when the proxy itself fails.
+func (a *audit) await(ctx context.Context, s *streams, child []string) (trouble bool) {
+	if len(child) > 0 {
+		err := a.runChild(ctx, s, child)
+		if err != nil {
+			s.complain(err)
+		}
+		return err != nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case err := <-a.served:
+		s.complain(fmt.Errorf("the proxy stopped: %w", err))
+		return true
+	}
+}
+
+// conclude writes the reports and prints the verdict. With --events, standard
+// output is for events alone; with CMD, it is CMD's.
+func (l *liveFlags) conclude(s *streams, a *audit, doc *reports.Report, events, child bool) (trouble bool) {
+	out := s.out
+	if events || child {
+		out = s.err
+	}
+	if err := l.report.print(out, "text", doc); err != nil {
+		s.complain(err)
+		trouble = true
+	}
+	trouble = l.report.writeAll(s, doc) || trouble
+	if err := errors.Join(a.store.Err(), a.close()); err != nil {
+		s.complain(err)
+		trouble = true
+	}
+	return trouble
+}

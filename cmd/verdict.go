@@ -1,0 +1,113 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"telltale/capture"
+	"telltale/policy"
+	"telltale/reports"
+)
+
+// reportFlags say what is written about an audit.
+type reportFlags struct {
+	files      []string
+	reveal     bool
+	allowEmpty bool
+	quiet      bool
+	noColor    bool
+}
+
+func (r *reportFlags) register(c *cobra.Command) {
+	c.Flags().StringArrayVar(&r.files, "report", nil, "write a report to `file`; its extension gives the format ("+extensions()+"); repeatable")
+	c.Flags().BoolVar(&r.reveal, "reveal", false, "show credentials and never-send values in reports instead of [redacted]")
+	c.Flags().BoolVar(&r.allowEmpty, "allow-empty", false, "accept an audit that saw no flow")
+	c.Flags().BoolVarP(&r.quiet, "quiet", "q", false, "print nothing but errors")
+	c.Flags().BoolVar(&r.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
+}
+
+func extensions() string {
+	all := make([]string, len(reports.Formats))
+	for i, f := range reports.Formats {
+		all[i] = f.Ext
+	}
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), ", ")
+}
+
+// validate refuses report files that could not be written before any work is
+// done: an hour of audit is not to end with a misspelt folder.
+func (r *reportFlags) validate() error {
+	for _, file := range r.files {
+		if _, err := reports.ByFile(file); err != nil {
+			return err
+		}
+		folder := filepath.Dir(file)
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			return withHint(fmt.Errorf("cannot write the report %s: there is no folder %s", file, folder), "mkdir -p %s", quote(folder))
+		}
+	}
+	return nil
+}
+
+// document assembles what every format needs.
+func (r *reportFlags) document(pol *policy.Policy, allow []string, sum capture.Summary, captures []reports.CaptureInfo) *reports.Report {
+	if pol.File() == "" {
+		allow = nil // the policy is made of them, and its name says so
+	}
+	return &reports.Report{
+		Tool:      reports.Tool{Name: "telltale", Version: version()},
+		Generated: reports.Now(),
+		Policy:    reports.PolicyInfo{Name: pol.Name(), File: pol.File(), Digest: pol.Digest(), Allow: allow},
+		Captures:  captures,
+		Verdict:   reports.VerdictOf(sum, captures, r.allowEmpty),
+		Summary:   sum,
+		Reveal:    r.reveal,
+		Mask:      masker(pol, r.reveal),
+		Width:     80,
+	}
+}
+
+// masker hides the policy's never-send values, unless the user asked to see them:
+// then it is nil.
+func masker(pol *policy.Policy, reveal bool) func(string) string {
+	if reveal {
+		return nil
+	}
+	return pol.Mask
+}
+
+// writeAll writes the reports that were asked for and returns what failed. One
+// that fails does not keep the others from being written.
+func (r *reportFlags) writeAll(s *streams, doc *reports.Report) (failed bool) {
+	for _, file := range r.files {
+		if err := reports.WriteFile(file, doc); err != nil {
+			s.complain(err)
+			failed = true
+			continue
+		}
+		if !r.quiet {
+			s.say("wrote %s", file)
+		}
+	}
+	return failed
+}
+
+// print writes the document to w in the named format, "none" for nothing.
+func (r *reportFlags) print(w io.Writer, format string, doc *reports.Report) error {
+	if r.quiet || format == "none" {
+		return nil
+	}
+	f, ok := reports.ByName(format)
+	if !ok {
+		return fmt.Errorf("unknown format %q", format)
+	}
+	onScreen := *doc
+	onScreen.Color, onScreen.Width = colour(w, r.noColor), width(w)
+	return f.Write(w, &onScreen)
+}

@@ -1,0 +1,205 @@
+package cmd
+
+// commandWords are what a person reads about one command.
+type commandWords struct {
+	use, short, long, example string
+}
+
+// words holds the texts of every command, by the command's path. They stand
+// together so that one voice speaks: plain, short, with an example that works.
+var words = map[string]commandWords{
+	"telltale": {
+		use:   "telltale",
+		short: "Shows who an app talks to, and whether it is only who it should be",
+		long: `telltale shows who an app talks to, and whether it is only who it should be.
+
+A local proxy records each contact of a test device, an allow-list judges it, and a
+report proves the verdict. The same engine judges HAR captures in CI.`,
+		example: `  telltale demo
+  telltale record --allow '*.canada.ca' --report audit.md
+  telltale check capture.har --policy telltale.yaml`,
+	},
+	"record": {
+		use:   "record [flags] [-- CMD ARG...]",
+		short: "Audit live traffic without a screen: proxy, record, judge, report",
+		long: `Starts the proxy and records and judges every flow of the devices that use it.
+Ends on SIGINT or SIGTERM, after --for, or when CMD ends, then prints the verdict and
+writes the reports. CMD runs with the proxy and the CA in its environment.
+
+Exit codes: telltale help exit-codes`,
+		example: `  # a phone, or curl -x http://127.0.0.1:8080, as the client
+  telltale record --allow '*.canada.ca' --report audit.md
+
+  # a UI test run as the client, in CI
+  telltale record --policy telltale.yaml --report audit.json -- npm test
+
+  # ten minutes, as JSON lines
+  telltale record --events --for 10m > events.jsonl`,
+	},
+	"check": {
+		use:   "check CAPTURE...",
+		short: "Judge captures that exist already; made for CI",
+		long: `Judges every flow of the captures by the policy: HAR files (.har, .har.gz), captures of
+telltale (.telltale), folders of them, or - for standard input.
+
+Exit codes: 0 clean, 1 violations, 2 something could not be read or nothing was seen.`,
+		example: `  telltale check capture.har --policy telltale.yaml
+  telltale check captures/ --allow '*.canada.ca' --report audit.md
+  curl -s https://ci.example/last.har | telltale check - --format json`,
+	},
+	"report": {
+		use:   "report CAPTURE...",
+		short: "Write reports from captures",
+		long: `Judges the captures and writes reports. The verdict does not change the exit code: 2 says
+that something could not be read or written, 0 everything else.
+
+Without --report, prints the report in --format.`,
+		example: `  telltale report audit.telltale --policy telltale.yaml --report audit.md --report audit.har
+  telltale report capture.har --allow '*.canada.ca' --format markdown | less`,
+	},
+	"flows": {
+		use:   "flows CAPTURE",
+		short: "List and filter recorded flows",
+		long: `Lists the flows of a capture. --where takes an expression over these fields:
+
+  host port method path url status size sent received duration verdict rule category
+  protocol kind mode client app outcome error phase headers id
+
+Texts compare with ==, contains, startsWith, endsWith and matches (a regular expression);
+numbers with == != < <= > >=; join with and, or, not. duration is in milliseconds.`,
+		example: `  telltale flows audit.telltale --where 'verdict == "violation"'
+  telltale flows audit.telltale --where 'host endsWith ".google.com" and status == 204'
+  telltale flows capture.har --search clients3 --format json`,
+	},
+	"policy": {
+		use:   "policy",
+		short: "Write, check and question a policy",
+		long:  `A policy says who an app may talk to. docs/policy.md describes the file.`,
+		example: `  telltale policy init --from capture.har
+  telltale policy lint telltale.yaml
+  telltale policy explain https://clients3.google.com/generate_204`,
+	},
+	"policy init": {
+		use:   "init",
+		short: "Write a first policy, with comments",
+		long: `Writes a policy to start from. With --from it lists the hosts of a capture, grouped by
+domain, and says which of them are known probes or trackers.`,
+		example: `  telltale policy init --name 'COVID Alert'
+  telltale policy init --from audit.telltale -o telltale.yaml`,
+	},
+	"policy lint": {
+		use:     "lint [FILE...]",
+		short:   "Check a policy for errors and doubtful entries",
+		long:    `Checks policy files. Errors name the line and column and exit with 2; warnings do not.`,
+		example: `  telltale policy lint telltale.yaml`,
+	},
+	"policy explain": {
+		use:   "explain URL...",
+		short: "Say which line of the policy decides a URL, and why",
+		long: `Says what the policy would make of a request, and which line decides. Exits with 1 where
+it would be a violation.`,
+		example: `  telltale policy explain https://retrieval.covid-notification.alpha.canada.ca/
+  telltale policy explain --method HEAD https://clients3.google.com/generate_204`,
+	},
+	"policy schema": {
+		use:   "schema",
+		short: "Print the JSON Schema of the policy file, for editors",
+		long: `Prints the JSON Schema (draft 2020-12) of policy files. Editors with a YAML language server
+complete and check a policy that starts with
+
+  # yaml-language-server: $schema=telltale.schema.json`,
+		example: `  telltale policy schema > telltale.schema.json`,
+	},
+	"ca": {
+		use:   "ca",
+		short: "Show, export, replace or remove the certificate authority",
+		long: `telltale signs certificates with an authority of its own, made at first use. Its key never
+leaves this machine. Whoever has the key can read the traffic of every device that trusts
+the certificate: trust it on test devices alone, and remove it afterwards.`,
+		example: `  telltale ca show
+  telltale ca export --format mobileconfig`,
+	},
+	"ca show": {
+		use: "show", short: "Show the authority's fingerprint and expiry",
+		long:    `Shows the certificate authority, and makes it where there is none yet.`,
+		example: `  telltale ca show`,
+	},
+	"ca export": {
+		use: "export", short: "Write the certificate for a device",
+		long: `Writes the authority's certificate, never its key, in the form that a device takes:
+pem and der for most, mobileconfig for iOS, p12 for trust stores, android under the name
+of Android's system store.`,
+		example: `  telltale ca export --format pem -o telltale-ca.pem
+  telltale ca export --format android`,
+	},
+	"ca rotate": {
+		use: "rotate", short: "Replace the authority by a new one",
+		long: `Makes a new authority in place of the old one. Devices trust the old certificate until it
+is removed there, and need the new one.`,
+		example: `  telltale ca rotate`,
+	},
+	"ca remove": {
+		use: "remove", short: "Delete the authority",
+		long: `Deletes the authority's key and certificate from this machine. Devices keep trusting the
+certificate until it is removed there.`,
+		example: `  telltale ca remove --yes`,
+	},
+	"setup": {
+		use:   "setup [PLATFORM]",
+		short: "Show how to connect a device",
+		long:  `Shows the addresses of this machine and the steps for each kind of device.`,
+		example: `  telltale setup
+  telltale setup ios`,
+	},
+	"captures": {
+		use:   "captures",
+		short: "List and remove the captures that are kept",
+		long: `Audits without --save are kept for seven days (see record --keep) in your data folder,
+readable by you alone.`,
+		example: `  telltale captures list`,
+	},
+	"captures list": {
+		use: "list", short: "List the captures with size and expiry",
+		long:    `Lists the captures in the data folder, the newest last.`,
+		example: `  telltale captures list`,
+	},
+	"captures rm": {
+		use: "rm CAPTURE...", short: "Remove captures",
+		long:    `Removes captures, named by path or by name. One that is being recorded stays.`,
+		example: `  telltale captures rm 2026-11-20T12-00-00.000Z`,
+	},
+	"captures purge": {
+		use: "purge", short: "Remove the captures that have expired",
+		long:    `Removes expired captures now rather than at the next start.`,
+		example: `  telltale captures purge --all`,
+	},
+	"demo": {
+		use:   "demo",
+		short: "Run a whole audit on this machine, without phone or network",
+		long: `A stand-in for Canada's COVID Alert app of 2020 talks through the real proxy, over real
+TLS, to servers on this machine. The policy allows *.canada.ca alone. The demo ends with
+the violation that was in the app, and with the reports of it: exit code 1.`,
+		example: `  telltale demo
+  telltale demo --output /tmp/demo`,
+	},
+	"version": {
+		use: "version", short: "Print the version",
+		long: `Prints the version, the Go release and the platform.`, example: `  telltale version`,
+	},
+	"completion": {
+		use:   "completion SHELL",
+		short: "Print a completion script for bash, zsh, fish or powershell",
+		long:  `Prints a script that completes commands, flags and their values in your shell.`,
+		example: `  source <(telltale completion bash)
+  telltale completion zsh > "${fpath[1]}/_telltale"
+  telltale completion fish > ~/.config/fish/completions/telltale.fish`,
+	},
+	"exit-codes": {
+		use:   "exit-codes",
+		short: "What the exit codes mean",
+		long:  `Commands that judge end with one of three codes:`,
+		example: `report does not judge: it ends with 0, or with 2 where something could not be read or
+written. Where some inputs could not be read, the others are still judged and reported.
+`,
+	},
+}
