@@ -150,10 +150,14 @@ func seconds(n float64) time.Time {
 	return time.Unix(int64(math.Round(n)), 0).UTC()
 }
 
+var tlsNoise = strings.NewReplacer(" ", "", "_", "", "v", "")
+
 // tlsVersion reads "TLS 1.3", "TLSv1.3", "QUIC" and their like; 0 is not known.
 func tlsVersion(s string) uint16 {
-	s = strings.NewReplacer(" ", "", "_", "", "v", "").Replace(strings.ToLower(s))
-	switch s {
+	if s == "" {
+		return 0
+	}
+	switch tlsNoise.Replace(strings.ToLower(s)) {
 	case "tls1.3", "quic": // QUIC has TLS 1.3 inside (RFC 9001)
 		return tls.VersionTLS13
 	case "tls1.2":

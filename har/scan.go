@@ -338,12 +338,22 @@ func (s *scanner) accept(set string) bool {
 	return true
 }
 
+// digits passes the digits that follow and reports whether there are any.
 func (s *scanner) digits() bool {
 	some := false
-	for s.accept("0123456789") {
-		some = true
+	for {
+		n := s.pos
+		for n < len(s.buf) && s.buf[n] >= '0' && s.buf[n] <= '9' {
+			n++
+		}
+		digits := s.buf[s.pos:n]
+		s.text = append(s.text, digits[:min(len(digits), maxNumber-min(len(s.text), maxNumber))]...)
+		some = some || len(digits) > 0
+		s.pos = n
+		if n < len(s.buf) || !s.more(1) {
+			return some
+		}
 	}
-	return some
 }
 
 // raw passes one value and returns its bytes as they stand in the file, or nil
