@@ -352,6 +352,9 @@ func (c *peer) answer() (*http.Response, string) {
 	if err != nil {
 		c.t.Fatalf("read a response: %v", err)
 	}
+	if resp.StatusCode == http.StatusContinue {
+		return c.answer()
+	}
 	if resp.StatusCode == 200 && resp.ContentLength < 0 && resp.Header.Get("Content-Type") == "" {
 		return resp, "" // of a CONNECT
 	}
@@ -401,3 +404,17 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 	defer l.mu.Unlock()
 	return l.w.Write(b)
 }
+
+// handshake speaks TLS over a tunnel.
+func (r *rig) handshake(c *peer, edit ...func(*tls.Config)) *peer {
+	r.t.Helper()
+	cfg := &tls.Config{RootCAs: r.ca.pool(), ServerName: "example.test"}
+	for _, f := range edit {
+		f(cfg)
+	}
+	tc := tls.Client(c, cfg)
+	must(r.t, tc.Handshake())
+	return &peer{Conn: tc, t: r.t, br: bufio.NewReader(tc)}
+}
+
+func (c *peer) CloseWrite() { closeWrite(c.Conn) }

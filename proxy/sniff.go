@@ -98,7 +98,7 @@ func isMethod(b []byte) bool {
 func (p *Proxy) enter(c *connection) {
 	kind, t := p.listen(c)
 	if t != nil {
-		p.carry(t, flow.Tunnelled, "the server spoke first: neither TLS nor HTTP, forwarded unread")
+		p.carry(t, flow.Tunnelled, inside(c)+"the server spoke first: neither TLS nor HTTP, forwarded unread")
 		return
 	}
 	switch kind {
@@ -109,10 +109,18 @@ func (p *Proxy) enter(c *connection) {
 	case http2Proto:
 		p.hand(c)
 	case otherProto:
-		p.tunnel(c, flow.Tunnelled, "neither TLS nor HTTP: forwarded unread")
+		p.tunnel(c, flow.Tunnelled, inside(c)+"neither TLS nor HTTP: forwarded unread")
 	default:
 		c.Close() // over, and recorded or to be recorded by its account
 	}
+}
+
+// inside says where something was found.
+func inside(c *connection) string {
+	if c.secure {
+		return "within TLS, "
+	}
+	return ""
 }
 
 // listen waits for the client's first bytes. When none come, the server may be

@@ -251,7 +251,10 @@ func (s *stream) hijacked() { s.raw.Store(true) }
 // note keeps what the client's last words were, for the record of a connection
 // that carries no request.
 func (s *stream) note(err error) error {
-	if err != nil && !isTimeout(err) { // http.Server ends its idle reads with one
+	if err == nil {
+		return nil
+	}
+	if ne, ok := err.(net.Error); !ok || !ne.Timeout() { // http.Server ends its idle reads with a timeout
 		s.c.account.lastWords(s.c, err, len(s.held))
 	}
 	return err

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"time"
@@ -22,14 +23,42 @@ type transit struct {
 	watch bool // look for a ClientHello in passing
 }
 
-// dialFor reaches the server that c asked for. On an error the transit has no
-// server, but its flow knows what was tried.
+// dialFor reaches the server that c asked for, over TLS if c was decrypted: what
+// came encrypted goes on so. On an error the transit has no server, but its flow
+// knows what was tried.
 func (p *Proxy) dialFor(c *connection) (*transit, error) {
 	t := &transit{c: c, flow: c.tunnel(), watch: c.client.Hello == nil}
-	up, d, err := p.dialer.dial(p.base, c.asked)
-	t.up = up
+	var d dialed
+	var err error
+	if c.secure {
+		t.up, d, err = p.dialSecure(c, t.flow)
+	} else {
+		t.up, d, err = p.dialer.dial(p.base, c.asked)
+	}
 	t.flow.Server.Dialed, t.flow.Times.DNS, t.flow.Times.Connect = d.Addr, d.DNS, d.Connect
 	return t, err
+}
+
+// dialSecure greets the server as the client greeted us, and notes in f what it
+// showed. No protocol is offered, as the client offered none.
+func (p *Proxy) dialSecure(c *connection, f *flow.Flow) (net.Conn, dialed, error) {
+	pools := p.exchange.pools
+	conn, err := pools.dialTLS(p.base, pools.clientTLS(nil), c.asked, f.Server.SNI)
+	if err == nil {
+		sc := serverConnOf(conn)
+		f.Server.TLS, f.Times.TLS = sc.tls, sc.tlsTime
+		return conn, sc.dialed, nil
+	}
+	var shake *handshakeError
+	var undialled *undialedError
+	switch {
+	case errors.As(err, &shake):
+		f.Server.TLS = shake.server
+		return nil, shake.dialed, err
+	case errors.As(err, &undialled):
+		return nil, undialled.dialed, err
+	}
+	return nil, notDialed(), err
 }
 
 // tunnel forwards what is neither TLS nor HTTP, or what must not be read.
