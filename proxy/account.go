@@ -23,6 +23,7 @@ type account struct {
 
 	refs   atomic.Int32
 	closed atomic.Bool
+	cut    atomic.Bool  // by the end of the audit
 	busy   atomic.Int32 // tunnels and answers under way: not to be cut by a shutdown
 	flows  atomic.Int32 // flows recorded, or begun by a request
 
@@ -30,6 +31,7 @@ type account struct {
 	last    *connection  // what is known of it so far
 	outcome flow.Outcome // of the row, should no flow come
 	reason  string
+	since   time.Time // when that was so
 }
 
 // open takes an accepted socket in.
@@ -70,7 +72,7 @@ func (p *Proxy) start(c *connection, m Mode) {
 func (a *account) expect(c *connection, o flow.Outcome, reason string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.last, a.outcome, a.reason = c, o, reason
+	a.last, a.outcome, a.reason, a.since = c, o, reason, time.Now()
 }
 
 // idle reports whether nothing is under way: no request has come yet and no
@@ -99,10 +101,8 @@ func (a *account) close() error {
 func (a *account) finish() {
 	p := a.proxy
 	if a.flows.Load() == 0 {
-		a.mu.Lock()
 		f := a.last.tunnel()
-		f.Outcome, f.Error = a.outcome, a.reason
-		a.mu.Unlock()
+		f.Outcome, f.Error = a.verdict(time.Now())
 		p.observe(a.last, f)
 	}
 	p.guard.leave(a.from.Addr())
@@ -112,6 +112,24 @@ func (a *account) finish() {
 	if p.emptied != nil && len(p.accounts) == 0 {
 		p.emptyOnce.Do(func() { close(p.emptied) })
 	}
+}
+
+// eager is how soon a client closes that does not like our certificate. One that
+// keeps an unused connection for longer has nothing against it.
+const eager = 10 * time.Second
+
+// verdict says how a connection ended that carried nothing.
+func (a *account) verdict(now time.Time) (flow.Outcome, string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	unused := now.Sub(a.since)
+	switch {
+	case a.cut.Load():
+		return flow.Abandoned, "the audit ended before the client made a request"
+	case a.outcome == flow.ClientSilent && unused >= eager:
+		return flow.Abandoned, fmt.Sprintf("the client accepted TLS and made no request in the %v before the connection was closed", unused.Round(time.Second))
+	}
+	return a.outcome, a.reason
 }
 
 // lastWords is told how reading from a client ended, and how many bytes of a

@@ -187,7 +187,11 @@ func TestShutdownFinishes(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
-	r.ending(3)
+	for _, f := range r.ending(3) {
+		if f.Outcome != flow.Completed && (f.Outcome != flow.Abandoned || !strings.Contains(f.Error, "the audit ended")) {
+			t.Errorf("recorded %s %q", f.Outcome, f.Error)
+		}
+	}
 	if _, err := net.Dial("tcp", r.addr); err == nil {
 		t.Error("still accepting")
 	}
@@ -274,5 +278,16 @@ func TestPanicIsContained(t *testing.T) {
 	r.ending(2)
 	if s := log.String(); !strings.Contains(s, "boom") || !strings.Contains(s, "bang") {
 		t.Errorf("log: %s", s)
+	}
+}
+
+// A connection opened in advance and kept is no sign of pinning.
+func TestUnusedConnection(t *testing.T) {
+	for held, want := range map[time.Duration]flow.Outcome{0: flow.ClientSilent, eager - 1: flow.ClientSilent, eager: flow.Abandoned, headTimeout: flow.Abandoned} {
+		a := &account{}
+		a.expect(&connection{}, flow.ClientSilent, silentReason)
+		if got, why := a.verdict(a.since.Add(held)); got != want || why == "" {
+			t.Errorf("after %v: %s %q, want %s", held, got, why, want)
+		}
 	}
 }

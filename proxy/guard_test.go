@@ -36,6 +36,10 @@ func TestHome(t *testing.T) {
 			_, port, _ := net.SplitHostPort(r.addr)
 			return "GET / HTTP/1.1\r\nHost: localhost:" + port
 		}, 203, "home /", flow.Served},
+		{"the address of an emulator's host", func(r *rig) string {
+			_, port, _ := net.SplitHostPort(r.addr)
+			return "GET / HTTP/1.1\r\nHost: 10.0.2.2:" + port
+		}, 203, "home /", flow.Served},
 		{"another host", func(r *rig) string { return "GET / HTTP/1.1\r\nHost: other.test" }, 400, "this is a proxy", flow.Malformed},
 		{"another port", func(r *rig) string { return "GET / HTTP/1.1\r\nHost: 127.0.0.1:1" }, 400, "this is a proxy", flow.Malformed},
 		{"another scheme", func(r *rig) string { return "GET ftp://other.test/ HTTP/1.1\r\nHost: other.test" }, 400, "neither http nor https", flow.Malformed},

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -8,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"telltale/flow"
 )
@@ -183,5 +187,39 @@ func TestBadConnect(t *testing.T) {
 				t.Errorf("recorded %s %s %q %q", f.Kind, f.Outcome, f.Error, f.Server.Asked)
 			}
 		})
+	}
+}
+
+// An HTTP/2 request with a Host that disagrees with its :authority is for two
+// hosts (RFC 9113, 8.3.1). One that agrees is fine.
+func TestHTTP2TwoHosts(t *testing.T) {
+	for host, want := range map[string]string{"other.test": "400", "h.test": "200"} {
+		r := newRig(t)
+		u := r.origin(func(w http.ResponseWriter, r *http.Request) {})
+		c := r.handshake(r.tunnel(u.Host), func(c *tls.Config) { c.ServerName, c.NextProtos = "127.0.0.1", []string{"h2"} })
+		c.say(http2Preface)
+		framer := http2.NewFramer(c.Conn, c.br)
+		must(t, framer.WriteSettings())
+		var block bytes.Buffer
+		enc := hpack.NewEncoder(&block)
+		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", "/x"}, {":authority", "h.test"}, {"host", host}} {
+			must(t, enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+		}
+		must(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true}))
+		framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		for {
+			f, err := framer.ReadFrame()
+			must(t, err)
+			if h, ok := f.(*http2.MetaHeadersFrame); ok {
+				if got := h.PseudoValue("status"); got != want {
+					t.Errorf("host %s: answered %s, want %s", host, got, want)
+				}
+				break
+			}
+		}
+		f := r.one()
+		if (f.Outcome == flow.Malformed) != (want == "400") {
+			t.Errorf("host %s: recorded %s %q", host, f.Outcome, f.Error)
+		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -158,8 +160,10 @@ func reply(c *connection, status int, text string, header ...string) {
 }
 
 // isHome reports whether a request to authority, on a connection that arrived at
-// local, is meant for the proxy itself.
-func isHome(authority string, local net.Addr) bool {
+// local, is meant for the proxy itself. A request that was sent directly, without
+// a whole URL, may name any address under which our port is reached: an emulator
+// calls this machine 10.0.2.2.
+func isHome(authority string, local net.Addr, directly bool) bool {
 	if isSetup(authority) || authority == "" {
 		return true
 	}
@@ -168,11 +172,15 @@ func isHome(authority string, local net.Addr) bool {
 	if port == "" {
 		port = "80"
 	}
-	if port != fmt.Sprint(at.Port()) {
+	if port != strconv.Itoa(int(at.Port())) {
 		return false
 	}
 	name := flow.CanonicalHost(host)
-	return name == at.Addr().WithZone("").String() || name == "localhost" && at.Addr().IsLoopback() || isOwnName(name)
+	addr, err := netip.ParseAddr(name)
+	if err == nil {
+		return directly || addr == at.Addr().WithZone("")
+	}
+	return name == "localhost" && (directly || at.Addr().IsLoopback()) || isOwnName(name)
 }
 
 // isSetup reports whether an authority names the set-up page.

@@ -321,6 +321,7 @@ func (p *Proxy) cut(which func(*account) bool) {
 	defer p.mu.Unlock()
 	for a := range p.accounts {
 		if which(a) {
+			a.cut.Store(true)
 			a.raw.Close()
 		}
 	}

@@ -183,7 +183,7 @@ func (p *Proxy) serveFront(c *connection, w http.ResponseWriter, r *http.Request
 	switch {
 	case r.Method == http.MethodConnect:
 		p.connectLater(c, w, r, h)
-	case isHome(firstOf(authority, r.Host), c.LocalAddr()):
+	case isHome(firstOf(authority, r.Host), c.LocalAddr(), authority == ""):
 		if r.URL.Host == "" {
 			r.URL.Scheme, r.URL.Host = "http", firstOf(r.Host, c.LocalAddr().String())
 		}
