@@ -52,6 +52,14 @@ func request(t *testing.T, method, url string, body io.Reader) *http.Request {
 	return r
 }
 
+// tlsOver speaks TLS, for HTTP/1.1, through a tunnel.
+func tlsOver(t *testing.T, r *rig, c net.Conn) *tls.Conn {
+	t.Helper()
+	tc := tls.Client(c, &tls.Config{RootCAs: r.ca.pool(), ServerName: "127.0.0.1", NextProtos: []string{"http/1.1"}})
+	must(t, tc.Handshake())
+	return tc
+}
+
 // values returns the values of all lines of one name.
 func values(fields []flow.Field, name string) (vs []string) {
 	for _, f := range fields {
@@ -62,7 +70,7 @@ func values(fields []flow.Field, name string) (vs []string) {
 	return vs
 }
 
-func equal(t *testing.T, what string, got, want any) {
+func equal(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
 		t.Errorf("%s: got %s, want %s", what, g, w)
@@ -416,7 +424,7 @@ func TestHostHeaderDoesNotChooseTheServer(t *testing.T) {
 	r := newRig(t)
 	u := r.origin(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
 	c := r.tunnel(u.Host)
-	tc := tls.Client(c, &tls.Config{RootCAs: r.ca.pool(), ServerName: "127.0.0.1", NextProtos: []string{"http/1.1"}})
+	tc := tlsOver(t, r, c)
 	fmt.Fprintf(tc, "GET /p HTTP/1.1\r\nHost: other.test\r\n\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(tc), nil)
 	must(t, err)
