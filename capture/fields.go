@@ -9,8 +9,8 @@ import (
 
 // Header blocks are kept as text that reads like HTTP/1: "Name: value" and a
 // line feed each. A backslash, carriage return or line feed within a name or a
-// value, and a colon within a name other than at its start (where HTTP/2 has
-// it), is escaped with a backslash, so that every block can be read back exactly.
+// value, and a colon within a name other than at the start of a pseudo-header's,
+// is escaped with a backslash, so that every block can be read back exactly.
 
 const (
 	specialInValue = "\\\r\n"
@@ -21,7 +21,7 @@ const (
 func appendFields(dst []byte, fields []flow.Field) []byte {
 	for _, f := range fields {
 		name := f.Name
-		if strings.HasPrefix(name, ":") {
+		if isPseudo(name) {
 			dst, name = append(dst, ':'), name[1:]
 		}
 		dst = appendEscaped(dst, name, specialInName)
@@ -31,6 +31,9 @@ func appendFields(dst []byte, fields []flow.Field) []byte {
 	}
 	return dst
 }
+
+// isPseudo reports whether s starts like a pseudo-header field (RFC 9113, 8.3).
+func isPseudo(s string) bool { return len(s) > 1 && s[0] == ':' && 'a' <= s[1] && s[1] <= 'z' }
 
 func appendEscaped(dst []byte, s, special string) []byte {
 	for {
@@ -78,7 +81,7 @@ func parseField(line string) (flow.Field, error) {
 	// An escaped colon is preceded by a backslash and an escaped backslash is
 	// two of them, so the end of the name is found by walking, not by searching.
 	end := 0
-	if strings.HasPrefix(line, ":") {
+	if isPseudo(line) {
 		end = 1
 	}
 	for end < len(line) && line[end] != ':' {

@@ -13,7 +13,9 @@ const flowColumns = "id,seq,kind,mode,phase,outcome,failure,error,started,ended,
 	"host_id,connection_id,method,url,protocol,request_headers,request_body,request_size," +
 	"status,reason,response_protocol,response_headers,response_body,response_size,sent,received,more"
 
-var insertFlowSQL = "INSERT OR REPLACE INTO flows(" + flowColumns + ") VALUES (?" + strings.Repeat(",?", strings.Count(flowColumns, ",")) + ")"
+var flowSQL = "flows(" + flowColumns + ") VALUES (?" + strings.Repeat(",?", flowColumnCount-1) + ")"
+
+const flowColumnCount = 34
 
 // more holds the facts that few flows have, as JSON in one column.
 type more struct {
@@ -54,8 +56,9 @@ func rare(f *flow.Flow) (driver.Value, error) {
 	return string(b), err
 }
 
-// flow writes one state of a flow; seq is 0 while it is open.
-func (w *writer) flow(f *flow.Flow, phase string, seq Seq) error {
+// flow writes one state of a flow; seq is 0 while it is open. Replacing a row
+// costs a statement journal, so it is only done when there may be one.
+func (w *writer) flow(f *flow.Flow, seq Seq, replace bool) error {
 	host, err := w.host(f.Host())
 	if err != nil {
 		return err
@@ -68,30 +71,47 @@ func (w *writer) flow(f *flow.Flow, phase string, seq Seq) error {
 	if err != nil {
 		return err
 	}
-	t := &f.Times
-	row := [...]driver.Value{
-		int64(f.ID), number(int64(seq)), string(f.Kind), f.Mode, text(phase), string(f.Outcome), text(f.Failure), text(f.Error),
-		moment(t.Start), moment(t.End), stage(t.Blocked), stage(t.DNS), stage(t.Connect), stage(t.TLS), stage(t.Send), stage(t.Wait), stage(t.Receive),
-		host, connection, text(f.Method()), text(f.URL()), nil, nil, nil, int64(0),
-		nil, nil, nil, nil, nil, int64(0), f.Sent, f.Received, extra,
+	st := w.insertFlow
+	if replace {
+		st = w.replaceFlow
 	}
+	row := st.row(flowColumnCount)
+	columnsOf(f, row)
+	row[1].Value, row[17].Value, row[18].Value, row[33].Value = number(int64(seq)), host, connection, extra
 	if r := f.Request; r != nil {
 		if err := w.message(row[22:25], r.Header, &r.Body); err != nil {
 			return err
 		}
-		row[21] = text(r.Proto)
 	}
 	if r := f.Response; r != nil {
 		if err := w.message(row[28:31], r.Header, &r.Body); err != nil {
 			return err
 		}
-		row[25], row[26], row[27] = int64(r.Status), text(r.Reason), text(r.Proto)
 	}
-	return w.insertFlow.exec(row[:]...)
+	return st.execRow(row)
+}
+
+// columnsOf fills in the columns that need no other table.
+func columnsOf(f *flow.Flow, row []driver.NamedValue) {
+	t := &f.Times
+	for i, v := range [...]driver.Value{
+		int64(f.ID), nil, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), text(f.Error),
+		moment(t.Start), moment(t.End), stage(t.Blocked), stage(t.DNS), stage(t.Connect), stage(t.TLS), stage(t.Send), stage(t.Wait), stage(t.Receive),
+		nil, nil, text(f.Method()), text(f.URL()), nil, nil, nil, int64(0),
+		nil, nil, nil, nil, nil, int64(0), f.Sent, f.Received, nil,
+	} {
+		row[i].Value = v
+	}
+	if r := f.Request; r != nil {
+		row[21].Value = text(r.Proto)
+	}
+	if r := f.Response; r != nil {
+		row[25].Value, row[26].Value, row[27].Value = int64(r.Status), text(r.Reason), text(r.Proto)
+	}
 }
 
 // message fills the columns headers, body and size.
-func (w *writer) message(row []driver.Value, header []flow.Field, b *flow.Body) error {
+func (w *writer) message(row []driver.NamedValue, header []flow.Field, b *flow.Body) error {
 	block, err := w.block(header)
 	if err != nil {
 		return err
@@ -100,7 +120,7 @@ func (w *writer) message(row []driver.Value, header []flow.Field, b *flow.Body) 
 	if err != nil {
 		return err
 	}
-	row[0], row[1], row[2] = block, body, b.Size
+	row[0].Value, row[1].Value, row[2].Value = block, body, b.Size
 	return nil
 }
 

@@ -33,7 +33,7 @@ type indexer struct {
 }
 
 func newIndexer(w *writer) (*indexer, error) {
-	load, err := newLoader(&Store{path: w.path}, w.conn)
+	load, err := newLoader(w.path, w.conn)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"slices"
 	"sync"
 
 	"telltale/flow"
@@ -22,8 +23,9 @@ func newJudgements(j policy.Judge) *judgements {
 	return &judgements{ask: j, known: newRecent[flow.ID, policy.Judgement](recentJudgements)}
 }
 
-// judge judges a flow whose bodies are loaded.
-func (js *judgements) judge(f *flow.Flow) policy.Judgement {
+// judge judges a flow whose bodies are loaded. What was said of it before counts
+// where it has frames, of which a state holds the newest only.
+func (js *judgements) judge(f *flow.Flow, before policy.Judgement) policy.Judgement {
 	js.mu.Lock()
 	ask, known := js.ask, js.known
 	js.mu.Unlock()
@@ -31,6 +33,9 @@ func (js *judgements) judge(f *flow.Flow) policy.Judgement {
 		return policy.Judgement{}
 	}
 	j := ask.Judge(f)
+	if f.Kind == flow.WebSocket {
+		j = merge(before, j)
+	}
 	if f.Ended() {
 		js.mu.Lock()
 		if known == js.known { // else the policy has changed meanwhile
@@ -41,9 +46,9 @@ func (js *judgements) judge(f *flow.Flow) policy.Judgement {
 	return j
 }
 
-// of returns the judgement of a flow that was read back; fill loads its bodies
-// when it has to be asked for.
-func (js *judgements) of(f *flow.Flow, fill func(*flow.Flow) (*flow.Flow, error)) (policy.Judgement, error) {
+// of returns the judgement of a flow that was read back; load judges it with all
+// that belongs to it when it has to be asked for.
+func (js *judgements) of(f *flow.Flow, load func(*judgements, *flow.Flow) (policy.Judgement, error)) (policy.Judgement, error) {
 	js.mu.Lock()
 	j, ok := js.known.get(f.ID)
 	unjudged := js.ask == nil
@@ -51,11 +56,26 @@ func (js *judgements) of(f *flow.Flow, fill func(*flow.Flow) (*flow.Flow, error)
 	if ok && f.Ended() || unjudged {
 		return j, nil
 	}
-	f, err := fill(f)
-	if err != nil {
-		return policy.Judgement{}, err
+	return load(js, f)
+}
+
+// merge joins what is said of two parts of one flow: frames come in parts, and
+// a breach in one of them stays one. The newer part decides what is equal.
+func merge(older, newer policy.Judgement) policy.Judgement {
+	switch a, b := older.Verdict.Weight(), newer.Verdict.Weight(); {
+	case a < b:
+		return newer
+	case a > b:
+		older.Host = newer.Host
+		return older
 	}
-	return js.judge(f), nil
+	missing := slices.DeleteFunc(slices.Clone(older.Findings), func(f policy.Finding) bool {
+		return slices.ContainsFunc(newer.Findings, func(g policy.Finding) bool { return f.Fingerprint() == g.Fingerprint() })
+	})
+	if len(missing) > 0 {
+		newer.Findings = append(slices.Clone(newer.Findings), missing...)
+	}
+	return newer
 }
 
 // replace takes over the policy and the memory of another.

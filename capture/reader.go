@@ -121,7 +121,7 @@ func (q Query) where(ctx context.Context, c *conn) (string, []driver.Value, erro
 
 // page reads and judges flows; seq is that of the last one.
 func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.Value) (page []Recorded, seq Seq, err error) {
-	l, err := newLoader(s, c)
+	l, err := newLoader(s.path, c)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -139,7 +139,7 @@ func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.
 		if err != nil {
 			return err
 		}
-		j, err := s.verdict.of(f, l.fill)
+		j, err := s.verdict.of(f, l.judge)
 		if err != nil {
 			return err
 		}
@@ -182,9 +182,21 @@ func (s *Store) Flow(ctx context.Context, id flow.ID) (Recorded, error) {
 // All calls f with every flow in ID order, bodies loaded, one at a time. It ends
 // with f's first error.
 func (s *Store) All(ctx context.Context, f func(*flow.Flow) error) error {
+	return s.all(ctx, func(l *loader, fl *flow.Flow) (theirs, ours error) {
+		fl, err := l.fill(fl)
+		if err != nil {
+			return nil, err
+		}
+		return f(fl), nil
+	})
+}
+
+// all hands out every flow without its bodies. Errors of f that are its caller's
+// own come back as they are.
+func (s *Store) all(ctx context.Context, f func(*loader, *flow.Flow) (theirs, ours error)) error {
 	var theirs error
 	err := s.read(ctx, func(c *conn) error {
-		l, err := newLoader(s, c)
+		l, err := newLoader(s.path, c)
 		if err != nil {
 			return err
 		}
@@ -200,13 +212,9 @@ func (s *Store) All(ctx context.Context, f func(*flow.Flow) error) error {
 			}
 			fl, err := l.flow(row)
 			if err == nil {
-				fl, err = l.fill(fl)
+				theirs, err = f(l, fl)
 			}
-			if err != nil {
-				return err
-			}
-			theirs = f(fl)
-			return theirs
+			return errors.Join(theirs, err)
 		})
 	})
 	if theirs != nil {
@@ -226,7 +234,7 @@ func (s *Store) Content(ctx context.Context, b flow.Body) ([]byte, error) {
 	}
 	var content []byte
 	err := s.read(ctx, func(c *conn) error {
-		l, err := newLoader(s, c)
+		l, err := newLoader(s.path, c)
 		if err != nil {
 			return err
 		}
@@ -243,20 +251,9 @@ func (s *Store) Content(ctx context.Context, b flow.Body) ([]byte, error) {
 // Frames returns messages of a WebSocket, from index from, in order.
 func (s *Store) Frames(ctx context.Context, id flow.ID, from, limit int) ([]flow.Frame, error) {
 	var out []flow.Frame
-	err := s.read(ctx, func(c *conn) error {
-		st, err := c.prepare("SELECT time,from_client,opcode,size,truncated,data FROM frames WHERE flow_id = ? AND n >= ? ORDER BY n LIMIT ?")
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		return st.each(func(r []driver.Value) error {
-			row := columns(r)
-			out = append(out, flow.Frame{
-				Time: time.UnixMicro(row.int(0)).UTC(), FromClient: row.int(1) != 0, Opcode: int(row.int(2)),
-				Size: row.int(3), Truncated: row.int(4) != 0, Data: row.blob(5),
-			})
-			return ctx.Err()
-		}, int64(id), int64(from), Query{Limit: limit}.limit())
+	err := s.read(ctx, func(c *conn) (err error) {
+		out, err = readFrames(c, id, from, limit)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read frames: %w", err)
@@ -264,9 +261,27 @@ func (s *Store) Frames(ctx context.Context, id flow.ID, from, limit int) ([]flow
 	return out, nil
 }
 
+func readFrames(c *conn, id flow.ID, from, limit int) (out []flow.Frame, err error) {
+	st, err := c.prepare("SELECT time,from_client,opcode,size,truncated,data FROM frames WHERE flow_id = ? AND n >= ? ORDER BY n LIMIT ?")
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	err = st.each(func(r []driver.Value) error {
+		row := columns(r)
+		out = append(out, flow.Frame{
+			Time: time.UnixMicro(row.int(0)).UTC(), FromClient: row.int(1) != 0, Opcode: int(row.int(2)),
+			Size: row.int(3), Truncated: row.int(4) != 0, Data: row.blob(5),
+		})
+		return nil
+	}, int64(id), int64(from), Query{Limit: limit}.limit())
+	return out, err
+}
+
 // loader reads flows on one connection.
 type loader struct {
-	store              *Store
+	path               string
+	conn               *conn
 	findConn, findBody *stmt
 	unzip              *zstd.Decoder
 	known              map[int64]connectionKey
@@ -275,8 +290,8 @@ type loader struct {
 // maxBody is more than any body that is kept: what claims to unpack to more is damage.
 const maxBody = 1 << 30
 
-func newLoader(s *Store, c *conn) (*loader, error) {
-	l := &loader{store: s, known: map[int64]connectionKey{}}
+func newLoader(path string, c *conn) (*loader, error) {
+	l := &loader{path: path, conn: c, known: map[int64]connectionKey{}}
 	var err error
 	if l.findConn, err = c.prepare("SELECT c.*, t.sha256, t.subject, t.issuer, t.dns_names, t.not_before, t.not_after " +
 		"FROM connections c LEFT JOIN certificates t ON t.id = c.certificate_id WHERE c.id = ?"); err != nil {
@@ -318,6 +333,32 @@ func (l *loader) fill(f *flow.Flow) (*flow.Flow, error) {
 	return &c, nil
 }
 
+// framesAtOnce is how many frames are judged together.
+const framesAtOnce = 256
+
+// judge judges a flow with its bodies and its frames.
+func (l *loader) judge(js *judgements, f *flow.Flow) (policy.Judgement, error) {
+	f, err := l.fill(f)
+	if err != nil {
+		return policy.Judgement{}, err
+	}
+	if f.Kind != flow.WebSocket {
+		return js.judge(f, policy.Judgement{}), nil
+	}
+	var j policy.Judgement
+	for {
+		part := *f
+		if part.Frames, err = readFrames(l.conn, f.ID, part.FrameOffset, framesAtOnce); err != nil {
+			return policy.Judgement{}, err
+		}
+		j = js.judge(&part, j)
+		if len(part.Frames) < framesAtOnce {
+			return j, nil
+		}
+		f.FrameOffset += framesAtOnce
+	}
+}
+
 func (l *loader) content(digest string) ([]byte, error) {
 	sum, err := hex.DecodeString(digest)
 	if err != nil {
@@ -350,7 +391,7 @@ func (l *loader) unpack(packed bool, content []byte) ([]byte, error) {
 	}
 	plain, err := l.unzip.DecodeAll(content, nil)
 	if err != nil {
-		return nil, damaged(l.store.path, err)
+		return nil, damaged(l.path, err)
 	}
 	return plain, nil
 }
@@ -406,14 +447,17 @@ func (s *Store) noteKilled(ctx context.Context) error {
 func (s *Store) rebuild(judge policy.Judge) error {
 	verdict := newJudgements(judge)
 	fresh, open := newTotals(nil), map[flow.ID]openFlow{}
-	err := s.All(context.Background(), func(f *flow.Flow) error {
-		j := verdict.judge(f)
+	err := s.all(context.Background(), func(l *loader, f *flow.Flow) (theirs, ours error) {
+		j, err := l.judge(verdict, f)
+		if err != nil {
+			return nil, err
+		}
 		if f.Ended() {
 			fresh.add(f, j)
 		} else {
-			open[f.ID] = openFlow{light(f), j}
+			open[f.ID] = openFlow{f, j}
 		}
-		return nil
+		return nil, nil
 	})
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func (l *loader) flow(r []driver.Value) (*flow.Flow, error) {
 	row := columns(r)
 	f, err := l.decode(row)
 	if err != nil {
-		return nil, damaged(l.store.path, fmt.Errorf("flow %d: %w", row.int(0), err))
+		return nil, damaged(l.path, fmt.Errorf("flow %d: %w", row.int(0), err))
 	}
 	return f, nil
 }
@@ -125,8 +125,9 @@ func decodeRequest(row columns, m *more) (*flow.Request, error) {
 	if r.Trailer, err = parseFields(m.RequestTrailer); err != nil {
 		return nil, err
 	}
-	r.Body = flow.Body{Size: row.int(24), Digest: hex.EncodeToString(row.blob(36)), Truncated: m.RequestCut, Decoded: m.RequestDecoded}
-	return r, nil
+	r.Body = flow.Body{Size: row.int(24), Truncated: m.RequestCut, Decoded: m.RequestDecoded}
+	r.Body.Digest, err = digest(row, 23, 36)
+	return r, err
 }
 
 func decodeResponse(row columns, m *more) (*flow.Response, error) {
@@ -138,8 +139,9 @@ func decodeResponse(row columns, m *more) (*flow.Response, error) {
 	if r.Trailer, err = parseFields(m.ResponseTrailer); err != nil {
 		return nil, err
 	}
-	r.Body = flow.Body{Size: row.int(30), Digest: hex.EncodeToString(row.blob(37)), Truncated: m.ResponseCut, Decoded: m.ResponseDecoded}
-	return r, nil
+	r.Body = flow.Body{Size: row.int(30), Truncated: m.ResponseCut, Decoded: m.ResponseDecoded}
+	r.Body.Digest, err = digest(row, 29, 37)
+	return r, err
 }
 
 func parseHeader(row columns, i int) ([]flow.Field, error) {
@@ -147,6 +149,14 @@ func parseHeader(row columns, i int) ([]flow.Field, error) {
 		return nil, fmt.Errorf("%w: its header block is missing", errRow)
 	}
 	return parseFields(row.str(i))
+}
+
+// digest returns the digest at column sum of the body that column id points to.
+func digest(row columns, id, sum int) (string, error) {
+	if !row.null(id) && row.null(sum) {
+		return "", fmt.Errorf("%w: its body is missing", errRow)
+	}
+	return hex.EncodeToString(row.blob(sum)), nil
 }
 
 // maxKnown bounds what a loader remembers of connections.

@@ -104,18 +104,29 @@ type stmt struct {
 	named []driver.NamedValue // reused
 }
 
-func (s *stmt) bind(args []driver.Value) []driver.NamedValue {
-	s.named = s.named[:0]
-	for i, v := range args {
-		s.named = append(s.named, driver.NamedValue{Ordinal: i + 1, Value: v})
+// row returns n arguments to fill in for execRow. They keep the values of the
+// last use.
+func (s *stmt) row(n int) []driver.NamedValue {
+	for len(s.named) < n {
+		s.named = append(s.named, driver.NamedValue{Ordinal: len(s.named) + 1})
 	}
-	return s.named
+	return s.named[:n]
 }
 
-func (s *stmt) exec(args ...driver.Value) error {
-	_, err := s.Stmt.(driver.StmtExecContext).ExecContext(context.Background(), s.bind(args))
+func (s *stmt) bind(args []driver.Value) []driver.NamedValue {
+	row := s.row(len(args))
+	for i, v := range args {
+		row[i].Value = v
+	}
+	return row
+}
+
+func (s *stmt) execRow(row []driver.NamedValue) error {
+	_, err := s.Stmt.(driver.StmtExecContext).ExecContext(context.Background(), row)
 	return err
 }
+
+func (s *stmt) exec(args ...driver.Value) error { return s.execRow(s.bind(args)) }
 
 // integer runs a query for one number; found is false when there was no row.
 func (s *stmt) integer(args ...driver.Value) (n int64, found bool, err error) {

@@ -173,7 +173,7 @@ func search(ctx context.Context, c *conn, text string) (*hits, error) {
 		return &f.hits, nil
 	}
 	var err error
-	if f.load, err = newLoader(&Store{}, c); err != nil {
+	if f.load, err = newLoader("", c); err != nil {
 		return nil, err
 	}
 	defer f.load.close()

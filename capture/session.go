@@ -25,9 +25,10 @@ func (w *writer) transaction(f func() error) error {
 
 // entry writes one state of a flow and the frames that came with it.
 func (w *writer) entry(e *entry) error {
-	if err := w.flow(e.flow, e.phase, e.seq); err != nil {
+	if err := w.flow(e.flow, e.seq, e.written); err != nil {
 		return err
 	}
+	e.written = true
 	for _, part := range e.frames {
 		for i := range part.frames {
 			if err := w.frame(e.flow.ID, part.offset+i, &part.frames[i]); err != nil {

@@ -27,13 +27,14 @@ type worker struct {
 	w     *writer  // nil when nothing is kept
 	index *indexer // nil when nothing is kept
 
-	live  map[flow.ID]*entry // not ended
-	dirty []*entry           // of those, in order, states not yet written
-	ended []*entry           // ended and not yet written, in order
-	gone  idSet              // every flow that ended, so that none counts twice
-	seq   Seq
-	bytes int64 // of what waits to be written
-	spare []observation
+	live   map[flow.ID]*entry // not ended
+	dirty  []*entry           // of those, in order, states not yet written
+	ended  []*entry           // ended and not yet written, in order
+	gone   idSet              // every flow that ended, so that none counts twice
+	seq    Seq
+	lastID flow.ID // of the file when it was opened
+	bytes  int64   // of what waits to be written
+	spare  []observation
 
 	requests chan request
 	tells    chan func(*writer) error
@@ -50,13 +51,32 @@ type request struct {
 
 // entry is one flow on its way to the file.
 type entry struct {
-	flow   *flow.Flow
-	phase  string // at its first state
-	since  time.Time
-	dirty  bool
-	seq    Seq
-	frames []frames
-	bytes  int64
+	flow    *flow.Flow
+	phase   string // at its first state
+	since   time.Time
+	dirty   bool
+	written bool             // an earlier state is on disk
+	seq     Seq              // 0 while open
+	judged  policy.Judgement // of the states before, then of this one
+	frames  []frames         // of all states since the last that was written
+	bytes   int64
+}
+
+// settle puts into the flow what the store knows better than its last state: its
+// phase, and the frames that came with states between.
+func (e *entry) settle() {
+	if e.phase == e.flow.Phase && len(e.frames) < 2 {
+		return
+	}
+	c := *e.flow
+	c.Phase = e.phase
+	if len(e.frames) > 1 {
+		c.Frames, c.FrameOffset = nil, e.frames[0].offset
+		for _, part := range e.frames {
+			c.Frames = append(c.Frames, part.frames...)
+		}
+	}
+	e.flow = &c
 }
 
 // frames are what one state of a flow added.
@@ -67,7 +87,7 @@ type frames struct {
 
 func newWorker(s *Store, w *writer, index *indexer) *worker {
 	k := &worker{
-		store: s, w: w, index: index, live: map[flow.ID]*entry{}, gone: idSet{},
+		store: s, w: w, index: index, live: map[flow.ID]*entry{}, gone: idSet{}, lastID: flow.ID(s.lastID.Load()),
 		requests: make(chan request), tells: make(chan func(*writer) error, 64),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -226,7 +246,8 @@ func (k *worker) accept(o *observation, now time.Time) bool {
 	}
 	e := k.live[f.ID]
 	if e == nil {
-		e = &entry{phase: o.phase, since: now}
+		// An ID that NextID did not give out may be in the file already.
+		e = &entry{phase: o.phase, since: now, written: f.ID <= k.lastID}
 		if !f.Ended() {
 			k.live[f.ID] = e
 		}
@@ -259,12 +280,9 @@ func (k *worker) flush(all bool) int {
 	if len(batch) > 0 {
 		judged := make([]policy.Judgement, len(batch))
 		for i, e := range batch {
-			if e.phase != e.flow.Phase {
-				c := *e.flow
-				c.Phase = e.phase
-				e.flow = &c
-			}
-			judged[i] = k.store.verdict.judge(e.flow)
+			e.settle()
+			e.judged = k.store.verdict.judge(e.flow, e.judged)
+			judged[i] = e.judged
 		}
 		k.write(batch)
 		k.count(batch, judged)

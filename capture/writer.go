@@ -3,6 +3,7 @@ package capture
 import (
 	"crypto/sha256"
 	"database/sql/driver"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"hash/maphash"
@@ -30,9 +31,10 @@ type writer struct {
 	conn *conn
 	path string
 
-	begin, commit, rollback                                             *stmt
-	insertFlow, insertFrame, insertHost, insertHeaders, insertBody      *stmt
-	insertConnection, insertCertificate, findBody, insertDoc, insertTag *stmt
+	begin, commit, rollback                                         *stmt
+	insertFlow, replaceFlow, insertFrame, insertHost, insertHeaders *stmt
+	insertBody, findBody, insertConnection, insertCertificate       *stmt
+	insertDoc, insertTag                                            *stmt
 
 	nextHost, nextHeaders, nextBody, nextConnection, nextCertificate int64
 
@@ -75,7 +77,7 @@ func newWriter(path string, c *conn) (*writer, error) {
 		query string
 	}{
 		{&w.begin, "BEGIN IMMEDIATE"}, {&w.commit, "COMMIT"}, {&w.rollback, "ROLLBACK"},
-		{&w.insertFlow, insertFlowSQL},
+		{&w.insertFlow, "INSERT INTO " + flowSQL}, {&w.replaceFlow, "INSERT OR REPLACE INTO " + flowSQL},
 		{&w.insertFrame, "INSERT OR REPLACE INTO frames(flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?)"},
 		{&w.insertHost, "INSERT INTO hosts VALUES (?,?)"},
 		{&w.insertHeaders, "INSERT INTO headers VALUES (?,?)"},
@@ -137,7 +139,7 @@ func (w *writer) resume() error {
 // close ends the connection; what is committed is on disk.
 func (w *writer) close() error {
 	for _, st := range []*stmt{
-		w.begin, w.commit, w.rollback, w.insertFlow, w.insertFrame, w.insertHost, w.insertHeaders, w.insertBody,
+		w.begin, w.commit, w.rollback, w.insertFlow, w.replaceFlow, w.insertFrame, w.insertHost, w.insertHeaders, w.insertBody,
 		w.insertConnection, w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
 	} {
 		if st != nil {
@@ -171,11 +173,20 @@ func (w *writer) host(name string) (driver.Value, error) {
 // block returns the row of a header block. A message without fields has a
 // block too, an empty one: NULL means that there was no message.
 func (w *writer) block(fields []flow.Field) (int64, error) {
-	w.text = appendFields(w.text[:0], fields)
-	key := blockKey{maphash.Bytes(w.seeds[0], w.text), maphash.Bytes(w.seeds[1], w.text)}
+	raw := w.text[:0]
+	for i := range fields {
+		name, value := fields[i].Name, fields[i].Reveal()
+		raw = binary.LittleEndian.AppendUint32(raw, uint32(len(name)))
+		raw = append(raw, name...)
+		raw = binary.LittleEndian.AppendUint32(raw, uint32(len(value)))
+		raw = append(raw, value...)
+	}
+	w.text = raw
+	key := blockKey{maphash.Bytes(w.seeds[0], raw), maphash.Bytes(w.seeds[1], raw)}
 	if id, ok := w.headers.get(key); ok {
 		return id, nil
 	}
+	w.text = appendFields(w.text[:0], fields)
 	id := w.nextHeaders
 	if err := w.insertHeaders.exec(id, string(w.text)); err != nil {
 		return 0, err

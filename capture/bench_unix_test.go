@@ -1,3 +1,5 @@
+//go:build unix
+
 package capture_test
 
 import (
@@ -158,4 +160,56 @@ func BenchmarkTraffic(b *testing.B) {
 	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/flow")
 }
 
-var _ = context.Background
+// BenchmarkReaders asks a capture of 100,000 flows, indexed and closed.
+func BenchmarkReaders(b *testing.B) {
+	const flows = 100_000
+	path := filepath.Join(b.TempDir(), "x.telltale")
+	s, err := capture.Create(path, capture.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := newTraffic(false)
+	for range flows {
+		_, ended := t.flow(s.NextID())
+		s.Observe(ended)
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if s, err = capture.Open(path, capture.Options{}); err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for _, q := range []struct {
+		name  string
+		query capture.Query
+		want  int
+	}{
+		{"page-first", capture.Query{Limit: 50}, 50},
+		{"page-middle", capture.Query{After: flows / 2, Limit: 50}, 50},
+		{"page-last", capture.Query{Last: true, Limit: 50}, 50},
+		{"page-host", capture.Query{Host: host(3), Last: true, Limit: 50}, 50},
+		{"search-one-flow", capture.Query{Text: "77777", Limit: 50}, 1},
+		{"search-path", capture.Query{Text: "retrieve/302/777", Limit: 50}, 50},
+		{"search-everywhere", capture.Query{Text: "canada", Limit: 50}, 50},
+		{"search-header", capture.Query{Text: "okhttp 3.12.12", Limit: 50}, 50},
+		{"search-nothing", capture.Query{Text: "nowhere"}, 0},
+	} {
+		b.Run(q.name, func(b *testing.B) {
+			for b.Loop() {
+				page, err := s.Flows(context.Background(), q.query)
+				if err != nil || len(page) != q.want {
+					b.Fatalf("%d flows, error %v", len(page), err)
+				}
+			}
+		})
+	}
+	b.Run("judge-all", func(b *testing.B) {
+		for b.Loop() {
+			if err := s.Rejudge(hostJudge{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/flows, "ns/flow")
+	})
+}
