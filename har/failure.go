@@ -24,8 +24,8 @@ var failureWords = []struct {
 	{flow.FailureTruncated, []string{"CONTENT_LENGTH_MISMATCH", "INCOMPLETE", "PARTIAL_TRANSFER", "TRUNCATED", "UNEXPECTED EOF"}},
 	{flow.FailureTLS, []string{"ERR_SSL", "SSL_ERROR", "TLS", "SSL"}},
 	{flow.FailureProtocol, []string{"EMPTY_RESPONSE", "INVALID", "HTTP2_PROTOCOL", "QUIC_PROTOCOL", "MALFORMED", "PROTOCOL"}},
-	{flow.FailureReset, []string{"RESET", "CONNECTION_CLOSED", "CONNECTION CLOSED", "BROKEN PIPE", "DISCONNECTED", "EOF"}},
 	{flow.FailureUnreachable, []string{"UNREACHABLE", "INTERNET_DISCONNECTED", "NETWORK_CHANGED", "OFFLINE", "NO ROUTE", "CONNECTION_FAILED", "PROXY"}},
+	{flow.FailureReset, []string{"RESET", "CONNECTION_CLOSED", "CONNECTION CLOSED", "BROKEN PIPE", "DISCONNECTED", "EOF"}},
 }
 
 // failureClass returns one of the flow.Failure constants, "" when the words say
