@@ -1,0 +1,110 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/martian/v3"
+	"github.com/google/martian/v3/fifo"
+
+	"telltale/flow"
+)
+
+func TestPolicyBlocksARequest(t *testing.T) {
+	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
+		var reached atomic.Int32
+		r := newRig(t, func(c *Config) {
+			c.Admit = func(f *flow.Flow) (Admission, string) {
+				if f.Request != nil && f.Path() == "/tracker" {
+					return Block, "host-not-allowed: nothing allows it"
+				}
+				return Inspect, ""
+			}
+		})
+		u := r.origin(func(w http.ResponseWriter, r *http.Request) { reached.Add(1) })
+		c := r.client(proto)
+		resp, body := fetch(t, c, request(t, "POST", u.String()+"/tracker", strings.NewReader("secret")))
+		equal(t, "status", resp.StatusCode, 403)
+		if !strings.Contains(body, "host-not-allowed: nothing allows it") {
+			t.Errorf("the page does not name the rule: %q", body)
+		}
+		resp, _ = fetch(t, c, request(t, "GET", u.String()+"/fine", nil))
+		equal(t, "status", resp.StatusCode, 200)
+		equal(t, "reached", reached.Load(), 1)
+		flows := r.ending(2)
+		f := flows[0]
+		equal(t, "blocked", fmt.Sprint(f.Outcome, f.Status(), f.Failure), "blocked403")
+		if !strings.Contains(f.Error, "host-not-allowed") || len(f.Altered) != 1 || !strings.Contains(f.Altered[0], "403") {
+			t.Errorf("error %q, altered %q", f.Error, f.Altered)
+		}
+		equal(t, "dialled", f.Server.Dialed.IsValid(), false)
+		equal(t, "the other", fmt.Sprint(flows[1].Outcome, flows[1].Altered), "completed[]")
+	})
+}
+
+// TestModifiersRunInOrder: the chain is martian's and takes further modifiers.
+func TestModifiersRunInOrder(t *testing.T) {
+	r := newRig(t)
+	var got http.Header
+	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) { got = r.Header })
+	chain := fifo.NewGroup()
+	for _, s := range []string{"one", "two"} {
+		chain.AddRequestModifier(martian.RequestModifierFunc(func(r *http.Request) error {
+			r.Header.Add("X-Mod", s)
+			return nil
+		}))
+	}
+	r.proxy.exchange.chain = chain
+	fetch(t, r.client(), request(t, "GET", u.String(), nil))
+	equal(t, "order", got["X-Mod"], []string{"one", "two"})
+	r.one()
+}
+
+// TestModifierThatFails is trouble in the tool: the exchange goes on.
+func TestModifierThatFails(t *testing.T) {
+	r := newRig(t)
+	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) {})
+	var logged capturedLog
+	r.proxy.exchange.log = logged.logger()
+	r.proxy.exchange.chain = martian.RequestModifierFunc(func(*http.Request) error { return errors.New("it broke") })
+	resp, _ := fetch(t, r.client(), request(t, "GET", u.String(), nil))
+	equal(t, "status", resp.StatusCode, 200)
+	equal(t, "outcome", r.one().Outcome, flow.Completed)
+	if !slices.ContainsFunc(logged.all(), func(s string) bool { return strings.Contains(s, "it broke") }) {
+		t.Errorf("log: %q", logged.all())
+	}
+}
+
+func TestWithoutPolicyThereIsNoChain(t *testing.T) {
+	if modifiers(&Config{}) != nil {
+		t.Error("a chain of nothing costs every request")
+	}
+}
+
+// capturedLog keeps what is logged.
+type capturedLog struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *capturedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, string(b))
+	return len(b), nil
+}
+
+func (l *capturedLog) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func (l *capturedLog) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.lines)
+}
