@@ -150,8 +150,8 @@ func TestUnsupported(t *testing.T) {
 }
 
 func TestBombsStopAtTheLimit(t *testing.T) {
-	zeros := make([]byte, 64<<20)
-	const limit = 1 << 20
+	zeros := make([]byte, 8<<20)
+	const limit = 1 << 18
 	tests := []struct {
 		encoding string
 		data     []byte
@@ -178,7 +178,7 @@ func TestBombsStopAtTheLimit(t *testing.T) {
 // A stage between two is bounded too: it could grow without the content growing.
 func TestBombBetweenTwoCodings(t *testing.T) {
 	empty := encode(t, "gzip", nil)
-	data := encode(t, "gzip", bytes.Repeat(empty, 40<<20/len(empty)))
+	data := encode(t, "gzip", bytes.Repeat(empty, 10<<20/len(empty)))
 	got, err := content.Decode("gzip, gzip", data, 1<<20)
 	if !errors.Is(err, content.ErrTooLarge) || len(got) != 0 {
 		t.Errorf("got %d bytes, error %v", len(got), err)
