@@ -29,9 +29,10 @@ const defaultBodyLimit = 1 << 20
 //
 // Beyond HAR 1.2 it understands these members: _error, _failureText, _wasAborted,
 // _webSocketMessages, _resourceType, _serverPort, _securityDetails, _tls_version,
-// _trailers, _content, log._tlsErrors, log._contacts and _telltale.
+// _tls_cipher_suite, _trailers, _content, _requestBodyStatus, _responseBodyStatus,
+// log._tlsErrors, log._contacts and _telltale.
 //
-// The name of a flow's mode is "har", its client is unknown. A flow that [Writer]
+// A flow's mode is "har" and its client is unknown. A flow that [Writer]
 // wrote has all its facts, its ID included.
 func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, error) {
 	if opts.BodyLimit <= 0 {

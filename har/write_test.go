@@ -56,6 +56,15 @@ func TestCredentialsAreRedacted(t *testing.T) {
 	}
 }
 
+// A value that the URL has percent-encoded stands plain among its parameters.
+func TestMaskReachesDecodedParameters(t *testing.T) {
+	mask := func(s string) string { return strings.ReplaceAll(s, "me@a.example", flow.Redacted) }
+	out := string(write(t, []*flow.Flow{flowtest.Get("https://a.example/?mail=me%40a.example")}, har.WriterOptions{Mask: mask}))
+	if strings.Contains(out, "me@a.example") || !strings.Contains(out, `{"name":"mail","value":"[redacted]"}`) {
+		t.Errorf("the value shows in\n%s", out)
+	}
+}
+
 func TestMaskReachesEverything(t *testing.T) {
 	mask := func(s string) string { return strings.ReplaceAll(s, "t0ken-0123", flow.Redacted) }
 	f := secretive()

@@ -85,7 +85,7 @@ func (w *Writer) request(r *flow.Request) (*request, *messageRecord, error) {
 	address := w.masked(r.URL)
 	out := &request{
 		Method: r.Method, URL: address, HTTPVersion: r.Proto,
-		Cookies: w.cookies(r.Header, "Cookie"), Headers: w.fields(r.Header), QueryString: query(address),
+		Cookies: w.cookies(r.Header, "Cookie"), Headers: w.fields(r.Header), QueryString: w.query(address),
 		HeadersSize: -1, BodySize: r.Body.Size, Trailers: w.fields(r.Trailer),
 	}
 	data, rec, err := w.body(r.Body, r.Header)
@@ -174,8 +174,9 @@ func (w *Writer) fields(fields []flow.Field) []pair {
 	return out
 }
 
-// query lists the parameters of a URL, decoded where that is possible.
-func query(address string) []pair {
+// query lists the parameters of a URL, decoded where that is possible. They are
+// masked again: decoding may bring out what the mask did not see in the URL.
+func (w *Writer) query(address string) []pair {
 	out := []pair{}
 	_, raw, found := strings.Cut(address, "?")
 	raw, _, _ = strings.Cut(raw, "#")
@@ -184,7 +185,7 @@ func query(address string) []pair {
 	}
 	for p := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(p, "=")
-		out = append(out, pair{unescaped(name), unescaped(value)})
+		out = append(out, pair{w.masked(unescaped(name)), w.masked(unescaped(value))})
 	}
 	return out
 }
