@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"telltale/flow"
 )
@@ -230,5 +232,27 @@ func TestJudgeAlert(t *testing.T) {
 	}
 	if got := noAlert.String(); got != "" {
 		t.Errorf("no alert is %q", got)
+	}
+}
+
+// An alert that comes when the handshake is over, as under TLS 1.3 the verdict on
+// our certificate may, is the last word of a connection without a request.
+func TestAlertAfterHandshake(t *testing.T) {
+	c := &connection{account: &account{}, client: flow.Client{Hello: &flow.ClientHello{ServerName: "late.test"}}}
+	a := c.account
+	a.expect(c, flow.ClientSilent, silentReason)
+	a.lastWords(c, &net.OpError{Op: "remote error", Err: tls.AlertError(46)}, 0)
+	if outcome, why := a.verdict(time.Now()); outcome != flow.ClientRefused || !strings.Contains(why, "certificate_unknown (46)") {
+		t.Errorf("%s %q", outcome, why)
+	}
+	if got := a.last.client.Hello; got.Alert != "certificate_unknown (46)" || got.ServerName != "late.test" || c.client.Hello.Alert != "" {
+		t.Errorf("hello %+v, before %+v", got, c.client.Hello)
+	}
+	// Behind a request it is no longer one.
+	a.expect(c, flow.ClientSilent, silentReason)
+	a.flows.Store(1)
+	a.lastWords(c, &net.OpError{Op: "remote error", Err: tls.AlertError(46)}, 0)
+	if outcome, _ := a.verdict(time.Now()); outcome != flow.ClientSilent {
+		t.Errorf("behind a request: %s", outcome)
 	}
 }

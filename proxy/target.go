@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -64,6 +63,3 @@ func checkName(host string) *malformed {
 	}
 	return nil
 }
-
-// authority joins what parseTarget parted.
-func authority(host, port string) string { return net.JoinHostPort(host, port) }

@@ -110,7 +110,7 @@ func (t *transit) upload() int64 {
 	n, err := t.uploadEarly()
 	if err == nil {
 		var m int64
-		m, err = io.Copy(t.up, t.c.plain())
+		m, err = io.Copy(t.up, t.c.Conn) // the socket itself, so that the kernel can move the bytes
 		n += m
 	}
 	if err == nil {
@@ -155,7 +155,7 @@ func (t *transit) download() int64 {
 	n := int64(m)
 	if err == nil {
 		var m int64
-		m, err = io.Copy(t.c.plain(), t.up)
+		m, err = io.Copy(t.c.Conn, t.up)
 		n += m
 	}
 	if err == nil {
@@ -165,15 +165,6 @@ func (t *transit) download() int64 {
 		t.c.SetReadDeadline(time.Now().Add(drainTime))
 	}
 	return n
-}
-
-// plain returns the socket itself where nothing is layered on it any more,
-// so that the kernel can move the bytes.
-func (c *connection) plain() net.Conn {
-	if len(c.early) > 0 {
-		return c
-	}
-	return c.Conn
 }
 
 // linger ends our direction and reads what the client still sends, for a moment:
