@@ -48,9 +48,6 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if err != nil {
 		return nil, err
 	}
-	if pol.File() == "" && len(flags.policy.allow) == 0 {
-		s.say("note: no policy, so every host is a violation; afterwards, write one with: telltale policy init --from CAPTURE")
-	}
 	cfg, err := flags.proxyConfig()
 	if err != nil {
 		return nil, err
@@ -58,6 +55,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	a := &audit{flags: flags, policy: pol, served: make(chan error, 1)}
 	if a.authority, err = ca.Open(caFolder(flags.ca)); err != nil {
 		return nil, err
+	}
+	for _, warning := range a.authority.Warnings() {
+		s.say("warning: %s", warning)
 	}
 	if a.listener, err = listen(flags.listen); err != nil {
 		return nil, err
@@ -70,6 +70,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 		a.listener.Close()
 		a.store.Close()
 		return nil, err
+	}
+	if pol.File() == "" && len(flags.policy.allow) == 0 {
+		s.say("note: no policy, so every host is a violation; afterwards, write one with: telltale policy init --from CAPTURE")
 	}
 	go func() { a.served <- a.proxy.Serve(a.listener) }()
 	return a, nil
@@ -94,6 +97,9 @@ func (a *audit) openCapture(s *streams) error {
 	opts := capture.Options{Judge: a.policy, Log: toolLog(s)}
 	if a.flags.save != "" {
 		a.path = a.flags.save
+		if info, err := os.Stat(filepath.Dir(a.path)); err != nil || !info.IsDir() {
+			return withHint(fmt.Errorf("cannot save the capture %s: there is no folder %s", a.path, filepath.Dir(a.path)), "mkdir -p %s", quote(filepath.Dir(a.path)))
+		}
 		store, err := capture.Create(a.path, opts)
 		a.store = store
 		return err

@@ -26,6 +26,9 @@ func newCAShow(s *streams, folder *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for _, warning := range a.Warnings() {
+			s.say("warning: %s", warning)
+		}
 		cert := a.Certificate()
 		for _, line := range [][2]string{
 			{"name", cert.Subject.CommonName},

@@ -50,7 +50,7 @@ func newCheck(s *streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return verdictExit(doc.Verdict, trouble)
+		return s.verdictExit(doc, trouble)
 	})
 	c.Args = atLeastOneCapture
 	j.register(c, "text")

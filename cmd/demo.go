@@ -84,7 +84,7 @@ func demo(parent context.Context, s *streams, folder string) error {
 	doc, trouble := a.finish(s, "telltale demo")
 	trouble = flags.conclude(s, a, doc, false, false) || trouble
 	s.say("next: read %s, then put a phone behind the proxy with: telltale record --allow '*.canada.ca' --report audit.md", filepath.Join(folder, "audit.md"))
-	return verdictExit(doc.Verdict, trouble)
+	return s.verdictExit(doc, trouble)
 }
 
 // demoFlags are the flags that a person would have typed for this audit.

@@ -47,12 +47,14 @@ func (s *streams) exit(err error) int {
 }
 
 // verdictExit returns the code of a verdict. Trouble outweighs it: an input that
-// could not be read whole is never clean.
-func verdictExit(verdict string, trouble bool) error {
+// could not be read whole is never clean. An audit that saw nothing says so.
+func (s *streams) verdictExit(doc *reports.Report, trouble bool) error {
 	switch {
-	case trouble || verdict == reports.Inconclusive:
+	case trouble:
 		return exitCode(ExitFailed)
-	case verdict == reports.Violations:
+	case doc.Verdict == reports.Inconclusive:
+		return withHint(errors.New("no contact was seen, so nothing is proven"), "check that the app's traffic reaches telltale, or accept this with --allow-empty")
+	case doc.Verdict == reports.Violations:
 		return exitCode(ExitViolations)
 	}
 	return nil

@@ -119,11 +119,9 @@ func (l *lister) table(w io.Writer) (write func(capture.Recorded) error, finish 
 	fmt.Fprintln(table, "ID\tTIME\tVERDICT\tMETHOD\tSTATUS\tPROTOCOL\tSIZE\tURL")
 	return func(r capture.Recorded) error {
 		f := r.Flow
-		status := "-"
-		if f.Status() != 0 {
+		status := string(f.Outcome)
+		if f.Outcome == flow.Completed {
 			status = fmt.Sprint(f.Status())
-		} else if f.Outcome != flow.Completed {
-			status = string(f.Outcome)
 		}
 		when := "-"
 		if !f.Times.Start.IsZero() {

@@ -54,7 +54,7 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 		}
 	}
 	trouble = flags.conclude(s, a, doc, events, len(child) > 0) || trouble
-	return verdictExit(doc.Verdict, trouble)
+	return s.verdictExit(doc, trouble)
 }
 
 // interruptible returns a context that ends at the first SIGINT or SIGTERM, or
@@ -77,7 +77,9 @@ func (a *audit) announce(s *streams) {
 		return
 	}
 	s.say("  CA certificate: %s", a.authority.CertPath())
-	s.say("  capture: %s", a.path)
+	if !a.discard {
+		s.say("  capture: %s", a.path)
+	}
 	if !a.everywhere() {
 		return
 	}
