@@ -22,8 +22,8 @@ type decoder struct {
 	budget  int // nodes that may still be visited; aliases make small files large
 }
 
-// maxNodes bounds what a file may expand to through aliases.
-const maxNodes = 200_000
+// maxNodes bounds what a file may hold, aliases expanded.
+const maxNodes = 500_000
 
 // scalar is implemented by the scalar types of a document.
 type scalar interface {
@@ -68,7 +68,7 @@ func (d *decoder) decode(n ast.Node, v reflect.Value) error {
 func (d *decoder) resolve(n ast.Node) (ast.Node, error) {
 	for hops := 0; ; hops++ {
 		if d.budget--; d.budget < 0 || hops > 100 {
-			return nil, d.errorOn(n, "aliases expand to more than a policy can hold", "write the entries out")
+			return nil, d.errorOn(n, "the policy holds more values than can be judged by", "is an alias used where one entry is meant?")
 		}
 		switch node := n.(type) {
 		case *ast.AnchorNode:

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -29,6 +30,10 @@ const MaxFileSize = 1 << 20
 
 // maxDepth bounds how deep a file may nest. A policy needs four levels.
 const maxDepth = 32
+
+// maxBlocks bounds how many block scalars a file may have: the YAML scanner looks at
+// the rest of the file for each.
+const maxBlocks = 500
 
 // Load reads the policy at path. The error is an [*Error] where the content is at
 // fault.
@@ -82,10 +87,17 @@ func (d *decoder) checkText(raw, source []byte) error {
 		return d.errorAt(1, 1, "the file is UTF-16", "save it as UTF-8")
 	}
 	line, column, indent := 1, 1, true
+	blocks, before := 0, ' '
 	for rest := source; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)
 		rest = rest[size:]
+		if (r == '|' || r == '>') && before == ' ' {
+			blocks++
+		}
+		before = r
 		switch {
+		case blocks > maxBlocks:
+			return d.errorAt(line, column, fmt.Sprintf("more than %d block texts (| or >)", maxBlocks), "write them in quotes")
 		case r == utf8.RuneError && size == 1:
 			return d.errorAt(line, column, "the file is not UTF-8", "save it as UTF-8")
 		case r == '\t' && indent:
@@ -139,36 +151,77 @@ func (d *decoder) parseYAML(source []byte) (root ast.Node, err error) {
 }
 
 // checkTokens refuses what only serves to exhaust a parser: it recurses for each
-// level, and a line can open thousands.
+// level, and a line can open thousands; it looks at every former key of a mapping for
+// each new one.
 func (d *decoder) checkTokens(tokens token.Tokens) error {
-	flow, onLine, line := 0, 0, 0
+	onLine, line := 0, 0
+	keys := map[int]int{} // in block style, by column: one for each open level
+	var open []int        // keys of each open bracket or brace
 	for _, tk := range tokens {
 		if tk.Position == nil {
 			continue
 		}
-		if tk.Position.Line != line {
-			line, onLine = tk.Position.Line, 0
+		at, many := tk.Position, false
+		if at.Line != line {
+			line, onLine = at.Line, 0
 		}
 		switch tk.Type {
 		case token.SequenceStartType, token.MappingStartType:
-			flow++
+			open = append(open, 0)
 		case token.SequenceEndType, token.MappingEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			open = open[:max(0, len(open)-1)]
+		case token.MappingValueType:
+			many = countKey(tk, keys, open)
+		case token.SequenceEntryType:
+			onLine++
+			forget(keys, at.Column)
+			keys[at.Column] += 0 // a level
+		case token.MappingKeyType, token.TagType, token.AnchorType:
 			onLine++
 		}
-		if flow > maxDepth || onLine > maxDepth || tk.Position.IndentLevel > maxDepth {
-			return d.errorAt(tk.Position.Line, tk.Position.Column, "nested too deep", "a policy has four levels")
+		switch {
+		case many:
+			return d.errorAt(at.Line, at.Column, fmt.Sprintf("more than %d keys in one place", maxKeys), "a policy has nine keys, an entry five")
+		case len(open) > maxDepth || onLine > maxDepth || len(keys) > maxDepth:
+			return d.errorAt(at.Line, at.Column, "nested too deep", "a policy has four levels")
 		}
 	}
 	return nil
 }
 
+// maxKeys bounds the keys of one mapping. A policy has nine.
+const maxKeys = 64
+
+// countKey counts the key before a colon in its mapping, and reports whether there
+// are too many.
+func countKey(colon *token.Token, keys map[int]int, open []int) bool {
+	if n := len(open); n > 0 {
+		open[n-1]++
+		return open[n-1] > maxKeys
+	}
+	column := colon.Position.Column
+	if colon.Prev != nil && colon.Prev.Position != nil {
+		column = colon.Prev.Position.Column
+	}
+	forget(keys, column)
+	keys[column]++
+	return keys[column] > maxKeys
+}
+
+// forget drops the counts of mappings that lie right of a column: they have ended.
+func forget(keys map[int]int, column int) {
+	for c := range keys {
+		if c > column {
+			delete(keys, c)
+		}
+	}
+}
+
 // syntaxError gives an error of the YAML parser our form. Its message may quote
 // content, its token says where.
 func (d *decoder) syntaxError(err error) error {
-	e, ok := err.(yaml.Error)
-	if !ok || e.GetToken() == nil || e.GetToken().Position == nil {
+	var e yaml.Error
+	if !errors.As(err, &e) || e.GetToken() == nil || e.GetToken().Position == nil {
 		return d.errorAt(1, 1, "the file is not valid YAML", "")
 	}
 	at := e.GetToken().Position

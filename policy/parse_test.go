@@ -298,24 +298,71 @@ func TestParseKeepsSecretsOutOfErrors(t *testing.T) {
 	}
 }
 
-func TestParseBoundsAliases(t *testing.T) {
-	var b strings.Builder
-	b.WriteString("version: 1\nallow:\n  - {host: a.example, paths: &p [")
-	for range 1000 {
-		b.WriteString("/a, ")
+// TestParseBoundsHostileFiles: each of these took the YAML parser minutes, or its
+// stack, before it was refused.
+func TestParseBoundsHostileFiles(t *testing.T) {
+	const n = MaxFileSize / 4
+	wide := func() string {
+		var b strings.Builder
+		for i := range 1400 {
+			b.WriteString(strings.Repeat(" ", i) + "a:\n")
+		}
+		return b.String()
 	}
-	b.WriteString("/b]}\n")
-	for range 1000 {
-		b.WriteString("  - {host: a.example, paths: *p}\n")
+	aliases := "version: 1\nallow:\n  - {host: a.example, paths: &p [" + strings.Repeat("/a, ", 1000) + "/b]}\n" +
+		strings.Repeat("  - {host: a.example, paths: *p}\n", 1000)
+	for name, tt := range map[string]struct{ text, message string }{
+		"block texts":           {strings.Repeat("a: |\n", n/5), "block texts"},
+		"keys":                  {strings.Repeat("a: b\n", n/5), "more than 64 keys"},
+		"keys with lists":       {strings.Repeat("a:\n - b\n", n/8), "more than 64 keys"},
+		"keys of a nested one":  {"version: 1\napp:\n" + strings.Repeat("  a: b\n", n/7), "more than 64 keys"},
+		"keys in braces":        {"{" + strings.Repeat("a: b, ", n/6) + "}", "more than 64 keys"},
+		"brackets":              {"allow: " + strings.Repeat("[", n/2), "nested too deep"},
+		"anchors":               {"allow: [" + strings.Repeat("&a ", n/3), "nested too deep"},
+		"dashes":                {"allow: " + strings.Repeat("- ", n/2), ""},
+		"question marks":        {strings.Repeat("? ", n/2), "nested too deep"},
+		"indentation":           {wide(), "nested too deep"},
+		"aliases":               {aliases, "more values"},
+		"brackets in documents": {strings.Repeat("---\n[", n/5), "nested too deep"},
+	} {
+		_, err := Parse("p.yaml", []byte(tt.text), options())
+		var e *Error
+		if !errors.As(err, &e) || !strings.Contains(e.Message, tt.message) {
+			t.Errorf("%s: %.200v; want %q", name, err, tt.message)
+		}
 	}
-	start := time.Now()
-	_, err := Parse("p.yaml", []byte(b.String()), options())
-	var e *Error
-	if !errors.As(err, &e) || !strings.Contains(e.Message, "aliases expand") {
-		t.Errorf("Parse: %v", err)
+	// A long policy that is none of these parses.
+	long := "version: 1\nallow:\n" + strings.Repeat("  - host: a.example\n    methods: [GET]\n    reason: >\n      x\n", 400)
+	if p := parse(t, long); len(p.allow) != 400 {
+		t.Errorf("%d entries", len(p.allow))
 	}
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("took %v", took)
+}
+
+func TestNearest(t *testing.T) {
+	candidates := []string{"allow", "app", "deny", "ignore", "never-send", "waivers"}
+	for word, want := range map[string]string{
+		"alow": "allow", "allwo": "allow", "Allow": "allow", "DENY": "deny", "denny": "deny", "waiver": "waivers", "neversend": "never-send",
+		"never_send": "never-send", "ignored": "ignore", "ap": "app", "zzz": "", "": "", "version": "", strings.Repeat("a", 10_000): "",
+	} {
+		if got := nearest(word, candidates); got != want {
+			t.Errorf("nearest(%.20q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestErrorPointsUnderTheCharacter(t *testing.T) {
+	e := &Error{File: "p.yaml", Line: 12, Column: 4, Message: "m", excerpt: "é\t- x"}
+	if want := "p.yaml:12:4: m\n  12 | é\t- x\n     |  \t ^"; e.Error() != want {
+		t.Errorf("Error() = %q, want %q", e.Error(), want)
+	}
+	if got := (&Error{File: "p.yaml", Line: 1, Column: 1, Message: "m", excerpt: "  "}).Error(); got != "p.yaml:1:1: m" {
+		t.Errorf("Error() = %q", got)
+	}
+	if got := excerptOf(strings.Repeat("é", 1000)); len([]rune(got)) != maxExcerpt+1 {
+		t.Errorf("an excerpt of %d characters", len([]rune(got)))
+	}
+	if got := excerptOf("a\x1b[31mb\x00"); strings.ContainsAny(got, "\x1b\x00") {
+		t.Errorf("an excerpt with control characters: %q", got)
 	}
 }
 

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -27,6 +29,8 @@ func schema(t *testing.T) map[string]any {
 	}
 	return s
 }
+
+var errSeveral = errors.New("only one may")
 
 // validate checks a value against the part of JSON Schema that ours uses, and fails
 // on a keyword that it does not know.
@@ -55,7 +59,7 @@ func validate(t *testing.T, s map[string]any, v any, at string) error {
 			}
 		}
 		if n != 1 {
-			return fmt.Errorf("%s: %d alternatives fit (%v)", at, n, last)
+			return fmt.Errorf("%s: %d alternatives fit: %w", at, n, cmp.Or(last, errSeveral))
 		}
 	}
 	if required, ok := s["required"].([]any); ok {

@@ -127,7 +127,7 @@ func (r reading) decode(how string, step func(s []byte, i int, out []byte) ([]by
 		before := len(d.text)
 		out, n := step(r.text, i, d.text)
 		if n == 0 {
-			out, n = append(d.text, r.text[i]), 1
+			out, n = append(out, r.text[i]), 1
 		}
 		d.text = out
 		for range len(d.text) - before {
