@@ -233,7 +233,7 @@ func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble
 	doc.Flows = func(yield func(*flow.Flow) error) error {
 		return a.store.All(context.Background(), func(f *flow.Flow) error {
 			seen := *f
-			if err := loadBodies(context.Background(), a.store, &seen); err != nil {
+			if err := loadContent(context.Background(), a.store, &seen); err != nil {
 				return err
 			}
 			return yield(&seen)

@@ -35,7 +35,7 @@ var captureExtensions = []string{".har", ".har.gz", ".telltale"}
 type inputs struct {
 	files  []string
 	stdin  string // where standard input was kept; "" until it is read
-	bodies bool   // load the contents of messages
+	bodies bool   // load bodies and WebSocket messages
 }
 
 // findInputs resolves the arguments of a command to capture files, folders
@@ -177,7 +177,7 @@ func (in *inputs) readCapture(ctx context.Context, name, path string, observe fu
 		seen := *f
 		seen.Origin = flow.Origin{Capture: name, Entry: int(f.ID)}
 		if in.bodies {
-			if err := loadBodies(ctx, store, &seen); err != nil {
+			if err := loadContent(ctx, store, &seen); err != nil {
 				return err
 			}
 		}
@@ -187,8 +187,9 @@ func (in *inputs) readCapture(ctx context.Context, name, path string, observe fu
 	return info, err
 }
 
-// loadBodies fills in the contents that a capture keeps apart from its flows.
-func loadBodies(ctx context.Context, store *capture.Store, f *flow.Flow) (err error) {
+// loadContent fills in what a capture keeps apart from its flows: bodies and
+// WebSocket messages.
+func loadContent(ctx context.Context, store *capture.Store, f *flow.Flow) (err error) {
 	if f.Request != nil && f.Request.Body.Digest != "" {
 		request := *f.Request
 		request.Body.Content, err = store.Content(ctx, request.Body)
@@ -199,7 +200,24 @@ func loadBodies(ctx context.Context, store *capture.Store, f *flow.Flow) (err er
 		response.Body.Content, err = store.Content(ctx, response.Body)
 		f.Response = &response
 	}
+	if err == nil && f.Kind == flow.WebSocket {
+		f.Frames, err = allFrames(ctx, store, f.ID)
+	}
 	return err
+}
+
+// framePage is how many WebSocket messages one look at the capture fetches.
+const framePage = 1000
+
+func allFrames(ctx context.Context, store *capture.Store, id flow.ID) ([]flow.Frame, error) {
+	var all []flow.Frame
+	for {
+		page, err := store.Frames(ctx, id, len(all), framePage)
+		all = append(all, page...)
+		if err != nil || len(page) < framePage {
+			return all, err
+		}
+	}
 }
 
 // digester hashes what is read through it.
