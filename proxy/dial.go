@@ -112,7 +112,7 @@ func (d *dialer) dialName(ctx context.Context, host, port string, allow func(net
 	addrs := []netip.Addr{addr}
 	if err != nil {
 		start := time.Now()
-		addrs, err = d.lookup(ctx, host)
+		addrs, err = d.lookup(ctx, resolvable(host))
 		out.DNS = time.Since(start)
 		if err == nil && len(addrs) == 0 {
 			err = &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
@@ -136,6 +136,16 @@ func (d *dialer) dialName(ctx context.Context, host, port string, allow func(net
 		return nil, out, &dialError{hostport, "reach", denied}
 	}
 	return d.connect(ctx, hostport, targets[:min(len(targets), maxAttempts)], out)
+}
+
+// resolvable returns the spelling under which DNS knows a name (RFC 5891, 4.4).
+func resolvable(host string) string {
+	for i := range len(host) {
+		if host[i] >= 0x80 {
+			return flow.CanonicalHost(host)
+		}
+	}
+	return host
 }
 
 // asDNSError keeps a resolver's other errors, a deadline above all, in the class

@@ -197,6 +197,12 @@ func TestLocalAddressesOfANameAreLeftOut(t *testing.T) {
 	}
 }
 
+func TestNamesAreMappedForDNS(t *testing.T) {
+	for in, want := range map[string]string{"Example.Test": "Example.Test", "b\u00fccher.test": "xn--bcher-kva.test"} {
+		equal(t, in, resolvable(in), want)
+	}
+}
+
 func TestInterleave(t *testing.T) {
 	var got []string
 	addrs, _ := names(map[string]string{"x": "2001:db8::1 2001:db8::2 2001:db8::3 192.0.2.1"})(context.Background(), "x")

@@ -103,7 +103,7 @@ func (t *trip) fail(r *http.Request, err error) *http.Response {
 		t.outcome, t.failure, t.reason = flow.Malformed, "", bad.reason
 		return t.page(r, bad.status, bad.reason)
 	case t.parent.Err() != nil || cut != nil:
-		t.outcome, t.failure, t.reason = flow.Abandoned, "", "the client went away before it was answered"
+		t.outcome, t.failure, t.reason = flow.Abandoned, "", "the client's connection ended before it was answered"
 	}
 	status := statusOf(&flow.Flow{Outcome: t.outcome, Failure: t.failure})
 	return t.page(r, status, t.reason)

@@ -5,14 +5,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/netip"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -272,153 +268,6 @@ func TestEncodedBodiesPassUntouched(t *testing.T) {
 	equal(t, "recorded", string(r.ending(2)[1].Response.Body.Content), "this is not gzip")
 }
 
-func TestTrailersBothWays(t *testing.T) {
-	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
-		r := newRig(t)
-		u := r.origin(func(w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
-			w.Header().Set("Trailer", "X-T")
-			w.Header().Set("X-Same", "head")
-			io.WriteString(w, "ok")
-			w.Header().Set("X-T", "v:"+r.Trailer.Get("X-Rt"))
-			w.Header().Set(http.TrailerPrefix+"X-Late", "late")
-		})
-		pr, pw := io.Pipe()
-		req := request(t, "POST", u.String(), pr)
-		req.Trailer = http.Header{"X-Rt": nil}
-		go func() { io.WriteString(pw, "abc"); req.Trailer.Set("X-Rt", "rt"); pw.Close() }()
-		resp, _ := fetch(t, r.client(proto), req)
-		equal(t, "trailer", resp.Trailer, http.Header{"X-T": {"v:rt"}, "X-Late": {"late"}})
-		equal(t, "header", resp.Header["X-Same"], []string{"head"})
-		f := r.one()
-		equal(t, "recorded", values(f.Response.Trailer, "X-T"), []string{"v:rt"})
-		equal(t, "recorded of the request", values(f.Request.Trailer, "X-Rt"), []string{"rt"})
-		equal(t, "content", string(f.Request.Body.Content), "abc")
-	})
-}
-
-// TestUnannouncedRequestTrailer: HTTP/1 allows it, though net/http needs help.
-func TestUnannouncedRequestTrailer(t *testing.T) {
-	r := newRig(t)
-	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, r.Trailer)
-	})
-	c := r.tunnel(u.Host)
-	c.say("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Late: 1\r\n\r\n")
-	_, body := c.answer()
-	equal(t, "the server saw", body, "map[X-Late:[1]]")
-	equal(t, "recorded", values(r.one().Request.Trailer, "X-Late"), []string{"1"})
-}
-
-func TestEarlyHintsPass(t *testing.T) {
-	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
-		r := newRig(t)
-		u := r.origin(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Link", "</a.css>; rel=preload")
-			w.WriteHeader(103)
-			w.WriteHeader(102)
-			w.Header().Del("Link")
-			io.WriteString(w, "ok")
-		})
-		var got []string
-		req := request(t, "GET", u.String(), nil)
-		req = req.WithContext(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-			Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-				got = append(got, fmt.Sprint(code, h["Link"]))
-				return nil
-			}}))
-		resp, body := fetch(t, r.client(proto), req)
-		equal(t, "interim", got, []string{"103 [</a.css>; rel=preload]", "102 [</a.css>; rel=preload]"})
-		equal(t, "final", fmt.Sprint(resp.StatusCode, body, resp.Header["Link"]), "200ok[]")
-		equal(t, "recorded", r.one().Response.Interim, []int{103, 102})
-	})
-}
-
-// watched notes how much of a request's content was read.
-type watched struct {
-	io.Reader
-	read int64
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	w.read += int64(n)
-	return n, err
-}
-
-func TestContinueIsTheServersToSay(t *testing.T) {
-	r := newRig(t)
-	u := r.origin(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/deny" {
-			http.Error(w, "no", http.StatusExpectationFailed)
-			return
-		}
-		n, _ := io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, n)
-	})
-	for path, want := range map[string]int64{"/ok": 1 << 20, "/deny": 0} {
-		body := &watched{Reader: bytes.NewReader(make([]byte, 1<<20))}
-		req := request(t, "POST", u.String()+path, body)
-		req.ContentLength = 1 << 20
-		req.Header.Set("Expect", "100-continue")
-		said := 0
-		req = req.WithContext(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{Got100Continue: func() { said++ }}))
-		c := r.client(onlyH1, func(tr *http.Transport) { tr.ExpectContinueTimeout = patience })
-		resp, answer := fetch(t, c, req)
-		equal(t, path+" content read", body.read, want)
-		if path == "/ok" {
-			equal(t, "said", fmt.Sprint(said, resp.StatusCode, answer), "1 2001048576")
-		} else {
-			equal(t, "said", fmt.Sprint(said, resp.StatusCode), "0 417")
-		}
-	}
-	for _, f := range r.ending(2) {
-		if f.Status() == 200 {
-			equal(t, "interim", f.Response.Interim, []int{100})
-			equal(t, "size", f.Request.Body.Size, 1<<20)
-		}
-	}
-}
-
-// TestServerAnswersWhileItReads: http.Server would eat the content when an answer
-// begins, unless told otherwise.
-func TestServerAnswersWhileItReads(t *testing.T) {
-	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
-		r := newRig(t)
-		u := r.origin(func(w http.ResponseWriter, r *http.Request) {
-			http.NewResponseController(w).EnableFullDuplex()
-			w.(http.Flusher).Flush()
-			buf := make([]byte, 1)
-			for {
-				if _, err := io.ReadFull(r.Body, buf); err != nil {
-					return
-				}
-				w.Write(buf)
-				w.(http.Flusher).Flush()
-			}
-		})
-		pr, pw := io.Pipe()
-		resp, err := r.client(proto).Do(request(t, "POST", u.String(), pr))
-		must(t, err)
-		defer resp.Body.Close()
-		for _, want := range "echo" {
-			_, err := pw.Write([]byte{byte(want)})
-			must(t, err)
-			got := make([]byte, 1)
-			_, err = io.ReadFull(resp.Body, got)
-			must(t, err)
-			equal(t, "echo", rune(got[0]), want)
-		}
-		pw.Close()
-		if _, err := resp.Body.Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("at the end: %v", err)
-		}
-		f := r.one()
-		equal(t, "both ways", string(f.Request.Body.Content)+string(f.Response.Body.Content), "echoecho")
-	})
-}
-
 // TestHostHeaderDoesNotChooseTheServer: what is dialled is what was asked for.
 func TestHostHeaderDoesNotChooseTheServer(t *testing.T) {
 	r := newRig(t)
@@ -458,6 +307,7 @@ func TestHTTP2InClearIsForwardedAsSuch(t *testing.T) {
 	f := r.one()
 	equal(t, "proto", f.Request.Proto+" "+f.Response.Proto, "HTTP/2 HTTP/2")
 	equal(t, "url", f.URL(), "http://"+l.Addr().String()+"/x")
+	equal(t, "dialled", f.Server.Dialed.String(), l.Addr().String())
 }
 
 func TestBodyLimit(t *testing.T) {
@@ -524,174 +374,6 @@ func TestStatesOfAFlow(t *testing.T) {
 	equal(t, "not changed", fmt.Sprint(request.Body.Size, response.Body.Size, opened.Outcome), "0 0open")
 }
 
-// TestUploadBreaksOff: a client that goes away is not a server that failed.
-func TestUploadBreaksOff(t *testing.T) {
-	r := newRig(t)
-	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
-	c := r.tunnel(u.Host)
-	c.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this")
-	r.wait("the open flow", func(f []*flow.Flow) bool { return len(f) == 1 })
-	c.Close()
-	f := r.one()
-	equal(t, "outcome", fmt.Sprint(f.Outcome, f.Failure), "abandoned")
-	equal(t, "sent", string(f.Request.Body.Content), "only this")
-	equal(t, "truncated", f.Request.Body.Truncated, false)
-}
-
-func TestBrokenChunksAreMalformed(t *testing.T) {
-	r := newRig(t)
-	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
-	c := r.tunnel(u.Host)
-	c.say("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nnonsense\r\n")
-	equal(t, "status", c.status(), 400)
-	equal(t, "outcome", r.one().Outcome, flow.Malformed)
-}
-
-func TestServerFailures(t *testing.T) {
-	reset := func(c net.Conn) {
-		http.ReadRequest(bufio.NewReader(c))
-		c.(*net.TCPConn).SetLinger(0)
-	}
-	say := func(s string) func(net.Conn) {
-		return func(c net.Conn) { http.ReadRequest(bufio.NewReader(c)); io.WriteString(c, s) }
-	}
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	gone.Close()
-	for name, x := range map[string]struct {
-		serve  func(net.Conn)
-		target string
-		class  string
-		status int
-	}{
-		"no such name":       {target: "nowhere.test:80", class: flow.FailureDNS, status: 502},
-		"nobody listens":     {target: gone.Addr().String(), class: flow.FailureRefused, status: 502},
-		"reset":              {serve: reset, class: flow.FailureReset, status: 502},
-		"closes at once":     {serve: say(""), class: flow.FailureReset, status: 502},
-		"not HTTP":           {serve: say("220 smtp ready\r\n"), class: flow.FailureProtocol, status: 502},
-		"impossible status":  {serve: say("HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n"), class: flow.FailureProtocol, status: 502},
-		"unasked switch":     {serve: say("HTTP/1.1 101 Switching Protocols\r\n\r\n"), class: flow.FailureProtocol, status: 502},
-		"two lengths":        {serve: say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), class: flow.FailureProtocol, status: 502},
-		"head breaks off":    {serve: say("HTTP/1.1 200 OK\r\nX-A: "), class: flow.FailureTruncated, status: 502},
-		"status line breaks": {serve: say("HTTP/1.1 2"), class: flow.FailureProtocol, status: 502},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			r.proxy.dialer.lookup = noNames
-			target := x.target
-			if x.serve != nil {
-				target = r.listener(x.serve)
-			}
-			c := r.tunnel(target)
-			c.say("GET /x HTTP/1.1\r\nHost: %s\r\n\r\n", target)
-			resp, body := c.answer()
-			equal(t, "status", resp.StatusCode, x.status)
-			if host, _, _ := net.SplitHostPort(target); x.serve == nil && !strings.Contains(body, host) {
-				t.Errorf("the page does not name the host: %q", body)
-			}
-			if !strings.HasPrefix(body, "telltale: ") || strings.TrimSpace(strings.TrimPrefix(body, "telltale: ")) != resp.Header.Get("X-Telltale-Error") {
-				t.Errorf("page %q, header %v", body, resp.Header)
-			}
-			f := r.one()
-			equal(t, "outcome", fmt.Sprint(f.Outcome, " ", f.Failure), fmt.Sprint(flow.UpstreamFailed, " ", x.class))
-			equal(t, "host", f.Host(), flow.CanonicalHost(target))
-			equal(t, "answered", f.Status(), x.status)
-			if f.Error == "" || len(f.Altered) > 0 {
-				t.Errorf("error %q, altered %q", f.Error, f.Altered)
-			}
-		})
-	}
-}
-
-func noNames(_ context.Context, host string) ([]netip.Addr, error) {
-	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-}
-
-func TestServerTimesOut(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.DialTimeout = 1 })
-	u := r.origin(func(http.ResponseWriter, *http.Request) {})
-	c := r.tunnel(u.Host)
-	c.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	equal(t, "status", c.status(), 504)
-	f := r.one()
-	equal(t, "failure", f.Failure, flow.FailureTimeout)
-	if !strings.Contains(f.Error, "timed out") {
-		t.Errorf("error %q", f.Error)
-	}
-}
-
-// TestTruncatedAnswersReachTheClientAsSuch: never a clean end.
-func TestTruncatedAnswersReachTheClientAsSuch(t *testing.T) {
-	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
-		for _, path := range []string{"/length", "/chunked"} {
-			r := newRig(t)
-			u := r.origin(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == "/length" {
-					w.Header().Set("Content-Length", "1000")
-				}
-				io.WriteString(w, "partial")
-				w.(http.Flusher).Flush()
-				panic(http.ErrAbortHandler)
-			})
-			resp, err := r.client(proto).Get(u.String() + path)
-			must(t, err)
-			b, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			equal(t, path, string(b), "partial")
-			if err == nil {
-				t.Errorf("%s ended as if it were whole", path)
-			}
-			f := r.one()
-			equal(t, "outcome", fmt.Sprint(f.Outcome, " ", f.Failure), "upstream-failed truncated")
-			equal(t, "kept", string(f.Response.Body.Content), "partial")
-		}
-	})
-}
-
-func TestClientLeavesDuringTheAnswer(t *testing.T) {
-	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
-		r := newRig(t)
-		gone := make(chan struct{})
-		u := r.origin(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, "begin")
-			w.(http.Flusher).Flush()
-			<-r.Context().Done() // the server hears of it, too
-			close(gone)
-		})
-		ctx, cancel := context.WithCancel(context.Background())
-		resp, err := r.client(proto).Do(request(t, "GET", u.String(), nil).WithContext(ctx))
-		must(t, err)
-		io.ReadFull(resp.Body, make([]byte, 5))
-		cancel()
-		resp.Body.Close()
-		<-gone
-		equal(t, "outcome", r.one().Outcome, flow.Abandoned)
-	})
-}
-
-func TestClientLeavesBeforeTheAnswer(t *testing.T) {
-	r := newRig(t)
-	began, gone := make(chan bool), make(chan bool)
-	u := r.origin(func(w http.ResponseWriter, r *http.Request) {
-		close(began)
-		<-r.Context().Done()
-		close(gone)
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	c := r.client()
-	req := request(t, "GET", u.String(), nil).WithContext(ctx)
-	ended := make(chan error, 1)
-	go func() { _, err := c.Do(req); ended <- err }()
-	<-began
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	<-gone
-	f := r.one()
-	equal(t, "outcome", fmt.Sprint(f.Outcome, f.Failure), "abandoned")
-}
-
 // TestUserinfoIsNotTurnedIntoAHeader, as http.Transport would.
 func TestUserinfoIsNotTurnedIntoAHeader(t *testing.T) {
 	r := newRig(t)
@@ -722,31 +404,6 @@ func TestConnectionsAreReused(t *testing.T) {
 			t.Error("facts of one connection are kept twice")
 		}
 	})
-}
-
-// TestStaleConnectionTakesAPost: a server may close a pooled connection at the
-// moment in which it is used again. The client must not hear of it.
-func TestStaleConnectionTakesAPost(t *testing.T) {
-	up := &upload{src: io.NopCloser(strings.NewReader("content")), body: body{limit: 100, expect: 7}}
-	again, err := up.again()
-	must(t, err)
-	b, err := io.ReadAll(again)
-	must(t, err)
-	equal(t, "untouched", string(b), "content")
-	again, err = up.again()
-	must(t, err)
-	b, _ = io.ReadAll(again)
-	equal(t, "replayed", string(b), "content")
-	facts, whole := up.seal()
-	equal(t, "recorded once", fmt.Sprint(facts.Size, whole), "7 true")
-
-	up = &upload{src: io.NopCloser(strings.NewReader("content")), body: body{limit: 3, expect: 7}}
-	io.ReadAll(up)
-	if _, err := up.again(); !errors.Is(err, errSent) {
-		t.Errorf("replayed what was not kept: %v", err)
-	}
-	_, class := failureOf(errSent)
-	equal(t, "class", class, flow.FailureReset)
 }
 
 func TestProxyURLOfAbsoluteForm(t *testing.T) {

@@ -277,7 +277,7 @@ func TestHeadDoesNotWaitForABodyThatIsLate(t *testing.T) {
 			s.WriteHeader(200)
 			copied := make(chan error)
 			go func() { _, err := io.Copy(s, d); copied <- err }()
-			time.Sleep(2 * flushDelay) // of the bubble's clock
+			<-time.After(2 * flushDelay) // of the bubble's clock
 			synctest.Wait()
 			s.mu.Lock()
 			equal(t, "flushed", w.flushed, 1)

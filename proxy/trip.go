@@ -165,6 +165,9 @@ const maxInterim = 100
 
 // answer records the head of the answer.
 func (t *trip) answer(resp *http.Response) {
+	if t.outcome == flow.Abandoned {
+		return // nobody is there to be answered
+	}
 	fields := fieldsOf(resp.Header, resp.ProtoMajor, flow.Field{})
 	if !t.own {
 		for _, coding := range resp.TransferEncoding {
@@ -291,7 +294,7 @@ func (t *trip) judge() {
 	case t.response == nil:
 		t.outcome, t.reason = flow.Abandoned, "the exchange was given up"
 	case d.writeErr != nil, d.readErr != nil && t.parent.Err() != nil:
-		t.outcome, t.reason, t.broken = flow.Abandoned, "the client went away before the end of the response", true
+		t.outcome, t.reason, t.broken = flow.Abandoned, "the client's connection ended before the response did", true
 	case d.readErr != nil:
 		t.outcome, t.failure = bodyFailure(d.readErr)
 		t.reason, t.broken = "the response ended before its end: "+cause(d.readErr), true
