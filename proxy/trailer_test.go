@@ -9,8 +9,6 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"testing"
-
-	"telltale/flow"
 )
 
 func TestTrailersBothWays(t *testing.T) {
