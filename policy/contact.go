@@ -65,7 +65,7 @@ func (s *Sighting) describeProbe(f *Finding) {
 		parts = append(parts, "It tells "+p.Owner+" the IP address of the device, but nothing about the app, as long as "+sentBy(p)+" sends it.")
 	}
 	if p.Cadence != "" {
-		parts = append(parts, "It repeats: "+p.Cadence+".")
+		parts = append(parts, "By default it repeats: "+p.Cadence+".")
 	}
 	if len(s.contact.probe.Others) > 0 {
 		parts = append(parts, "The same address is also asked by: "+others(s.contact.probe.Others)+".")
