@@ -14,14 +14,14 @@ import (
 
 func newCA(s *streams) *cobra.Command {
 	var folder string
-	c := command(s, "ca", nil)
+	c := command("ca", nil)
 	c.PersistentFlags().StringVar(&folder, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	c.AddCommand(newCAShow(s, &folder), newCAExport(s, &folder), newCARotate(s, &folder), newCARemove(s, &folder))
 	return c
 }
 
 func newCAShow(s *streams, folder *string) *cobra.Command {
-	c := command(s, "ca show", func(*cobra.Command, []string) error {
+	c := command("ca show", func(*cobra.Command, []string) error {
 		a, err := ca.Open(caFolder(*folder))
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func caFormatNames() []string {
 func newCAExport(s *streams, folder *string) *cobra.Command {
 	var format, output string
 	var force bool
-	c := command(s, "ca export", func(*cobra.Command, []string) error {
+	c := command("ca export", func(*cobra.Command, []string) error {
 		i := slices.Index(caFormatNames(), format)
 		if i < 0 {
 			return fmt.Errorf("--format: unknown format %q; the formats are %s", format, strings.Join(caFormatNames(), ", "))
@@ -102,7 +102,7 @@ func newCAExport(s *streams, folder *string) *cobra.Command {
 }
 
 func newCARotate(s *streams, folder *string) *cobra.Command {
-	c := command(s, "ca rotate", func(*cobra.Command, []string) error {
+	c := command("ca rotate", func(*cobra.Command, []string) error {
 		a, err := ca.Rotate(caFolder(*folder))
 		if err != nil {
 			return err
@@ -117,7 +117,7 @@ func newCARotate(s *streams, folder *string) *cobra.Command {
 
 func newCARemove(s *streams, folder *string) *cobra.Command {
 	var yes bool
-	c := command(s, "ca remove", func(*cobra.Command, []string) error {
+	c := command("ca remove", func(*cobra.Command, []string) error {
 		if !yes {
 			return withHint(errors.New("this deletes the authority's key; devices keep trusting its certificate until you remove it there"), "telltale ca remove --yes")
 		}

@@ -14,13 +14,13 @@ import (
 )
 
 func newCaptures(s *streams) *cobra.Command {
-	c := command(s, "captures", nil)
+	c := command("captures", nil)
 	c.AddCommand(newCapturesList(s), newCapturesRemove(s), newCapturesPurge(s))
 	return c
 }
 
 func newCapturesList(s *streams) *cobra.Command {
-	c := command(s, "captures list", func(*cobra.Command, []string) error {
+	c := command("captures list", func(*cobra.Command, []string) error {
 		kept, err := capture.List(capturesFolder())
 		if err != nil {
 			return err
@@ -62,7 +62,7 @@ func humanSize(n int64) string {
 }
 
 func newCapturesRemove(s *streams) *cobra.Command {
-	c := command(s, "captures rm", func(_ *cobra.Command, args []string) error {
+	c := command("captures rm", func(_ *cobra.Command, args []string) error {
 		var failed error
 		for _, arg := range args {
 			path, err := keptCapture(arg)
@@ -93,7 +93,7 @@ func keptCapture(arg string) (string, error) {
 
 func newCapturesPurge(s *streams) *cobra.Command {
 	var all bool
-	c := command(s, "captures purge", func(*cobra.Command, []string) error {
+	c := command("captures purge", func(*cobra.Command, []string) error {
 		now := time.Now()
 		if all {
 			now = now.AddDate(1000, 0, 0) // past every expiry; captures kept forever have none

@@ -45,7 +45,7 @@ func (j *judgement) validate() error {
 
 func newCheck(s *streams) *cobra.Command {
 	j := &judgement{}
-	c := command(s, "check", func(c *cobra.Command, args []string) error {
+	c := command("check", func(c *cobra.Command, args []string) error {
 		doc, trouble, err := j.run(c.Context(), s, args, c)
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func newCheck(s *streams) *cobra.Command {
 
 func newReport(s *streams) *cobra.Command {
 	j := &judgement{}
-	c := command(s, "report", func(c *cobra.Command, args []string) error {
+	c := command("report", func(c *cobra.Command, args []string) error {
 		if len(j.report.files) > 0 && !c.Flags().Changed("format") {
 			j.format = "none" // the files are the report
 		}
@@ -108,7 +108,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	doc.Command, doc.Modes = commandLine(c, args), modes
 	doc.Flows = func(yield func(*flow.Flow) error) error { return in.again(ctx, yield) }
-	if err := j.report.print(s.out, j.format, doc); err != nil {
+	if err := j.report.show(s.out, j.format, doc); err != nil {
 		return nil, false, err
 	}
 	failed := j.report.writeAll(s, doc)

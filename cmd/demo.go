@@ -45,7 +45,7 @@ const demoBeat = time.Second
 
 func newDemo(s *streams) *cobra.Command {
 	var folder string
-	c := command(s, "demo", func(c *cobra.Command, _ []string) error {
+	c := command("demo", func(c *cobra.Command, _ []string) error {
 		return demo(c.Context(), s, folder)
 	})
 	c.Args = cobra.NoArgs
@@ -89,11 +89,11 @@ func demo(parent context.Context, s *streams, folder string) error {
 
 // demoFlags are the flags that a person would have typed for this audit.
 func demoFlags(folder, private string, servers *demoServers) (*liveFlags, error) {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // reports are for sharing
 		return nil, fmt.Errorf("cannot make the folder for the reports: %w", err)
 	}
 	file := filepath.Join(folder, "telltale-demo.yaml")
-	if err := os.WriteFile(file, []byte(demoPolicy), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(demoPolicy), 0o644); err != nil { //nolint:gosec // a policy is for sharing
 		return nil, fmt.Errorf("cannot write the demo's policy: %w", err)
 	}
 	flags := &liveFlags{
@@ -131,7 +131,7 @@ func startDemoServers(folder string) (*demoServers, error) {
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) },
 	}
-	go d.ServeTLS(d.listener, "", "")
+	go func() { _ = d.ServeTLS(d.listener, "", "") }() // ends with Close
 	return d, nil
 }
 
@@ -139,16 +139,16 @@ func demoHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+demoRetrieval+"/exposure-configuration/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"minimumRiskScore":0,"attenuationDurationThresholds":[50,62]}`)
+		_, _ = io.WriteString(w, `{"minimumRiskScore":0,"attenuationDurationThresholds":[50,62]}`)
 	})
 	mux.HandleFunc("GET "+demoRetrieval+"/retrieve/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/zip")
-		w.Write(bytes.Repeat([]byte("PK\x03\x04diagnosis keys "), 300))
+		_, _ = w.Write(bytes.Repeat([]byte("PK\x03\x04diagnosis keys "), 300))
 	})
 	mux.HandleFunc("POST "+demoSubmission+"/", func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
+		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/x-protobuf")
-		w.Write([]byte{0x08, 0x00})
+		_, _ = w.Write([]byte{0x08, 0x00})
 	})
 	mux.HandleFunc(demoProbe+"/generate_204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return mux

@@ -60,8 +60,8 @@ func (s *streams) verdictExit(doc *reports.Report, trouble bool) error {
 	return nil
 }
 
-func newExitCodesTopic(s *streams) *cobra.Command {
-	c := command(s, "exit-codes", nil)
+func newExitCodesTopic() *cobra.Command {
+	c := command("exit-codes", nil)
 	c.RunE = nil // a command that does nothing is a help topic to cobra
 	var b strings.Builder
 	b.WriteString(c.Long + "\n\n")

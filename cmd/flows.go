@@ -25,7 +25,7 @@ func newFlows(s *streams) *cobra.Command {
 	var flags policyFlags
 	var where, format, search string
 	var reveal bool
-	c := command(s, "flows", func(c *cobra.Command, args []string) error {
+	c := command("flows", func(c *cobra.Command, args []string) error {
 		if !slices.Contains(flowFormats, format) {
 			return fmt.Errorf("--format: unknown format %q; the formats are %s", format, strings.Join(flowFormats, ", "))
 		}

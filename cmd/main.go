@@ -46,7 +46,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 func newRoot(s *streams) *cobra.Command {
-	root := command(s, "telltale", nil)
+	root := command("telltale", nil)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.Version = version()
@@ -67,7 +67,7 @@ func newRoot(s *streams) *cobra.Command {
 		{"keep", newCaptures(s)},
 		{"", newVersion(s)},
 		{"", newCompletion(s)},
-		{"", newExitCodesTopic(s)},
+		{"", newExitCodesTopic()},
 	} {
 		c.cmd.GroupID = c.group
 		root.AddCommand(c.cmd)
@@ -80,7 +80,7 @@ func newRoot(s *streams) *cobra.Command {
 
 // command makes a cobra command from its words. Commands without run only group
 // others.
-func command(s *streams, name string, run func(c *cobra.Command, args []string) error) *cobra.Command {
+func command(name string, run func(c *cobra.Command, args []string) error) *cobra.Command {
 	w, ok := words[name]
 	if !ok {
 		panic("no words for the command " + name)

@@ -17,7 +17,7 @@ import (
 )
 
 func newPolicy(s *streams) *cobra.Command {
-	c := command(s, "policy", nil)
+	c := command("policy", nil)
 	c.AddCommand(newPolicyInit(s), newPolicyLint(s), newPolicyExplain(s), newPolicySchema(s))
 	return c
 }
@@ -26,7 +26,7 @@ func newPolicyInit(s *streams) *cobra.Command {
 	var from []string
 	var output, name string
 	var force bool
-	c := command(s, "policy init", func(c *cobra.Command, _ []string) error {
+	c := command("policy init", func(c *cobra.Command, _ []string) error {
 		draft, err := draftPolicy(c, s, name, from)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func writeNew(s *streams, file string, content []byte, force bool) error {
 	if force {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	f, err := os.OpenFile(file, flags, 0o644)
+	f, err := os.OpenFile(file, flags, 0o644) //nolint:gosec // policies and certificates are for sharing
 	if errors.Is(err, fs.ErrExist) {
 		return withHint(fmt.Errorf("%s exists already", file), "add --force to replace it, or --output to write elsewhere")
 	}
@@ -108,7 +108,7 @@ func writeNew(s *streams, file string, content []byte, force bool) error {
 }
 
 func newPolicyLint(s *streams) *cobra.Command {
-	c := command(s, "policy lint", func(_ *cobra.Command, args []string) error {
+	c := command("policy lint", func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			args = []string{defaultPolicy}
 		}
@@ -153,7 +153,7 @@ func plural(n int, noun string) string {
 func newPolicyExplain(s *streams) *cobra.Command {
 	var flags policyFlags
 	var method string
-	c := command(s, "policy explain", func(c *cobra.Command, args []string) error {
+	c := command("policy explain", func(c *cobra.Command, args []string) error {
 		pol, err := flags.load()
 		if err != nil {
 			return err
@@ -222,7 +222,7 @@ func describe(src policy.Source) string {
 }
 
 func newPolicySchema(s *streams) *cobra.Command {
-	c := command(s, "policy schema", func(*cobra.Command, []string) error {
+	c := command("policy schema", func(*cobra.Command, []string) error {
 		schema, err := policy.Schema()
 		if err != nil {
 			return err

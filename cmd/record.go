@@ -18,7 +18,7 @@ import (
 func newRecord(s *streams) *cobra.Command {
 	flags := &liveFlags{}
 	var events bool
-	c := command(s, "record", func(c *cobra.Command, args []string) error {
+	c := command("record", func(c *cobra.Command, args []string) error {
 		return record(c, s, flags, events, args)
 	})
 	c.Args = cobra.ArbitraryArgs
@@ -117,7 +117,7 @@ func (l *liveFlags) conclude(s *streams, a *audit, doc *reports.Report, events, 
 	if events || child {
 		out = s.err
 	}
-	if err := l.report.print(out, "text", doc); err != nil {
+	if err := l.report.show(out, "text", doc); err != nil {
 		s.complain(err)
 		trouble = true
 	}

@@ -13,7 +13,7 @@ import (
 
 func newSetup(s *streams) *cobra.Command {
 	var folder, port string
-	c := command(s, "setup", func(_ *cobra.Command, args []string) error {
+	c := command("setup", func(_ *cobra.Command, args []string) error {
 		wanted := setup.Platforms
 		if len(args) > 0 {
 			i := slices.IndexFunc(setup.Platforms, func(p setup.Platform) bool { return p.ID == args[0] })

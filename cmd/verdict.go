@@ -98,8 +98,8 @@ func (r *reportFlags) writeAll(s *streams, doc *reports.Report) (failed bool) {
 	return failed
 }
 
-// print writes the document to w in the named format, "none" for nothing.
-func (r *reportFlags) print(w io.Writer, format string, doc *reports.Report) error {
+// show writes the document to w in the named format, "none" for nothing.
+func (r *reportFlags) show(w io.Writer, format string, doc *reports.Report) error {
 	if r.quiet || format == "none" {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 func newVersion(s *streams) *cobra.Command {
-	c := command(s, "version", func(*cobra.Command, []string) error {
+	c := command("version", func(*cobra.Command, []string) error {
 		_, err := fmt.Fprintf(s.out, "telltale %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	})
@@ -20,7 +20,7 @@ func newVersion(s *streams) *cobra.Command {
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func newCompletion(s *streams) *cobra.Command {
-	c := command(s, "completion", func(c *cobra.Command, args []string) error {
+	c := command("completion", func(c *cobra.Command, args []string) error {
 		root := c.Root()
 		switch args[0] {
 		case "bash":

@@ -10,6 +10,7 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -118,7 +119,8 @@ func Compile(expression string) (*Filter, error) {
 
 func compileError(expression string, err error) error {
 	e := &Error{Expression: expression, Column: 1, Message: firstLine(err.Error())}
-	if at, ok := err.(*file.Error); ok {
+	var at *file.Error
+	if errors.As(err, &at) {
 		e.Column, e.Message = at.Column+1, at.Message
 	}
 	if name, ok := strings.CutPrefix(e.Message, "unknown name "); ok {

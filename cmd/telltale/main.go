@@ -1,4 +1,6 @@
-// Command telltale audits whom an app talks to. See package cmd.
+// Command telltale audits whom an app talks to. It is one line long: package cmd
+// knows the commands, their flags and their exit codes, and is what tests run. It
+// does nothing else, so that there is nothing here to debug or to test.
 package main
 
 import (
