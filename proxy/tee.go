@@ -169,14 +169,11 @@ func (d *download) Close() error { return d.src.Close() }
 
 // WriteTo forwards the body as it arrives.
 func (d *download) WriteTo(w io.Writer) (written int64, err error) {
-	small := smallBuffers.Get().(*[smallBuffer]byte)
-	buf := small[:]
-	defer func() {
-		smallBuffers.Put(small)
-		if len(buf) == largeBuffer {
-			largeBuffers.Put((*[largeBuffer]byte)(buf))
-		}
-	}()
+	buf := smallBuffers.Get().(*[smallBuffer]byte)[:]
+	if d.body.expect > smallBuffer {
+		buf = larger(buf)
+	}
+	defer func() { giveBack(buf) }()
 	stream := d.body.expect < 0
 	for {
 		if !stream || written == 0 {
@@ -201,7 +198,21 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 			return written, err
 		}
 		if n == len(buf) && n == smallBuffer {
-			buf = largeBuffers.Get().(*[largeBuffer]byte)[:]
+			buf = larger(buf)
 		}
+	}
+}
+
+// larger exchanges a small buffer for a large one.
+func larger(buf []byte) []byte {
+	giveBack(buf)
+	return largeBuffers.Get().(*[largeBuffer]byte)[:]
+}
+
+func giveBack(buf []byte) {
+	if len(buf) == largeBuffer {
+		largeBuffers.Put((*[largeBuffer]byte)(buf))
+	} else {
+		smallBuffers.Put((*[smallBuffer]byte)(buf))
 	}
 }
