@@ -3,6 +3,7 @@ package capture
 import (
 	"database/sql/driver"
 	"encoding/json"
+	"math/bits"
 	"strings"
 
 	"telltale/flow"
@@ -12,8 +13,6 @@ import (
 const flowColumns = "id,seq,kind,mode,phase,outcome,failure,error,started,ended,blocked,dns,connect,tls,send,wait,receive," +
 	"host_id,connection_id,method,url,protocol,request_headers,request_body,request_size," +
 	"status,reason,response_protocol,response_headers,response_body,response_size,sent,received,more"
-
-var flowSQL = "flows(" + flowColumns + ") VALUES (?" + strings.Repeat(",?", flowColumnCount-1) + ")"
 
 const flowColumnCount = 34
 
@@ -71,13 +70,9 @@ func (w *writer) flow(f *flow.Flow, seq Seq, replace bool) error {
 	if err != nil {
 		return err
 	}
-	st := w.insertFlow
-	if replace {
-		st = w.replaceFlow
-	}
-	row := st.row(flowColumnCount)
-	columnsOf(f, row)
-	row[1].Value, row[17].Value, row[18].Value, row[33].Value = number(int64(seq)), host, connection, extra
+	var row [flowColumnCount]driver.Value
+	columnsOf(f, &row)
+	row[1], row[17], row[18], row[33] = number(int64(seq)), host, connection, extra
 	if r := f.Request; r != nil {
 		if err := w.message(row[22:25], r.Header, &r.Body); err != nil {
 			return err
@@ -88,30 +83,82 @@ func (w *writer) flow(f *flow.Flow, seq Seq, replace bool) error {
 			return err
 		}
 	}
-	return st.execRow(row)
+	return w.insert(&row, replace)
+}
+
+// flowShape is a set of columns of flows, a bit each, and how they are written.
+type flowShape struct {
+	columns uint64
+	replace bool
+}
+
+// maxShapes bounds the statements that are kept prepared.
+const maxShapes = 32
+
+// insert writes a row. A third of its columns is NULL in most rows, and a column
+// costs as much to leave NULL as to fill; so there is a statement for each set
+// of columns that comes up.
+func (w *writer) insert(row *[flowColumnCount]driver.Value, replace bool) error {
+	shape := flowShape{replace: replace}
+	for i, v := range row {
+		if v != nil {
+			shape.columns |= 1 << i
+		}
+	}
+	if len(w.insertFlow) >= maxShapes && w.insertFlow[shape] == nil {
+		shape.columns = 1<<flowColumnCount - 1
+	}
+	st := w.insertFlow[shape]
+	if st == nil {
+		var err error
+		if st, err = w.conn.prepare(shape.sql()); err != nil {
+			return err
+		}
+		w.insertFlow[shape] = st
+	}
+	args := st.row(bits.OnesCount64(shape.columns))
+	for i, n := 0, 0; i < len(row); i++ {
+		if shape.columns&(1<<i) != 0 {
+			args[n].Value = row[i]
+			n++
+		}
+	}
+	return st.execRow(args)
+}
+
+func (s flowShape) sql() string {
+	var names []string
+	for i, name := range strings.Split(flowColumns, ",") {
+		if s.columns&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	verb := "INSERT"
+	if s.replace {
+		verb = "INSERT OR REPLACE"
+	}
+	return verb + " INTO flows(" + strings.Join(names, ",") + ") VALUES (?" + strings.Repeat(",?", len(names)-1) + ")"
 }
 
 // columnsOf fills in the columns that need no other table.
-func columnsOf(f *flow.Flow, row []driver.NamedValue) {
+func columnsOf(f *flow.Flow, row *[flowColumnCount]driver.Value) {
 	t := &f.Times
-	for i, v := range [...]driver.Value{
+	*row = [...]driver.Value{
 		int64(f.ID), nil, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), text(f.Error),
 		moment(t.Start), moment(t.End), stage(t.Blocked), stage(t.DNS), stage(t.Connect), stage(t.TLS), stage(t.Send), stage(t.Wait), stage(t.Receive),
 		nil, nil, text(f.Method()), text(f.URL()), nil, nil, nil, int64(0),
 		nil, nil, nil, nil, nil, int64(0), f.Sent, f.Received, nil,
-	} {
-		row[i].Value = v
 	}
 	if r := f.Request; r != nil {
-		row[21].Value = text(r.Proto)
+		row[21] = text(r.Proto)
 	}
 	if r := f.Response; r != nil {
-		row[25].Value, row[26].Value, row[27].Value = int64(r.Status), text(r.Reason), text(r.Proto)
+		row[25], row[26], row[27] = int64(r.Status), text(r.Reason), text(r.Proto)
 	}
 }
 
 // message fills the columns headers, body and size.
-func (w *writer) message(row []driver.NamedValue, header []flow.Field, b *flow.Body) error {
+func (w *writer) message(row []driver.Value, header []flow.Field, b *flow.Body) error {
 	block, err := w.block(header)
 	if err != nil {
 		return err
@@ -120,7 +167,7 @@ func (w *writer) message(row []driver.NamedValue, header []flow.Field, b *flow.B
 	if err != nil {
 		return err
 	}
-	row[0].Value, row[1].Value, row[2].Value = block, body, b.Size
+	row[0], row[1], row[2] = block, body, b.Size
 	return nil
 }
 

@@ -112,8 +112,14 @@ func (q Query) where(ctx context.Context, c *conn) (string, []driver.Value, erro
 		return where, args, nil
 	}
 	hits, err := search(ctx, c, q.Text)
-	if err != nil || hits.empty() {
+	if err != nil {
 		return "", nil, err
+	}
+	if q.Host == "" {
+		hits.trim(q)
+	}
+	if hits.empty() {
+		return "", nil, nil
 	}
 	condition, ids := hits.condition()
 	return where + " AND " + condition, append(args, ids...), nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -133,6 +134,22 @@ type hits [docKinds][]int64
 
 func (h *hits) empty() bool {
 	return len(h[docFlows])+len(h[docHeaders])+len(h[docBodies]) == 0
+}
+
+// trim keeps as many of the flows found by themselves as can be on the page: of
+// what is on every flow, 100,000 need not be sorted by the database.
+func (h *hits) trim(q Query) {
+	ids := slices.DeleteFunc(h[docFlows], func(id int64) bool {
+		return id <= int64(q.After) || q.Before > 0 && id >= int64(q.Before)
+	})
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if n := int(q.limit()); len(ids) > n && q.Last {
+		ids = ids[len(ids)-n:]
+	} else if len(ids) > n {
+		ids = ids[:n]
+	}
+	h[docFlows] = ids
 }
 
 // condition selects the flows that have such a row.

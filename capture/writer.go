@@ -31,10 +31,12 @@ type writer struct {
 	conn *conn
 	path string
 
-	begin, commit, rollback                                         *stmt
-	insertFlow, replaceFlow, insertFrame, insertHost, insertHeaders *stmt
-	insertBody, findBody, insertConnection, insertCertificate       *stmt
-	insertDoc, insertTag                                            *stmt
+	begin, commit, rollback                                   *stmt
+	insertFrame, insertHost, insertHeaders                    *stmt
+	insertBody, findBody, insertConnection, insertCertificate *stmt
+	insertDoc, insertTag                                      *stmt
+
+	insertFlow map[flowShape]*stmt
 
 	nextHost, nextHeaders, nextBody, nextConnection, nextCertificate int64
 
@@ -68,7 +70,7 @@ func newWriter(path string, c *conn) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		conn: c, path: path, zstd: enc, hosts: map[string]int64{},
+		conn: c, path: path, zstd: enc, hosts: map[string]int64{}, insertFlow: map[flowShape]*stmt{},
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 	w.forget()
@@ -77,7 +79,6 @@ func newWriter(path string, c *conn) (*writer, error) {
 		query string
 	}{
 		{&w.begin, "BEGIN IMMEDIATE"}, {&w.commit, "COMMIT"}, {&w.rollback, "ROLLBACK"},
-		{&w.insertFlow, "INSERT INTO " + flowSQL}, {&w.replaceFlow, "INSERT OR REPLACE INTO " + flowSQL},
 		{&w.insertFrame, "INSERT OR REPLACE INTO frames(flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?)"},
 		{&w.insertHost, "INSERT INTO hosts VALUES (?,?)"},
 		{&w.insertHeaders, "INSERT INTO headers VALUES (?,?)"},
@@ -139,12 +140,15 @@ func (w *writer) resume() error {
 // close ends the connection; what is committed is on disk.
 func (w *writer) close() error {
 	for _, st := range []*stmt{
-		w.begin, w.commit, w.rollback, w.insertFlow, w.replaceFlow, w.insertFrame, w.insertHost, w.insertHeaders, w.insertBody,
+		w.begin, w.commit, w.rollback, w.insertFrame, w.insertHost, w.insertHeaders, w.insertBody,
 		w.insertConnection, w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
 	} {
 		if st != nil {
 			st.Close()
 		}
+	}
+	for _, st := range w.insertFlow {
+		st.Close()
 	}
 	w.zstd.Close()
 	// Without a log beside it, the file can be read from a read-only folder and
