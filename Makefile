@@ -11,6 +11,8 @@ GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 # Each fuzz target runs this long under `make fuzz`.
 FUZZTIME ?= 20s
+# The scenario that `make profile` looks at.
+RUN      ?= h1
 # Packages to test, fuzz and cover: make test PKG=./proxy/...
 PKG      ?= ./...
 
@@ -89,6 +91,12 @@ scripts: build ## shell scripts parse, and the built program runs
 bench: build ## measure the proxy beside a tunnel and the smallest interceptor
 	$(GO) test -run '^$$' -bench . -benchtime 200ms $(PKG)
 	$(GO) run ./bench -telltale $(BIN)/telltale $(BENCHFLAGS)
+
+.PHONY: profile
+profile: ## where telltale spends its CPU under one load: make profile RUN=h1
+	$(GO) build -o $(BIN)/profiled ./bench/profiled
+	TELLTALE_PROFILES=$(BIN) $(GO) run ./bench -telltale $(BIN)/profiled -run '^$(RUN)$$'
+	$(GO) tool pprof -top -cum -nodecount 60 $(BIN)/record.pprof
 
 .PHONY: golden
 golden: ## write the golden files anew; read the difference before you commit

@@ -83,13 +83,16 @@ func (b *bench) enter(l load) (entrants []*entrant, err error) {
 		if e.session, err = l.open(e.process.address); err != nil {
 			return entrants, fmt.Errorf("opening connections through %s: %w\n%s", c.name, err, e.process.words())
 		}
+		if _, err = e.process.settle(); err != nil {
+			return entrants, fmt.Errorf("%s: %w", c.name, err)
+		}
 	}
 	return entrants, nil
 }
 
 // measure does one round.
 func (e *entrant) measure(n int) error {
-	before, err := e.process.settle()
+	before, err := used(e.process.Process.Pid)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@
 // within a round. It does not measure a network, a phone, or more cores than this
 // machine has, and it is no test: a loaded machine makes every number worse.
 //
-// To look closer, choose one scenario (-run h1), fewer rounds (-rounds 1), or a
-// profile of telltale under that load (-profile FILE).
+// To look closer, choose one scenario (-run h1) and fewer rounds (-rounds 1), or
+// let `make profile RUN=h1` show where telltale spends its time under that load.
 package main
 
 import (
@@ -35,7 +35,6 @@ type options struct {
 	rounds   int            // times that each contender is measured
 	period   time.Duration  // of one round
 	markdown string         // document whose results are replaced; "" for none
-	profile  string         // where to write telltale's CPU profile; "" for none
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -51,7 +50,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&o.rounds, "rounds", 5, "times that each contender is measured")
 	flags.DurationVar(&o.period, "time", 1500*time.Millisecond, "length of one round")
 	flags.StringVar(&o.markdown, "markdown", "", "write the results into this `document`, between its bench markers")
-	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of telltale to `file`")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}

@@ -20,7 +20,9 @@ const ready = "listening on "
 const (
 	startLimit  = 20 * time.Second
 	stopLimit   = 30 * time.Second
-	settleLimit = 10 * time.Second
+	settleLimit = 20 * time.Second
+	settlePause = 150 * time.Millisecond
+	idleCPU     = 10 * time.Millisecond // in one pause; the unit in which CPU is counted
 )
 
 // A process is a proxy under measurement.
@@ -175,16 +177,23 @@ func parsePS(out string) (u usage, err error) {
 }
 
 // settle waits until the process has nothing more to do, so that work put off
-// until after the load is counted with it, and returns its usage then.
+// until after the load is counted with it, and returns its usage then. A process
+// that is only starved looks idle for a moment: it has to look so twice.
 func (p *process) settle() (usage, error) {
 	last, err := used(p.Process.Pid)
+	quiet := 0
 	for deadline := time.Now().Add(settleLimit); err == nil && time.Now().Before(deadline); {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(settlePause)
 		var now usage
-		if now, err = used(p.Process.Pid); err == nil && now.cpu-last.cpu <= 10*time.Millisecond {
+		if now, err = used(p.Process.Pid); err != nil {
+			break
+		}
+		if quiet++; now.cpu-last.cpu > idleCPU {
+			quiet = 0
+		}
+		if last = now; quiet == 2 {
 			return now, nil
 		}
-		last = now
 	}
 	if err == nil {
 		err = errors.New("still busy long after the load ended")

@@ -167,11 +167,9 @@ func port(listener net.Listener) string {
 // startTelltale starts the program as a person would for an audit that is kept.
 func (b *bench) startTelltale() (*process, error) {
 	b.captures++
-	program, args := b.telltale, []string{
-		"record", "--listen", "127.0.0.1:0", "--allow-local", "--resolve", "*:*:127.0.0.1",
-		"--upstream-ca", b.roots, "--policy", b.policy, "--ca", filepath.Join(b.dir, "ca"), "--save", b.capture(),
-	}
-	return start(program, args...)
+	return start(b.telltale, "record",
+		"--listen", "127.0.0.1:0", "--allow-local", "--resolve", "*:*:127.0.0.1", "--upstream-ca", b.roots,
+		"--policy", b.policy, "--ca", filepath.Join(b.dir, "ca"), "--save", b.capture())
 }
 
 // capture is the file of the telltale that was started last.

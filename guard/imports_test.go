@@ -48,13 +48,14 @@ var places = map[string][]string{
 	"cmd/telltale": {"cmd"},
 
 	// Beside the program.
-	"bench":        {},
-	"docs/picture": {},
-	"guard":        {},
+	"bench":          {},
+	"bench/profiled": {"cmd"},
+	"docs/picture":   {},
+	"guard":          {},
 }
 
 // testOnly lists our packages that exist for tests.
-var testOnly = []string{"flow/flowtest", "guard", "bench", "docs/picture"}
+var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture"}
 
 // homes lists the outside libraries and the packages that may import them, so
 // that each can be replaced in one place. docs/decisions/0001-dependencies.md
