@@ -298,6 +298,10 @@ func (t *trip) judge() {
 	case d.readErr != nil:
 		t.outcome, t.failure = bodyFailure(d.readErr)
 		t.reason, t.broken = "the response ended before its end: "+cause(d.readErr), true
+	case d.body.expect < 0 && t.parent.Err() != nil:
+		// The end of a stream is told to the client when the handler returns:
+		// it cannot have seen it. The server ended because we hung up.
+		t.outcome, t.reason = flow.Abandoned, "the client's connection ended before the response did"
 	default:
 		t.outcome = flow.Completed
 	}
