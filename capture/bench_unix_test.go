@@ -213,3 +213,49 @@ func BenchmarkReaders(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/flows, "ns/flow")
 	})
 }
+
+// BenchmarkObserveCaller is what a call costs the goroutine of an exchange.
+func BenchmarkObserveCaller(b *testing.B) {
+	s, err := capture.Create(filepath.Join(b.TempDir(), "x.telltale"), capture.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	t := newTraffic(false)
+	const burst = 2000
+	flows := make([]*flow.Flow, burst)
+	b.ResetTimer()
+	for n := 0; n < b.N; n += burst {
+		b.StopTimer()
+		for i := range flows {
+			_, flows[i] = t.flow(s.NextID())
+		}
+		if err := s.Sync(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		for _, f := range flows[:min(burst, b.N-n)] {
+			s.Observe(f)
+		}
+	}
+}
+
+// BenchmarkTotalsOnly is the store of a check: judged, nothing on disk.
+func BenchmarkTotalsOnly(b *testing.B) {
+	s := capture.New(capture.Options{Judge: hostJudge{allow: ".none"}})
+	defer s.Close()
+	t := newTraffic(true)
+	before := cpuTime()
+	for range b.N {
+		_, ended := t.flow(s.NextID())
+		s.Observe(ended)
+	}
+	if err := s.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/flow")
+	b.ReportMetric(resident(), "MiB-resident")
+	if got := s.Summary().Flows; got != b.N {
+		b.Fatalf("%d flows", got)
+	}
+}

@@ -29,11 +29,6 @@ func (r *recent[K, V]) put(k K, v V) {
 	r.new[k] = v
 }
 
-// clear forgets everything.
-func (r *recent[K, V]) clear() {
-	r.new, r.old = make(map[K]V), nil
-}
-
 // idSet is a set of flow IDs: they are dense, so a bit each in pages.
 type idSet map[uint64]*[64]uint64
 

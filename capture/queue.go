@@ -21,14 +21,16 @@ type queue struct {
 	space    sync.Cond
 	items    []observation
 	bytes    int64 // queued, and taken but not yet released
+	waiting  int64 // queued alone
+	asleep   bool  // the worker waits for the first item
 	maxItems int
 	maxBytes int64
 	closed   bool
-	ready    chan struct{} // holds one token while items wait
+	ready    chan struct{} // holds a token when the worker should take
 }
 
 func newQueue(maxItems int, maxBytes int64) *queue {
-	q := &queue{maxItems: maxItems, maxBytes: maxBytes, ready: make(chan struct{}, 1)}
+	q := &queue{maxItems: maxItems, maxBytes: maxBytes, asleep: true, ready: make(chan struct{}, 1)}
 	q.space.L = &q.mu
 	return q
 }
@@ -40,6 +42,7 @@ func (q *queue) put(o observation) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.closed && (len(q.items) >= q.maxItems || q.bytes > 0 && q.bytes+o.size > q.maxBytes) {
+		q.signal()
 		q.space.Wait()
 	}
 	if q.closed {
@@ -47,13 +50,31 @@ func (q *queue) put(o observation) bool {
 	}
 	q.items = append(q.items, o)
 	q.bytes += o.size
-	if len(q.items) == 1 {
-		select {
-		case q.ready <- struct{}{}:
-		default:
-		}
+	q.waiting += o.size
+	// To wake the worker costs more than all the rest of this. It comes by
+	// itself while there is something to write, so it is only woken from sleep
+	// and when much has gathered.
+	if q.asleep || len(q.items) > q.maxItems/2 || q.waiting > q.maxBytes/8 {
+		q.asleep = false
+		q.signal()
 	}
 	return true
+}
+
+func (q *queue) signal() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// sleep asks for a token with the next item, at once when there is one.
+func (q *queue) sleep() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.asleep = len(q.items) == 0; !q.asleep {
+		q.signal()
+	}
 }
 
 // take returns everything that waits, in order. The caller hands spare back for
@@ -63,7 +84,7 @@ func (q *queue) take(spare []observation) []observation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	items := q.items
-	q.items = spare[:0]
+	q.items, q.waiting = spare[:0], 0
 	if len(items) > 0 {
 		q.space.Broadcast()
 	}

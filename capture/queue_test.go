@@ -85,6 +85,54 @@ func TestFullQueueMakesProducersWait(t *testing.T) {
 	}
 }
 
+// The worker is woken from sleep, and when much has gathered; not for each flow.
+func TestQueueWakesSeldom(t *testing.T) {
+	woken := func(q *queue) bool {
+		select {
+		case <-q.ready:
+			return true
+		default:
+			return false
+		}
+	}
+	q := newQueue(10, 8000)
+	q.put(observation{size: 1})
+	if !woken(q) {
+		t.Error("asleep and not woken")
+	}
+	q.put(observation{size: 1})
+	if woken(q) {
+		t.Error("woken although awake")
+	}
+	q.sleep()
+	if !woken(q) {
+		t.Error("sleeps on what waits")
+	}
+	q.take(nil)
+	q.sleep()
+	if woken(q) {
+		t.Error("woken by nothing")
+	}
+	q.put(observation{size: 1})
+	q.take(nil)
+	<-q.ready
+	for range 5 {
+		q.put(observation{size: 1})
+	}
+	if woken(q) {
+		t.Error("woken by half")
+	}
+	q.put(observation{size: 1})
+	if !woken(q) {
+		t.Error("not woken by more than half")
+	}
+	q.take(nil)
+	q.put(observation{size: 1001})
+	if !woken(q) {
+		t.Error("not woken by many bytes")
+	}
+}
+
 func TestRecentForgetsTheOld(t *testing.T) {
 	r := newRecent[int, string](2)
 	r.put(1, "a")

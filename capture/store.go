@@ -23,15 +23,17 @@ type Options struct {
 	// Expires is when [Purge] may remove a capture that is made; zero keeps it
 	// for good. It does not change the expiry of a capture that exists.
 	Expires time.Time
-	// QueueBytes bounds the memory of flows that wait for the disk, 0 is 16 MiB.
+	// QueueBytes bounds the memory of flows that wait for the disk, 0 is 16 MiB with a file and 4 MiB without.
 	QueueBytes int64
 
 	maxPages int // of the file, to fill a disk in tests; 0 is no limit
 }
 
+// Bounds of the queue. Without a file there is no disk to wait for.
 const (
-	queueBytes = 16 << 20
-	queueItems = 8192
+	queueBytes       = 16 << 20
+	memoryQueueBytes = 4 << 20
+	queueItems       = 8192
 )
 
 // Seq numbers flows in the order in which they ended, from 1.
@@ -74,6 +76,9 @@ func newStore(path string, opts Options) *Store {
 	}
 	if opts.QueueBytes <= 0 {
 		opts.QueueBytes = queueBytes
+		if path == "" {
+			opts.QueueBytes = memoryQueueBytes
+		}
 	}
 	s := &Store{
 		opts: opts, path: path, totals: newTotals(nil), open: map[flow.ID]openFlow{},
@@ -104,9 +109,9 @@ func Create(path string, opts Options) (*Store, error) {
 	w, err := s.openForWriting()
 	if err != nil {
 		if w != nil {
-			w.close()
+			_ = w.close()
 		}
-		s.closeFiles()
+		_ = s.closeFiles()
 		return nil, fmt.Errorf("open capture: %w", err)
 	}
 	return s, nil
@@ -186,7 +191,7 @@ func fileVersion(path string) (int, error) {
 func Open(path string, opts Options) (*Store, error) {
 	s := newStore(path, opts)
 	if err := s.openForReading(); err != nil {
-		s.closeFiles()
+		_ = s.closeFiles()
 		return nil, fmt.Errorf("open capture: %w", err)
 	}
 	return s, nil

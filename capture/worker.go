@@ -125,10 +125,7 @@ func (k *worker) tell(job func(*writer) error) {
 	}
 	select {
 	case k.tells <- job:
-		select {
-		case k.store.queue.ready <- struct{}{}:
-		default:
-		}
+		k.store.queue.signal()
 	case <-k.done:
 	}
 }
@@ -173,6 +170,8 @@ func (k *worker) run() {
 			k.collect()
 			if next := k.tick(); next > 0 {
 				arm(next)
+			} else {
+				k.store.queue.sleep()
 			}
 		case r := <-k.requests:
 			k.flush(true)
