@@ -176,6 +176,9 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Sync(); err == nil {
 		t.Error("Sync calls a full disk fine")
 	}
+	for i := range 300 {
+		s.Mark(fmt.Sprint(i)) // cannot be written, and must not block
+	}
 	sum := s.Summary()
 	if sum.Flows != n || len(sum.Health.Notes) != 1 || !strings.Contains(sum.Health.Notes[0], "disk is full") {
 		t.Errorf("%d of %d flows, notes %q", sum.Flows, n, sum.Health.Notes)

@@ -353,21 +353,16 @@ func light(f *flow.Flow) *flow.Flow {
 
 // write puts a batch, and what it was told, on disk in one transaction.
 func (k *worker) write(batch []*entry) {
+	told := k.told()
 	if k.w == nil || k.store.Err() != nil {
 		return
 	}
 	start := time.Now()
 	err := k.w.transaction(func() error {
-		for {
-			select {
-			case job := <-k.tells:
-				if err := job(k.w); err != nil {
-					return err
-				}
-				continue
-			default:
+		for _, job := range told {
+			if err := job(k.w); err != nil {
+				return err
 			}
-			break
 		}
 		for _, e := range batch {
 			if err := k.w.entry(e); err != nil {
@@ -381,4 +376,16 @@ func (k *worker) write(batch []*entry) {
 		return
 	}
 	k.store.opts.Log.Debug("batch written", "flows", len(batch), "took", time.Since(start))
+}
+
+// told returns the small things that wait to be written.
+func (k *worker) told() (jobs []func(*writer) error) {
+	for {
+		select {
+		case job := <-k.tells:
+			jobs = append(jobs, job)
+		default:
+			return jobs
+		}
+	}
 }
