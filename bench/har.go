@@ -16,6 +16,7 @@ import (
 const (
 	harEntries = 100_000
 	harHosts   = 1000
+	harTimes   = 3         // at most
 	harSize    = 200 << 20 // about
 	checkPeak  = 64 << 20
 )
@@ -76,7 +77,7 @@ func (b *bench) checkHAR() ([]row, error) {
 	}
 	var rows []row
 	for i, subject := range subjects {
-		job, err := runJob(commands[i], min(b.rounds, bulkRounds))
+		job, err := runJob(commands[i], min(b.rounds, harTimes))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", subject.name, err)
 		}

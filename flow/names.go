@@ -202,11 +202,11 @@ func (f *Flow) Path() string {
 	if !ok {
 		return ""
 	}
-	if i := strings.IndexAny(rest, `/?#\`); i < 0 || rest[i] == '?' || rest[i] == '#' {
+	i := strings.IndexAny(rest, `/?#\`)
+	if i < 0 || rest[i] == '?' || rest[i] == '#' {
 		return "/"
-	} else {
-		rest = rest[i:]
 	}
+	rest = rest[i:]
 	if i := strings.IndexAny(rest, "?#"); i >= 0 {
 		rest = rest[:i]
 	}

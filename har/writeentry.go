@@ -43,7 +43,7 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 	}
 	e.Messages = w.frames(f.Frames)
 	e.Error = w.masked(f.Error)
-	e.Telltale.Error = string(e.Error)
+	e.Telltale.Error = e.Error
 	e.Telltale.Altered = nil
 	for _, what := range f.Altered {
 		e.Telltale.Altered = append(e.Telltale.Altered, w.masked(what))

@@ -132,7 +132,7 @@ func (p *Proxy) challenge(c *connection, h head) error {
 }
 
 // challengeRequest does the same for a request that http.Server read.
-func (p *Proxy) challengeRequest(c *connection, w http.ResponseWriter, r *http.Request, h head) {
+func (p *Proxy) challengeRequest(c *connection, w http.ResponseWriter, h head) {
 	text := noCredentials
 	if proxyAuthorization(h) != "" {
 		text = wrongCredentials

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -101,7 +102,7 @@ func (p *Proxy) serveRequest(w http.ResponseWriter, r *http.Request) {
 	defer c.account.release()
 	defer func() {
 		if e := recover(); e != nil {
-			if e != http.ErrAbortHandler {
+			if err, ok := e.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				p.logPanic(e)
 			}
 			panic(http.ErrAbortHandler) // http.Server closes the connection or resets the stream
@@ -191,7 +192,7 @@ func (p *Proxy) serveFront(c *connection, w http.ResponseWriter, r *http.Request
 	case authority == "":
 		p.refuse(c, w, r, h, errOriginForm)
 	case !p.authorized(h):
-		p.challengeRequest(c, w, r, h)
+		p.challengeRequest(c, w, h)
 	default:
 		switch strings.ToLower(r.URL.Scheme) {
 		case "ws": // iOS asks for WebSockets so (mitmproxy/mitmproxy#7717)
@@ -228,7 +229,7 @@ func (p *Proxy) connectLater(c *connection, w http.ResponseWriter, r *http.Reque
 		return
 	}
 	if !p.authorized(h) {
-		p.challengeRequest(c, w, r, h)
+		p.challengeRequest(c, w, h)
 		return
 	}
 	_, buffered, err := http.NewResponseController(w).Hijack()

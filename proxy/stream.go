@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -254,7 +255,8 @@ func (s *stream) note(err error) error {
 	if err == nil {
 		return nil
 	}
-	if ne, ok := err.(net.Error); !ok || !ne.Timeout() { // http.Server ends its idle reads with a timeout
+	var slow net.Error
+	if !errors.As(err, &slow) || !slow.Timeout() { // http.Server ends its idle reads with a timeout
 		s.c.account.lastWords(s.c, err, len(s.held))
 	}
 	return err

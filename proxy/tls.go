@@ -17,7 +17,7 @@ var httpProtocols = []string{"h2", "http/1.1", "http/1.0"}
 // clientTLS returns the configuration of all connections from clients. One for
 // all of them shares the keys of session tickets, so that clients can resume.
 func (p *Proxy) clientTLS() *tls.Config {
-	return &tls.Config{
+	return &tls.Config{ //nolint:gosec // see MinVersion
 		GetCertificate: p.leaf,
 		NextProtos:     httpProtocols,
 		// An old device is to be seen, not turned away.
@@ -52,7 +52,7 @@ func (p *Proxy) serveTLS(c *connection) {
 		switch admission, why := p.admit(f); {
 		case admission == Block:
 			f.Outcome, f.Error = flow.Blocked, why
-			c.Conn.Write(alertRecord(alertAccessDenied))
+			c.Conn.Write(alertRecord(alertAccessDenied)) //nolint:errcheck // a courtesy to whom is refused
 			linger(c)
 			p.observe(c, f)
 			c.Close()
@@ -163,7 +163,7 @@ func (p *Proxy) refuseTLS(c *connection) {
 	f := c.tunnel()
 	f.Outcome = flow.Malformed
 	f.Error = "TLS was spoken to the proxy's own port: set the proxy as an HTTP proxy, without TLS to it"
-	c.Conn.Write(alertRecord(alertUnexpectedMessage))
+	c.Conn.Write(alertRecord(alertUnexpectedMessage)) //nolint:errcheck // a courtesy to whom is refused
 	linger(c)
 	p.observe(c, f)
 	c.Close()

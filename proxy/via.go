@@ -117,7 +117,7 @@ func connectVia(conn net.Conn, hostport string, u *url.URL) (net.Conn, error) {
 		return nil, err
 	}
 	br := bufio.NewReader(&io.LimitedReader{R: conn, N: 64 << 10})
-	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect})
+	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // what follows is the tunnel
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("the upstream proxy %s closed the connection", u.Host)

@@ -47,10 +47,7 @@ func writeMarkdown(w io.Writer, r *Report) error {
 
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", args...) }
 
-func (m *markdown) heading(format string, args ...any) {
-	m.WriteByte('\n')
-	m.line("## "+format+"\n", args...)
-}
+func (m *markdown) heading(text string) { m.line("\n## %s\n", text) }
 
 // opening says in two or three sentences what was recorded and what was found.
 func (m *markdown) opening() {

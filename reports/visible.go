@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -20,7 +21,7 @@ type visibleWriter struct {
 func (v *visibleWriter) Write(p []byte) (int, error) {
 	in := p
 	if len(v.tail) > 0 {
-		in = append(v.tail, p...)
+		in = slices.Concat(v.tail, p)
 	}
 	whole := len(in)
 	// A character has four bytes at most; what is broken anyway waits no longer.

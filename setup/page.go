@@ -59,7 +59,7 @@ type stepView struct {
 func (h *handler) page(r *http.Request) ([]byte, error) {
 	own, place := PlatformOf(r.UserAgent()), h.place(r)
 	v := view{
-		Style:       template.CSS(style), // a file of ours
+		Style:       template.CSS(style), //nolint:gosec // a file of ours
 		Place:       place,
 		Through:     throughProxy(r),
 		Fingerprint: inLines(fingerprint(h.authority)),
