@@ -81,9 +81,11 @@ func demo(parent context.Context, s *streams, folder string) error {
 	if err := runDemoApp(ctx, s, a); err != nil && ctx.Err() == nil {
 		s.complain(err)
 	}
+	s.say("")
 	doc, trouble := a.finish(s, "telltale demo")
 	trouble = flags.conclude(s, a, doc, false, false) || trouble
-	s.say("next: read %s, then put a phone behind the proxy with: telltale record --allow '*.canada.ca' --report audit.md", filepath.Join(folder, "audit.md"))
+	s.say("\nnext: read %s, which is ready to be pasted into an issue,", filepath.Join(folder, "audit.md"))
+	s.say("then audit an app of yours: telltale record --allow '*.example.com' --report audit.md")
 	return s.verdictExit(doc, trouble)
 }
 

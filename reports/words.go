@@ -288,7 +288,15 @@ func seen(v capture.Violation) string {
 }
 
 // cadence says the median time between flows.
-func cadence(d time.Duration) string { return "every " + duration(d) + " (median)" }
+func cadence(d time.Duration) string { return "every " + duration(round(d)) + " (median)" }
+
+// round drops the digits that a timer on a phone does not keep.
+func round(d time.Duration) time.Duration {
+	if d < 100*time.Millisecond {
+		return d
+	}
+	return d.Round(50 * time.Millisecond)
+}
 
 // duration writes a duration in the one unit that a person would choose.
 func duration(d time.Duration) string {
