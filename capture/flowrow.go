@@ -10,8 +10,8 @@ import (
 )
 
 // flowColumns are the columns of flows in the order of the table.
-const flowColumns = "id,seq,kind,mode,phase,outcome,failure,error,started,ended,blocked,dns,connect,tls,send,wait,receive," +
-	"host_id,connection_id,method,url,protocol,request_headers,request_body,request_size," +
+const flowColumns = "id,seq,kind,mode,phase,outcome,failure,error_id,started,ended,blocked,dns,connect,tls,send,wait,receive," +
+	"host_id,connection_id,method,url_id,protocol,request_headers,request_body,request_size," +
 	"status,reason,response_protocol,response_headers,response_body,response_size,sent,received,more"
 
 const flowColumnCount = 34
@@ -73,6 +73,12 @@ func (w *writer) flow(f *flow.Flow, seq Seq, replace bool) error {
 	var row [flowColumnCount]driver.Value
 	columnsOf(f, &row)
 	row[1], row[17], row[18], row[33] = number(int64(seq)), host, connection, extra
+	if row[7], err = w.textRow(f.Error); err != nil {
+		return err
+	}
+	if row[20], err = w.textRow(f.URL()); err != nil {
+		return err
+	}
 	if r := f.Request; r != nil {
 		if err := w.message(row[22:25], r.Header, &r.Body); err != nil {
 			return err
@@ -144,9 +150,9 @@ func (s flowShape) sql() string {
 func columnsOf(f *flow.Flow, row *[flowColumnCount]driver.Value) {
 	t := &f.Times
 	*row = [...]driver.Value{
-		int64(f.ID), nil, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), text(f.Error),
+		int64(f.ID), nil, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), nil,
 		moment(t.Start), moment(t.End), stage(t.Blocked), stage(t.DNS), stage(t.Connect), stage(t.TLS), stage(t.Send), stage(t.Wait), stage(t.Receive),
-		nil, nil, text(f.Method()), text(f.URL()), nil, nil, nil, int64(0),
+		nil, nil, text(f.Method()), nil, nil, nil, nil, int64(0),
 		nil, nil, nil, nil, nil, int64(0), f.Sent, f.Received, nil,
 	}
 	if r := f.Request; r != nil {

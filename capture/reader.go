@@ -52,11 +52,12 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	return classify(s.path, c.Raw(func(dc any) error { return f(&conn{dc.(driver.Conn)}) }))
 }
 
-const selectFlows = "SELECT f.id,f.seq,f.kind,f.mode,f.phase,f.outcome,f.failure,f.error,f.started,f.ended," +
-	"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive,f.host_id,f.connection_id,f.method,f.url,f.protocol," +
+const selectFlows = "SELECT f.id,f.seq,f.kind,f.mode,f.phase,f.outcome,f.failure,e.text,f.started,f.ended," +
+	"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive,f.host_id,f.connection_id,f.method,u.text,f.protocol," +
 	"f.request_headers,f.request_body,f.request_size,f.status,f.reason,f.response_protocol," +
 	"f.response_headers,f.response_body,f.response_size,f.sent,f.received,f.more," +
 	"hq.fields,hr.fields,bq.sha256,br.sha256 FROM flows f " +
+	"LEFT JOIN texts u ON u.id = f.url_id LEFT JOIN texts e ON e.id = f.error_id " +
 	"LEFT JOIN headers hq ON hq.id = f.request_headers LEFT JOIN headers hr ON hr.id = f.response_headers " +
 	"LEFT JOIN bodies bq ON bq.id = f.request_body LEFT JOIN bodies br ON br.id = f.response_body "
 

@@ -29,7 +29,7 @@ type docKind struct {
 
 // The kinds, at their number in the rowid of search.
 const (
-	docFlows = iota
+	docTexts = iota
 	docHeaders
 	docBodies
 	docFrames
@@ -37,11 +37,11 @@ const (
 )
 
 var docs = [docKinds]docKind{
-	docFlows: {
-		tag:  "indexed_flows",
-		next: "SELECT id, seq, url, error FROM flows WHERE seq > ? ORDER BY seq LIMIT ?",
-		one:  "SELECT id, seq, url, error FROM flows WHERE id = ?",
-		text: func(_ *loader, row columns) string { return row.str(2) + " " + row.str(3) },
+	docTexts: {
+		tag:  "indexed_texts",
+		next: "SELECT id, id, text FROM texts WHERE id > ? ORDER BY id LIMIT ?",
+		one:  "SELECT id, id, text FROM texts WHERE id = ?",
+		text: func(_ *loader, row columns) string { return row.str(2) },
 	},
 	docHeaders: {
 		tag:  "indexed_headers",
@@ -62,9 +62,6 @@ var docs = [docKinds]docKind{
 		text: func(_ *loader, row columns) string { return asText(row.blob(2)) },
 	},
 }
-
-// openFlows are not in the index: what it holds cannot be changed.
-const openFlows = "SELECT id, seq, url, error FROM flows WHERE seq IS NULL"
 
 func bodyText(l *loader, row columns) string {
 	b, err := l.unpack(row.int(2) != 0, row.blob(3))
@@ -129,17 +126,17 @@ func wordRune(r rune) (lower rune, ok bool) {
 	return 0, false
 }
 
-// hits are the rows in which a text was found.
+// hits are the rows in which a text was found; for frames, their flows.
 type hits [docKinds][]int64
 
 func (h *hits) empty() bool {
-	return len(h[docFlows])+len(h[docHeaders])+len(h[docBodies]) == 0
+	return len(h[docTexts])+len(h[docHeaders])+len(h[docBodies])+len(h[docFrames]) == 0
 }
 
-// trim keeps as many of the flows found by themselves as can be on the page: of
-// what is on every flow, 100,000 need not be sorted by the database.
+// trim keeps as many of the flows that frames found as can be on the page: of a
+// word that is in every frame, 100,000 need not be sorted by the database.
 func (h *hits) trim(q Query) {
-	ids := slices.DeleteFunc(h[docFlows], func(id int64) bool {
+	ids := slices.DeleteFunc(h[docFrames], func(id int64) bool {
 		return id <= int64(q.After) || q.Before > 0 && id >= int64(q.Before)
 	})
 	slices.Sort(ids)
@@ -149,7 +146,7 @@ func (h *hits) trim(q Query) {
 	} else if len(ids) > n {
 		ids = ids[:n]
 	}
-	h[docFlows] = ids
+	h[docFrames] = ids
 }
 
 // condition selects the flows that have such a row.
@@ -160,7 +157,7 @@ func (h *hits) condition() (string, []driver.Value) {
 		column string
 		ids    []int64
 	}{
-		{"id", h[docFlows]},
+		{"id", h[docFrames]}, {"url_id", h[docTexts]}, {"error_id", h[docTexts]},
 		{"request_headers", h[docHeaders]}, {"response_headers", h[docHeaders]},
 		{"request_body", h[docBodies]}, {"response_body", h[docBodies]},
 	} {
@@ -210,7 +207,7 @@ func search(ctx context.Context, c *conn, text string) (*hits, error) {
 			return nil, err
 		}
 	}
-	return &f.hits, f.scan(docFlows, openFlows)
+	return &f.hits, nil
 }
 
 // index asks the full-text index. It does not know which words are neighbours,
@@ -272,7 +269,7 @@ func (f *finder) look(kind int, r []driver.Value) error {
 	row := columns(r)
 	if strings.Contains(words(docs[kind].text(f.load, row)), f.phrase) {
 		if kind == docFrames { // counts for its flow
-			f.hits[docFlows] = append(f.hits[docFlows], row.int(3))
+			f.hits[docFrames] = append(f.hits[docFrames], row.int(3))
 		} else {
 			f.hits[kind] = append(f.hits[kind], row.int(0))
 		}

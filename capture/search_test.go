@@ -138,7 +138,7 @@ func TestIndexCatchesUpWhenIdle(t *testing.T) {
 			t.Fatalf("%d flows are indexed", indexed)
 		}
 		err := s.read(context.Background(), func(c *conn) (err error) {
-			indexed, err = c.integer("SELECT value FROM meta WHERE key = 'indexed_flows'")
+			indexed, err = c.integer("SELECT value FROM meta WHERE key = 'indexed_texts'")
 			return err
 		})
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 // again. What was forgotten costs space, not truth, except for bodies, whose
 // digests are looked up in the file.
 const (
+	recentTexts       = 8192
 	recentHeaders     = 8192
 	recentConnections = 2048
 	recentBodies      = 8192
@@ -32,16 +33,17 @@ type writer struct {
 	path string
 
 	begin, commit, rollback                                   *stmt
-	insertFrame, insertHost, insertHeaders                    *stmt
+	insertFrame, insertHost, insertText, insertHeaders        *stmt
 	insertBody, findBody, insertConnection, insertCertificate *stmt
 	insertDoc, insertTag                                      *stmt
 
 	insertFlow map[flowShape]*stmt
 
-	nextHost, nextHeaders, nextBody, nextConnection, nextCertificate int64
+	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate int64
 
 	hosts        map[string]int64
-	headers      *recent[blockKey, int64]
+	texts        *recent[textKey, int64]
+	headers      *recent[textKey, int64]
 	bodies       *recent[[sha256.Size]byte, int64]
 	connections  *recent[connectionKey, int64]
 	certificates *recent[string, int64]
@@ -53,9 +55,9 @@ type writer struct {
 	packed       []byte // scratch
 }
 
-// blockKey is a 128-bit hash of a header block: wide enough that two different
-// blocks never share one.
-type blockKey [2]uint64
+// textKey is a 128-bit hash of a text or a header block: wide enough that two
+// different ones never share one.
+type textKey [2]uint64
 
 // connectionKey is what makes a row of connections. Facts behind pointers are
 // never changed, so the pointer stands for them; holding it keeps it unique.
@@ -81,6 +83,7 @@ func newWriter(path string, c *conn) (*writer, error) {
 		{&w.begin, "BEGIN IMMEDIATE"}, {&w.commit, "COMMIT"}, {&w.rollback, "ROLLBACK"},
 		{&w.insertFrame, "INSERT OR REPLACE INTO frames(flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?)"},
 		{&w.insertHost, "INSERT INTO hosts VALUES (?,?)"},
+		{&w.insertText, "INSERT INTO texts VALUES (?,?)"},
 		{&w.insertHeaders, "INSERT INTO headers VALUES (?,?)"},
 		{&w.insertBody, "INSERT INTO bodies VALUES (?,?,?,?,?,?,?)"},
 		{&w.insertConnection, "INSERT INTO connections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
@@ -98,7 +101,8 @@ func newWriter(path string, c *conn) (*writer, error) {
 
 // forget empties what is remembered of the file, after a transaction was undone.
 func (w *writer) forget() {
-	w.headers = newRecent[blockKey, int64](recentHeaders)
+	w.texts = newRecent[textKey, int64](recentTexts)
+	w.headers = newRecent[textKey, int64](recentHeaders)
 	w.bodies = newRecent[[sha256.Size]byte, int64](recentBodies)
 	w.connections = newRecent[connectionKey, int64](recentConnections)
 	w.certificates = newRecent[string, int64](recentConnections)
@@ -110,7 +114,7 @@ func (w *writer) resume() error {
 		next  *int64
 		table string
 	}{
-		{&w.nextHost, "hosts"}, {&w.nextHeaders, "headers"}, {&w.nextBody, "bodies"},
+		{&w.nextHost, "hosts"}, {&w.nextText, "texts"}, {&w.nextHeaders, "headers"}, {&w.nextBody, "bodies"},
 		{&w.nextConnection, "connections"}, {&w.nextCertificate, "certificates"},
 	} {
 		n, err := w.conn.integer("SELECT max(id) FROM " + t.table)
@@ -140,7 +144,7 @@ func (w *writer) resume() error {
 // close ends the connection; what is committed is on disk.
 func (w *writer) close() error {
 	for _, st := range []*stmt{
-		w.begin, w.commit, w.rollback, w.insertFrame, w.insertHost, w.insertHeaders, w.insertBody,
+		w.begin, w.commit, w.rollback, w.insertFrame, w.insertHost, w.insertText, w.insertHeaders, w.insertBody,
 		w.insertConnection, w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
 	} {
 		if st != nil {
@@ -174,6 +178,25 @@ func (w *writer) host(name string) (driver.Value, error) {
 	return id, nil
 }
 
+// textRow returns the row of a URL or a sentence, nil for "". Most flows of an app
+// repeat one of a few, and each needs to be indexed once.
+func (w *writer) textRow(s string) (driver.Value, error) {
+	if s == "" {
+		return nil, nil
+	}
+	key := textKey{maphash.String(w.seeds[0], s), maphash.String(w.seeds[1], s)}
+	if id, ok := w.texts.get(key); ok {
+		return id, nil
+	}
+	id := w.nextText
+	if err := w.insertText.exec(id, s); err != nil {
+		return nil, err
+	}
+	w.nextText++
+	w.texts.put(key, id)
+	return id, nil
+}
+
 // block returns the row of a header block. A message without fields has a
 // block too, an empty one: NULL means that there was no message.
 func (w *writer) block(fields []flow.Field) (int64, error) {
@@ -186,7 +209,7 @@ func (w *writer) block(fields []flow.Field) (int64, error) {
 		raw = append(raw, value...)
 	}
 	w.text = raw
-	key := blockKey{maphash.Bytes(w.seeds[0], raw), maphash.Bytes(w.seeds[1], raw)}
+	key := textKey{maphash.Bytes(w.seeds[0], raw), maphash.Bytes(w.seeds[1], raw)}
 	if id, ok := w.headers.get(key); ok {
 		return id, nil
 	}

@@ -29,6 +29,11 @@ CREATE TABLE hosts (
 	name TEXT NOT NULL
 );
 
+CREATE TABLE texts (
+	id   INTEGER PRIMARY KEY,
+	text TEXT NOT NULL
+);
+
 CREATE TABLE headers (
 	id     INTEGER PRIMARY KEY,
 	fields TEXT NOT NULL
@@ -86,7 +91,7 @@ CREATE TABLE flows (
 	phase               TEXT,
 	outcome             TEXT NOT NULL,
 	failure             TEXT,
-	error               TEXT,
+	error_id            INTEGER REFERENCES texts(id),
 	started             INTEGER,
 	ended               INTEGER,
 	blocked             INTEGER,
@@ -99,7 +104,7 @@ CREATE TABLE flows (
 	host_id             INTEGER REFERENCES hosts(id),
 	connection_id       INTEGER NOT NULL REFERENCES connections(id),
 	method              TEXT,
-	url                 TEXT,
+	url_id              INTEGER REFERENCES texts(id),
 	protocol            TEXT,
 	request_headers     INTEGER REFERENCES headers(id),
 	request_body        INTEGER REFERENCES bodies(id),
@@ -131,19 +136,20 @@ CREATE TABLE frames (
 );
 CREATE UNIQUE INDEX frames_flow ON frames(flow_id, n);
 
--- Words of URLs, header blocks, text bodies and text frames. Contentless: rowid
--- is 4 × the row's id + 0 for flows, 1 headers, 2 bodies, 3 frames.
+-- Words of texts, header blocks, text bodies and text frames. Contentless: rowid
+-- is 4 × the row's id + 0 for texts, 1 headers, 2 bodies, 3 frames.
 CREATE VIRTUAL TABLE search USING fts5(text, content='', detail=none, columnsize=0, tokenize='ascii');
 
 -- The same flows for people: text instead of ids.
 CREATE VIEW exchanges AS
 SELECT f.id, strftime('%Y-%m-%dT%H:%M:%fZ', f.started / 1000000.0, 'unixepoch') AS time,
-	f.kind, f.mode, f.phase, f.outcome, h.name AS host, f.method, f.url, f.status, f.protocol,
+	f.kind, f.mode, f.phase, f.outcome, h.name AS host, f.method, u.text AS url, f.status, f.protocol,
 	f.request_size + f.sent AS bytes_sent, f.response_size + f.received AS bytes_received,
 	f.ended - f.started AS duration, c.client_address AS client, c.device, c.ja4, c.sni, c.dialed,
 	q.fields AS request_headers, r.fields AS response_headers
 FROM flows f
 LEFT JOIN hosts h ON h.id = f.host_id
+LEFT JOIN texts u ON u.id = f.url_id
 LEFT JOIN connections c ON c.id = f.connection_id
 LEFT JOIN headers q ON q.id = f.request_headers
 LEFT JOIN headers r ON r.id = f.response_headers;
