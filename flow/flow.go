@@ -310,13 +310,26 @@ func (f *Flow) BytesSent() int64 {
 	return n
 }
 
-// BytesReceived returns the bytes of content that came back.
+// BytesReceived returns the bytes of content that came back. A page that the tool
+// itself answered with, because no server did, is not among them.
 func (f *Flow) BytesReceived() int64 {
 	n := f.Received
-	if f.Response != nil {
+	if f.Response != nil && !f.answeredByTool() {
 		n += f.Response.Body.Size
 	}
 	return n
+}
+
+// answeredByTool reports whether the response came from the tool and not from a
+// server.
+func (f *Flow) answeredByTool() bool {
+	switch f.Outcome {
+	case Blocked, DestinationDenied, ClientDenied, Malformed, Served:
+		return true
+	case UpstreamFailed: // before there was a response to receive, or in the midst of it
+		return f.Times.Receive == Unmeasured
+	}
+	return false
 }
 
 // Duration returns the time from start to end, 0 while open.
