@@ -89,6 +89,10 @@ func readHello(c *connection) error {
 
 // noHello records a client that stopped within its ClientHello.
 func (p *Proxy) noHello(c *connection, err error) {
+	if c.account.cut.Load() {
+		c.Close() // it was us who stopped, which the account says
+		return
+	}
 	f := c.tunnel()
 	f.Outcome = flow.HandshakeFailed
 	f.Error = fmt.Sprintf("the client %s %d bytes into its ClientHello", wentSilent(err), len(c.early))
@@ -136,8 +140,12 @@ func (p *Proxy) enterTLS(c *connection, t *tls.Conn) {
 	p.enter(&inside)
 }
 
-// refused records a handshake that failed.
+// refused records a handshake that failed, unless it was us who cut it: that is for
+// the account to say.
 func (p *Proxy) refused(c *connection, s *recordSniffer, err error) {
+	if c.account.cut.Load() {
+		return
+	}
 	alert := alertOf(err)
 	if s.alert != noAlert {
 		alert = s.alert // in plain text, where crypto/tls sees a record that does not decrypt
