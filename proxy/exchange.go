@@ -156,6 +156,9 @@ func (t *trip) address(r *http.Request) {
 	if path, _, _ := strings.Cut(t.target, "?"); len(path) > 0 && path[0] == '/' && !(len(path) > 1 && path[1] == '/') {
 		t.url.Opaque = path
 	}
+	if t.target == "" && r.Method == http.MethodOptions {
+		t.url.Path = "*" // RFC 9112, 3.2.4
+	}
 	r.URL = &t.url
 	r.RequestURI = ""
 	r.Close = false

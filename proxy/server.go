@@ -78,7 +78,8 @@ func (p *Proxy) newServer() *http.Server {
 				s.hijacked()
 			}
 		},
-		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		DisableGeneralOptionsHandler: true, // OPTIONS * is for the server, not for us
+		ErrorLog:                     slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 }
 
