@@ -94,7 +94,7 @@ func (x *exchange) onResponse(resp *http.Response, ctx *goproxy.ProxyCtx) *http.
 // fail turns the error of a round trip into an answer for the client.
 func (t *trip) fail(r *http.Request, err error) *http.Response {
 	t.outcome, t.failure = failureOf(err)
-	t.reason = err.Error()
+	t.reason = noAnswer(t.opened.Server.Asked, err)
 	t.learn(err)
 	_, cut := t.up.sent()
 	var bad *malformed

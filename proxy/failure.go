@@ -138,7 +138,22 @@ func cause(err error) string {
 	case errors.Is(err, io.EOF), closedWithoutAnswer(err):
 		return "the server closed the connection without an answer"
 	}
-	return err.Error()
+	words := err.Error()
+	for _, prefix := range []string{"net/http: HTTP/1.x transport connection broken: ", "net/http: ", "http: ", "http2: "} {
+		words = strings.TrimPrefix(words, prefix)
+	}
+	return words
+}
+
+// noAnswer says in words why a request to server was not answered. What this
+// package says of a dial or a handshake stands as it is.
+func noAnswer(server string, err error) string {
+	var undialed *undialedError
+	var shake *handshakeError
+	if errors.As(err, &undialed) || errors.As(err, &shake) {
+		return err.Error()
+	}
+	return "no usable answer from " + server + ": " + cause(err)
 }
 
 // oneLine makes a text fit for a header value and for a line of a page: a server

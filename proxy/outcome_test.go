@@ -90,6 +90,12 @@ func TestServerFailures(t *testing.T) {
 			if f.Error == "" || len(f.Altered) > 0 {
 				t.Errorf("error %q, altered %q", f.Error, f.Altered)
 			}
+			for _, foreign := range []string{"EOF", "net/http", "->", "read tcp"} {
+				if strings.Contains(f.Error, foreign) {
+					t.Errorf("error %q is not in words", f.Error)
+				}
+			}
+			equal(t, "received", f.BytesReceived(), int64(0))
 		})
 	}
 }
