@@ -95,8 +95,8 @@ func cleanRequest(h http.Header, upgrade bool) {
 }
 
 // passHeader hands a response's header to http.Server, without what is meant for us
-// and without letting it invent any. unknown is set for a body without a length. Slices are shared, not copied as goproxy
-// would do.
+// and without letting it invent any. unknown is set for a body without a length.
+// Slices are shared, not copied as goproxy would do.
 func passHeader(dst, src http.Header, status, clientMajor int, unknown bool) {
 	upgrade := src["Upgrade"]
 	dropNamed(src)
@@ -113,6 +113,8 @@ func passHeader(dst, src http.Header, status, clientMajor int, unknown bool) {
 	keepAbsent(dst, "Date")
 	keepAbsent(dst, "Content-Type")
 	switch {
+	case status == http.StatusNoContent: // RFC 9110, 8.6; HTTP/2 clients take it for a broken stream
+		dst["Content-Length"] = nil
 	case clientMajor != 1, unknown: // chunked stays chunked, however short it is
 		keepAbsent(dst, "Content-Length")
 	case status == http.StatusNotModified:

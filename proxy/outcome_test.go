@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -213,4 +214,26 @@ func TestStaleConnectionTakesAPost(t *testing.T) {
 	}
 	_, class := failureOf(errSent)
 	equal(t, "class", class, flow.FailureReset)
+}
+
+// Servers send 204 with a length, which HTTP/2 clients take for a broken stream.
+func TestNoContentWithLength(t *testing.T) {
+	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
+		r := newRig(t)
+		leaf, err := r.ca.Leaf("127.0.0.1")
+		must(t, err)
+		addr := r.listener(func(c net.Conn) {
+			s := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{*leaf}})
+			http.ReadRequest(bufio.NewReader(s))
+			io.WriteString(s, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n")
+			s.Close()
+		})
+		resp, err := r.client(proto).Get("https://" + addr + "/")
+		must(t, err)
+		resp.Body.Close()
+		equal(t, "status", resp.StatusCode, 204)
+		equal(t, "length", resp.Header.Get("Content-Length"), "")
+		f := r.one()
+		equal(t, "recorded length", flow.Get(f.Response.Header, "Content-Length"), "5")
+	})
 }
