@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -34,10 +36,10 @@ func (d *dialer) guard(a netip.Addr) error {
 	}
 	for _, form := range forms(a) {
 		if what := local(form); what != "" {
-			return &deniedError{a, what}
+			return &deniedError{a.Unmap(), what}
 		}
 		if d.own.contains(form) {
-			return &deniedError{a, "an address of this machine"}
+			return &deniedError{a.Unmap(), "an address of this machine"}
 		}
 	}
 	return nil
@@ -46,14 +48,57 @@ func (d *dialer) guard(a netip.Addr) error {
 // guardName guards a destination that the upstream proxy will resolve: all that
 // can be told from here is what the name itself says.
 func (d *dialer) guardName(host string) error {
-	if addr, err := netip.ParseAddr(host); err == nil {
+	name := flow.CanonicalHost(host)
+	for _, s := range []string{host, name} {
+		if addr, err := netip.ParseAddr(s); err == nil {
+			return d.guard(addr)
+		}
+	}
+	if addr, ok := numbersAddr(name); ok {
 		return d.guard(addr)
 	}
-	name := flow.CanonicalHost(host)
 	if !d.cfg.AllowLocal && (name == "localhost" || strings.HasSuffix(name, ".localhost")) { // RFC 6761, 6.3
 		return &deniedError{netip.AddrFrom4([4]byte{127, 0, 0, 1}), "loopback"}
 	}
 	return nil
+}
+
+// numbersAddr returns the IPv4 address that inet_aton, and browsers, read in a name
+// of up to four numbers, decimal, octal or hexadecimal, of which the last fills
+// the bytes that are left: 127.1, 0x7f000001 (URL Standard, IPv4 parser).
+func numbersAddr(name string) (netip.Addr, bool) {
+	parts := strings.Split(name, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	sum := uint64(0)
+	for i, part := range parts {
+		width := 1 // bytes of the address
+		if i == len(parts)-1 {
+			width = 4 - i
+		}
+		n, ok := legacyNumber(part)
+		if !ok || n >= 1<<(8*width) {
+			return netip.Addr{}, false
+		}
+		sum = sum<<(8*width) | n
+	}
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(sum)))), true
+}
+
+// legacyNumber reads a number as C does: 0x for hexadecimal, 0 for octal.
+func legacyNumber(s string) (uint64, bool) {
+	base := 10
+	switch hex, ok := strings.CutPrefix(strings.ToLower(s), "0x"); {
+	case ok && hex == "":
+		return 0, true
+	case ok:
+		s, base = hex, 16
+	case len(s) > 1 && s[0] == '0':
+		base = 8
+	}
+	n, err := strconv.ParseUint(s, base, 33)
+	return n, err == nil
 }
 
 // local says what makes an address local, "" when nothing does.
