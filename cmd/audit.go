@@ -52,6 +52,7 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if err != nil {
 		return nil, err
 	}
+	quietLibraries(s)
 	a := &audit{flags: flags, policy: pol, served: make(chan error, 1)}
 	if a.authority, err = ca.Open(caFolder(flags.ca)); err != nil {
 		return nil, err
@@ -255,6 +256,11 @@ func (a *audit) close() error {
 func toolLog(s *streams) *slog.Logger {
 	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 }
+
+// quietLibraries sends what libraries print with package log the way of the tool's
+// own troubles, as something of little weight: net/http tells there what servers
+// did wrong, which is no matter of the person at the terminal.
+func quietLibraries(s *streams) { slog.SetDefault(toolLog(s)) }
 
 func withoutTime(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
