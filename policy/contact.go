@@ -97,7 +97,7 @@ func (s *Sighting) describeUnknownProbe(f *Finding) {
 	f.Category = catalog.CaptivePortal
 	f.Title = "looks like a check whether the internet works"
 	f.Message = "The path " + s.request.Path + " is the one that captive-portal checks use by convention; no known sender uses " + s.Host + ". " + s.who("whoever runs "+s.Host)
-	f.Remedy = "Find where the address comes from (`telltale locate APP`) and switch the check off in that library, or name a server of your own."
+	f.Remedy = "Find where the address comes from, by a search for it in the unpacked app and its dependencies, and switch the check off in that library, or name a server of your own."
 }
 
 func (s *Sighting) describeTracker(f *Finding) {
@@ -106,7 +106,7 @@ func (s *Sighting) describeTracker(f *Finding) {
 	category, _ := catalog.FindCategory(t.Category)
 	f.Title = "contacts " + t.Owner()
 	f.Message = fmt.Sprintf("%s belongs to %s, which %s (%s). %s", s.Host, t.Owner(), category.Title, t.Category, s.who(t.Company))
-	f.Remedy = fmt.Sprintf("Remove the kit %s from the app, or switch its collection off before its first use. `telltale locate APP` finds which part of the app brings it. "+
+	f.Remedy = fmt.Sprintf("Remove the kit %s from the app, or switch its collection off before its first use. A search for the host in the unpacked app finds which part brings it. "+
 		"If the app is meant to use it, name the host under allow with a reason.", t.Product)
 	if strings.HasPrefix(f.Source.Text, "category:") {
 		f.Message += " The policy denies this category."
@@ -120,21 +120,21 @@ func (s *Sighting) describeDenied(f *Finding) {
 			f.Message += " Reason given there: " + r.Reason + "."
 		}
 	}
-	f.Remedy = "Find what contacts it with `telltale locate APP` and remove it. If the entry is wrong, correct it in the policy."
+	f.Remedy = "Find what contacts it, by a search for the host in the unpacked app and its dependencies, and remove it. If the entry is wrong, correct it in the policy."
 }
 
 func (s *Sighting) describeUnknown(f *Finding) {
 	if r := s.contact.near; r != nil {
 		f.Title = "sends a request that the policy does not allow to this host"
 		f.Message = "The policy names " + s.Host + ", but only for " + limits(r) + "; this was " + s.request.Method + " " + s.Flow.Path() + "." + s.known()
-		f.Remedy = "If the request is meant, widen the entry " + r.Source.Text + " in the policy; if not, find what sends it with `telltale locate APP`."
+		f.Remedy = "If the request is meant, widen the entry " + r.Source.Text + " in the policy; if not, find what sends it, by a search for the host in the unpacked app and its dependencies."
 		return
 	}
 	f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " " + s.who("whoever runs it")
 	if !s.request.Read {
 		f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " What was said to it could not be read; that it was contacted is certain."
 	}
-	f.Remedy = fmt.Sprintf("Find what contacts it with `telltale locate APP`. If the app is meant to, add it to the policy:\n\n    allow:\n      - %q", s.Host)
+	f.Remedy = fmt.Sprintf("Find what contacts it, by a search for the host in the unpacked app and its dependencies. If the app is meant to, add it to the policy:\n\n    allow:\n      - %q", s.Host)
 }
 
 // known says what the catalogue knows of a host that is reported for another reason.
