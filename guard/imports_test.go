@@ -59,7 +59,7 @@ var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "do
 
 // homes lists the outside libraries and the packages that may import them, so
 // that each can be replaced in one place. docs/decisions/0001-dependencies.md
-// has the reason for each. The longest prefix decides. Tests may use any.
+// has the reason for each. Tests may use any.
 var homes = map[string][]string{
 	"github.com/adrg/xdg":                {"cmd"},
 	"github.com/andybalholm/brotli":      {"flow/content"},
@@ -68,19 +68,16 @@ var homes = map[string][]string{
 	"github.com/go-json-experiment/json": {"har"},
 	"github.com/goccy/go-yaml":           {"policy", "policy/catalog"},
 	"github.com/google/martian/v3":       {"proxy"},
-	"github.com/google/martian/v3/har":   {"har"},
 	"github.com/invopop/jsonschema":      {"policy"},
 	"github.com/klauspost/compress":      {"flow/content", "capture"},
-	"github.com/mattn/go-isatty":         {"cmd"},
 	"github.com/spf13/cobra":             {"cmd"},
-	"github.com/spf13/pflag":             {"cmd"},
 	"golang.org/x/net/http/httpguts":     {"proxy"},
-	"golang.org/x/net/http2":             {"proxy", "bench"},
+	"golang.org/x/net/http2":             {"bench"},
 	"golang.org/x/net/idna":              {"flow", "policy"},
 	"golang.org/x/net/proxy":             {"proxy"},
 	"golang.org/x/net/publicsuffix":      {"policy"},
-	"golang.org/x/sync":                  {"ca", "capture", "cmd"},
-	"golang.org/x/sys":                   {"ca", "capture", "cmd", "proxy"},
+	"golang.org/x/sync":                  {"ca"},
+	"golang.org/x/sys":                   {"ca", "capture"},
 	"golang.org/x/term":                  {"cmd"},
 	"howett.net/plist":                   {"setup"},
 	"modernc.org/sqlite":                 {"capture"},
@@ -155,16 +152,14 @@ func strayed(t testing.TB, tree fs.FS) []string {
 	return complaints
 }
 
-// home returns the packages that may import target: the row with the longest
-// matching prefix.
+// home returns the packages that may import target.
 func home(target string) (at []string, ok bool) {
-	longest := -1
 	for library, packages := range homes {
-		if (target == library || strings.HasPrefix(target, library+"/")) && len(library) > longest {
-			longest, at, ok = len(library), packages, true
+		if target == library || strings.HasPrefix(target, library+"/") {
+			return packages, true
 		}
 	}
-	return at, ok
+	return nil, false
 }
 
 // list joins names for a message.
@@ -203,7 +198,6 @@ func TestImportRulesCatch(t *testing.T) {
 
 	catches(t, strayed, map[string]string{
 		"proxy/proxy.go":     `package proxy; import ("fmt"; "github.com/elazarl/goproxy"; "github.com/google/martian/v3/header")`,
-		"proxy/har.go":       `package proxy; import "github.com/google/martian/v3/har"`,
 		"har/har.go":         `package har; import "github.com/google/martian/v3/har"`,
 		"flow/flow.go":       `package flow; import "modernc.org/sqlite"`,
 		"flow/flow_test.go":  `package flow; import "modernc.org/sqlite"`,
@@ -211,7 +205,7 @@ func TestImportRulesCatch(t *testing.T) {
 		"cmd/completion.go":  `package cmd; import "github.com/spf13/cobraesque"`,
 		"cmd/root_darwin.go": `package cmd; import "github.com/elazarl/goproxy"`,
 	},
-		"proxy/har.go: github.com/google/martian/v3/har is at home in har, not in proxy",
+		"har/har.go: github.com/google/martian/v3/har is at home in proxy, not in har",
 		"flow/flow.go: modernc.org/sqlite is at home in capture, not in flow",
 		"cmd/root.go imports example.com/gadget, a library without a home: add it to homes in guard/imports_test.go and to docs/decisions/0001-dependencies.md",
 		"cmd/completion.go imports github.com/spf13/cobraesque, a library without a home: add it to homes in guard/imports_test.go and to docs/decisions/0001-dependencies.md",
