@@ -39,12 +39,13 @@ func resident() float64 {
 
 // traffic makes flows as a phone does: 64 connections to 20 hosts, header blocks
 // of 500 bytes whose request half repeats and whose response half does so with
-// the second, or never when unique is set.
+// the second, or never when unique is set. Each URL is new, unless polling is set.
 type traffic struct {
-	unique bool
-	hellos [64]*flow.ClientHello
-	server [64]*flow.ServerTLS
-	start  time.Time
+	unique  bool
+	polling bool
+	hellos  [64]*flow.ClientHello
+	server  [64]*flow.ServerTLS
+	start   time.Time
 }
 
 func newTraffic(unique bool) *traffic {
@@ -70,8 +71,12 @@ func (t *traffic) flow(id flow.ID) (opened, ended *flow.Flow) {
 	if t.unique {
 		cookie = strconv.Itoa(int(id)) + cookie
 	}
+	path := strconv.Itoa(int(id))
+	if t.polling {
+		path = "latest"
+	}
 	request := &flow.Request{
-		Method: "GET", URL: "https://" + h + "/retrieve/302/" + strconv.Itoa(int(id)), Proto: "HTTP/2",
+		Method: "GET", URL: "https://" + h + "/retrieve/302/" + path, Proto: "HTTP/2",
 		Header: []flow.Field{
 			flow.NewField(":authority", h), flow.NewField("user-agent", "CovidShield/1.0.2 (Android 11; okhttp 3.12.12)"),
 			flow.NewField("accept", "application/json, text/plain, */*"), flow.NewField("accept-encoding", "gzip, deflate, br"),
@@ -109,18 +114,20 @@ func (t *traffic) flow(id flow.ID) (opened, ended *flow.Flow) {
 // BenchmarkObserve records at full speed. cpu-µs/flow is everything: making the
 // flow (see BenchmarkTraffic for that part), judging excepted.
 func BenchmarkObserve(b *testing.B) {
-	for _, unique := range []bool{false, true} {
-		name := "headers-repeat"
-		if unique {
-			name = "headers-unique"
-		}
-		b.Run(name, func(b *testing.B) {
+	for _, c := range []struct {
+		name            string
+		unique, polling bool
+	}{
+		{"all-repeat", false, true}, {"headers-repeat", false, false}, {"headers-unique", true, false},
+	} {
+		b.Run(c.name, func(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "x.telltale")
 			s, err := capture.Create(path, capture.Options{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			t := newTraffic(unique)
+			t := newTraffic(c.unique)
+			t.polling = c.polling
 			b.ResetTimer()
 			before := cpuTime()
 			for range b.N {
