@@ -6,9 +6,15 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 )
+
+// halfClosed is how long a client that has ended its direction is waited for. It may
+// be gone altogether, which looks the same until something is sent to it.
+const halfClosed = 10 * time.Second
 
 // standIn is what http.Server reads in the place of a refused message. It is
 // answered by refuse, which knows the refusal.
@@ -40,15 +46,20 @@ type stream struct {
 	raw     atomic.Bool // hijacked: what comes is not HTTP any more
 	refused atomic.Bool // the stream ended with a refusal
 
-	mu    sync.Mutex
-	heads []head // shown to http.Server, not served yet
+	mu      sync.Mutex
+	heads   []head        // shown to http.Server, not served yet
+	serving bool          // a request is in its handler
+	lapsed  bool          // the deadline for reading has passed
+	wake    chan struct{} // closed when it does, or at the end, while a half-closed client is waited for
+
+	patience time.Duration // with half-closed clients
 
 	current head // of the request in its handler
 }
 
 // newStream returns the stream of requests that come over conn.
 func newStream(c *connection, conn net.Conn) *stream {
-	s := &stream{Conn: conn, c: c}
+	s := &stream{Conn: conn, c: c, patience: halfClosed}
 	c.stream = s
 	return s
 }
@@ -69,6 +80,9 @@ func (s *stream) CloseWrite() error { return closeWrite(s.Conn) }
 // still sends: closing with unread bytes makes the kernel send a reset, which
 // can overtake the answer.
 func (s *stream) Close() error {
+	s.mu.Lock()
+	s.rouse()
+	s.mu.Unlock()
 	if s.refused.Load() {
 		linger(s.Conn)
 	}
@@ -96,8 +110,58 @@ func (s *stream) Read(p []byte) (int, error) {
 			return 0, s.failed
 		}
 		if n, err := s.more(p); n > 0 || err != nil {
+			if n == 0 && err == io.EOF {
+				err = s.awaitAnswer()
+			}
 			return n, err
 		}
+	}
+}
+
+// awaitAnswer waits, behind the end of what the client sends, until the requests
+// that came before it are answered, as RFC 9112, 9.6 wants of a server: http.Server
+// takes that end for the client's leaving, and gives its request up. Over TLS
+// nobody half-closes, and there is none of this.
+func (s *stream) awaitAnswer() error {
+	s.mu.Lock()
+	answering := (s.serving || len(s.heads) > 0) && s.body.state == between && len(s.held) == 0 && !s.c.secure
+	if !answering {
+		s.mu.Unlock()
+		return io.EOF
+	}
+	if s.lapsed {
+		s.mu.Unlock()
+		return os.ErrDeadlineExceeded
+	}
+	wake := make(chan struct{})
+	s.wake = wake
+	s.mu.Unlock()
+	timer := time.NewTimer(s.patience)
+	defer timer.Stop()
+	select {
+	case <-wake:
+		return os.ErrDeadlineExceeded
+	case <-timer.C:
+		return io.EOF
+	}
+}
+
+// SetReadDeadline ends the wait for an answer too, if t has passed: http.Server
+// ends so the read that it keeps beside a request.
+func (s *stream) SetReadDeadline(t time.Time) error {
+	s.mu.Lock()
+	if s.lapsed = !t.IsZero() && !t.After(time.Now()); s.lapsed {
+		s.rouse()
+	}
+	s.mu.Unlock()
+	return s.Conn.SetReadDeadline(t)
+}
+
+// rouse ends awaitAnswer. mu is held.
+func (s *stream) rouse() {
+	if s.wake != nil {
+		close(s.wake)
+		s.wake = nil
 	}
 }
 
@@ -230,6 +294,7 @@ func (s *stream) refuse(b []byte, bad *malformed) {
 func (s *stream) begin() head {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.serving = true
 	if len(s.heads) == 0 {
 		return head{} // http.Server read a request of which we saw no head
 	}
@@ -241,6 +306,9 @@ func (s *stream) begin() head {
 // end is called when the current request was answered. If it asked for another
 // protocol, it did not get it.
 func (s *stream) end() {
+	s.mu.Lock()
+	s.serving = false
+	s.mu.Unlock()
 	if s.current.upgrade {
 		s.paused.Store(false)
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -133,6 +134,7 @@ func TestStreamNoticesDeparture(t *testing.T) {
 		c := r.dial()
 		c.say("GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n", r.addr, extra)
 		<-entered
+		c.Conn.(*net.TCPConn).SetLinger(0) // a mere end might be that of its direction alone
 		c.Close()
 		<-gone
 		r.one()
