@@ -39,13 +39,24 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 	defer stop()
 	a.announce(s)
 	var log *eventLog
-	if events {
+	stopProgress := func() {}
+	switch {
+	case events:
 		log = startEvents(s.out, a)
+	case isTerminal(s.err) && !flags.report.quiet:
+		if len(child) == 0 {
+			s.say("press Ctrl-C to end the audit and see the verdict")
+		}
+		stopProgress = startProgress(s, a)
 	}
 	trouble := a.await(ctx, s, child)
+	stopProgress()
 	command := commandLine(c, nil)
 	stop() // a second signal from here on ends the program at once
 	doc, failed := a.finish(s, command)
+	if isTerminal(s.err) {
+		s.say("")
+	}
 	trouble = trouble || failed
 	if log != nil {
 		if err := log.finish(doc); err != nil {
@@ -59,10 +70,20 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 
 // interruptible returns a context that ends at the first SIGINT or SIGTERM, or
 // after a while. From then on signals have their usual effect again, so that a
-// second one ends the program at once.
+// second one ends the program at once. Where a shell has it that SIGINT has no
+// effect, as on jobs in the background of a script, it is given one.
 func interruptible(parent context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	ignored := signal.Ignored(os.Interrupt)
 	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		stop()
+		if ignored {
+			second := make(chan os.Signal, 1)
+			signal.Notify(second, os.Interrupt)
+			<-second // on a goroutine of its own, which ends with the program
+			os.Exit(ExitFailed)
+		}
+	})
 	if after <= 0 {
 		return ctx, stop
 	}
