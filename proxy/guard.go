@@ -83,7 +83,7 @@ func (p *Proxy) turnAway(c *connection, why string) {
 		c.SetReadDeadline(time.Now().Add(closeTimeout))
 		c.fill() //nolint:errcheck // what it asks for does not matter
 		c.early = nil
-		reply(c, http.StatusForbidden, why)
+		f.Response = reply(c, http.StatusForbidden, why)
 	}
 	p.observe(c, f)
 	c.Close()
@@ -121,11 +121,12 @@ func proxyAuthorization(h head) string {
 func (p *Proxy) challenge(c *connection, h head) error {
 	if proxyAuthorization(h) != "" {
 		f := c.deniedFlow(h)
-		reply(c, http.StatusProxyAuthRequired, wrongCredentials, "Proxy-Authenticate: "+realm+"\r\n")
+		f.Response = reply(c, http.StatusProxyAuthRequired, wrongCredentials, "Proxy-Authenticate: "+realm+"\r\n")
 		p.observe(c, f)
 		return errors.New(wrongCredentials)
 	}
-	c.account.expect(c, flow.ClientDenied, noCredentials)
+	_, target, _ := h.request()
+	c.account.expect(c.toward(target, h, nil), flow.ClientDenied, noCredentials)
 	_, err := fmt.Fprintf(c, "HTTP/1.1 407 %s\r\nProxy-Authenticate: %s\r\nContent-Length: 0\r\n\r\n",
 		http.StatusText(http.StatusProxyAuthRequired), realm)
 	return err
@@ -138,7 +139,9 @@ func (p *Proxy) challengeRequest(c *connection, w http.ResponseWriter, h head) {
 		text = wrongCredentials
 		p.observe(c, c.deniedFlow(h))
 	} else {
-		c.account.expect(c, flow.ClientDenied, noCredentials)
+		wanted := *c
+		wanted.asked = c.refusedHead(h).Server.Asked
+		c.account.expect(&wanted, flow.ClientDenied, noCredentials)
 	}
 	w.Header().Set("Proxy-Authenticate", realm)
 	http.Error(w, "telltale: "+text, http.StatusProxyAuthRequired)

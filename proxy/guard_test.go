@@ -119,9 +119,11 @@ func TestAuthentication(t *testing.T) {
 					c.status()
 				}
 				c.Close()
-				if f := r.one(); f.Outcome != tc.outcome || !strings.Contains(f.Error, tc.words) {
+				f := r.one()
+				if f.Outcome != tc.outcome || !strings.Contains(f.Error, tc.words) {
 					t.Errorf("recorded %s %q", f.Outcome, f.Error)
 				}
+				equal(t, "host", f.Host(), "127.0.0.1")
 			})
 		}
 	}

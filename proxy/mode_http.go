@@ -88,8 +88,9 @@ func (p *Proxy) connect(front *connection, target string, h head, early []byte) 
 	f := c.tunnel()
 	switch admission, why := p.admit(f); admission {
 	case Block:
-		reply(c, http.StatusForbidden, "the policy forbids "+target+orWhy(why))
+		f.Response = reply(c, http.StatusForbidden, "the policy forbids "+target+orWhy(why))
 		f.Outcome, f.Error = flow.Blocked, why
+		f.Altered = []string{"answered 403 in the place of the server" + orWhy(why)}
 		p.observe(c, f)
 		c.Close()
 	case PassThrough:
@@ -118,7 +119,7 @@ func (p *Proxy) passThrough(c *connection, why string) {
 	if err != nil {
 		t.flow.Outcome, t.flow.Failure = failureOf(err)
 		t.flow.Error = err.Error()
-		reply(c, statusOf(t.flow), err.Error())
+		t.flow.Response = reply(c, statusOf(t.flow), err.Error())
 		p.observe(c, t.flow)
 		c.Close()
 		return
@@ -149,14 +150,15 @@ func orWhy(why string) string {
 	return ": " + why
 }
 
-// reply answers on a connection that http.Server does not have, and asks the
-// client to close it.
-func reply(c *connection, status int, text string, header ...string) {
+// reply answers on a connection that http.Server does not have, asks the client to
+// close it, and returns what to record of the answer.
+func reply(c *connection, status int, text string, header ...string) *flow.Response {
 	text = "telltale: " + text + "\n"
 	c.SetWriteDeadline(time.Now().Add(closeTimeout))
 	fmt.Fprintf(c, "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		status, http.StatusText(status), strings.Join(header, ""), len(text), text)
 	linger(c)
+	return &flow.Response{Status: status, Proto: "HTTP/1.1", Body: flow.Body{Size: int64(len(text)), Truncated: true}}
 }
 
 // isHome reports whether a request to authority, on a connection that arrived at

@@ -52,6 +52,7 @@ func (p *Proxy) serveTLS(c *connection) {
 		switch admission, why := p.admit(f); {
 		case admission == Block:
 			f.Outcome, f.Error = flow.Blocked, why
+			f.Altered = []string{"ended the TLS handshake in the place of the server" + orWhy(why)}
 			c.Conn.Write(alertRecord(alertAccessDenied)) //nolint:errcheck // a courtesy to whom is refused
 			linger(c)
 			p.observe(c, f)

@@ -227,6 +227,10 @@ func TestAdmission(t *testing.T) {
 			if f.Kind != flow.Tunnel || f.Outcome != tc.outcome || !strings.Contains(f.Error, tc.words) {
 				t.Errorf("recorded %s %s %q", f.Kind, f.Outcome, f.Error)
 			}
+			if tc.outcome == flow.Blocked {
+				equal(t, "altered", len(f.Altered), 1)
+				equal(t, "answered 403", f.Status() == 403, tc.asked != nil)
+			}
 			if tc.outcome == flow.PassedThrough {
 				if f.Server.SNI != "secret.test" || f.Client.Hello == nil || !strings.HasPrefix(f.Client.Hello.JA4, "t13d") || f.Sent < 200 || f.Received < 200 {
 					t.Errorf("recorded SNI %q, hello %+v, %d up, %d down", f.Server.SNI, f.Client.Hello, f.Sent, f.Received)
@@ -250,6 +254,8 @@ func TestPassThroughToNowhere(t *testing.T) {
 	}
 	if f := r.one(); f.Outcome != flow.UpstreamFailed || f.Failure != flow.FailureRefused {
 		t.Errorf("recorded %s %s", f.Outcome, f.Failure)
+	} else {
+		equal(t, "status", f.Status(), 502)
 	}
 }
 
