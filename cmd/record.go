@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +48,6 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 	trouble := a.await(ctx, s, child)
 	stopProgress()
 	command := commandLine(c, nil)
-	stop() // a second signal from here on ends the program at once
 	doc, failed := a.finish(s, command)
 	if isTerminal(s.err) {
 		s.say("")
@@ -66,29 +61,6 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 	}
 	trouble = flags.conclude(s, a, doc, events, len(child) > 0) || trouble
 	return s.verdictExit(doc, trouble)
-}
-
-// interruptible returns a context that ends at the first SIGINT or SIGTERM, or
-// after a while. From then on signals have their usual effect again, so that a
-// second one ends the program at once. Where a shell has it that SIGINT has no
-// effect, as on jobs in the background of a script, it is given one.
-func interruptible(parent context.Context, after time.Duration) (context.Context, context.CancelFunc) {
-	ignored := signal.Ignored(os.Interrupt)
-	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, func() {
-		stop()
-		if ignored {
-			second := make(chan os.Signal, 1)
-			signal.Notify(second, os.Interrupt)
-			<-second // on a goroutine of its own, which ends with the program
-			os.Exit(ExitFailed)
-		}
-	})
-	if after <= 0 {
-		return ctx, stop
-	}
-	timed, cancel := context.WithTimeout(ctx, after)
-	return timed, func() { cancel(); stop() }
 }
 
 // announce says where the proxy listens. Scripts read the first line.
