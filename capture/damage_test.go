@@ -86,6 +86,7 @@ func TestDamagedFilesAreNoCaptures(t *testing.T) {
 			execSQL(t, p, "DROP VIEW exchanges; DROP VIEW devices; DROP TABLE connections")
 		}, "no such table", false},
 		{"row lost", func(t *testing.T, p string) { execSQL(t, p, "DELETE FROM connections") }, "connection 1 is missing", false},
+		{"kind lost", func(t *testing.T, p string) { execSQL(t, p, "DELETE FROM kinds") }, "kind is missing", false},
 		{"header block lost", func(t *testing.T, p string) { execSQL(t, p, "DELETE FROM headers") }, "header block is missing", false},
 		{"header block mangled", func(t *testing.T, p string) { execSQL(t, p, "UPDATE headers SET fields = 'x'") }, "header block is not", false},
 		{"JSON mangled", func(t *testing.T, p string) { execSQL(t, p, "UPDATE flows SET more = '{'") }, "cannot be understood", false},

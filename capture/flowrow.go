@@ -10,11 +10,20 @@ import (
 )
 
 // flowColumns are the columns of flows in the order of the table.
-const flowColumns = "id,seq,kind,mode,phase,outcome,failure,error_id,started,ended,blocked,dns,connect,tls,send,wait,receive," +
-	"host_id,connection_id,method,url_id,protocol,request_headers,request_body,request_size," +
-	"status,reason,response_protocol,response_headers,response_body,response_size,sent,received,more"
+const flowColumns = "id,kind_id,host_id,connection_id,url_id,error_id,started,ended,blocked,dns,connect,tls,send,wait,receive," +
+	"request_headers,request_body,request_size,response_headers,response_body,response_size,sent,received,more"
 
-const flowColumnCount = 34
+// The place of some of them, and their number.
+const (
+	columnKind       = 1
+	columnStarted    = 6
+	columnRequest    = 15
+	columnResponse   = 18
+	columnSent       = 21
+	columnMore       = 23
+	flowColumnCount  = 24
+	columnsDefaulted = 1<<(columnRequest+2) | 1<<(columnResponse+2) | 1<<columnSent | 1<<(columnSent+1) // 0 when left out
+)
 
 // more holds the facts that few flows have, as JSON in one column.
 type more struct {
@@ -55,41 +64,49 @@ func rare(f *flow.Flow) (driver.Value, error) {
 	return string(b), err
 }
 
-// flow writes one state of a flow; seq is 0 while it is open. Replacing a row
-// costs a statement journal, so it is only done when there may be one.
-func (w *writer) flow(f *flow.Flow, seq Seq, replace bool) error {
-	host, err := w.host(f.Host())
-	if err != nil {
-		return err
-	}
-	connection, err := w.connection(f.Client, f.Server)
-	if err != nil {
-		return err
-	}
-	extra, err := rare(f)
-	if err != nil {
-		return err
-	}
+// flow writes one state of a flow. Replacing a row costs a statement journal, so it
+// is only done when there may be one.
+func (w *writer) flow(f *flow.Flow, replace bool) error {
 	var row [flowColumnCount]driver.Value
-	columnsOf(f, &row)
-	row[1], row[17], row[18], row[33] = number(int64(seq)), host, connection, extra
-	if row[7], err = w.textRow(f.Error); err != nil {
-		return err
-	}
-	if row[20], err = w.textRow(f.URL()); err != nil {
+	row[0] = int64(f.ID)
+	timeColumns(row[columnStarted:], &f.Times)
+	row[columnSent], row[columnSent+1] = number(f.Sent), number(f.Received)
+	if err := w.references(f, row[columnKind:columnStarted]); err != nil {
 		return err
 	}
 	if r := f.Request; r != nil {
-		if err := w.message(row[22:25], r.Header, &r.Body); err != nil {
+		if err := w.message(row[columnRequest:], r.Header, &r.Body); err != nil {
 			return err
 		}
 	}
 	if r := f.Response; r != nil {
-		if err := w.message(row[28:31], r.Header, &r.Body); err != nil {
+		if err := w.message(row[columnResponse:], r.Header, &r.Body); err != nil {
 			return err
 		}
 	}
+	var err error
+	if row[columnMore], err = rare(f); err != nil {
+		return err
+	}
 	return w.insert(&row, replace)
+}
+
+// references fills the columns kind, host, connection, URL and error.
+func (w *writer) references(f *flow.Flow, row []driver.Value) (err error) {
+	if row[0], err = w.kind(f); err != nil {
+		return err
+	}
+	if row[1], err = w.host(f.Host(), f.ID); err != nil {
+		return err
+	}
+	if row[2], err = w.connection(f.Client, f.Server); err != nil {
+		return err
+	}
+	if row[3], err = w.textRow(f.URL()); err != nil {
+		return err
+	}
+	row[4], err = w.textRow(f.Error)
+	return err
 }
 
 // flowShape is a set of columns of flows, a bit each, and how they are written.
@@ -101,7 +118,7 @@ type flowShape struct {
 // maxShapes bounds the statements that are kept prepared.
 const maxShapes = 32
 
-// insert writes a row. A third of its columns is NULL in most rows, and a column
+// insert writes a row. Half of its columns is NULL or 0 in most rows, and a column
 // costs as much to leave NULL as to fill; so there is a statement for each set
 // of columns that comes up.
 func (w *writer) insert(row *[flowColumnCount]driver.Value, replace bool) error {
@@ -113,6 +130,11 @@ func (w *writer) insert(row *[flowColumnCount]driver.Value, replace bool) error 
 	}
 	if len(w.insertFlow) >= maxShapes && w.insertFlow[shape] == nil {
 		shape.columns = 1<<flowColumnCount - 1
+		for i, v := range row {
+			if v == nil && columnsDefaulted&(1<<i) != 0 {
+				row[i] = int64(0)
+			}
+		}
 	}
 	st := w.insertFlow[shape]
 	if st == nil {
@@ -146,21 +168,11 @@ func (s flowShape) sql() string {
 	return verb + " INTO flows(" + strings.Join(names, ",") + ") VALUES (?" + strings.Repeat(",?", len(names)-1) + ")"
 }
 
-// columnsOf fills in the columns that need no other table.
-func columnsOf(f *flow.Flow, row *[flowColumnCount]driver.Value) {
-	t := &f.Times
-	*row = [...]driver.Value{
-		int64(f.ID), nil, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), nil,
-		moment(t.Start), moment(t.End), stage(t.Blocked), stage(t.DNS), stage(t.Connect), stage(t.TLS), stage(t.Send), stage(t.Wait), stage(t.Receive),
-		nil, nil, text(f.Method()), nil, nil, nil, nil, int64(0),
-		nil, nil, nil, nil, nil, int64(0), f.Sent, f.Received, nil,
-	}
-	if r := f.Request; r != nil {
-		row[21] = text(r.Proto)
-	}
-	if r := f.Response; r != nil {
-		row[25], row[26], row[27] = int64(r.Status), text(r.Reason), text(r.Proto)
-	}
+// timeColumns fills the columns from started to receive.
+func timeColumns(row []driver.Value, t *flow.Times) {
+	row[0], row[1] = moment(t.Start), moment(t.End)
+	row[2], row[3], row[4], row[5] = stage(t.Blocked), stage(t.DNS), stage(t.Connect), stage(t.TLS)
+	row[6], row[7], row[8] = stage(t.Send), stage(t.Wait), stage(t.Receive)
 }
 
 // message fills the columns headers, body and size.
@@ -173,7 +185,7 @@ func (w *writer) message(row []driver.Value, header []flow.Field, b *flow.Body) 
 	if err != nil {
 		return err
 	}
-	row[0], row[1], row[2] = block, body, b.Size
+	row[0], row[1], row[2] = block, body, number(b.Size)
 	return nil
 }
 

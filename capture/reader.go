@@ -52,29 +52,32 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	return classify(s.path, c.Raw(func(dc any) error { return f(&conn{dc.(driver.Conn)}) }))
 }
 
-const selectFlows = "SELECT f.id,f.seq,f.kind,f.mode,f.phase,f.outcome,f.failure,e.text,f.started,f.ended," +
-	"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive,f.host_id,f.connection_id,f.method,u.text,f.protocol," +
-	"f.request_headers,f.request_body,f.request_size,f.status,f.reason,f.response_protocol," +
-	"f.response_headers,f.response_body,f.response_size,f.sent,f.received,f.more," +
-	"hq.fields,hr.fields,bq.sha256,br.sha256 FROM flows f " +
-	"LEFT JOIN texts u ON u.id = f.url_id LEFT JOIN texts e ON e.id = f.error_id " +
-	"LEFT JOIN headers hq ON hq.id = f.request_headers LEFT JOIN headers hr ON hr.id = f.response_headers " +
-	"LEFT JOIN bodies bq ON bq.id = f.request_body LEFT JOIN bodies br ON br.id = f.response_body "
+const (
+	flowsColumns = "SELECT f.id,f.kind_id,k.kind,k.mode,k.phase,k.outcome,k.failure,e.text,f.started,f.ended," +
+		"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive,f.host_id,f.connection_id,k.method,u.text,k.protocol," +
+		"f.request_headers,f.request_body,f.request_size,k.status,k.reason,k.response_protocol," +
+		"f.response_headers,f.response_body,f.response_size,f.sent,f.received,f.more," +
+		"hq.fields,hr.fields,bq.sha256,br.sha256 FROM "
+	flowsJoins = " LEFT JOIN kinds k ON k.id = f.kind_id " +
+		"LEFT JOIN texts u ON u.id = f.url_id LEFT JOIN texts e ON e.id = f.error_id " +
+		"LEFT JOIN headers hq ON hq.id = f.request_headers LEFT JOIN headers hr ON hr.id = f.response_headers " +
+		"LEFT JOIN bodies bq ON bq.id = f.request_body LEFT JOIN bodies br ON br.id = f.response_body "
+	selectFlows = flowsColumns + "flows f" + flowsJoins
+	// selectFlowsOfHost goes from block to block, in the order of IDs too.
+	selectFlowsOfHost = flowsColumns + "host_blocks b CROSS JOIN flows f ON f.id BETWEEN b.block * 128 AND b.block * 128 + 127 " +
+		"AND f.host_id = b.host_id" + flowsJoins
+)
 
 // Flows returns a page of flows in ID order. What was observed is visible a
 // moment later, or at once after Sync.
 func (s *Store) Flows(ctx context.Context, q Query) ([]Recorded, error) {
 	var page []Recorded
 	err := s.read(ctx, func(c *conn) error {
-		where, args, err := q.where(ctx, c)
-		if err != nil || where == "" {
+		query, args, err := q.sql(ctx, c)
+		if err != nil || query == "" {
 			return err
 		}
-		order := " ORDER BY f.id"
-		if q.Last {
-			order += " DESC"
-		}
-		page, _, err = s.page(ctx, c, selectFlows+where+order+" LIMIT ?", append(args, q.limit())...)
+		page, err = s.page(ctx, c, query, args...)
 		return err
 	})
 	if err != nil {
@@ -95,44 +98,51 @@ func (q Query) limit() int64 {
 	return int64(q.Limit)
 }
 
-// where returns the condition, "" when nothing can match.
-func (q Query) where(ctx context.Context, c *conn) (string, []driver.Value, error) {
+// sql returns the query, "" when nothing can match.
+func (q Query) sql(ctx context.Context, c *conn) (string, []driver.Value, error) {
 	before := int64(math.MaxInt64)
 	if q.Before > 0 {
 		before = int64(q.Before)
 	}
-	where, args := "WHERE f.id > ? AND f.id < ?", []driver.Value{int64(q.After), before}
+	query, order := selectFlows+"WHERE f.id > ? AND f.id < ?", []string{"f.id"}
+	args := []driver.Value{int64(q.After), before}
 	if q.Host != "" {
-		where += " AND f.host_id = (SELECT id FROM hosts WHERE name = ?)"
-		args = append(args, flow.CanonicalHost(q.Host))
+		query, order = selectFlowsOfHost+"WHERE f.id > ? AND f.id < ?", []string{"b.block", "f.id"}
+		query += " AND b.block BETWEEN ? AND ? AND b.host_id = (SELECT id FROM hosts WHERE name = ?)"
+		args = append(args, int64(q.After)/hostBlock, before/hostBlock, flow.CanonicalHost(q.Host))
 	}
-	if strings.TrimSpace(q.Text) == "" {
-		return where, args, nil
+	if strings.TrimSpace(q.Text) != "" {
+		hits, err := search(ctx, c, q.Text)
+		if err != nil {
+			return "", nil, err
+		}
+		if q.Host == "" {
+			hits.trim(q)
+		}
+		if hits.empty() {
+			return "", nil, nil
+		}
+		condition, ids := hits.condition()
+		query, args = query+" AND "+condition, append(args, ids...)
 	}
-	hits, err := search(ctx, c, q.Text)
-	if err != nil {
-		return "", nil, err
+	direction := ""
+	if q.Last {
+		direction = " DESC"
 	}
-	if q.Host == "" {
-		hits.trim(q)
-	}
-	if hits.empty() {
-		return "", nil, nil
-	}
-	condition, ids := hits.condition()
-	return where + " AND " + condition, append(args, ids...), nil
+	query += " ORDER BY " + strings.Join(order, direction+",") + direction + " LIMIT ?"
+	return query, append(args, q.limit()), nil
 }
 
-// page reads and judges flows; seq is that of the last one.
-func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.Value) (page []Recorded, seq Seq, err error) {
+// page reads and judges flows.
+func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.Value) (page []Recorded, err error) {
 	l, err := newLoader(s.path, c)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer l.close()
 	st, err := c.prepare(query)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer st.Close()
 	err = st.each(func(row []driver.Value) error {
@@ -147,28 +157,10 @@ func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.
 		if err != nil {
 			return err
 		}
-		page, seq = append(page, Recorded{f, j}), Seq(columns(row).int(1))
+		page = append(page, Recorded{f, j})
 		return nil
 	}, args...)
-	return page, seq, err
-}
-
-// Ended returns flows in the order in which they ended, from the one behind
-// after, and the number to go on from: for those who follow along.
-func (s *Store) Ended(ctx context.Context, after Seq, limit int) ([]Recorded, Seq, error) {
-	last := after
-	var page []Recorded
-	err := s.read(ctx, func(c *conn) error {
-		p, seq, err := s.page(ctx, c, selectFlows+"WHERE f.seq > ? ORDER BY f.seq LIMIT ?", int64(after), Query{Limit: limit}.limit())
-		if err == nil && len(p) > 0 {
-			page, last = p, seq
-		}
-		return err
-	})
-	if err != nil {
-		return nil, after, fmt.Errorf("read flows: %w", err)
-	}
-	return page, last, nil
+	return page, err
 }
 
 // Flow returns one flow, or [ErrNotFound].

@@ -78,6 +78,9 @@ func (l *loader) flow(r []driver.Value) (*flow.Flow, error) {
 }
 
 func (l *loader) decode(row columns) (*flow.Flow, error) {
+	if row.null(2) {
+		return nil, fmt.Errorf("%w: its kind is missing", errRow)
+	}
 	ends, err := l.connection(row.int(18))
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func (w *writer) transaction(f func() error) error {
 
 // entry writes one state of a flow and the frames that came with it.
 func (w *writer) entry(e *entry) error {
-	if err := w.flow(e.flow, e.seq, e.written); err != nil {
+	if err := w.flow(e.flow, e.written); err != nil {
 		return err
 	}
 	e.written = true

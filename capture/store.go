@@ -36,9 +36,6 @@ const (
 	queueItems       = 8192
 )
 
-// Seq numbers flows in the order in which they ended, from 1.
-type Seq int64
-
 // A Store takes flows and answers what is known of them. All methods may be
 // called from any goroutine.
 type Store struct {

@@ -31,9 +31,8 @@ type worker struct {
 	dirty  []*entry           // of those, in order, states not yet written
 	ended  []*entry           // ended and not yet written, in order
 	gone   idSet              // every flow that ended, so that none counts twice
-	seq    Seq
-	lastID flow.ID // of the file when it was opened
-	bytes  int64   // of what waits to be written
+	lastID flow.ID            // of the file when it was opened
+	bytes  int64              // of what waits to be written
 	spare  []observation
 
 	requests chan request
@@ -55,8 +54,8 @@ type entry struct {
 	phase   string // at its first state
 	since   time.Time
 	dirty   bool
-	written bool             // an earlier state is on disk
-	seq     Seq              // 0 while open
+	written bool // an earlier state is on disk
+	ended   bool
 	judged  policy.Judgement // of the states before, then of this one
 	frames  []frames         // of all states since the last that was written
 	bytes   int64
@@ -86,15 +85,11 @@ type frames struct {
 }
 
 func newWorker(s *Store, w *writer, index *indexer) *worker {
-	k := &worker{
+	return &worker{
 		store: s, w: w, index: index, live: map[flow.ID]*entry{}, gone: idSet{}, lastID: flow.ID(s.lastID.Load()),
 		requests: make(chan request), tells: make(chan func(*writer) error, 64),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
-	if w != nil {
-		k.seq = w.lastSeq
-	}
-	return k
 }
 
 // do runs a job on the worker's goroutine after a flush and returns its error.
@@ -259,8 +254,7 @@ func (k *worker) accept(o *observation, now time.Time) bool {
 	}
 	switch {
 	case f.Ended():
-		k.seq++
-		e.seq = k.seq
+		e.ended = true
 		delete(k.live, f.ID)
 		k.gone.add(uint64(f.ID))
 		k.ended = append(k.ended, e)
@@ -299,7 +293,7 @@ func (k *worker) batch(all bool) []*entry {
 	young := k.dirty[:0]
 	for _, e := range k.dirty {
 		switch {
-		case e.seq != 0: // has ended since
+		case e.ended: // has ended since
 		case all || e.since.Before(deadline):
 			e.dirty = false
 			batch = append(batch, e)
@@ -320,7 +314,7 @@ func (k *worker) count(batch []*entry, judged []policy.Judgement) {
 	for i, e := range batch {
 		bytes += e.bytes
 		e.bytes, e.frames = 0, nil
-		if e.seq != 0 {
+		if e.ended {
 			delete(s.open, e.flow.ID)
 			s.totals.add(e.flow, judged[i])
 			continue
@@ -369,7 +363,7 @@ func (k *worker) write(batch []*entry) {
 				return err
 			}
 		}
-		return nil
+		return k.w.ends(batch)
 	})
 	if err != nil {
 		k.store.fail(classify(k.w.path, err))

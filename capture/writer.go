@@ -22,6 +22,8 @@ const (
 	recentHeaders     = 8192
 	recentConnections = 2048
 	recentBodies      = 8192
+	recentKinds       = 1024
+	recentBlocks      = 8192
 )
 
 // compressAbove is the size from which a body is worth a try with zstd.
@@ -35,22 +37,26 @@ type writer struct {
 	begin, commit, rollback                                   *stmt
 	insertFrame, insertHost, insertText, insertHeaders        *stmt
 	insertBody, findBody, insertConnection, insertCertificate *stmt
-	insertDoc, insertTag                                      *stmt
+	insertDoc, insertTag, insertKind, insertBlock, insertEnds *stmt
 
 	insertFlow map[flowShape]*stmt
 
-	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate int64
+	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind int64
 
-	hosts        map[string]int64
-	texts        *recent[textKey, int64]
-	headers      *recent[textKey, int64]
-	bodies       *recent[[sha256.Size]byte, int64]
-	connections  *recent[connectionKey, int64]
-	certificates *recent[string, int64]
+	// IDs of rows as the driver takes them: to put a number into an interface
+	// costs an allocation.
+	hosts        map[string]driver.Value
+	texts        *recent[textKey, driver.Value]
+	headers      *recent[textKey, driver.Value]
+	bodies       *recent[[sha256.Size]byte, driver.Value]
+	connections  *recent[connectionKey, driver.Value]
+	certificates *recent[string, driver.Value]
+	kinds        *recent[kindKey, driver.Value]
+	blocks       *recent[blockKey, struct{}]
 	seeds        [2]maphash.Seed
 	zstd         *zstd.Encoder
 	session      int64
-	lastSeq      Seq    // of the file when it was opened
+	lastSeq      Seq
 	text         []byte // scratch
 	packed       []byte // scratch
 }
@@ -66,13 +72,29 @@ type connectionKey struct {
 	server flow.Server
 }
 
+// kindKey is what makes a row of kinds.
+type kindKey struct {
+	kind                  flow.Kind
+	outcome               flow.Outcome
+	mode, phase, failure  string
+	method, protocol      string
+	status                int
+	reason, protocolOfEnd string
+}
+
+// hostBlock is how many IDs are a block of host_blocks.
+const hostBlock = 128
+
+// blockKey is a row of host_blocks.
+type blockKey struct{ host, block int64 }
+
 func newWriter(path string, c *conn) (*writer, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<10))
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		conn: c, path: path, zstd: enc, hosts: map[string]int64{}, insertFlow: map[flowShape]*stmt{},
+		conn: c, path: path, zstd: enc, hosts: map[string]driver.Value{}, insertFlow: map[flowShape]*stmt{},
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 	w.forget()
@@ -91,6 +113,9 @@ func newWriter(path string, c *conn) (*writer, error) {
 		{&w.findBody, "SELECT id FROM bodies WHERE sha256 = ?"},
 		{&w.insertDoc, "INSERT INTO search(rowid,text) VALUES (?,?)"},
 		{&w.insertTag, "INSERT OR REPLACE INTO meta VALUES (?,?)"},
+		{&w.insertKind, "INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?)"},
+		{&w.insertBlock, "INSERT OR IGNORE INTO host_blocks VALUES (?,?)"},
+		{&w.insertEnds, "INSERT INTO ends VALUES (?,?)"},
 	} {
 		if *p.st, err = c.prepare(p.query); err != nil {
 			return nil, classify(path, err)
@@ -101,11 +126,13 @@ func newWriter(path string, c *conn) (*writer, error) {
 
 // forget empties what is remembered of the file, after a transaction was undone.
 func (w *writer) forget() {
-	w.texts = newRecent[textKey, int64](recentTexts)
-	w.headers = newRecent[textKey, int64](recentHeaders)
-	w.bodies = newRecent[[sha256.Size]byte, int64](recentBodies)
-	w.connections = newRecent[connectionKey, int64](recentConnections)
-	w.certificates = newRecent[string, int64](recentConnections)
+	w.texts = newRecent[textKey, driver.Value](recentTexts)
+	w.headers = newRecent[textKey, driver.Value](recentHeaders)
+	w.bodies = newRecent[[sha256.Size]byte, driver.Value](recentBodies)
+	w.connections = newRecent[connectionKey, driver.Value](recentConnections)
+	w.certificates = newRecent[string, driver.Value](recentConnections)
+	w.kinds = newRecent[kindKey, driver.Value](recentKinds)
+	w.blocks = newRecent[blockKey, struct{}](recentBlocks)
 }
 
 // resume continues the numbers of the file.
@@ -115,7 +142,7 @@ func (w *writer) resume() error {
 		table string
 	}{
 		{&w.nextHost, "hosts"}, {&w.nextText, "texts"}, {&w.nextHeaders, "headers"}, {&w.nextBody, "bodies"},
-		{&w.nextConnection, "connections"}, {&w.nextCertificate, "certificates"},
+		{&w.nextConnection, "connections"}, {&w.nextCertificate, "certificates"}, {&w.nextKind, "kinds"},
 	} {
 		n, err := w.conn.integer("SELECT max(id) FROM " + t.table)
 		if err != nil {
@@ -123,7 +150,7 @@ func (w *writer) resume() error {
 		}
 		*t.next = n + 1
 	}
-	seq, err := w.conn.integer("SELECT max(seq) FROM flows WHERE seq IS NOT NULL")
+	seq, err := w.conn.integer("SELECT seq + json_array_length(flows) - 1 FROM ends ORDER BY seq DESC LIMIT 1")
 	if err != nil {
 		return classify(w.path, err)
 	}
@@ -134,9 +161,8 @@ func (w *writer) resume() error {
 	}
 	defer st.Close()
 	return classify(w.path, st.each(func(row []driver.Value) error {
-		id, _ := row[0].(int64)
 		name, _ := row[1].(string)
-		w.hosts[name] = id
+		w.hosts[name] = row[0]
 		return nil
 	}))
 }
@@ -146,6 +172,7 @@ func (w *writer) close() error {
 	for _, st := range []*stmt{
 		w.begin, w.commit, w.rollback, w.insertFrame, w.insertHost, w.insertText, w.insertHeaders, w.insertBody,
 		w.insertConnection, w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
+		w.insertKind, w.insertBlock, w.insertEnds,
 	} {
 		if st != nil {
 			st.Close()
@@ -162,19 +189,53 @@ func (w *writer) close() error {
 	return w.conn.Close()
 }
 
-func (w *writer) host(name string) (driver.Value, error) {
+// host returns the row of a host and notes that the flow is one of its, nil for "".
+func (w *writer) host(name string, f flow.ID) (driver.Value, error) {
 	if name == "" {
 		return nil, nil
 	}
-	if id, ok := w.hosts[name]; ok {
+	id, ok := w.hosts[name]
+	if !ok {
+		id = w.nextHost
+		if err := w.insertHost.exec(id, name); err != nil {
+			return nil, err
+		}
+		w.nextHost++
+		w.hosts[name] = id
+	}
+	key := blockKey{id.(int64), int64(f) / hostBlock}
+	if _, ok := w.blocks.get(key); ok {
 		return id, nil
 	}
-	id := w.nextHost
-	if err := w.insertHost.exec(id, name); err != nil {
+	if err := w.insertBlock.exec(id, key.block); err != nil {
 		return nil, err
 	}
-	w.nextHost++
-	w.hosts[name] = id
+	w.blocks.put(key, struct{}{})
+	return id, nil
+}
+
+// kind returns the row of what a flow has in common with many.
+func (w *writer) kind(f *flow.Flow) (driver.Value, error) {
+	key := kindKey{kind: f.Kind, outcome: f.Outcome, mode: f.Mode, phase: f.Phase, failure: f.Failure, method: f.Method(), status: -1}
+	if r := f.Request; r != nil {
+		key.protocol = r.Proto
+	}
+	var status driver.Value
+	if r := f.Response; r != nil {
+		key.status, key.reason, key.protocolOfEnd = r.Status, r.Reason, r.Proto
+		status = int64(r.Status)
+	}
+	if id, ok := w.kinds.get(key); ok {
+		return id, nil
+	}
+	id := w.nextKind
+	err := w.insertKind.exec(id, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), text(key.method),
+		text(key.protocol), status, text(key.reason), text(key.protocolOfEnd))
+	if err != nil {
+		return nil, err
+	}
+	w.nextKind++
+	w.kinds.put(key, id)
 	return id, nil
 }
 
@@ -199,7 +260,7 @@ func (w *writer) textRow(s string) (driver.Value, error) {
 
 // block returns the row of a header block. A message without fields has a
 // block too, an empty one: NULL means that there was no message.
-func (w *writer) block(fields []flow.Field) (int64, error) {
+func (w *writer) block(fields []flow.Field) (driver.Value, error) {
 	raw := w.text[:0]
 	for i := range fields {
 		name, value := fields[i].Name, fields[i].Reveal()
@@ -216,7 +277,7 @@ func (w *writer) block(fields []flow.Field) (int64, error) {
 	w.text = appendFields(w.text[:0], fields)
 	id := w.nextHeaders
 	if err := w.insertHeaders.exec(id, string(w.text)); err != nil {
-		return 0, err
+		return nil, err
 	}
 	w.nextHeaders++
 	w.headers.put(key, id)
@@ -266,18 +327,19 @@ func (w *writer) knownBody(digest string) (driver.Value, error) {
 	return id, nil
 }
 
-func (w *writer) lookupBody(sum [sha256.Size]byte) (id int64, found bool, err error) {
+func (w *writer) lookupBody(sum [sha256.Size]byte) (id driver.Value, found bool, err error) {
 	if id, found = w.bodies.get(sum); found {
 		return id, true, nil
 	}
-	if id, found, err = w.findBody.integer(sum[:]); found {
-		w.bodies.put(sum, id)
+	n, found, err := w.findBody.integer(sum[:])
+	if found {
+		w.bodies.put(sum, n)
 	}
-	return id, found, err
+	return n, found, err
 }
 
 // connection returns the row of the client and the server.
-func (w *writer) connection(c flow.Client, s flow.Server) (int64, error) {
+func (w *writer) connection(c flow.Client, s flow.Server) (driver.Value, error) {
 	key := connectionKey{c, s}
 	if id, ok := w.connections.get(key); ok {
 		return id, nil
@@ -293,13 +355,13 @@ func (w *writer) connection(c flow.Client, s flow.Server) (int64, error) {
 	if t := s.TLS; t != nil {
 		certificate, err := w.certificate(t.Certificate)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		row[15], row[16], row[17] = int64(t.Version), int64(t.CipherSuite), text(t.ALPN)
 		row[18], row[19], row[20] = certificate, text(t.Invalid), truth(t.Unverified)
 	}
 	if err := w.insertConnection.exec(row...); err != nil {
-		return 0, err
+		return nil, err
 	}
 	w.nextConnection++
 	w.connections.put(key, id)

@@ -83,45 +83,60 @@ CREATE TABLE connections (
 	unverified     INTEGER
 );
 
-CREATE TABLE flows (
-	id                  INTEGER PRIMARY KEY,
-	seq                 INTEGER,
-	kind                TEXT NOT NULL,
-	mode                TEXT NOT NULL,
-	phase               TEXT,
-	outcome             TEXT NOT NULL,
-	failure             TEXT,
-	error_id            INTEGER REFERENCES texts(id),
-	started             INTEGER,
-	ended               INTEGER,
-	blocked             INTEGER,
-	dns                 INTEGER,
-	connect             INTEGER,
-	tls                 INTEGER,
-	send                INTEGER,
-	wait                INTEGER,
-	receive             INTEGER,
-	host_id             INTEGER REFERENCES hosts(id),
-	connection_id       INTEGER NOT NULL REFERENCES connections(id),
-	method              TEXT,
-	url_id              INTEGER REFERENCES texts(id),
-	protocol            TEXT,
-	request_headers     INTEGER REFERENCES headers(id),
-	request_body        INTEGER REFERENCES bodies(id),
-	request_size        INTEGER NOT NULL,
-	status              INTEGER,
-	reason              TEXT,
-	response_protocol   TEXT,
-	response_headers    INTEGER REFERENCES headers(id),
-	response_body       INTEGER REFERENCES bodies(id),
-	response_size       INTEGER NOT NULL,
-	sent                INTEGER NOT NULL,
-	received            INTEGER NOT NULL,
-	more                TEXT
+CREATE TABLE kinds (
+	id                INTEGER PRIMARY KEY,
+	kind              TEXT NOT NULL,
+	mode              TEXT NOT NULL,
+	phase             TEXT,
+	outcome           TEXT NOT NULL,
+	failure           TEXT,
+	method            TEXT,
+	protocol          TEXT,
+	status            INTEGER,
+	reason            TEXT,
+	response_protocol TEXT
 );
-CREATE INDEX flows_host ON flows(host_id);
-CREATE UNIQUE INDEX flows_seq ON flows(seq) WHERE seq IS NOT NULL;
-CREATE INDEX flows_open ON flows(id) WHERE seq IS NULL;
+
+CREATE TABLE flows (
+	id               INTEGER PRIMARY KEY,
+	kind_id          INTEGER NOT NULL REFERENCES kinds(id),
+	host_id          INTEGER REFERENCES hosts(id),
+	connection_id    INTEGER NOT NULL REFERENCES connections(id),
+	url_id           INTEGER REFERENCES texts(id),
+	error_id         INTEGER REFERENCES texts(id),
+	started          INTEGER,
+	ended            INTEGER,
+	blocked          INTEGER,
+	dns              INTEGER,
+	connect          INTEGER,
+	tls              INTEGER,
+	send             INTEGER,
+	wait             INTEGER,
+	receive          INTEGER,
+	request_headers  INTEGER REFERENCES headers(id),
+	request_body     INTEGER REFERENCES bodies(id),
+	request_size     INTEGER NOT NULL DEFAULT 0,
+	response_headers INTEGER REFERENCES headers(id),
+	response_body    INTEGER REFERENCES bodies(id),
+	response_size    INTEGER NOT NULL DEFAULT 0,
+	sent             INTEGER NOT NULL DEFAULT 0,
+	received         INTEGER NOT NULL DEFAULT 0,
+	more             TEXT
+);
+
+-- Which flows have ended, in order, many to a row: an index of flows by seq would
+-- cost as much as the flows.
+CREATE TABLE ends (
+	seq   INTEGER PRIMARY KEY,
+	flows TEXT NOT NULL
+);
+
+-- Where the flows of a host are, to the nearest 128.
+CREATE TABLE host_blocks (
+	host_id INTEGER NOT NULL REFERENCES hosts(id),
+	block   INTEGER NOT NULL,
+	PRIMARY KEY (host_id, block)
+) WITHOUT ROWID;
 
 CREATE TABLE frames (
 	id          INTEGER PRIMARY KEY,
@@ -143,11 +158,12 @@ CREATE VIRTUAL TABLE search USING fts5(text, content='', detail=none, columnsize
 -- The same flows for people: text instead of ids.
 CREATE VIEW exchanges AS
 SELECT f.id, strftime('%Y-%m-%dT%H:%M:%fZ', f.started / 1000000.0, 'unixepoch') AS time,
-	f.kind, f.mode, f.phase, f.outcome, h.name AS host, f.method, u.text AS url, f.status, f.protocol,
+	k.kind, k.mode, k.phase, k.outcome, h.name AS host, k.method, u.text AS url, k.status, k.protocol,
 	f.request_size + f.sent AS bytes_sent, f.response_size + f.received AS bytes_received,
 	f.ended - f.started AS duration, c.client_address AS client, c.device, c.ja4, c.sni, c.dialed,
 	q.fields AS request_headers, r.fields AS response_headers
 FROM flows f
+LEFT JOIN kinds k ON k.id = f.kind_id
 LEFT JOIN hosts h ON h.id = f.host_id
 LEFT JOIN texts u ON u.id = f.url_id
 LEFT JOIN connections c ON c.id = f.connection_id
