@@ -66,7 +66,7 @@ func (d *dialer) dial(ctx context.Context, hostport string) (net.Conn, dialed, e
 		if !named {
 			target = hostport
 		}
-		return d.dialVia(ctx, target, named)
+		return d.dialVia(ctx, hostport, target, named)
 	}
 	if named {
 		addr := netip.MustParseAddrPort(target)

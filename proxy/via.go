@@ -31,16 +31,16 @@ func (e *viaError) class() string {
 	switch e.status {
 	case http.StatusGatewayTimeout:
 		return flow.FailureTimeout
-	case http.StatusProxyAuthRequired, http.StatusForbidden:
+	case http.StatusProxyAuthRequired, http.StatusUnauthorized, http.StatusForbidden:
 		return flow.FailureRefused
 	}
 	return flow.FailureUnreachable
 }
 
-// dialVia reaches hostport through the upstream proxy. The address dialled is the
-// proxy's, which the operator named and which may be local; names of servers are
-// resolved by it.
-func (d *dialer) dialVia(ctx context.Context, hostport string, named bool) (net.Conn, dialed, error) {
+// dialVia reaches hostport through the upstream proxy, which is asked for target:
+// the same, unless the operator named another. The address dialled is the proxy's,
+// which may be local; names of servers are resolved by it.
+func (d *dialer) dialVia(ctx context.Context, hostport, target string, named bool) (net.Conn, dialed, error) {
 	if host, _ := flow.SplitHostPort(hostport); !named {
 		if err := d.guardName(host); err != nil {
 			return nil, notDialed(), &dialError{hostport, "reach", err}
@@ -49,9 +49,9 @@ func (d *dialer) dialVia(ctx context.Context, hostport string, named bool) (net.
 	u := d.cfg.UpstreamProxy
 	conn, out, err := d.dialName(ctx, u.Hostname(), proxyPort(u), nil)
 	if err != nil {
-		return nil, out, err
+		return nil, out, fmt.Errorf("could not reach %s: the upstream proxy failed: %w", hostport, err)
 	}
-	tunnel, err := d.tunnelVia(ctx, conn, hostport)
+	tunnel, err := d.tunnelVia(ctx, conn, target)
 	if err != nil {
 		conn.Close()
 		return nil, out, &dialError{hostport, "reach", err}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -71,6 +72,31 @@ func TestUpstreamProxyThatRefuses(t *testing.T) {
 			t.Errorf("the page does not say where it failed: %q", body)
 		}
 		equal(t, "dialled", f.Server.Dialed.String(), addr)
+	}
+}
+
+// What failed is told of the server that was asked for, not only of the proxy or
+// of the address that was put in its place.
+func TestUpstreamProxyErrorsNameTheServer(t *testing.T) {
+	lone := newRig(t)
+	for _, addr := range []string{
+		"127.0.0.1:1", // nobody is there
+		lone.listener(func(c net.Conn) {
+			http.ReadRequest(bufio.NewReader(c))
+			io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+		}),
+	} {
+		r := viaRig(t, &url.URL{Scheme: "http", Host: addr}, func(c *Config) {
+			c.Resolve = []Resolve{{Host: "*", Port: "*", Addr: netip.MustParseAddr("192.0.2.9")}}
+		})
+		c := r.tunnel("example.test:80")
+		c.say("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n")
+		equal(t, "status", c.status(), 502)
+		f := r.one()
+		equal(t, "failure", f.Failure, flow.FailureRefused)
+		if !strings.Contains(f.Error, "example.test:80") || !strings.Contains(f.Error, "upstream proxy") {
+			t.Errorf("error %q", f.Error)
+		}
 	}
 }
 
