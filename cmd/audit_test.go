@@ -5,6 +5,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -26,5 +27,12 @@ func TestLibrariesDoNotWriteToTheScreen(t *testing.T) {
 	slog.Error("the disk is full")
 	if screen.Len() == 0 {
 		t.Error("trouble in the tool is not printed")
+	}
+}
+
+// CMD is told where the authority is, and may change its folder before it reads it.
+func TestCAFolderIsAbsolute(t *testing.T) {
+	if got := caFolder("ca"); !filepath.IsAbs(got) || filepath.Base(got) != "ca" {
+		t.Errorf("--ca ca is %s", got)
 	}
 }

@@ -12,8 +12,8 @@ import (
 const caFolderHelp = "telltale/ca in your data folder"
 
 func caFolder(flag string) string {
-	if flag != "" {
-		return flag
+	if absolute, err := filepath.Abs(flag); flag != "" && err == nil {
+		return absolute // CMD, which is told of it, may change its folder
 	}
 	return filepath.Join(dataHome(), "telltale", "ca")
 }
