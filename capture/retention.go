@@ -89,9 +89,10 @@ func (c *conn) moment(key string) (time.Time, error) {
 }
 
 // Remove deletes a capture and what SQLite keeps beside it. It fails with a
-// [LockedError] while a recorder holds it.
+// [LockedError] while a recorder holds it, and with a [FileError] for a file that
+// is no capture: a slip of the keyboard is not to cost a file of somebody else's.
 func Remove(path string) error {
-	if _, err := os.Stat(path); err != nil {
+	if err := checkRemovable(path); err != nil {
 		return fmt.Errorf("remove capture: %w", err)
 	}
 	lock, err := acquire(path)
@@ -108,6 +109,24 @@ func Remove(path string) error {
 		return fmt.Errorf("remove capture: %w", err)
 	}
 	return nil
+}
+
+// checkRemovable accepts what is a capture by its content, and what is one by its
+// name alone: a damaged capture has to go as well.
+func checkRemovable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return &FileError{File: path, Problem: "is a folder", Expected: "a telltale capture"}
+	case strings.HasSuffix(path, Ext):
+		return nil
+	case info.Size() == 0:
+		return &FileError{File: path, Problem: "is empty", Expected: "a telltale capture"}
+	}
+	_, err = fileVersion(path)
+	return err
 }
 
 // Purge removes the captures of a folder that have expired and returns their

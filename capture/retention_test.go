@@ -80,6 +80,29 @@ func TestListOfNoFolder(t *testing.T) {
 	}
 }
 
+// A slip of the keyboard must not cost a file that is no capture.
+func TestRemoveRefusesOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, path := range []string{write("policy.yaml", "version: 1\n"), write("empty", ""), write("a.har", "{}"), dir, filepath.Join(dir, "none")} {
+		if err := capture.Remove(path); err == nil {
+			t.Errorf("removed %s", path)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 3 {
+		t.Errorf("left: %q", left)
+	}
+	if err := capture.Remove(write("damaged.telltale", "SQLite format 3\x00 and then nothing")); err != nil {
+		t.Errorf("a damaged capture stays: %v", err)
+	}
+}
+
 func TestRemoveTakesEverything(t *testing.T) {
 	s, path := create(t, capture.Options{})
 	observe(t, s, flowtest.Get("https://x.example/", flowtest.ID(1)))
