@@ -63,7 +63,7 @@ type Violation struct {
 // Reference points at one flow in its capture.
 type Reference struct {
 	Capture string // file as the user named it; "" for the live capture
-	Entry   int    // 1-based entry of a HAR, or the flow's ID
+	Entry   int    // 1-based entry of a HAR, 0 outside its entries; the ID of a live flow
 	Line    int    // 1-based; 0 when unknown
 	ID      flow.ID
 }

@@ -56,7 +56,7 @@ func (v *violationTotal) add(f *flow.Flow, finding policy.Finding) {
 	v.span.add(f)
 	v.fresh = false
 	r := Reference{Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line, ID: f.ID}
-	if r.Entry == 0 {
+	if r.Capture == "" {
 		r.Entry = int(f.ID)
 	}
 	v.samples = append(v.samples, sample{r, f.Times.Start})

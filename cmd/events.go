@@ -30,9 +30,7 @@ type eventLog struct {
 }
 
 func startEvents(w io.Writer, a *audit) *eventLog {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	l := &eventLog{out: out, audit: a, stop: make(chan struct{}), done: make(chan struct{}), counts: map[string]int{}, told: map[string]bool{}}
+	l := &eventLog{out: reports.NewLines(w), audit: a, stop: make(chan struct{}), done: make(chan struct{}), counts: map[string]int{}, told: map[string]bool{}}
 	l.print(map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path})
 	go l.follow()
 	return l
@@ -133,16 +131,17 @@ func (l *eventLog) mask() func(string) string {
 }
 
 func newFlowEvent(r capture.Recorded, mask func(string) string) flowEvent {
+	f := r.Flow
+	url := reports.URL(f.URL(), mask)
 	if mask == nil {
 		mask = func(s string) string { return s }
 	}
-	f := r.Flow
 	e := flowEvent{
 		Event: "flow", Time: stamp(f.Times.Start), ID: int64(f.ID), Kind: string(f.Kind), Mode: f.Mode,
-		Method: f.Method(), URL: mask(f.URL()), Host: f.Host(), Status: f.Status(), Protocol: f.Protocol(),
+		Method: f.Method(), URL: url, Host: f.Host(), Status: f.Status(), Protocol: f.Protocol(),
 		Outcome: string(f.Outcome), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
 		Error: mask(f.Error), App: mask(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
-		Duration: f.Duration().Seconds() * 1000, Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
+		Duration: float64(f.Duration().Microseconds()) / 1000, Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
 	}
 	if f.Client.Addr.IsValid() {
 		e.Client = f.Client.Addr.Addr().String()

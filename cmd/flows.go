@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -42,7 +41,7 @@ func newFlows(s *streams) *cobra.Command {
 		if err := in.keepStdin(s.in); err != nil {
 			return err
 		}
-		in.bodies = format == "har"
+		in.bodies = format == "har" || len(pol.Secrets()) > 0
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
 		more, err := l.list(c.Context(), s.out, format, in)
 		for _, t := range append(troubles, more...) {
@@ -55,7 +54,7 @@ func newFlows(s *streams) *cobra.Command {
 	flags.register(c)
 	c.Flags().StringVarP(&where, "where", "w", "", "list only flows for which `expression` is true")
 	c.Flags().StringVarP(&search, "search", "s", "", "list only flows whose URL or headers contain `text`, whatever its case")
-	c.Flags().StringVar(&format, "format", "table", "one of "+strings.Join(flowFormats, ", "))
+	c.Flags().StringVar(&format, "format", "table", "`format` of the list: "+strings.Join(flowFormats, ", "))
 	c.Flags().BoolVar(&reveal, "reveal", false, "show credentials and never-send values instead of [redacted]")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(flowFormats, cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -103,13 +102,14 @@ func (l *lister) wants(r capture.Recorded) (bool, error) {
 func (l *lister) printer(w io.Writer, format string) (write func(capture.Recorded) error, finish func() error) {
 	switch format {
 	case "json":
-		out := json.NewEncoder(w)
-		out.SetEscapeHTML(false)
+		out := reports.NewLines(w)
 		return func(r capture.Recorded) error { return out.Encode(newFlowEvent(r, l.mask)) }, func() error { return nil }
 	case "csv":
 		return reports.FlowsCSV(w, l.mask)
 	case "har":
-		return reports.FlowsHAR(w, reports.Tool{Name: "telltale", Version: version()}, l.mask, l.reveal)
+		return reports.FlowsHAR(w, &reports.Report{
+			Tool: reports.Tool{Name: "telltale", Version: version()}, Mask: l.mask, Reveal: l.reveal, Leaks: l.policy.Leaks,
+		})
 	}
 	return l.table(w)
 }

@@ -69,6 +69,7 @@ func (r *reportFlags) document(pol *policy.Policy, allow []string, sum capture.S
 		Summary:   sum,
 		Reveal:    r.reveal,
 		Mask:      masker(pol, r.reveal),
+		Leaks:     pol.Leaks,
 		Width:     80,
 	}
 }

@@ -95,7 +95,17 @@ type Flow struct {
 	// Altered lists what telltale changed on the wire, in words. Empty: nothing.
 	Altered []string
 	Phase   string // the operator's mark ("before consent"); "" for none
-	Times   Times
+	// Leaks are the values that were taken out of this flow when it was written
+	// to the file it comes from: what can no longer be searched for in it.
+	Leaks []Leak
+	Times Times
+}
+
+// Leak says that a flow held a value that must not leave the device, without
+// saying the value.
+type Leak struct {
+	Name  string   // of the value, in the policy
+	Where []string // places in the flow, in words
 }
 
 // Origin is the place of a flow in a file that was read.

@@ -21,6 +21,7 @@ type record struct {
 	Error       string          `json:"error,omitzero"`
 	Altered     []string        `json:"altered,omitempty"`
 	Phase       string          `json:"phase,omitzero"`
+	Leaks       []leakRecord    `json:"leaks,omitempty"`
 	Client      clientRecord    `json:"client,omitzero"`
 	Server      serverRecord    `json:"server,omitzero"`
 	Request     *messageRecord  `json:"request,omitzero"`  // absent: there was none
@@ -29,6 +30,13 @@ type record struct {
 	Sent        int64           `json:"sent,omitzero"`
 	Received    int64           `json:"received,omitzero"`
 	Times       timesRecord     `json:"times"`
+}
+
+// leakRecord says what was redacted, so that a redacted file has the verdict of
+// the whole one.
+type leakRecord struct {
+	Name  string   `json:"name"`
+	Where []string `json:"where"`
 }
 
 type clientRecord struct {
@@ -139,6 +147,11 @@ func (r *record) flow() *flow.Flow {
 			Wait: time.Duration(r.Times.Wait), Receive: time.Duration(r.Times.Receive),
 		},
 	}
+	for _, leak := range r.Leaks {
+		if leak.Name != "" && len(leak.Where) > 0 {
+			f.Leaks = append(f.Leaks, flow.Leak(leak))
+		}
+	}
 	if h := r.Client.Hello; h != nil {
 		f.Client.Hello = &flow.ClientHello{ServerName: h.ServerName, ALPN: h.ALPN, Versions: h.Versions, JA4: h.JA4, Alert: h.Alert}
 	}
@@ -150,6 +163,13 @@ func (r *record) flow() *flow.Flow {
 		}
 	}
 	return f
+}
+
+func leakRecords(leaks []flow.Leak) (records []leakRecord) {
+	for _, leak := range leaks {
+		records = append(records, leakRecord(leak))
+	}
+	return records
 }
 
 // kinds are those that a record may name.

@@ -24,6 +24,9 @@ type WriterOptions struct {
 	// value that must not be shown: URLs, header values, contents, messages.
 	// Nil changes nothing.
 	Mask func(string) string
+	// Leaks returns the values that Mask takes out of a flow, which its copy in the
+	// file then names. Nil names none.
+	Leaks func(*flow.Flow) []flow.Leak
 	// Content loads the content of a body that has a Digest and no Content.
 	// Nil leaves it out.
 	Content func(flow.Body) ([]byte, error)

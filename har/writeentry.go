@@ -42,6 +42,10 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 		}
 	}
 	e.Messages = w.frames(f.Frames)
+	e.Telltale.Leaks = leakRecords(f.Leaks)
+	if w.opts.Leaks != nil {
+		e.Telltale.Leaks = leakRecords(w.opts.Leaks(f))
+	}
 	e.Error = w.masked(f.Error)
 	e.Telltale.Error = e.Error
 	e.Telltale.Altered = nil

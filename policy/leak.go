@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -20,7 +21,37 @@ type part struct {
 // detectLeaks looks for the values under never-send in everything that the device
 // sent, whatever the policy says of the host.
 func detectLeaks(s *Sighting) []Finding {
-	secrets := s.policy.secrets
+	var findings []Finding
+	for i, where := range s.policy.findSecrets(s.Flow) {
+		if len(where) > 0 {
+			findings = append(findings, s.leak(&s.policy.secrets[i], where))
+		}
+	}
+	return findings
+}
+
+// Leaks returns which values under never-send a flow holds, and where: what a
+// redacted copy of it has to say instead of holding them. What an earlier copy said
+// is kept.
+func (p *Policy) Leaks(f *flow.Flow) []flow.Leak {
+	var leaks []flow.Leak
+	for i, where := range p.findSecrets(f) {
+		if len(where) > 0 {
+			leaks = append(leaks, flow.Leak{Name: p.secrets[i].Name, Where: where})
+		}
+	}
+	for _, leak := range f.Leaks {
+		if !slices.ContainsFunc(p.secrets, func(s Secret) bool { return s.Name == leak.Name }) {
+			leaks = append(leaks, leak)
+		}
+	}
+	return leaks
+}
+
+// findSecrets returns, for each secret, the places in the flow where it stands or
+// stood before it was redacted.
+func (p *Policy) findSecrets(f *flow.Flow) [][]string {
+	secrets := p.secrets
 	if len(secrets) == 0 {
 		return nil
 	}
@@ -36,17 +67,18 @@ func detectLeaks(s *Sighting) []Finding {
 		}
 	}
 	// Nearly every head holds none: one look at all of it tells.
-	if head, all := headParts(s.Flow); anyIn(secrets, all) {
+	if head, all := headParts(f); anyIn(secrets, all) {
 		search(head)
 	}
-	search(bodyParts(s.Flow))
-	var findings []Finding
-	for i, where := range found {
-		if len(where) > 0 {
-			findings = append(findings, s.leak(&secrets[i], where))
+	search(bodyParts(f))
+	for _, leak := range f.Leaks {
+		for i := range secrets {
+			if secrets[i].Name == leak.Name && len(found[i]) == 0 {
+				found[i] = leak.Where
+			}
 		}
 	}
-	return findings
+	return found
 }
 
 func (s *Sighting) leak(secret *Secret, where []string) Finding {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -131,6 +132,31 @@ func TestLeaksAreFoundEverywhere(t *testing.T) {
 	both := p.Judge(flowtest.Post("https://a.example/", secret+" correct horse/battery"))
 	if len(both.Findings) != 2 || both.Findings[0].Fingerprint() == both.Findings[1].Fingerprint() {
 		t.Errorf("two values: %+v", both.Findings)
+	}
+}
+
+// A redacted copy of a flow has the verdict of the flow itself.
+func TestLeaksOutliveRedaction(t *testing.T) {
+	p := parse(t, secretPolicy)
+	whole := flowtest.Get("https://a.example/?m="+secret, flowtest.Header("X-Mail", secret))
+	redacted := flowtest.Get("https://a.example/?m="+flow.Redacted, flowtest.Header("X-Mail", flow.Redacted))
+	if j := p.Judge(redacted); j.Verdict != Allowed {
+		t.Fatalf("without leaks: %+v", j)
+	}
+	redacted.Leaks = p.Leaks(whole)
+	if want, got := p.Judge(whole), p.Judge(redacted); !reflect.DeepEqual(want, got) {
+		t.Errorf("the whole flow: %+v\nthe redacted one: %+v", want, got)
+	}
+	if text := fmt.Sprintf("%+v", redacted.Leaks); len(redacted.Leaks) != 1 || strings.Contains(text, "Doe") {
+		t.Errorf("leaks %s", text)
+	}
+	if again := p.Leaks(redacted); !reflect.DeepEqual(again, redacted.Leaks) {
+		t.Errorf("a second copy says %+v", again)
+	}
+	foreign := []flow.Leak{{Name: "of another policy", Where: []string{"the URL"}}}
+	redacted.Leaks = foreign
+	if j := p.Judge(redacted); j.Verdict != Allowed || !reflect.DeepEqual(p.Leaks(redacted), foreign) {
+		t.Errorf("another policy's value: %+v, kept %+v", j, p.Leaks(redacted))
 	}
 }
 

@@ -16,12 +16,12 @@ var flowsHeader = []string{
 }
 
 // FlowsCSV returns what writes a list of flows, one row each, as they come
-// (RFC 4180), and what ends it. Texts go through mask, nil for none; the user's
-// name and password in a URL are redacted.
+// (RFC 4180), and what ends it. Texts go through mask, and the user's name and
+// password in a URL are redacted, unless mask is nil.
 func FlowsCSV(w io.Writer, mask func(string) string) (write func(capture.Recorded) error, finish func() error) {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
-	r := &Report{Mask: mask}
+	r := &Report{Mask: mask, Reveal: mask == nil}
 	begun := false
 	begin := func() error {
 		if begun {

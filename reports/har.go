@@ -26,10 +26,9 @@ func writeHAR(w io.Writer, r *Report) error {
 }
 
 // FlowsHAR returns what writes a list of flows as HAR 1.2, as they come, and what
-// ends it. Credentials are redacted and texts go through mask unless reveal is
-// set.
-func FlowsHAR(w io.Writer, tool Tool, mask func(string) string, reveal bool) (write func(capture.Recorded) error, finish func() error) {
-	out := newHAR(w, &Report{Tool: tool, Mask: mask, Reveal: reveal})
+// ends it. Of the report, its Tool and what it hides count.
+func FlowsHAR(w io.Writer, r *Report) (write func(capture.Recorded) error, finish func() error) {
+	out := newHAR(w, r)
 	return func(seen capture.Recorded) error { return out.write(seen.Flow) }, out.finish
 }
 
@@ -44,7 +43,7 @@ func newHAR(w io.Writer, r *Report) *harFile {
 	safe := &visibleWriter{w: w}
 	opts := har.WriterOptions{Name: r.Tool.Name, Version: r.Tool.Version, Reveal: r.Reveal, Content: r.Content}
 	if !r.Reveal {
-		opts.Mask = r.Mask
+		opts.Mask, opts.Leaks = r.Mask, r.Leaks
 	}
 	return &harFile{report: r, safe: safe, out: har.NewWriter(safe, opts)}
 }

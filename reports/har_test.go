@@ -108,7 +108,7 @@ func TestFlowsHAR(t *testing.T) {
 	for _, reveal := range []bool{false, true} {
 		var b bytes.Buffer
 		mask := func(s string) string { return strings.ReplaceAll(s, "geheim", flow.Redacted) }
-		write, finish := FlowsHAR(&b, Tool{"telltale", "1"}, mask, reveal)
+		write, finish := FlowsHAR(&b, &Report{Tool: Tool{"telltale", "1"}, Mask: mask, Reveal: reveal})
 		f := flowtest.Get("https://u:hunter2@a.example/?q=geheim", flowtest.Asked("a.example:443"), flowtest.Host("a.example"), flowtest.Header("Cookie", "hunter2"), flowtest.ResponseBody("text/plain", "geheim"))
 		if err := write(capture.Recorded{Flow: f}); err != nil {
 			t.Fatal(err)

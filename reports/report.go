@@ -71,6 +71,9 @@ type Report struct {
 	Reveal bool
 	// Mask hides never-send values in a text. Nil hides nothing.
 	Mask func(string) string
+	// Leaks returns which never-send values a flow holds, for formats that write
+	// redacted flows. Nil says nothing.
+	Leaks func(*flow.Flow) []flow.Leak
 
 	// Flows calls its argument for every flow, in the capture's order, and ends
 	// with its first error. Nil when flows are not at hand; formats that need

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -39,6 +40,14 @@ func (v *visibleWriter) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// NewLines returns an encoder of one JSON value a line, as harmless on a terminal
+// as the JSON report.
+func NewLines(w io.Writer) *json.Encoder {
+	out := json.NewEncoder(&visibleWriter{w: w}) // a line is valid UTF-8 and whole, so nothing waits
+	out.SetEscapeHTML(false)
+	return out
 }
 
 // close writes what waits for its end.

@@ -54,6 +54,12 @@ func (r *Report) url(s string) string {
 	return r.mask(withoutUser(s, flow.Redacted))
 }
 
+// URL masks a URL as reports do: its never-send values, and a user's name and
+// password. A nil mask shows everything.
+func URL(s string, mask func(string) string) string {
+	return (&Report{Mask: mask, Reveal: mask == nil}).url(s)
+}
+
 // heaviestFirst returns the hosts with violations first, then by name.
 func heaviestFirst(hosts []capture.Host) []capture.Host {
 	sorted := slices.Clone(hosts)
@@ -227,26 +233,44 @@ func (r *Report) captureOf(ref capture.Reference) string {
 	return ref.Capture
 }
 
-// place names the flows of a violation: "a.har, entries 3, 5 and 9, …".
+// place names the flows of a violation: "a.har, entries 3, 5". What stands in a file
+// outside its entries, as connections without content do, is named by its line.
 func place(r *Report, v capture.Violation, limit int, st style) string {
 	var parts []string
 	shown := 0
 	for i := 0; i < len(v.Flows) && shown < limit; {
 		file := r.captureOf(v.Flows[i])
-		var entries []string
-		for ; i < len(v.Flows) && r.captureOf(v.Flows[i]) == file && shown < limit; i, shown = i+1, shown+1 {
-			entries = append(entries, strconv.Itoa(v.Flows[i].Entry))
+		outside := v.Flows[i].Entry == 0
+		var numbers []string
+		for ; i < len(v.Flows) && shown < limit; i, shown = i+1, shown+1 {
+			ref := v.Flows[i]
+			if r.captureOf(ref) != file || (ref.Entry == 0) != outside {
+				break
+			}
+			n := ref.Entry
+			if outside {
+				n = ref.Line
+			}
+			numbers = append(numbers, strconv.Itoa(n))
 		}
-		noun := "entries"
-		if len(entries) == 1 {
-			noun = "entry"
+		noun := "entr" + ending(len(numbers), "y", "ies")
+		if outside {
+			noun = "line" + ending(len(numbers), "", "s")
 		}
-		parts = append(parts, fmt.Sprintf("%s, %s %s", captureName(r, file, st), noun, strings.Join(entries, ", ")))
+		parts = append(parts, fmt.Sprintf("%s, %s %s", captureName(r, file, st), noun, strings.Join(numbers, ", ")))
 	}
 	if more := v.Count - shown; more > 0 && shown > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// ending picks the end of a noun by how many there are.
+func ending(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // decided says which line of the policy decided.
