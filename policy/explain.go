@@ -26,9 +26,20 @@ type Step struct {
 	Text    string // what it says of this request
 }
 
+// URLError is a URL that no request can have.
+type URLError struct {
+	URL     string
+	Problem string
+}
+
+func (e *URLError) Error() string { return fmt.Sprintf("%q %s", e.URL, e.Problem) }
+
+// Hint shows the form.
+func (e *URLError) Hint() string { return "write it as https://host/path" }
+
 // Explain judges a request that nobody sent, and says why. The URL may be a bare
-// host, which stands for a connection that could not be read. The error is for a URL
-// that names no host.
+// host, which stands for a connection that could not be read. The error is a
+// [URLError] where the URL names no host.
 func (p *Policy) Explain(method, rawURL string) (Explanation, error) {
 	f, err := imagine(method, rawURL)
 	if err != nil {
@@ -58,13 +69,13 @@ func imagine(method, rawURL string) (*flow.Flow, error) {
 			}
 		}
 		if f.Host() == "" || strings.ContainsAny(rawURL, "/?# ") {
-			return nil, &PatternError{rawURL, "is neither a URL nor a host", "write it as https://host/path"}
+			return nil, &URLError{rawURL, "is neither a URL nor a host"}
 		}
 		return f, nil
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Hostname() == "" {
-		return nil, &PatternError{rawURL, "is not a URL with a host", "write it as https://host/path"}
+		return nil, &URLError{rawURL, "is not a URL with a host"}
 	}
 	f.Request = &flow.Request{Method: method, URL: rawURL}
 	f.Server.Host = u.Host

@@ -232,6 +232,13 @@ func TestCategories(t *testing.T) {
 		if c.Name == "" || c.Title == "" || seen[c.Name] {
 			t.Errorf("category %+v", c)
 		}
+		verb := strings.Fields(c.Title)[0]
+		if verb == "only" {
+			verb = strings.Fields(c.Title)[1]
+		}
+		if !strings.HasSuffix(verb, "s") || strings.HasSuffix(verb, "'s") { // "which " stands before it
+			t.Errorf("category %s: the title %q does not start with a verb", c.Name, c.Title)
+		}
 		seen[c.Name] = true
 	}
 	for _, name := range []string{"advertising", "analytics", "attribution", "crash-reporting", "social", "push", CaptivePortal, PublicIP} {
