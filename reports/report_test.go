@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bytes"
 	"encoding/csv"
 	"os"
 	"regexp"
@@ -145,8 +146,8 @@ func TestWrap(t *testing.T) {
 		{"日本語日本語", 10, []string{"日本語日本", "語"}},
 		{"  spaced   out  ", 20, []string{"spaced out"}},
 	} {
-		if got := wrap(test.in, test.width); !slices.Equal(got, test.want) {
-			t.Errorf("wrap(%q, %d) = %q, want %q", test.in, test.width, got, test.want)
+		if got := Wrap(test.in, test.width); !slices.Equal(got, test.want) {
+			t.Errorf("Wrap(%q, %d) = %q, want %q", test.in, test.width, got, test.want)
 		}
 	}
 }
@@ -271,4 +272,29 @@ func TestCSV(t *testing.T) {
 func TestMain(m *testing.M) {
 	os.Unsetenv("SOURCE_DATE_EPOCH")
 	os.Exit(m.Run())
+}
+
+// TestCodeStaysWhole checks that what a person copies out of a narrow terminal is
+// what was meant, and that a place outside a HAR's entries is named by its line.
+func TestCodeStaysWhole(t *testing.T) {
+	code := "reachabilityTest: async (response) => response.status === 200,"
+	v := capture.Violation{
+		Finding: policy.Finding{Host: "a.example", Rule: policy.HostNotAllowed, Remedy: "Write a rather long sentence here:\n\n    " + code},
+		Count:   3, Flows: []capture.Reference{{Capture: "a.har", Entry: 3}, {Capture: "a.har", Entry: 5}, {Capture: "a.har", Line: 9}},
+	}
+	var b bytes.Buffer
+	if err := writeText(&b, &Report{Verdict: Violations, Width: 40, Summary: capture.Summary{Flows: 3, Violations: []capture.Violation{v}}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "    "+code+"\n") {
+		t.Errorf("the code is broken:\n%s", b.String())
+	}
+	if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), "a.har, entries 3, 5; a.har, line 9") {
+		t.Errorf("the places are not named:\n%s", b.String())
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := cells(strings.TrimRight(line, "\n")); n > 40 && !strings.Contains(line, code) {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
 }

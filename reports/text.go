@@ -22,7 +22,7 @@ const (
 // hard to read.
 const (
 	defaultWidth = 80
-	minWidth     = 60
+	minWidth     = 40
 	maxWidth     = 100
 )
 
@@ -77,7 +77,7 @@ func (s *screen) verdict(r *Report) {
 		color = yellow
 	}
 	word := strings.ToUpper(title(r.Verdict))
-	s.labelled(0, len(word)+2, s.paint(color, word), len(word), wrap(headline(r, onTerminal), s.width-len(word)-2))
+	s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(headline(r, onTerminal), s.width-len(word)-2))
 }
 
 // about writes what was judged by what.
@@ -112,7 +112,7 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
 	title := fmt.Sprintf("%s: %s", Plain(clip(r.mask(f.Host), maxHost)), Plain(string(f.Rule)))
-	s.labelled(0, len(label), label, len(label), s.paintAll(bold, wrap(title, s.width-len(label))))
+	s.labelled(0, len(label), label, len(label), s.paintAll(bold, Wrap(title, s.width-len(label))))
 	s.field(3, "what", onTerminal.prose(r.mask(f.Title)))
 	s.field(3, "request", request(r, v, onTerminal))
 	s.field(3, "user-agent", Plain(clip(r.mask(v.App), maxText)))
@@ -161,7 +161,7 @@ func (s *screen) hosts(r *Report) {
 		if h.Verdict == policy.Violation {
 			label = s.paint(red, left)
 		}
-		s.labelled(0, cells(left), label, cells(left), wrap(name, s.width-cells(left)))
+		s.labelled(0, cells(left), label, cells(left), Wrap(name, s.width-cells(left)))
 	}
 }
 
@@ -190,7 +190,7 @@ func (s *screen) list(title string, items []string) {
 			s.more(len(items)-i, "lines")
 			return
 		}
-		s.labelled(2, 2, "-", 1, wrap(item, s.width-4))
+		s.labelled(2, 2, "-", 1, Wrap(item, s.width-4))
 	}
 }
 
@@ -206,7 +206,7 @@ func (s *screen) field(indent int, label, text string) {
 	if text == "" {
 		return
 	}
-	s.labelled(indent, labelWidth, s.paint(dim, label), len(label), wrap(text, s.width-indent-labelWidth))
+	s.labelled(indent, labelWidth, s.paint(dim, label), len(label), Wrap(text, s.width-indent-labelWidth))
 }
 
 // program is field for prose of several lines, whose indented lines are code
@@ -218,13 +218,11 @@ func (s *screen) program(indent int, label, text string) {
 			continue
 		}
 		if trimmed := strings.TrimLeft(line, " "); trimmed != line {
-			lead := line[:min(len(line)-len(trimmed), 12)]
-			for _, part := range wrap(trimmed, s.width-indent-labelWidth-len(lead)) {
-				out = append(out, lead+part)
-			}
+			// Broken code cannot be copied; of an unbounded line, only the length is cut.
+			out = append(out, line[:min(len(line)-len(trimmed), 12)]+clip(trimmed, maxText))
 			continue
 		}
-		out = append(out, wrap(line, s.width-indent-labelWidth)...)
+		out = append(out, Wrap(line, s.width-indent-labelWidth)...)
 	}
 	if len(out) > 0 {
 		s.labelled(indent, labelWidth, s.paint(dim, label), len(label), out)
@@ -258,9 +256,9 @@ func (s *screen) paintAll(sgr string, text []string) []string {
 	return text
 }
 
-// wrap breaks text into lines of at most width columns, between words where
+// Wrap breaks text into lines of at most width columns, between words where
 // that is possible. It returns at least one line.
-func wrap(text string, width int) []string {
+func Wrap(text string, width int) []string {
 	width = max(width, 10)
 	var out []string
 	line, used := "", 0
