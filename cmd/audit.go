@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"telltale/ca"
@@ -74,7 +75,7 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 		a.store.Close()
 		return nil, err
 	}
-	if pol.File() == "" && len(flags.policy.allow) == 0 {
+	if pol.File() == "" && len(flags.policy.allow) == 0 && !flags.report.quiet {
 		s.say("note: no policy, so every host is a violation; afterwards, write one with: telltale policy init --from CAPTURE")
 	}
 	go func() { a.served <- a.proxy.Serve(a.listener) }()
@@ -98,7 +99,10 @@ func listen(addr string) (net.Listener, error) {
 	var dns *net.DNSError
 	var bad *net.AddrError
 	if errors.As(err, &dns) || errors.As(err, &bad) {
-		return nil, fmt.Errorf("--listen: %q is not an address of this machine: %w", addr, err)
+		return nil, withHint(fmt.Errorf("--listen: %q is not HOST:PORT or :PORT: %w", addr, err), "write it as :8080, or as 192.0.2.1:8080 for one address of this machine")
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return nil, withHint(fmt.Errorf("cannot listen on %s: %w", addr, err), "name an address of this machine, or listen on all of them with --listen :8080")
 	}
 	return nil, withHint(fmt.Errorf("cannot listen on %s: %w", addr, err), "choose another port with --listen :8081, or let the system choose with --listen :0")
 }

@@ -42,7 +42,7 @@ func newCAShow(s *streams, folder *string) *cobra.Command {
 		}
 		return nil
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	return c
 }
 
@@ -93,8 +93,8 @@ func newCAExport(s *streams, folder *string) *cobra.Command {
 		}
 		return writeNew(s, output, content, force)
 	})
-	c.Args = cobra.NoArgs
-	c.Flags().StringVar(&format, "format", "pem", "form of the certificate: "+strings.Join(caFormatNames(), ", "))
+	c.Args = noArguments
+	c.Flags().StringVar(&format, "format", "pem", "`form` of the certificate: "+strings.Join(caFormatNames(), ", "))
 	c.Flags().StringVarP(&output, "output", "o", "", "`file` to write (default: named after the format); - prints it")
 	c.Flags().BoolVar(&force, "force", false, "replace the file where it exists")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(caFormatNames(), cobra.ShellCompDirectiveNoFileComp))
@@ -111,7 +111,7 @@ func newCARotate(s *streams, folder *string) *cobra.Command {
 		s.say("devices trust the old one until you remove it there; install the new one from %s", a.CertPath())
 		return nil
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	return c
 }
 
@@ -127,7 +127,7 @@ func newCARemove(s *streams, folder *string) *cobra.Command {
 		s.say("the authority is gone from this machine; now remove its certificate from every device that trusts it")
 		return nil
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	c.Flags().BoolVar(&yes, "yes", false, "really delete it")
 	return c
 }

@@ -36,7 +36,7 @@ func newCapturesList(s *streams) *cobra.Command {
 		}
 		return table.Flush()
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	return c
 }
 
@@ -77,7 +77,7 @@ func newCapturesRemove(s *streams) *cobra.Command {
 		}
 		return failed
 	})
-	c.Args = cobra.MinimumNArgs(1)
+	c.Args = atLeastOneCapture
 	return c
 }
 
@@ -102,7 +102,7 @@ func newCapturesPurge(s *streams) *cobra.Command {
 		s.say("removed %s", plural(len(removed), "capture"))
 		return err
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	c.Flags().BoolVar(&all, "all", false, "also those that have not expired; captures kept forever stay")
 	return c
 }

@@ -24,7 +24,7 @@ type judgement struct {
 func (j *judgement) register(c *cobra.Command, format string) {
 	j.policy.register(c)
 	j.report.register(c)
-	c.Flags().StringVar(&j.format, "format", format, "format on standard output: "+strings.Join(formatNames(), ", "))
+	c.Flags().StringVar(&j.format, "format", format, "`format` on standard output: "+strings.Join(formatNames(), ", "))
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -76,7 +76,7 @@ func newReport(s *streams) *cobra.Command {
 
 func atLeastOneCapture(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return withHint(fmt.Errorf("%s needs a capture: a file, a folder, or - for standard input", c.CommandPath()), "%s --help", c.CommandPath())
+		return withHint(fmt.Errorf("%s needs a capture", c.CommandPath()), "%s --help", c.CommandPath())
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func newDemo(s *streams) *cobra.Command {
 	c := command("demo", func(c *cobra.Command, _ []string) error {
 		return demo(c.Context(), s, folder)
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	c.Flags().StringVarP(&folder, "output", "o", ".", "`folder` for the policy, the capture and the reports")
 	_ = c.MarkFlagDirname("output")
 	return c

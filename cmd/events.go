@@ -21,8 +21,7 @@ const eventPage = 500
 type eventLog struct {
 	out    *json.Encoder
 	audit  *audit
-	stop   chan struct{}
-	done   chan struct{}
+	stop   func()
 	err    error
 	seq    capture.Seq
 	counts map[string]int  // violations by ID, as last told
@@ -30,9 +29,9 @@ type eventLog struct {
 }
 
 func startEvents(w io.Writer, a *audit) *eventLog {
-	l := &eventLog{out: reports.NewLines(w), audit: a, stop: make(chan struct{}), done: make(chan struct{}), counts: map[string]int{}, told: map[string]bool{}}
+	l := &eventLog{out: reports.NewLines(w), audit: a, counts: map[string]int{}, told: map[string]bool{}}
 	l.print(map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path})
-	go l.follow()
+	l.stop = follow(a.store, l.tell)
 	return l
 }
 
@@ -44,20 +43,6 @@ func (l *eventLog) print(event any) {
 	if l.err == nil {
 		if err := l.out.Encode(event); err != nil {
 			l.err = fmt.Errorf("cannot write events: %w", err)
-		}
-	}
-}
-
-func (l *eventLog) follow() {
-	defer close(l.done)
-	wake, cancel := l.audit.store.Wake()
-	defer cancel()
-	for {
-		select {
-		case <-wake:
-			l.tell()
-		case <-l.stop:
-			return
 		}
 	}
 }
@@ -171,8 +156,7 @@ func (l *eventLog) tellViolations(sum capture.Summary) {
 
 // finish tells the rest and the summary, which is the last line.
 func (l *eventLog) finish(doc *reports.Report) error {
-	close(l.stop)
-	<-l.done
+	l.stop()
 	l.tell()
 	l.print(struct {
 		Event   string `json:"event"`

@@ -60,13 +60,18 @@ func (s *streams) verdictExit(doc *reports.Report, trouble bool) error {
 	return nil
 }
 
+// helpWidth is how many columns texts in the source are written for.
+const helpWidth = 80
+
 func newExitCodesTopic() *cobra.Command {
 	c := command("exit-codes", nil)
 	c.RunE = nil // a command that does nothing is a help topic to cobra
 	var b strings.Builder
 	b.WriteString(c.Long + "\n\n")
 	for _, e := range ExitCodes {
-		fmt.Fprintf(&b, "  %d  %-11s %s\n", e.Code, e.Name, e.When)
+		left := fmt.Sprintf("  %d  %-11s ", e.Code, e.Name)
+		when := reports.Wrap(e.When, helpWidth-len(left))
+		b.WriteString(left + strings.Join(when, "\n"+strings.Repeat(" ", len(left))) + "\n")
 	}
 	b.WriteString("\n" + words["exit-codes"].example)
 	c.Long, c.Example = b.String(), ""

@@ -39,8 +39,7 @@ type inputs struct {
 }
 
 // findInputs resolves the arguments of a command to capture files, folders
-// included. Arguments that name nothing readable are errors, and so is a folder
-// that holds no capture.
+// included. A folder that holds no capture is an error.
 func findInputs(args []string) (*inputs, []error) {
 	in := &inputs{}
 	var troubles []error
@@ -60,11 +59,8 @@ func captureFiles(arg string) ([]string, error) {
 		return []string{arg}, nil
 	}
 	info, err := os.Stat(arg)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the capture: %w", err)
-	}
-	if !info.IsDir() {
-		return []string{arg}, nil
+	if err != nil || !info.IsDir() {
+		return []string{arg}, nil // what cannot be opened says so when it is read, and in the report
 	}
 	var files []string
 	err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {

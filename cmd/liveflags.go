@@ -29,6 +29,7 @@ type liveFlags struct {
 	save             string
 	keep             string
 	duration         time.Duration
+	bounded          bool // --for was given
 	devices          []string
 	auth             string
 	passthrough      []string
@@ -57,7 +58,7 @@ func (l *liveFlags) register(c *cobra.Command) {
 	f.StringVar(&l.upstreamProxy, "upstream-proxy", "", "reach the servers through the proxy at `URL`")
 	f.StringVar(&l.upstreamCA, "upstream-ca", "", "also trust the CAs in `file` (PEM) towards servers")
 	f.BoolVar(&l.insecureUpstream, "insecure-upstream", false, "accept any server certificate; recorded on every flow")
-	f.StringArrayVar(&l.resolve, "resolve", nil, "reach `HOST:PORT:ADDR[:PORT]` at ADDR instead of asking DNS; * is any host or port; repeatable")
+	f.StringArrayVar(&l.resolve, "resolve", nil, "reach servers at another address by a `rule` HOST:PORT:ADDR[:PORT] instead of asking DNS; * is any host or port; repeatable")
 	f.BoolVar(&l.allowLocal, "allow-local", false, "let devices reach loopback and this machine's own addresses through the proxy")
 	f.StringVar(&l.bodyLimit, "body-limit", "1MiB", "`size` of each body that is recorded; 0 records none; what is forwarded is never cut")
 	f.StringVar(&l.ca, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
@@ -66,6 +67,9 @@ func (l *liveFlags) register(c *cobra.Command) {
 
 // proxyConfig reads the flags that describe the wire.
 func (l *liveFlags) proxyConfig() (proxy.Config, error) {
+	if l.bounded && l.duration <= 0 {
+		return proxy.Config{}, fmt.Errorf("--for: %s is no time to record for", l.duration)
+	}
 	cfg := proxy.Config{AllowLocal: l.allowLocal, InsecureUpstream: l.insecureUpstream}
 	var err error
 	if cfg.BodyLimit, err = parseSize(l.bodyLimit); err != nil {

@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -72,6 +73,8 @@ func newRoot(s *streams) *cobra.Command {
 		c.cmd.GroupID = c.group
 		root.AddCommand(c.cmd)
 	}
+	root.SetHelpCommand(newHelp())
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width(s.out))))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return withHint(err, "%s --help", c.CommandPath())
 	})
@@ -94,6 +97,38 @@ func command(name string, run func(c *cobra.Command, args []string) error) *cobr
 			}
 			return c.Help()
 		}
+	}
+	return c
+}
+
+// noArguments refuses arguments of commands that take none.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return withHint(fmt.Errorf("%s takes no argument, found %q", c.CommandPath(), args[0]), "%s --help", c.CommandPath())
+}
+
+// newHelp replaces cobra's own command, which takes an unknown topic for success.
+func newHelp() *cobra.Command {
+	c := command("help", func(c *cobra.Command, args []string) error {
+		topic, rest, err := c.Root().Find(args)
+		if err != nil || len(rest) > 0 {
+			return withHint(fmt.Errorf("there is no help on %q%s", strings.Join(args, " "), suggestion(topic, rest[0])), "%s --help", c.Root().Name())
+		}
+		topic.InitDefaultHelpFlag() // else its usage does not list it
+		return topic.Help()
+	})
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		if topic, rest, err := c.Root().Find(args); err == nil && len(rest) == 0 {
+			for _, below := range topic.Commands() {
+				if !below.Hidden {
+					names = append(names, below.Name())
+				}
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 	return c
 }

@@ -37,10 +37,10 @@ func newPolicyInit(s *streams) *cobra.Command {
 		}
 		return writeNew(s, output, draft, force)
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	c.Flags().StringArrayVar(&from, "from", nil, "suggest entries from the hosts of `capture`; repeatable")
 	c.Flags().StringVarP(&output, "output", "o", defaultPolicy, "`file` to write; - prints the policy")
-	c.Flags().StringVar(&name, "name", "", "name of the policy, for reports")
+	c.Flags().StringVar(&name, "name", "", "`name` of the policy, for reports")
 	c.Flags().BoolVar(&force, "force", false, "replace the file where it exists")
 	return c
 }
@@ -230,6 +230,6 @@ func newPolicySchema(s *streams) *cobra.Command {
 		_, err = fmt.Fprintln(s.out, strings.TrimSpace(string(schema)))
 		return err
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	return c
 }

@@ -27,6 +27,7 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 	if len(child) > 0 && c.ArgsLenAtDash() != 0 {
 		return withHint(fmt.Errorf("unexpected argument %q", child[0]), "telltale record -- %s", quote(child[0]))
 	}
+	flags.bounded = c.Flags().Changed("for")
 	a, err := startAudit(s, flags, nil)
 	if err != nil {
 		return err

@@ -2,12 +2,14 @@ package cmd
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"telltale/ca"
+	"telltale/reports"
 	"telltale/setup"
 )
 
@@ -28,7 +30,12 @@ func newSetup(s *streams) *cobra.Command {
 		}
 		return printSetup(s, a, port, wanted)
 	})
-	c.Args = cobra.MaximumNArgs(1)
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return withHint(fmt.Errorf("%s takes one platform, found %q", c.CommandPath(), args[1]), "%s --help", c.CommandPath())
+		}
+		return nil
+	}
 	c.ValidArgs = platformNames()
 	c.Flags().StringVar(&folder, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	c.Flags().StringVar(&port, "port", "8080", "`port` on which the proxy will listen")
@@ -51,16 +58,35 @@ func printSetup(s *streams, a *ca.Authority, port string, platforms []setup.Plat
 	if len(addresses) == 0 {
 		addresses = []string{"ADDRESS-OF-THIS-MACHINE"}
 	}
-	fmt.Fprintf(s.out, "1. Start the proxy here:\n     telltale record --listen :%s\n", port)
-	fmt.Fprintf(s.out, "2. Connect the device to the same network. This machine is %s\n", strings.Join(addresses, " or "))
-	fmt.Fprintf(s.out, "3. On the device, set the HTTP proxy to %s, port %s, and trust the certificate authority\n", addresses[0], port)
-	fmt.Fprintf(s.out, "   whose SHA-256 fingerprint is %s\n", a.Fingerprint())
+	for i, step := range []string{
+		fmt.Sprintf("Start the proxy here:\n  telltale record --listen :%s", port),
+		fmt.Sprintf("Connect the device to the same network. This machine is %s.", strings.Join(addresses, " or ")),
+		fmt.Sprintf("On the device, set the HTTP proxy to %s, port %s, and trust the certificate authority whose SHA-256 fingerprint is\n  %s", addresses[0], port, a.Fingerprint()),
+	} {
+		printStep(s.out, fmt.Sprintf("%d. ", i+1), step)
+	}
 	at := setup.Place{Host: addresses[0], Port: port, Authority: a.Certificate().Subject.CommonName}
 	for _, p := range platforms {
 		fmt.Fprintf(s.out, "\n%s\n", p.Name)
 		for i, step := range setup.Steps(p, at) {
-			fmt.Fprintf(s.out, "  %d. %s\n", i+1, strings.ReplaceAll(step, "\n", "\n     "))
+			printStep(s.out, fmt.Sprintf("  %d. ", i+1), step)
 		}
 	}
 	return nil
+}
+
+// printStep writes a step below its number. Lines that are indented are for copying
+// and stay whole.
+func printStep(w io.Writer, number, step string) {
+	left := number
+	for line := range strings.Lines(step) {
+		text := []string{strings.TrimRight(line, "\n")}
+		if !strings.HasPrefix(line, " ") {
+			text = reports.Wrap(line, width(w)-len(number))
+		}
+		for _, part := range text {
+			fmt.Fprintln(w, strings.TrimRight(left+part, " "))
+			left = strings.Repeat(" ", len(number))
+		}
+	}
 }

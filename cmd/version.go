@@ -3,6 +3,8 @@ package cmd
 import (
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -12,7 +14,7 @@ func newVersion(s *streams) *cobra.Command {
 		_, err := fmt.Fprintf(s.out, "telltale %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	})
-	c.Args = cobra.NoArgs
+	c.Args = noArguments
 	return c
 }
 
@@ -33,6 +35,11 @@ func newCompletion(s *streams) *cobra.Command {
 		return root.GenPowerShellCompletionWithDesc(s.out)
 	})
 	c.ValidArgs = shells
-	c.Args = cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 1 && slices.Contains(shells, args[0]) {
+			return nil
+		}
+		return withHint(fmt.Errorf("%s needs one of %s", c.CommandPath(), strings.Join(shells, ", ")), "%s --help", c.CommandPath())
+	}
 	return c
 }

@@ -13,8 +13,8 @@ var words = map[string]commandWords{
 		short: "Shows who an app talks to, and whether it is only who it should be",
 		long: `telltale shows who an app talks to, and whether it is only who it should be.
 
-A local proxy records each contact of a test device, an allow-list judges it, and a
-report proves the verdict. The same engine judges HAR captures in CI.`,
+A local proxy records each contact of a test device, an allow-list judges it,
+and a report proves the verdict. The same engine judges HAR captures in CI.`,
 		example: `  telltale demo
   telltale record --allow '*.canada.ca' --report audit.md
   telltale check capture.har --policy telltale.yaml`,
@@ -23,8 +23,9 @@ report proves the verdict. The same engine judges HAR captures in CI.`,
 		use:   "record [flags] [-- CMD ARG...]",
 		short: "Audit live traffic without a screen: proxy, record, judge, report",
 		long: `Starts the proxy and records and judges every flow of the devices that use it.
-Ends on SIGINT or SIGTERM, after --for, or when CMD ends, then prints the verdict and
-writes the reports. CMD runs with the proxy and the CA in its environment.
+Ends on SIGINT or SIGTERM, after --for, or when CMD ends, then prints the
+verdict and writes the reports. CMD runs with the proxy and the CA in its
+environment.
 
 Exit codes: telltale help exit-codes`,
 		example: `  # a phone, or curl -x http://127.0.0.1:8080, as the client
@@ -39,10 +40,10 @@ Exit codes: telltale help exit-codes`,
 	"check": {
 		use:   "check CAPTURE...",
 		short: "Judge captures that exist already; made for CI",
-		long: `Judges every flow of the captures by the policy: HAR files (.har, .har.gz), captures of
-telltale (.telltale), folders of them, or - for standard input.
+		long: `Judges every flow of the captures by the policy: HAR files (.har, .har.gz),
+captures of telltale (.telltale), folders of them, or - for standard input.
 
-Exit codes: 0 clean, 1 violations, 2 something could not be read or nothing was seen.`,
+Exit codes: telltale help exit-codes`,
 		example: `  telltale check capture.har --policy telltale.yaml
   telltale check captures/ --allow '*.canada.ca' --report audit.md
   curl -s https://ci.example/last.har | telltale check - --format json`,
@@ -50,11 +51,11 @@ Exit codes: 0 clean, 1 violations, 2 something could not be read or nothing was 
 	"report": {
 		use:   "report CAPTURE...",
 		short: "Write reports from captures",
-		long: `Judges the captures and writes reports. The verdict does not change the exit code: 2 says
-that something could not be read or written, 0 everything else.
+		long: `Judges the captures and writes reports. The verdict does not change the exit
+code: 2 says that something could not be read or written, 0 everything else.
 
 Without --report, prints the report in --format.`,
-		example: `  telltale report audit.telltale --policy telltale.yaml --report audit.md --report audit.har
+		example: `  telltale report audit.telltale --policy telltale.yaml --report audit.md
   telltale report capture.har --allow '*.canada.ca' --format markdown | less`,
 	},
 	"flows": {
@@ -62,13 +63,14 @@ Without --report, prints the report in --format.`,
 		short: "List and filter recorded flows",
 		long: `Lists the flows of a capture. --where takes an expression over these fields:
 
-  host port method path url status size sent received duration verdict rule category
-  protocol kind mode client app outcome error phase headers id
+  host port method path url status size sent received duration verdict rule
+  category protocol kind mode client app outcome error phase headers id
 
-Texts compare with ==, contains, startsWith, endsWith and matches (a regular expression);
-numbers with == != < <= > >=; join with and, or, not. duration is in milliseconds.`,
+Texts compare with ==, contains, startsWith, endsWith and matches (a regular
+expression); numbers with == != < <= > >=; join with and, or, not. duration is
+in milliseconds.`,
 		example: `  telltale flows audit.telltale --where 'verdict == "violation"'
-  telltale flows audit.telltale --where 'host endsWith ".google.com" and status == 204'
+  telltale flows audit.telltale --where 'method == "HEAD" and status == 204'
   telltale flows capture.har --search clients3 --format json`,
 	},
 	"policy": {
@@ -82,30 +84,32 @@ numbers with == != < <= > >=; join with and, or, not. duration is in millisecond
 	"policy init": {
 		use:   "init",
 		short: "Write a first policy, with comments",
-		long: `Writes a policy to start from. With --from it lists the hosts of a capture, grouped by
-domain, and says which of them are known probes or trackers.`,
+		long: `Writes a policy to start from. With --from it lists the hosts of a capture,
+grouped by domain, and says which of them are known probes or trackers.`,
 		example: `  telltale policy init --name 'COVID Alert'
   telltale policy init --from audit.telltale -o telltale.yaml`,
 	},
 	"policy lint": {
-		use:     "lint [FILE...]",
-		short:   "Check a policy for errors and doubtful entries",
-		long:    `Checks policy files. Errors name the line and column and exit with 2; warnings do not.`,
+		use:   "lint [FILE...]",
+		short: "Check a policy for errors and doubtful entries",
+		long: `Checks policy files. Errors name the line and column and exit with 2; warnings
+do not.`,
 		example: `  telltale policy lint telltale.yaml`,
 	},
 	"policy explain": {
 		use:   "explain URL...",
 		short: "Say which line of the policy decides a URL, and why",
-		long: `Says what the policy would make of a request, and which line decides. Exits with 1 where
-it would be a violation.`,
-		example: `  telltale policy explain https://retrieval.covid-notification.alpha.canada.ca/
+		long: `Says what the policy would make of a request, and which line decides. Exits
+with 1 where it would be a violation. A host without https:// stands for a
+connection that could not be read.`,
+		example: `  telltale policy explain https://retrieval.example.canada.ca/config
   telltale policy explain --method HEAD https://clients3.google.com/generate_204`,
 	},
 	"policy schema": {
 		use:   "schema",
 		short: "Print the JSON Schema of the policy file, for editors",
-		long: `Prints the JSON Schema (draft 2020-12) of policy files. Editors with a YAML language server
-complete and check a policy that starts with
+		long: `Prints the JSON Schema (draft 2020-12) of policy files. Editors with a YAML
+language server complete and check a policy that starts with
 
   # yaml-language-server: $schema=telltale.schema.json`,
 		example: `  telltale policy schema > telltale.schema.json`,
@@ -113,9 +117,10 @@ complete and check a policy that starts with
 	"ca": {
 		use:   "ca",
 		short: "Show, export, replace or remove the certificate authority",
-		long: `telltale signs certificates with an authority of its own, made at first use. Its key never
-leaves this machine. Whoever has the key can read the traffic of every device that trusts
-the certificate: trust it on test devices alone, and remove it afterwards.`,
+		long: `telltale signs certificates with an authority of its own, made at first use. Its
+key never leaves this machine. Whoever has the key can read the traffic of every
+device that trusts the certificate: trust it on test devices alone, and remove
+it afterwards.`,
 		example: `  telltale ca show
   telltale ca export --format mobileconfig`,
 	},
@@ -126,22 +131,22 @@ the certificate: trust it on test devices alone, and remove it afterwards.`,
 	},
 	"ca export": {
 		use: "export", short: "Write the certificate for a device",
-		long: `Writes the authority's certificate, never its key, in the form that a device takes:
-pem and der for most, mobileconfig for iOS, p12 for trust stores, android under the name
-of Android's system store.`,
+		long: `Writes the authority's certificate, never its key, in the form that a device
+takes: pem and der for most, mobileconfig for iOS, p12 for trust stores, android
+under the name of Android's system store.`,
 		example: `  telltale ca export --format pem -o telltale-ca.pem
   telltale ca export --format android`,
 	},
 	"ca rotate": {
 		use: "rotate", short: "Replace the authority by a new one",
-		long: `Makes a new authority in place of the old one. Devices trust the old certificate until it
-is removed there, and need the new one.`,
+		long: `Makes a new authority in place of the old one. Devices trust the old certificate
+until it is removed there, and need the new one.`,
 		example: `  telltale ca rotate`,
 	},
 	"ca remove": {
 		use: "remove", short: "Delete the authority",
-		long: `Deletes the authority's key and certificate from this machine. Devices keep trusting the
-certificate until it is removed there.`,
+		long: `Deletes the authority's key and certificate from this machine. Devices keep
+trusting the certificate until it is removed there.`,
 		example: `  telltale ca remove --yes`,
 	},
 	"setup": {
@@ -154,8 +159,8 @@ certificate until it is removed there.`,
 	"captures": {
 		use:   "captures",
 		short: "List and remove the captures that are kept",
-		long: `Audits without --save are kept for seven days (see record --keep) in your data folder,
-readable by you alone.`,
+		long: `Audits without --save are kept for seven days (see record --keep) in your data
+folder, readable by you alone.`,
 		example: `  telltale captures list`,
 	},
 	"captures list": {
@@ -176,11 +181,18 @@ readable by you alone.`,
 	"demo": {
 		use:   "demo",
 		short: "Run a whole audit on this machine, without phone or network",
-		long: `A stand-in for Canada's COVID Alert app of 2020 talks through the real proxy, over real
-TLS, to servers on this machine. The policy allows *.canada.ca alone. The demo ends with
-the violation that was in the app, and with the reports of it: exit code 1.`,
+		long: `A stand-in for Canada's COVID Alert app of 2020 talks through the real proxy,
+over real TLS, to servers on this machine. The policy allows *.canada.ca alone.
+The demo ends with the violation that was in the app, and with the reports of
+it: exit code 1.`,
 		example: `  telltale demo
   telltale demo --output /tmp/demo`,
+	},
+	"help": {
+		use: "help [COMMAND]", short: "Explain a command or a topic",
+		long: `Explains a command, or the topic exit-codes.`,
+		example: `  telltale help record
+  telltale help exit-codes`,
 	},
 	"version": {
 		use: "version", short: "Print the version",
@@ -198,8 +210,9 @@ the violation that was in the app, and with the reports of it: exit code 1.`,
 		use:   "exit-codes",
 		short: "What the exit codes mean",
 		long:  `Commands that judge end with one of three codes:`,
-		example: `report does not judge: it ends with 0, or with 2 where something could not be read or
-written. Where some inputs could not be read, the others are still judged and reported.
+		example: `report does not judge: it ends with 0, or with 2 where something could not be
+read or written. Where some inputs could not be read, the others are still
+judged and reported.
 `,
 	},
 }
