@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -115,12 +116,24 @@ type flowShape struct {
 	replace bool
 }
 
-// maxShapes bounds the statements that are kept prepared.
-const maxShapes = 32
+const (
+	// maxShapes bounds the statements that are kept prepared.
+	maxShapes = 32
+	// rowsAtOnce is how many rows of a shape are written by one statement: to
+	// start and end it costs a fifth of what the row does.
+	rowsAtOnce = 16
+)
 
-// insert writes a row. Half of its columns is NULL or 0 in most rows, and a column
-// costs as much to leave NULL as to fill; so there is a statement for each set
-// of columns that comes up.
+// flowInsert writes rows of one shape.
+type flowInsert struct {
+	one, many *stmt // many is nil until there were many
+	width     int
+	waiting   []driver.Value // rows that wait for more
+}
+
+// insert writes a row, by writeWaiting at the latest. Half of its columns is NULL or
+// 0 in most rows, and a column costs as much to leave NULL as to fill; so there is
+// a statement for each set of columns that comes up.
 func (w *writer) insert(row *[flowColumnCount]driver.Value, replace bool) error {
 	shape := flowShape{replace: replace}
 	for i, v := range row {
@@ -136,25 +149,59 @@ func (w *writer) insert(row *[flowColumnCount]driver.Value, replace bool) error 
 			}
 		}
 	}
-	st := w.insertFlow[shape]
-	if st == nil {
-		var err error
-		if st, err = w.conn.prepare(shape.sql()); err != nil {
+	ins := w.insertFlow[shape]
+	if ins == nil {
+		one, err := w.conn.prepare(shape.sql(1))
+		if err != nil {
 			return err
 		}
-		w.insertFlow[shape] = st
+		ins = &flowInsert{one: one, width: bits.OnesCount64(shape.columns)}
+		w.insertFlow[shape] = ins
 	}
-	args := st.row(bits.OnesCount64(shape.columns))
-	for i, n := 0, 0; i < len(row); i++ {
+	for i, v := range row {
 		if shape.columns&(1<<i) != 0 {
-			args[n].Value = row[i]
-			n++
+			ins.waiting = append(ins.waiting, v)
 		}
 	}
-	return st.execRow(args)
+	if len(ins.waiting) < rowsAtOnce*ins.width {
+		return nil
+	}
+	return w.insertMany(ins, shape)
 }
 
-func (s flowShape) sql() string {
+func (w *writer) insertMany(ins *flowInsert, shape flowShape) (err error) {
+	if ins.many == nil {
+		if ins.many, err = w.conn.prepare(shape.sql(rowsAtOnce)); err != nil {
+			return err
+		}
+	}
+	err = ins.many.exec(ins.waiting...)
+	ins.waiting = ins.waiting[:0]
+	return err
+}
+
+// writeWaiting writes the rows that are too few for a statement of many.
+func (w *writer) writeWaiting() error {
+	for _, ins := range w.insertFlow {
+		for row := range slices.Chunk(ins.waiting, ins.width) {
+			if err := ins.one.exec(row...); err != nil {
+				return err
+			}
+		}
+		ins.waiting = ins.waiting[:0]
+	}
+	return nil
+}
+
+// close gives the statements back.
+func (i *flowInsert) close() {
+	i.one.Close()
+	if i.many != nil {
+		i.many.Close()
+	}
+}
+
+func (s flowShape) sql(rows int) string {
 	var names []string
 	for i, name := range strings.Split(flowColumns, ",") {
 		if s.columns&(1<<i) != 0 {
@@ -165,7 +212,8 @@ func (s flowShape) sql() string {
 	if s.replace {
 		verb = "INSERT OR REPLACE"
 	}
-	return verb + " INTO flows(" + strings.Join(names, ",") + ") VALUES (?" + strings.Repeat(",?", len(names)-1) + ")"
+	row := "(?" + strings.Repeat(",?", len(names)-1) + ")"
+	return verb + " INTO flows(" + strings.Join(names, ",") + ") VALUES " + row + strings.Repeat(","+row, rows-1)
 }
 
 // timeColumns fills the columns from started to receive.

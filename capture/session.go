@@ -23,6 +23,19 @@ func (w *writer) transaction(f func() error) error {
 	return err
 }
 
+// batch writes states of flows, of each flow one at most.
+func (w *writer) batch(batch []*entry) error {
+	for _, e := range batch {
+		if err := w.entry(e); err != nil {
+			return err
+		}
+	}
+	if err := w.writeWaiting(); err != nil {
+		return err
+	}
+	return w.ends(batch)
+}
+
 // entry writes one state of a flow and the frames that came with it.
 func (w *writer) entry(e *entry) error {
 	if err := w.flow(e.flow, e.written); err != nil {

@@ -358,12 +358,7 @@ func (k *worker) write(batch []*entry) {
 				return err
 			}
 		}
-		for _, e := range batch {
-			if err := k.w.entry(e); err != nil {
-				return err
-			}
-		}
-		return k.w.ends(batch)
+		return k.w.batch(batch)
 	})
 	if err != nil {
 		k.store.fail(classify(k.w.path, err))

@@ -39,7 +39,7 @@ type writer struct {
 	insertBody, findBody, insertConnection, insertCertificate *stmt
 	insertDoc, insertTag, insertKind, insertBlock, insertEnds *stmt
 
-	insertFlow map[flowShape]*stmt
+	insertFlow map[flowShape]*flowInsert
 
 	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind int64
 
@@ -94,7 +94,7 @@ func newWriter(path string, c *conn) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		conn: c, path: path, zstd: enc, hosts: map[string]driver.Value{}, insertFlow: map[flowShape]*stmt{},
+		conn: c, path: path, zstd: enc, hosts: map[string]driver.Value{}, insertFlow: map[flowShape]*flowInsert{},
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 	w.forget()
@@ -126,6 +126,9 @@ func newWriter(path string, c *conn) (*writer, error) {
 
 // forget empties what is remembered of the file, after a transaction was undone.
 func (w *writer) forget() {
+	for _, ins := range w.insertFlow {
+		ins.waiting = ins.waiting[:0]
+	}
 	w.texts = newRecent[textKey, driver.Value](recentTexts)
 	w.headers = newRecent[textKey, driver.Value](recentHeaders)
 	w.bodies = newRecent[[sha256.Size]byte, driver.Value](recentBodies)
@@ -178,8 +181,8 @@ func (w *writer) close() error {
 			st.Close()
 		}
 	}
-	for _, st := range w.insertFlow {
-		st.Close()
+	for _, ins := range w.insertFlow {
+		ins.close()
 	}
 	w.zstd.Close()
 	// Without a log beside it, the file can be read from a read-only folder and
