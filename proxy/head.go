@@ -57,6 +57,8 @@ var (
 	errManyFields   = &malformed{431, "a head of more than 1000 lines"}
 	errChunk        = &malformed{400, "broken chunked framing (RFC 9112, 7.1)"}
 	errEagerUpgrade = &malformed{400, "too much data behind an Upgrade that was not answered"}
+	errSOCKS        = &malformed{400, "SOCKS was spoken to the port of the HTTP proxy: set this as an HTTP proxy"}
+	errNotHTTP      = &malformed{400, "this is neither HTTP nor TLS"}
 	errNested       = &malformed{400, "a CONNECT inside a tunnel"}
 )
 
@@ -160,6 +162,9 @@ func (s *headScan) partial(b []byte) *malformed {
 	if len(b) > maxHead {
 		return errLarge
 	}
+	if s.lines == 0 && len(b) > 0 && class[b[0]]&tokenByte == 0 && b[0] != '\r' {
+		return notHTTP(b[0])
+	}
 	rest := b[s.seen:]
 	if n := len(rest); n > 0 && rest[n-1] == '\r' {
 		rest = rest[:n-1] // its LF may come yet
@@ -169,6 +174,15 @@ func (s *headScan) partial(b []byte) *malformed {
 	}
 	s.seen += len(rest)
 	return nil
+}
+
+// notHTTP names what begins with a byte that no request begins with. Its end is not
+// waited for: it may have no lines.
+func notHTTP(first byte) *malformed {
+	if first == 4 || first == 5 {
+		return errSOCKS
+	}
+	return errNotHTTP
 }
 
 func (s *headScan) requestLine(line []byte) *malformed {

@@ -33,7 +33,8 @@ func TestConnectionsWithoutRequest(t *testing.T) {
 			}
 			c.closed()
 		}, flow.Malformed, "refused: "},
-		{"SOCKS", func(r *rig) { c := r.dial(); c.say("\x05\x01\x00"); c.CloseWrite(); c.closed() }, flow.Abandoned, "3 bytes"},
+		{"SOCKS", func(r *rig) { c := r.dial(); c.say("\x05\x01\x00"); equal(r.t, "status", c.status(), 400) }, flow.Malformed, "SOCKS was spoken"},
+		{"garbage without a line", func(r *rig) { c := r.dial(); c.say("\xff\xfe\x00"); equal(r.t, "status", c.status(), 400) }, flow.Malformed, "neither HTTP nor TLS"},
 		{"TLS to the proxy's port", func(r *rig) {
 			tc := tls.Client(r.dial(), &tls.Config{ServerName: "proxy.test"})
 			if err := tc.Handshake(); err == nil || !strings.Contains(err.Error(), "unexpected message") {
