@@ -131,7 +131,7 @@ func (a *audit) openCapture(s *streams) error {
 	if removed, err := capture.Purge(folder, time.Now()); err != nil {
 		s.complain(fmt.Errorf("cannot remove expired captures: %w", err))
 	} else if len(removed) > 0 {
-		s.say("note: removed %d expired captures", len(removed))
+		s.say("note: removed %s", plural(len(removed), "expired capture"))
 	}
 	a.path, a.discard = filepath.Join(folder, captureName(time.Now())), keep == keepNone
 	if a.store, err = capture.Create(a.path, opts); err != nil {

@@ -36,6 +36,9 @@ func newFlows(s *streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if pol.File() == "" && len(flags.allow) == 0 {
+			s.say("note: no policy, so every host is a violation; name one with --policy or --allow")
+		}
 		in, troubles := findInputs(args)
 		defer in.close()
 		if err := in.keepStdin(s.in); err != nil {

@@ -132,8 +132,8 @@ it afterwards.`,
 	"ca export": {
 		use: "export", short: "Write the certificate for a device",
 		long: `Writes the authority's certificate, never its key, in the form that a device
-takes: pem and der for most, mobileconfig for iOS, p12 for trust stores, android
-under the name of Android's system store.`,
+takes: pem and der for most, mobileconfig for iOS, p12 for trust stores (its
+password is changeit), android under the name of Android's system store.`,
 		example: `  telltale ca export --format pem -o telltale-ca.pem
   telltale ca export --format android`,
 	},
