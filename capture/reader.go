@@ -64,7 +64,7 @@ const (
 		"LEFT JOIN bodies bq ON bq.id = f.request_body LEFT JOIN bodies br ON br.id = f.response_body "
 	selectFlows = flowsColumns + "flows f" + flowsJoins
 	// selectFlowsOfHost goes from block to block, in the order of IDs too.
-	selectFlowsOfHost = flowsColumns + "host_blocks b CROSS JOIN flows f ON f.id BETWEEN b.block * 128 AND b.block * 128 + 127 " +
+	selectFlowsOfHost = flowsColumns + "host_blocks b CROSS JOIN flows f ON f.id BETWEEN b.block * 256 AND b.block * 256 + 255 " +
 		"AND f.host_id = b.host_id" + flowsJoins
 )
 

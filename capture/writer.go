@@ -83,7 +83,7 @@ type kindKey struct {
 }
 
 // hostBlock is how many IDs are a block of host_blocks.
-const hostBlock = 128
+const hostBlock = 256
 
 // blockKey is a row of host_blocks.
 type blockKey struct{ host, block int64 }

@@ -131,7 +131,7 @@ CREATE TABLE ends (
 	flows TEXT NOT NULL
 );
 
--- Where the flows of a host are, to the nearest 128.
+-- Where the flows of a host are, to 256 IDs.
 CREATE TABLE host_blocks (
 	host_id INTEGER NOT NULL REFERENCES hosts(id),
 	block   INTEGER NOT NULL,
