@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"telltale/flow"
@@ -40,6 +41,7 @@ type trip struct {
 	response *flow.Response // as it was observed with the head; nil before
 	kind     flow.Kind
 
+	dials      atomic.Int32 // connections made for it
 	got        httptrace.GotConnInfo
 	gotAt      time.Time
 	answeredAt time.Time

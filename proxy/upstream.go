@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -210,7 +212,24 @@ type undialedError struct {
 func (e *undialedError) Error() string { return e.err.Error() }
 func (e *undialedError) Unwrap() error { return e.err }
 
+// maxDials is how many connections are made for one request. A second one is right
+// when the server has just ended the first; but http.Transport goes on without end
+// where a server ends each HTTP/2 connection instead of answering.
+const maxDials = 2
+
+// errEndsEach is what a request fails with for which maxDials connections were made.
+var errEndsEach = fmt.Errorf("the server ends each connection without an answer: %w", io.EOF)
+
+// mayDial reports whether another connection may be made for the trip of ctx.
+func mayDial(ctx context.Context) bool {
+	t := tripOf(ctx)
+	return t == nil || t.dials.Add(1) <= maxDials
+}
+
 func (ps *pools) dialPlain(ctx context.Context, addr string) (net.Conn, error) {
+	if !mayDial(ctx) {
+		return nil, errEndsEach
+	}
 	conn, d, err := ps.dialer.dial(ctx, addr)
 	if err != nil {
 		return nil, &undialedError{d, err}
@@ -221,6 +240,9 @@ func (ps *pools) dialPlain(ctx context.Context, addr string) (net.Conn, error) {
 // dialTLS connects to addr and greets the server by name, or by the host of addr
 // where the name is "".
 func (ps *pools) dialTLS(ctx context.Context, base *tls.Config, addr, name string) (net.Conn, error) {
+	if !mayDial(ctx) {
+		return nil, errEndsEach
+	}
 	conn, d, err := ps.dialer.dial(ctx, addr)
 	if err != nil {
 		return nil, &undialedError{d, err}
