@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"telltale/capture"
@@ -39,17 +40,27 @@ type inputs struct {
 }
 
 // findInputs resolves the arguments of a command to capture files, folders
-// included. A folder that holds no capture is an error.
+// included. A folder that holds no capture is an error. A file that is named twice
+// is read once, so that nothing is counted twice.
 func findInputs(args []string) (*inputs, []error) {
 	in := &inputs{}
 	var troubles []error
+	var seen []fs.FileInfo
 	for _, arg := range args {
 		files, err := captureFiles(arg)
 		if err != nil {
 			troubles = append(troubles, err)
 			continue
 		}
-		in.files = append(in.files, files...)
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil {
+				if slices.ContainsFunc(seen, func(other fs.FileInfo) bool { return os.SameFile(info, other) }) {
+					continue
+				}
+				seen = append(seen, info)
+			}
+			in.files = append(in.files, file)
+		}
 	}
 	return in, troubles
 }
