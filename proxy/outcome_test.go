@@ -237,3 +237,28 @@ func TestNoContentWithLength(t *testing.T) {
 		equal(t, "recorded length", flow.Get(f.Response.Header, "Content-Length"), "5")
 	})
 }
+
+// Clients reset a stream, or close, as soon as they have counted the last byte: that
+// breaks nothing off.
+func TestWholeAnswersAreComplete(t *testing.T) {
+	left, leave := context.WithCancel(context.Background())
+	leave()
+	for _, x := range []struct {
+		expect, size      int64
+		readErr, writeErr error
+		want              flow.Outcome
+	}{
+		{3, 3, nil, io.ErrClosedPipe, flow.Completed},
+		{3, 3, context.Canceled, nil, flow.Completed},
+		{3, 2, nil, io.ErrClosedPipe, flow.Abandoned},
+		{3, 2, context.Canceled, nil, flow.Abandoned},
+		{-1, 3, nil, io.ErrClosedPipe, flow.Abandoned},
+		{-1, 3, nil, nil, flow.Abandoned},
+	} {
+		trip := &trip{parent: left, response: &flow.Response{Status: 200}}
+		trip.down = download{body: body{expect: x.expect, size: x.size}, readErr: x.readErr, writeErr: x.writeErr}
+		trip.judge()
+		equal(t, fmt.Sprint(x), trip.outcome, x.want)
+		equal(t, fmt.Sprint("broken ", x), trip.broken, x.want != flow.Completed && (x.readErr != nil || x.writeErr != nil))
+	}
+}

@@ -295,6 +295,9 @@ func (t *trip) judge() {
 		t.outcome, t.failure, t.reason = t.upgraded.outcome()
 	case t.response == nil:
 		t.outcome, t.reason = flow.Abandoned, "the exchange was given up"
+	case d.body.expect >= 0 && d.body.size == d.body.expect:
+		// Clients count, and are gone with the last byte.
+		t.outcome = flow.Completed
 	case d.writeErr != nil, d.readErr != nil && t.parent.Err() != nil:
 		t.outcome, t.reason, t.broken = flow.Abandoned, "the client's connection ended before the response did", true
 	case d.readErr != nil:
