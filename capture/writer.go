@@ -51,6 +51,8 @@ type writer struct {
 	bodies       *recent[[sha256.Size]byte, driver.Value]
 	connections  *recent[connectionKey, driver.Value]
 	certificates *recent[string, driver.Value]
+	serverTLS    *recent[serverTLSKey, *flow.ServerTLS]
+	sameAs       *recent[*flow.ServerTLS, *flow.ServerTLS]
 	kinds        *recent[kindKey, driver.Value]
 	blocks       *recent[blockKey, struct{}]
 	seeds        [2]maphash.Seed
@@ -70,6 +72,34 @@ type textKey [2]uint64
 type connectionKey struct {
 	client flow.Client
 	server flow.Server
+}
+
+// serverTLSKey is a [flow.ServerTLS] by what it says. A proxy that keeps many
+// connections to a server has one for each, and any client may meet any of them.
+type serverTLSKey struct {
+	tls    flow.ServerTLS // without its certificate when sha256 stands for it
+	sha256 string
+}
+
+// sameTLS returns the first of those that say the same.
+func (w *writer) sameTLS(t *flow.ServerTLS) *flow.ServerTLS {
+	if t == nil {
+		return nil
+	}
+	if first, ok := w.sameAs.get(t); ok {
+		return first
+	}
+	key := serverTLSKey{tls: *t}
+	if c := t.Certificate; c != nil && c.SHA256 != "" {
+		key.tls.Certificate, key.sha256 = nil, c.SHA256
+	}
+	first, ok := w.serverTLS.get(key)
+	if !ok {
+		first = t
+		w.serverTLS.put(key, t)
+	}
+	w.sameAs.put(t, first)
+	return first
 }
 
 // kindKey is what makes a row of kinds.
@@ -134,6 +164,8 @@ func (w *writer) forget() {
 	w.bodies = newRecent[[sha256.Size]byte, driver.Value](recentBodies)
 	w.connections = newRecent[connectionKey, driver.Value](recentConnections)
 	w.certificates = newRecent[string, driver.Value](recentConnections)
+	w.serverTLS = newRecent[serverTLSKey, *flow.ServerTLS](recentConnections)
+	w.sameAs = newRecent[*flow.ServerTLS, *flow.ServerTLS](recentConnections)
 	w.kinds = newRecent[kindKey, driver.Value](recentKinds)
 	w.blocks = newRecent[blockKey, struct{}](recentBlocks)
 }
@@ -343,6 +375,7 @@ func (w *writer) lookupBody(sum [sha256.Size]byte) (id driver.Value, found bool,
 
 // connection returns the row of the client and the server.
 func (w *writer) connection(c flow.Client, s flow.Server) (driver.Value, error) {
+	s.TLS = w.sameTLS(s.TLS)
 	key := connectionKey{c, s}
 	if id, ok := w.connections.get(key); ok {
 		return id, nil
