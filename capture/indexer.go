@@ -19,8 +19,10 @@ const (
 	// indexAtClose bounds how long closing may take for the index's sake. What
 	// is left is searched by looking through it.
 	indexAtClose = 2 * time.Second
-	// indexDocs is the number of documents of one transaction.
-	indexDocs = 128
+	// indexDocs and indexText bound one transaction. Each leaves a segment of
+	// the index, and to merge those is half of the work of short documents.
+	indexDocs = 1024
+	indexText = 64 << 10
 )
 
 // indexer keeps the full-text index up. It belongs to the worker's goroutine and
@@ -86,7 +88,7 @@ func (x *indexer) kind(kind int) (n int, err error) {
 			batch = append(batch, doc{row.int(0), text})
 			size += len(text)
 		}
-		if size > maxText {
+		if size > indexText {
 			return errEnough
 		}
 		return nil
