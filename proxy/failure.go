@@ -107,8 +107,8 @@ func isBadCertificate(err error) bool {
 // server, or a goaway of HTTP/2, ended the connection before it answered.
 func closedWithoutAnswer(err error) bool {
 	s := err.Error()
-	return strings.Contains(s, "server closed idle connection") || strings.Contains(s, "connection lost") ||
-		strings.Contains(s, "server sent GOAWAY")
+	return strings.Contains(s, "server closed idle connection") || strings.Contains(s, "server sent GOAWAY") ||
+		strings.Contains(s, "http2: client conn") // is lost, is closed, could not be established, ...
 }
 
 // bodyFailure classes an error in the middle of a response: whatever is not

@@ -50,7 +50,7 @@ func TestServerThatEndsEachConnection(t *testing.T) {
 			for _, f := range r.ending(2) {
 				equal(t, "outcome", f.Outcome, flow.UpstreamFailed)
 				if words == goAway {
-					equal(t, "failure", f.Failure, flow.FailureReset)
+					equal(t, "failure of "+f.Error, f.Failure, flow.FailureReset)
 				}
 				equal(t, "dialled", f.Server.Dialed.String(), addr)
 			}
