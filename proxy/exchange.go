@@ -118,6 +118,10 @@ func (t *trip) learn(err error) {
 		t.dialed, t.serverTLS = shake.dialed, shake.server
 	case errors.As(err, &undialed):
 		t.dialed = undialed.dialed
+	case !t.dialed.Addr.IsValid():
+		if sc := t.made.Load(); sc != nil {
+			t.dialed, t.serverTLS = sc.dialed, sc.tls
+		}
 	}
 }
 

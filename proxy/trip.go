@@ -41,7 +41,8 @@ type trip struct {
 	response *flow.Response // as it was observed with the head; nil before
 	kind     flow.Kind
 
-	dials      atomic.Int32 // connections made for it
+	dials      atomic.Int32               // connections tried for it
+	made       atomic.Pointer[serverConn] // the last that came about
 	got        httptrace.GotConnInfo
 	gotAt      time.Time
 	answeredAt time.Time

@@ -234,7 +234,17 @@ func (ps *pools) dialPlain(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, &undialedError{d, err}
 	}
-	return &serverConn{Conn: conn, dialed: d}, nil
+	sc := &serverConn{Conn: conn, dialed: d}
+	made(ctx, sc)
+	return sc, nil
+}
+
+// made notes a connection in the trip that it was made for: it may end before the
+// request gets to use it.
+func made(ctx context.Context, sc *serverConn) {
+	if t := tripOf(ctx); t != nil {
+		t.made.Store(sc)
+	}
 }
 
 // dialTLS connects to addr and greets the server by name, or by the host of addr
@@ -266,6 +276,7 @@ func (ps *pools) dialTLS(ctx context.Context, base *tls.Config, addr, name strin
 		}
 		return nil, &handshakeError{cfg.ServerName, d, sc.tls, err}
 	}
+	made(ctx, sc)
 	return tc, nil
 }
 
