@@ -4,7 +4,6 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"math/bits"
-	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -116,22 +115,10 @@ type flowShape struct {
 	replace bool
 }
 
-const (
-	// maxShapes bounds the statements that are kept prepared.
-	maxShapes = 32
-	// rowsAtOnce is how many rows of a shape are written by one statement: to
-	// start and end it costs a fifth of what the row does.
-	rowsAtOnce = 16
-)
+// maxShapes bounds the statements that are kept prepared.
+const maxShapes = 32
 
-// flowInsert writes rows of one shape.
-type flowInsert struct {
-	one, many *stmt // many is nil until there were many
-	width     int
-	waiting   []driver.Value // rows that wait for more
-}
-
-// insert writes a row, by writeWaiting at the latest. Half of its columns is NULL or
+// insert writes a row, at the end of its batch at the latest. Half of its columns is NULL or
 // 0 in most rows, and a column costs as much to leave NULL as to fill; so there is
 // a statement for each set of columns that comes up.
 func (w *writer) insert(row *[flowColumnCount]driver.Value, replace bool) error {
@@ -149,59 +136,21 @@ func (w *writer) insert(row *[flowColumnCount]driver.Value, replace bool) error 
 			}
 		}
 	}
-	ins := w.insertFlow[shape]
-	if ins == nil {
-		one, err := w.conn.prepare(shape.sql(1))
-		if err != nil {
-			return err
-		}
-		ins = &flowInsert{one: one, width: bits.OnesCount64(shape.columns)}
-		w.insertFlow[shape] = ins
+	rows := w.insertFlow[shape]
+	if rows == nil {
+		rows = &rowInsert{into: shape.into(), width: bits.OnesCount64(shape.columns)}
+		w.insertFlow[shape] = rows
 	}
 	for i, v := range row {
 		if shape.columns&(1<<i) != 0 {
-			ins.waiting = append(ins.waiting, v)
+			rows.waiting = append(rows.waiting, v)
 		}
 	}
-	if len(ins.waiting) < rowsAtOnce*ins.width {
-		return nil
-	}
-	return w.insertMany(ins, shape)
+	return rows.writeFull(w.conn)
 }
 
-func (w *writer) insertMany(ins *flowInsert, shape flowShape) (err error) {
-	if ins.many == nil {
-		if ins.many, err = w.conn.prepare(shape.sql(rowsAtOnce)); err != nil {
-			return err
-		}
-	}
-	err = ins.many.exec(ins.waiting...)
-	ins.waiting = ins.waiting[:0]
-	return err
-}
-
-// writeWaiting writes the rows that are too few for a statement of many.
-func (w *writer) writeWaiting() error {
-	for _, ins := range w.insertFlow {
-		for row := range slices.Chunk(ins.waiting, ins.width) {
-			if err := ins.one.exec(row...); err != nil {
-				return err
-			}
-		}
-		ins.waiting = ins.waiting[:0]
-	}
-	return nil
-}
-
-// close gives the statements back.
-func (i *flowInsert) close() {
-	i.one.Close()
-	if i.many != nil {
-		i.many.Close()
-	}
-}
-
-func (s flowShape) sql(rows int) string {
+// into is the start of an INSERT statement.
+func (s flowShape) into() string {
 	var names []string
 	for i, name := range strings.Split(flowColumns, ",") {
 		if s.columns&(1<<i) != 0 {
@@ -212,8 +161,7 @@ func (s flowShape) sql(rows int) string {
 	if s.replace {
 		verb = "INSERT OR REPLACE"
 	}
-	row := "(?" + strings.Repeat(",?", len(names)-1) + ")"
-	return verb + " INTO flows(" + strings.Join(names, ",") + ") VALUES " + row + strings.Repeat(","+row, rows-1)
+	return verb + " INTO flows(" + strings.Join(names, ",") + ")"
 }
 
 // timeColumns fills the columns from started to receive.

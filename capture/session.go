@@ -30,8 +30,10 @@ func (w *writer) batch(batch []*entry) error {
 			return err
 		}
 	}
-	if err := w.writeWaiting(); err != nil {
-		return err
+	for rows := range w.gathering() {
+		if err := rows.writeAll(w.conn); err != nil {
+			return err
+		}
 	}
 	return w.ends(batch)
 }

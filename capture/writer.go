@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"hash/maphash"
+	"iter"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -35,11 +36,12 @@ type writer struct {
 	path string
 
 	begin, commit, rollback                                   *stmt
-	insertFrame, insertHost, insertText, insertHeaders        *stmt
+	insertFrame, insertHost                                   *stmt
 	insertBody, findBody, insertConnection, insertCertificate *stmt
 	insertDoc, insertTag, insertKind, insertBlock, insertEnds *stmt
 
-	insertFlow map[flowShape]*flowInsert
+	insertFlow                map[flowShape]*rowInsert
+	insertText, insertHeaders rowInsert
 
 	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind int64
 
@@ -67,41 +69,6 @@ type writer struct {
 // different ones never share one.
 type textKey [2]uint64
 
-// connectionKey is what makes a row of connections. Facts behind pointers are
-// never changed, so the pointer stands for them; holding it keeps it unique.
-type connectionKey struct {
-	client flow.Client
-	server flow.Server
-}
-
-// serverTLSKey is a [flow.ServerTLS] by what it says. A proxy that keeps many
-// connections to a server has one for each, and any client may meet any of them.
-type serverTLSKey struct {
-	tls    flow.ServerTLS // without its certificate when sha256 stands for it
-	sha256 string
-}
-
-// sameTLS returns the first of those that say the same.
-func (w *writer) sameTLS(t *flow.ServerTLS) *flow.ServerTLS {
-	if t == nil {
-		return nil
-	}
-	if first, ok := w.sameAs.get(t); ok {
-		return first
-	}
-	key := serverTLSKey{tls: *t}
-	if c := t.Certificate; c != nil && c.SHA256 != "" {
-		key.tls.Certificate, key.sha256 = nil, c.SHA256
-	}
-	first, ok := w.serverTLS.get(key)
-	if !ok {
-		first = t
-		w.serverTLS.put(key, t)
-	}
-	w.sameAs.put(t, first)
-	return first
-}
-
 // kindKey is what makes a row of kinds.
 type kindKey struct {
 	kind                  flow.Kind
@@ -124,7 +91,8 @@ func newWriter(path string, c *conn) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		conn: c, path: path, zstd: enc, hosts: map[string]driver.Value{}, insertFlow: map[flowShape]*flowInsert{},
+		conn: c, path: path, zstd: enc, hosts: map[string]driver.Value{}, insertFlow: map[flowShape]*rowInsert{},
+		insertText: rowInsert{into: "INSERT INTO texts", width: 2}, insertHeaders: rowInsert{into: "INSERT INTO headers", width: 2},
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 	w.forget()
@@ -135,8 +103,6 @@ func newWriter(path string, c *conn) (*writer, error) {
 		{&w.begin, "BEGIN IMMEDIATE"}, {&w.commit, "COMMIT"}, {&w.rollback, "ROLLBACK"},
 		{&w.insertFrame, "INSERT OR REPLACE INTO frames(flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?)"},
 		{&w.insertHost, "INSERT INTO hosts VALUES (?,?)"},
-		{&w.insertText, "INSERT INTO texts VALUES (?,?)"},
-		{&w.insertHeaders, "INSERT INTO headers VALUES (?,?)"},
 		{&w.insertBody, "INSERT INTO bodies VALUES (?,?,?,?,?,?,?)"},
 		{&w.insertConnection, "INSERT INTO connections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 		{&w.insertCertificate, "INSERT INTO certificates VALUES (?,?,?,?,?,?,?)"},
@@ -156,8 +122,8 @@ func newWriter(path string, c *conn) (*writer, error) {
 
 // forget empties what is remembered of the file, after a transaction was undone.
 func (w *writer) forget() {
-	for _, ins := range w.insertFlow {
-		ins.waiting = ins.waiting[:0]
+	for rows := range w.gathering() {
+		rows.forget()
 	}
 	w.texts = newRecent[textKey, driver.Value](recentTexts)
 	w.headers = newRecent[textKey, driver.Value](recentHeaders)
@@ -168,6 +134,16 @@ func (w *writer) forget() {
 	w.sameAs = newRecent[*flow.ServerTLS, *flow.ServerTLS](recentConnections)
 	w.kinds = newRecent[kindKey, driver.Value](recentKinds)
 	w.blocks = newRecent[blockKey, struct{}](recentBlocks)
+}
+
+// gathering returns where rows may wait to be written.
+func (w *writer) gathering() iter.Seq[*rowInsert] {
+	return func(yield func(*rowInsert) bool) {
+		ok := yield(&w.insertText) && yield(&w.insertHeaders)
+		for _, rows := range w.insertFlow {
+			ok = ok && yield(rows)
+		}
+	}
 }
 
 // resume continues the numbers of the file.
@@ -205,7 +181,7 @@ func (w *writer) resume() error {
 // close ends the connection; what is committed is on disk.
 func (w *writer) close() error {
 	for _, st := range []*stmt{
-		w.begin, w.commit, w.rollback, w.insertFrame, w.insertHost, w.insertText, w.insertHeaders, w.insertBody,
+		w.begin, w.commit, w.rollback, w.insertFrame, w.insertHost, w.insertBody,
 		w.insertConnection, w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
 		w.insertKind, w.insertBlock, w.insertEnds,
 	} {
@@ -213,8 +189,8 @@ func (w *writer) close() error {
 			st.Close()
 		}
 	}
-	for _, ins := range w.insertFlow {
-		ins.close()
+	for rows := range w.gathering() {
+		rows.close()
 	}
 	w.zstd.Close()
 	// Without a log beside it, the file can be read from a read-only folder and
@@ -285,7 +261,7 @@ func (w *writer) textRow(s string) (driver.Value, error) {
 		return id, nil
 	}
 	id := w.nextText
-	if err := w.insertText.exec(id, s); err != nil {
+	if err := w.insertText.add(w.conn, id, s); err != nil {
 		return nil, err
 	}
 	w.nextText++
@@ -311,7 +287,7 @@ func (w *writer) block(fields []flow.Field) (driver.Value, error) {
 	}
 	w.text = appendFields(w.text[:0], fields)
 	id := w.nextHeaders
-	if err := w.insertHeaders.exec(id, string(w.text)); err != nil {
+	if err := w.insertHeaders.add(w.conn, id, string(w.text)); err != nil {
 		return nil, err
 	}
 	w.nextHeaders++
@@ -371,66 +347,6 @@ func (w *writer) lookupBody(sum [sha256.Size]byte) (id driver.Value, found bool,
 		w.bodies.put(sum, n)
 	}
 	return n, found, err
-}
-
-// connection returns the row of the client and the server.
-func (w *writer) connection(c flow.Client, s flow.Server) (driver.Value, error) {
-	s.TLS = w.sameTLS(s.TLS)
-	key := connectionKey{c, s}
-	if id, ok := w.connections.get(key); ok {
-		return id, nil
-	}
-	row := make([]driver.Value, 21)
-	id := w.nextConnection
-	row[0] = id
-	clientColumns(row[1:11], c)
-	row[11], row[12], row[13] = text(s.Asked), text(s.SNI), text(s.Host)
-	if s.Dialed.IsValid() {
-		row[14] = s.Dialed.String()
-	}
-	if t := s.TLS; t != nil {
-		certificate, err := w.certificate(t.Certificate)
-		if err != nil {
-			return nil, err
-		}
-		row[15], row[16], row[17] = int64(t.Version), int64(t.CipherSuite), text(t.ALPN)
-		row[18], row[19], row[20] = certificate, text(t.Invalid), truth(t.Unverified)
-	}
-	if err := w.insertConnection.exec(row...); err != nil {
-		return nil, err
-	}
-	w.nextConnection++
-	w.connections.put(key, id)
-	return id, nil
-}
-
-func clientColumns(row []driver.Value, c flow.Client) {
-	if c.Addr.IsValid() {
-		row[0], row[1] = c.Addr.Addr().String(), int64(c.Addr.Port())
-	}
-	row[2], row[3], row[4] = text(c.Device), number(int64(c.TLS)), text(c.ALPN)
-	if h := c.Hello; h != nil {
-		row[5], row[6], row[7] = h.ServerName, list(h.ALPN), list(h.Versions)
-		row[8], row[9] = text(h.JA4), text(h.Alert)
-	}
-}
-
-func (w *writer) certificate(c *flow.Certificate) (driver.Value, error) {
-	if c == nil {
-		return nil, nil
-	}
-	if c.SHA256 != "" {
-		if id, ok := w.certificates.get(c.SHA256); ok {
-			return id, nil
-		}
-	}
-	id := w.nextCertificate
-	if err := w.insertCertificate.exec(id, c.SHA256, c.Subject, c.Issuer, list(c.DNSNames), micros(c.NotBefore), micros(c.NotAfter)); err != nil {
-		return nil, err
-	}
-	w.nextCertificate++
-	w.certificates.put(c.SHA256, id)
-	return id, nil
 }
 
 // text is a column that is NULL for "".
