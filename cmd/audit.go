@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -233,16 +232,11 @@ func (a *audit) everywhere() bool {
 func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	var problems []error
 	if err := a.proxy.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		problems = append(problems, fmt.Errorf("cannot stop the proxy: %w", err))
+		s.complain(fmt.Errorf("cannot stop the proxy: %w", err))
+		trouble = true
 	}
-	if err := a.store.Sync(); err != nil {
-		problems = append(problems, err)
-	}
-	for _, problem := range problems {
-		s.complain(problem)
-	}
+	_ = a.store.Sync() // what it fails at, close says again
 	sum := a.store.Summary()
 	doc = a.flags.report.document(a.policy, a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
 	doc.Command, doc.Modes = command, []string{"http"}
@@ -255,7 +249,7 @@ func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble
 			return yield(&seen)
 		})
 	}
-	return doc, len(problems) > 0
+	return doc, trouble
 }
 
 // close closes the capture, and removes it when nobody wants it kept.
@@ -265,21 +259,4 @@ func (a *audit) close() error {
 		err = errors.Join(err, capture.Remove(a.path))
 	}
 	return err
-}
-
-// toolLog is where packages report trouble in the tool itself.
-func toolLog(s *streams) *slog.Logger {
-	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
-}
-
-// quietLibraries sends what libraries print with package log the way of the tool's
-// own troubles, as something of little weight: net/http tells there what servers
-// did wrong, which is no matter of the person at the terminal.
-func quietLibraries(s *streams) { slog.SetDefault(toolLog(s)) }
-
-func withoutTime(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey {
-		return slog.Attr{}
-	}
-	return a
 }

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -116,7 +115,7 @@ func (l *liveFlags) conclude(s *streams, a *audit, doc *reports.Report, events, 
 		trouble = true
 	}
 	trouble = l.report.writeAll(s, doc) || trouble
-	if err := errors.Join(a.store.Err(), a.close()); err != nil {
+	if err := a.close(); err != nil {
 		s.complain(err)
 		trouble = true
 	}
