@@ -71,7 +71,7 @@ func captureFiles(arg string) ([]string, error) {
 	}
 	info, err := os.Stat(arg)
 	if err != nil || !info.IsDir() {
-		return []string{arg}, nil // what cannot be opened says so when it is read, and in the report
+		return []string{arg}, nil //nolint:nilerr // what cannot be opened says so when it is read, and in the report
 	}
 	var files []string
 	err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {

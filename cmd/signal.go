@@ -33,7 +33,7 @@ func interruptible(parent context.Context, after time.Duration) (context.Context
 			select {
 			case <-signals:
 				if time.Since(began) >= bounce {
-					os.Exit(ExitFailed) // deferred work is what the person no longer waits for
+					os.Exit(ExitFailed) //nolint:forbidigo // at once: deferred work is what the person no longer waits for
 				}
 			case <-released:
 				return
