@@ -1,6 +1,7 @@
 package har
 
 import (
+	"cmp"
 	"crypto/tls"
 	"math"
 	"net/netip"
@@ -69,10 +70,7 @@ func unusable(url string) string {
 // server collects what is known of the server.
 func (d *reader) server(t target) flow.Server {
 	e := &d.draft
-	s := flow.Server{Asked: t.hostPort(), Host: e.request.authority, TLS: d.serverTLS()}
-	if s.Host == "" {
-		s.Host = flow.Get(e.request.header, "Host")
-	}
+	s := flow.Server{Asked: t.hostPort(), Host: e.request.hostClaim(t.host), TLS: d.serverTLS()}
 	address := strings.Trim(strings.TrimSpace(e.address), "[]")
 	if addr, err := netip.ParseAddr(address); err == nil {
 		s.Dialed = netip.AddrPortFrom(addr, t.portNumber())
@@ -80,6 +78,21 @@ func (d *reader) server(t target) flow.Server {
 		s.Dialed = full
 	}
 	return s
+}
+
+// hostClaim returns :authority, else Host. Where there are several, the one that
+// disagrees with the URL counts: it must not hide behind one that agrees.
+func (m *message) hostClaim(host string) string {
+	claim, asked := m.authority, flow.CanonicalHost(host)
+	for _, field := range m.header {
+		if !strings.EqualFold(field.Name, "Host") {
+			continue
+		}
+		if claim == "" || flow.CanonicalHost(claim) == asked {
+			claim = cmp.Or(field.Value(), claim)
+		}
+	}
+	return claim
 }
 
 // answer fills in the response and the outcome. An attempt that failed is a
@@ -158,13 +171,13 @@ func tlsVersion(s string) uint16 {
 		return 0
 	}
 	switch tlsNoise.Replace(strings.ToLower(s)) {
-	case "tls1.3", "quic": // QUIC has TLS 1.3 inside (RFC 9001)
+	case "tls1.3", "tls13", "quic": // QUIC has TLS 1.3 inside (RFC 9001)
 		return tls.VersionTLS13
-	case "tls1.2":
+	case "tls1.2", "tls12":
 		return tls.VersionTLS12
-	case "tls1.1":
+	case "tls1.1", "tls11": // "TLSv1_1"
 		return tls.VersionTLS11
-	case "tls1", "tls1.0":
+	case "tls1", "tls1.0", "tls10":
 		return tls.VersionTLS10
 	case "ssl3", "ssl3.0":
 		return 0x0300

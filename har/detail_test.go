@@ -109,6 +109,9 @@ func TestTargets(t *testing.T) {
 		{`"url":"https://u:p@a.example/"`, "https://u:p@a.example/", "a.example:443", ""},
 		{`"url":"https://a.example/","headers":[{"name":"host","value":"b.example"}]`, "https://a.example/", "a.example:443", "b.example"},
 		{`"url":"https://a.example/","headers":[{"name":"Host","value":"b.example"},{"name":":authority","value":"c.example"}]`, "https://a.example/", "a.example:443", "c.example"},
+		// Of several names the one that disagrees with the URL counts.
+		{`"url":"https://a.example/","headers":[{"name":":authority","value":"A.example"},{"name":"Host","value":"b.example"}]`, "https://a.example/", "a.example:443", "b.example"},
+		{`"url":"https://a.example/","headers":[{"name":"Host","value":"a.example"},{"name":"host","value":"b.example"},{"name":"Host","value":"a.example"}]`, "https://a.example/", "a.example:443", "b.example"},
 		{`"url":"//a.example/x"`, "https://a.example/x", "a.example:443", ""},
 		{`"url":"/x","headers":[{"name":"Host","value":"a.example:81"},{"name":":scheme","value":"http"}]`, "http://a.example:81/x", "a.example:81", "a.example:81"},
 		{`"url":"?q","headers":{"Host":"a.example"}`, "https://a.example/?q", "a.example:443", "a.example"},
@@ -116,6 +119,9 @@ func TestTargets(t *testing.T) {
 		{`"url":"","headers":{"Host":"a.example"}`, "https://a.example/", "a.example:443", "a.example"},
 		{`"url":"a.example/x"`, "https://a.example/x", "a.example:443", ""},
 		{`"url":"a.example:8443/x"`, "https://a.example:8443/x", "a.example:8443", ""},
+		{`"url":"a.example:443?x"`, "https://a.example:443?x", "a.example:443", ""},
+		{`"url":"a.example:443#x","headers":{"Host":"b.example"}`, "https://a.example:443#x", "a.example:443", "b.example"},
+		{`"url":"a.html?x","headers":{"Host":"a.example"}`, "https://a.example/a.html?x", "a.example:443", "a.example"},
 		{`"url":"localhost:3000"`, "https://localhost:3000", "localhost:3000", ""},
 		{`"url":"x/y","headers":{"Host":"a.example"}`, "https://a.example/x/y", "a.example:443", "a.example"},
 	}
@@ -268,7 +274,11 @@ func TestConnectRows(t *testing.T) {
 			}
 		})
 	}
-	flows, _ := one(t, `{"request":{"method":"CONNECT","url":"a.example:443"},"response":{"status":502}}`)
+	flows, _ := one(t, `{"request":{"method":"CONNECT","url":"a.example:443","headers":{"Host":"b.example:443"}}}`, get("https://a.example/"))
+	if len(flows) != 2 || flows[0].Server.Host != "b.example:443" {
+		t.Errorf("a CONNECT that names two hosts: %+v", flows)
+	}
+	flows, _ = one(t, `{"request":{"method":"CONNECT","url":"a.example:443"},"response":{"status":502}}`)
 	if f := flows[0]; f.Status() != 502 {
 		t.Errorf("a refused CONNECT: %+v", f)
 	}
@@ -305,7 +315,7 @@ func TestForeignTelltaleMembers(t *testing.T) {
 
 func TestTLSVersions(t *testing.T) {
 	for name, want := range map[string]uint16{
-		"TLS 1.3": 0x0304, "TLSv1.3": 0x0304, "QUIC": 0x0304, "tls1.2": 0x0303, "TLS 1.1": 0x0302, "TLS 1": 0x0301, "TLSv1": 0x0301, "SSL 3.0": 0x0300, "SSLv3": 0x0300, "": 0, "x": 0,
+		"TLS 1.3": 0x0304, "TLSv1.3": 0x0304, "QUIC": 0x0304, "tls1.2": 0x0303, "TLS 1.1": 0x0302, "TLSv1_1": 0x0302, "TLS_1_0": 0x0301, "TLS 1": 0x0301, "TLSv1": 0x0301, "SSL 3.0": 0x0300, "SSLv3": 0x0300, "": 0, "x": 0,
 	} {
 		if got := tlsVersion(name); got != want {
 			t.Errorf("%q: %#x, want %#x", name, got, want)

@@ -69,10 +69,18 @@ func schemeOf(url string) string {
 			return ""
 		}
 	}
-	if port, _, _ := strings.Cut(rest, "/"); port != "" && strings.Trim(port, "0123456789") == "" {
+	if port := beforePath(rest); port != "" && strings.Trim(port, "0123456789") == "" {
 		return ""
 	}
 	return strings.ToLower(scheme)
+}
+
+// beforePath returns what stands before a path, query or fragment.
+func beforePath(s string) string {
+	if i := strings.IndexAny(s, "/?#"); i >= 0 {
+		return s[:i]
+	}
+	return s
 }
 
 // absolute completes a URL that lacks its scheme, or its host too. It returns ""
@@ -93,7 +101,11 @@ func (d *reader) absolute(url string) string {
 		return d.scheme() + "://" + authority + url
 	case url != "" && strings.IndexByte("/?#*", url[0]) < 0:
 		// "host/path" and "host:port/path", which proxies write.
-		if host, _, _ := strings.Cut(url, "/"); strings.ContainsAny(host, ".:") && !strings.ContainsAny(host, " ?#") {
+		host, _, _ := strings.Cut(url, "/")
+		if i := strings.IndexByte(host, ':'); i > 0 { // with a port, a query may follow at once
+			host = host[:i] + beforePath(host[i:])
+		}
+		if strings.ContainsAny(host, ".:") && !strings.ContainsAny(host, " ?#") {
 			return d.scheme() + "://" + url
 		}
 		if authority != "" {
@@ -168,6 +180,9 @@ func (d *reader) connectRow() (*flow.Flow, string) {
 func (d *reader) holdTunnel(f *flow.Flow) bool {
 	if f.Kind != flow.Tunnel || f.Mode != "har" || len(d.tunnels) >= maxHeldTunnels {
 		return false
+	}
+	if names := f.Names(); names.Host != "" && names.Host != names.Asked {
+		return false // a finding of its own, whatever went through it
 	}
 	d.tunnels = append(d.tunnels, heldTunnel{f, canonicalHostPort(f.Server.Asked)})
 	return true
