@@ -215,6 +215,7 @@ func (t *trip) pool() *http.Transport {
 // pass hands the head of the answer to the client.
 func (t *trip) pass(resp *http.Response) {
 	t.answer(resp)
+	t.shim.begin()
 	if t.upgraded == nil {
 		passHeader(t.shim.w.Header(), resp.Header, resp.StatusCode, t.in.ProtoMajor, resp.ContentLength < 0)
 	}

@@ -18,6 +18,7 @@ type shim struct {
 	w http.ResponseWriter
 
 	mu     sync.Mutex  // of w: a late head is flushed, and 1xx come, on other goroutines
+	making bool        // the final head is being made: no interim answer goes before it
 	final  bool        // the final head was written
 	dirty  bool        // something was written since the last flush
 	sealed bool        // the handler is about to return: w must not be used
@@ -28,6 +29,14 @@ type shim struct {
 // Header returns the header of http.Server's ResponseWriter. After the head was
 // written it holds trailers alone.
 func (s *shim) Header() http.Header { return s.w.Header() }
+
+// begin ends interim answers: those of an exchange that failed may still come, on
+// another goroutine, while the header of its answer is filled in.
+func (s *shim) begin() {
+	s.mu.Lock()
+	s.making = true
+	s.mu.Unlock()
+}
 
 // WriteHeader writes the final head.
 func (s *shim) WriteHeader(status int) {
@@ -92,7 +101,7 @@ func (s *shim) came() {
 func (s *shim) interim(status int, h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.final || s.sealed || s.mute {
+	if s.making || s.final || s.sealed || s.mute {
 		return
 	}
 	header := s.w.Header()

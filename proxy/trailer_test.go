@@ -5,10 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strings"
 	"testing"
+
+	"telltale/flow"
 )
 
 func TestTrailersBothWays(t *testing.T) {
@@ -156,4 +160,29 @@ func TestServerAnswersWhileItReads(t *testing.T) {
 		f := r.one()
 		equal(t, "both ways", string(f.Request.Body.Content)+string(f.Response.Body.Content), "echoecho")
 	})
+}
+
+// The server's interim answers come on goroutines that outlive a failed exchange:
+// they must not touch the head of the answer that we give then.
+func TestInterimAnswersBesideFailure(t *testing.T) {
+	r := newRig(t)
+	hints := strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 100)
+	addr := r.listener(func(c net.Conn) {
+		defer c.Close()
+		c.Read(make([]byte, 1<<10))
+		for {
+			if _, err := io.WriteString(c, hints); err != nil {
+				return
+			}
+		}
+	})
+	for range 20 {
+		c := r.dial()
+		c.say("GET http://%s/ HTTP/1.1\r\nHost: x\r\n\r\n", addr)
+		c.Read(make([]byte, 1))
+		c.Close()
+	}
+	for _, f := range r.ending(20) {
+		equal(t, "outcome", f.Outcome, flow.Abandoned)
+	}
 }
