@@ -163,16 +163,16 @@ func isAddress(host string) bool {
 	return ok
 }
 
-// Port returns the port that was contacted, "" when unknown.
+// Port returns the port that was contacted, without leading zeros, "" when unknown.
 func (f *Flow) Port() string {
 	if _, port := SplitHostPort(f.Server.Asked); port != "" {
-		return port
+		return canonicalPort(port)
 	}
 	if f.Request == nil {
 		return ""
 	}
 	if _, port := SplitHostPort(Authority(f.Request.URL)); port != "" {
-		return port
+		return canonicalPort(port)
 	}
 	switch scheme, _, _ := strings.Cut(f.Request.URL, ":"); strings.ToLower(scheme) {
 	case "https", "wss":
@@ -181,6 +181,14 @@ func (f *Flow) Port() string {
 		return "80"
 	}
 	return ""
+}
+
+// canonicalPort drops leading zeros: 08443 is dialled as 8443.
+func canonicalPort(port string) string {
+	for len(port) > 1 && port[0] == '0' {
+		port = port[1:]
+	}
+	return port
 }
 
 // Cleartext reports whether the content crossed the network unencrypted.

@@ -150,6 +150,8 @@ func TestURLParts(t *testing.T) {
 		{"https://a.example?q=/x", "443", "/", false},
 		{"HTTP://a.example/b?c=/d#e", "80", "/b", true},
 		{"http://a.example:8080/%7Eme/", "8080", "/~me/", true},
+		{"https://a.example:08443/", "8443", "/", false}, // dialled as 8443
+		{"https://a.example:0/", "0", "/", false},
 		{"ws://a/", "80", "/", true},
 		{"WSS://a/", "443", "/", false},
 		{"https://a.example/%zz", "443", "/%zz", false},

@@ -50,12 +50,12 @@ func (p *Policy) lookUp(host, port string) *hostFacts {
 		}
 	}
 	for i := range p.allow {
-		if p.allow[i].Pattern.matchCanonical(host, port) {
+		if p.allow[i].Pattern.permits(host, port) {
 			facts.allow = append(facts.allow, &p.allow[i])
 		}
 	}
 	for i := range p.ignore {
-		if p.ignore[i].Pattern.matchCanonical(host, port) {
+		if p.ignore[i].Pattern.permits(host, port) {
 			facts.ignore = append(facts.ignore, &p.ignore[i])
 		}
 	}

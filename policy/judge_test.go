@@ -217,6 +217,26 @@ func TestJudgeNames(t *testing.T) {
 	}
 }
 
+// What no resolver takes for one name may be read as another host by a lenient
+// client: a wildcard under allow or ignore does not cover it, one under deny does.
+func TestWildcardsAllowOnlyNames(t *testing.T) {
+	p := parse(t, "version: 1\nallow: [.canada.ca, \"[2001:db8::1]\"]\nignore: [\"*.noise.example\"]\ndeny: [\"*.bad.example\"]\n")
+	for host, want := range map[string]Verdict{
+		"evil.example%2f.canada.ca": Violation, "evil.example\n.canada.ca": Violation, "evil.example .canada.ca": Violation,
+		"evil.example\x00.canada.ca": Violation, "evil.example／.canada.ca": Violation, "a b.noise.example": Violation,
+		"a_b.canada.ca": Allowed, "été.canada.ca": Allowed, "WWW.canada.ca.": Allowed, "a.noise.example": Ignored, "[2001:db8::1]": Allowed,
+	} {
+		j := p.Judge(&flow.Flow{Kind: flow.HTTP, Server: flow.Server{Asked: host + ":443"}, Request: &flow.Request{URL: "https://" + host + "/"}})
+		if j.Verdict != want {
+			t.Errorf("%q: %s, want %s", host, j.Verdict, want)
+		}
+	}
+	j := p.Judge(&flow.Flow{Kind: flow.Tunnel, Server: flow.Server{Asked: "a b.bad.example:443"}})
+	if j.Rule() != HostDenied {
+		t.Errorf("a name that deny covers: %+v", j)
+	}
+}
+
 func TestJudgeRequirements(t *testing.T) {
 	p := parse(t, "version: 1\nallow: [a.example]\nrequire:\n  https: false\n  tls: \"1.3\"\n  certificate: any\n")
 	for name, tt := range map[string]struct {

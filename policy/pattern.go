@@ -281,6 +281,27 @@ func (p Pattern) matchCanonical(host, port string) bool {
 	return p.matchPort(port) && p.matchHost(host)
 }
 
+// permits is matchCanonical for entries that let a contact pass. What no resolver
+// takes for one name may be read as another host by a lenient client
+// ("evil.example%2f.canada.ca"), so a wildcard with a name does not cover it.
+func (p Pattern) permits(host, port string) bool {
+	if (p.kind == belowName || p.kind == nameAndBelow) && !isName(host) {
+		return false
+	}
+	return p.matchCanonical(host, port)
+}
+
+// isName reports whether a canonical host has no character that separates or ends
+// names (WHATWG URL, forbidden domain code points) and none that IDNA did not map.
+func isName(host string) bool {
+	for i := range len(host) {
+		if c := host[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`#%/:<>?@[\]^|`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (p Pattern) matchPort(port string) bool { return p.port == "" || p.port == port }
 
 // matchHost compares a canonical host by whole labels.
