@@ -26,6 +26,7 @@ type account struct {
 	cut    atomic.Bool  // by the end of the audit
 	busy   atomic.Int32 // tunnels and answers under way: not to be cut by a shutdown
 	flows  atomic.Int32 // flows recorded, or begun by a request
+	used   atomic.Bool  // a request came inside TLS
 
 	mu      sync.Mutex
 	last    *connection  // what is known of it so far
@@ -99,12 +100,21 @@ func (a *account) close() error {
 }
 
 func (a *account) finish() {
-	p := a.proxy
 	if a.flows.Load() == 0 {
 		f := a.last.tunnel()
 		f.Outcome, f.Error = a.verdict(time.Now())
-		p.observe(a.last, f)
+		if f.Outcome == flow.ClientSilent {
+			go a.settle(f)
+			return
+		}
+		a.proxy.observe(a.last, f)
 	}
+	a.forget()
+}
+
+// forget takes the account off the books.
+func (a *account) forget() {
+	p := a.proxy
 	p.guard.leave(a.from.Addr())
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -157,6 +157,9 @@ type Proxy struct {
 	emptied   chan struct{} // closed when closing and no account is left; nil before Shutdown
 	emptyOnce sync.Once
 	closing   atomic.Bool
+	stopping  chan struct{} // closed when closing
+
+	uses uses
 }
 
 // New returns a proxy that is ready to [Proxy.Serve]. It fails when Leafer or
@@ -176,6 +179,7 @@ func New(cfg Config) (*Proxy, error) {
 		served:    make(chan struct{}),
 		listeners: map[net.Listener]struct{}{},
 		accounts:  map[*account]struct{}{},
+		stopping:  make(chan struct{}),
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -290,7 +294,9 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 // in flight. The channel is closed when the last connection has ended.
 func (p *Proxy) stopAccepting() <-chan struct{} {
 	p.mu.Lock()
-	p.closing.Store(true)
+	if !p.closing.Swap(true) {
+		close(p.stopping)
+	}
 	for l := range p.listeners {
 		l.Close()
 	}

@@ -176,6 +176,9 @@ func (p *Proxy) serveInside(c *connection, w http.ResponseWriter, r *http.Reques
 		return
 	}
 	c.account.flows.Add(1)
+	if c.secure && !c.account.used.Swap(true) {
+		p.uses.add(c)
+	}
 	p.exchange.serve(c, w, r)
 }
 
