@@ -97,17 +97,7 @@ func (d *reader) bodyText(b *bodyDraft, raw bool) error {
 func (d *reader) params(b *bodyDraft) error {
 	return d.arrayValue(func() error {
 		var name, value string
-		err := d.objectValue(func(member []byte) (err error) {
-			switch string(member) {
-			case "name":
-				name, err = d.textValue()
-			case "value":
-				value, err = d.textValue()
-			default:
-				err = d.s.skip()
-			}
-			return err
-		})
+		err := d.objectValue(d.nameValue(&name, &value))
 		if err != nil || len(b.params) > maxHeaders {
 			return err
 		}

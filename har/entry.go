@@ -227,21 +227,26 @@ func (d *reader) headers(m *message, to *[]flow.Field) error {
 	return d.s.skip()
 }
 
+// nameValue reads the members of an object that has a name and a value.
+func (d *reader) nameValue(name, value *string) func(member []byte) error {
+	return func(member []byte) (err error) {
+		switch string(member) {
+		case "name":
+			*name, err = d.textValue()
+		case "value":
+			*value, err = d.textValue()
+		default:
+			err = d.s.skip()
+		}
+		return err
+	}
+}
+
 // header reads one element of a list of header fields.
 func (d *reader) header() (name, value string, err error) {
 	switch d.s.kind() {
 	case kindObject:
-		err = d.s.object(func(member []byte) (err error) {
-			switch string(member) {
-			case "name":
-				name, err = d.textValue()
-			case "value":
-				value, err = d.textValue()
-			default:
-				err = d.s.skip()
-			}
-			return err
-		})
+		err = d.s.object(d.nameValue(&name, &value))
 	case kindArray:
 		i := 0
 		err = d.s.array(func() (err error) {

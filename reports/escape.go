@@ -174,10 +174,6 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// Cell returns s as the text of one cell of a spreadsheet: on one line, and never
-// a formula.
-func Cell(s string) string { return spreadsheetCell(Plain(s)) }
-
 // spreadsheetCell keeps a spreadsheet from running s as a formula (CWE-1236):
 // a leading apostrophe makes it text. The full-width forms start a formula too.
 func spreadsheetCell(s string) string {
