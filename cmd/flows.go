@@ -13,6 +13,7 @@ import (
 	"telltale/capture"
 	"telltale/capture/filter"
 	"telltale/flow"
+	"telltale/flow/plain"
 	"telltale/policy"
 	"telltale/reports"
 )
@@ -131,7 +132,7 @@ func (l *lister) table(w io.Writer) (write func(capture.Recorded) error, finish 
 			when = f.Times.Start.Local().Format("15:04:05.000")
 		}
 		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.ID, when, verdictCell(r.Judgement),
-			reports.Plain(f.Method()), status, reports.Plain(f.Protocol()), f.BytesSent()+f.BytesReceived(), reports.Plain(newFlowEvent(r, l.mask).URL))
+			plain.Text(f.Method()), status, plain.Text(f.Protocol()), f.BytesSent()+f.BytesReceived(), plain.Text(newFlowEvent(r, l.mask).URL))
 		return err
 	}, table.Flush
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"telltale/capture"
+	"telltale/flow/plain"
 	"telltale/policy"
-	"telltale/reports"
 )
 
 func newPolicy(s *streams) *cobra.Command {
@@ -185,7 +185,7 @@ func newPolicyExplain(s *streams) *cobra.Command {
 
 // explain prints which line decides a request, and how it came to that.
 func explain(w io.Writer, e policy.Explanation) {
-	fmt.Fprintf(w, "%s %s\n", e.Method, reports.Plain(e.URL))
+	fmt.Fprintf(w, "%s %s\n", e.Method, plain.Text(e.URL))
 	fmt.Fprintf(w, "  verdict: %s\n", e.Verdict)
 	fmt.Fprintf(w, "  decided by: %s\n", describe(e.Source))
 	if e.Category != "" {

@@ -2,7 +2,7 @@ package cmd
 
 import (
 	"telltale/capture"
-	"telltale/reports"
+	"telltale/flow/plain"
 )
 
 // follow calls tell whenever something happened in the store, until stop is called.
@@ -44,10 +44,10 @@ func startProgress(s *streams, a *audit) (stop func()) {
 func (p *progress) tell() {
 	sum := p.store.Summary()
 	for _, d := range sum.Health.Devices {
-		p.once("device "+d.Addr, "device %s is connected", reports.Plain(d.Addr))
+		p.once("device "+d.Addr, "device %s is connected", plain.Text(d.Addr))
 	}
 	for _, v := range sum.Violations {
-		p.once(v.ID, "violation %s: %s: %s %s", v.Finding.Rule, reports.Plain(v.Finding.Host), reports.Plain(v.Method), reports.Plain(v.URL))
+		p.once(v.ID, "violation %s: %s: %s %s", v.Finding.Rule, plain.Text(v.Finding.Host), plain.Text(v.Method), plain.Text(v.URL))
 	}
 }
 

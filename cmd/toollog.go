@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"telltale/reports"
+	"telltale/flow/plain"
 )
 
 // toolLog is where packages report trouble in the tool itself, at the moment it
@@ -39,7 +39,7 @@ func (h *troubleHandler) Handle(_ context.Context, r slog.Record) error {
 		line += attribute(a)
 		return true
 	})
-	h.s.say("%s", reports.Plain(line))
+	h.s.say("%s", plain.Text(line))
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"telltale/flow/plain"
 )
 
 // csvHeader names the columns. They only ever grow at the end.
@@ -22,7 +24,7 @@ func writeCSV(w io.Writer, r *Report) error {
 	if err := out.Write(csvHeader); err != nil {
 		return err
 	}
-	text := func(s string) string { return spreadsheetCell(Plain(r.mask(s))) }
+	text := func(s string) string { return spreadsheetCell(plain.Text(r.mask(s))) }
 	for _, h := range r.Summary.Hosts {
 		apps := make([]string, len(h.Apps))
 		for i, app := range h.Apps {

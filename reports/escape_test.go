@@ -5,35 +5,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"unicode/utf8"
-)
 
-func TestPlain(t *testing.T) {
-	for _, test := range []struct{ in, want string }{
-		{"", ""},
-		{"https://a.example/?x=1&y=2", "https://a.example/?x=1&y=2"},
-		{"\x1b[31mred\x1b[0m", `\x1b[31mred\x1b[0m`},
-		{"\u009b31m", `\u{9b}31m`}, // CSI as one character
-		{"a\r\nb\tc\x00\x7f", `a\r\nb\tc\x00\x7f`},
-		{`a\nb`, `a\\nb`}, // not to be confused with a newline
-		{"abc\u202etxt.exe", `abc\u{202e}txt.exe`},
-		{"\u2066x\u2069\u200b\ufeff\u00ad\u2060", `\u{2066}x\u{2069}\u{200b}\u{feff}\u{ad}\u{2060}`},
-		{"a\u2028b\u2029", `a\u{2028}b\u{2029}`},
-		{"no\u00a0break\u3000wide", `no\u{a0}break\u{3000}wide`},
-		{"\u3164\uffa0\u2800\ufe0f\U000e0041", `\u{3164}\u{ffa0}\u{2800}\u{fe0f}\u{e0041}`},
-		{"\xff\xfe\xc3", `\xff\xfe\xc3`},
-		{"\ufffd", "\ufffd"}, // the character itself, not broken UTF-8
-		{"\ue000", `\u{e000}`},
-		{"naïve 日本 नमस्ते 🎉", "naïve 日本 नमस्ते 🎉"},
-		{"e\u0301", "e\u0301"},
-		{"\u0301x", `\u{301}x`},
-		{"a\u0301\u0302\u0303\u0304", "a\u0301\u0302" + `\u{303}\u{304}`},
-	} {
-		if got := Plain(test.in); got != test.want {
-			t.Errorf("Plain(%q) = %q, want %q", test.in, got, test.want)
-		}
-	}
-}
+	"telltale/flow/plain"
+)
 
 func TestCode(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
@@ -183,58 +157,6 @@ func TestShellWord(t *testing.T) {
 	}
 }
 
-func FuzzPlain(f *testing.F) {
-	for _, s := range []string{"", attack, "a\u0301\u0302\u0303", "\xf0\x9f", `\u{202e}`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := Plain(s)
-		if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || invisible(r) || r == 0x202e }) {
-			t.Fatalf("Plain(%q) = %q", s, got)
-		}
-		if cells(got) < 0 || len(got) < len(s)/4 {
-			t.Fatalf("Plain(%q) lost text: %q", s, got)
-		}
-		if unwritten(got) != s {
-			t.Fatalf("Plain(%q) = %q cannot be read back: %q", s, got, unwritten(got))
-		}
-	})
-}
-
-// unwritten reverses Plain, which shows that it loses nothing and that no two
-// texts look the same.
-func unwritten(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 'n', 'r', 't':
-			b.WriteByte(map[byte]byte{'n': '\n', 'r': '\r', 't': '\t'}[s[i]])
-		case 'x':
-			b.WriteByte(byte(hex(s[i+1 : i+3])))
-			i += 2
-		case 'u':
-			end := i + strings.IndexByte(s[i:], '}')
-			b.WriteRune(rune(hex(s[i+2 : end])))
-			i = end
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String()
-}
-
-func hex(s string) (n int) {
-	for _, r := range s {
-		n = n*16 + strings.IndexRune("0123456789abcdef", r)
-	}
-	return n
-}
-
 // FuzzMarkup checks that no text can leave its place in Markdown.
 func FuzzMarkup(f *testing.F) {
 	for _, s := range []string{"", attack, "`", "a``b", "```\n# x", "    <b>", "@a #1 http://x www.x", "1.", "x\n===", "a\n\n    b\n# c", "`<b>` <i>"} {
@@ -278,7 +200,7 @@ func FuzzOnlyVisible(f *testing.F) {
 			t.Fatalf("%q comes back as %q (%v) from %s", s, back, err, out)
 		}
 		for _, r := range string(out) {
-			if !shows(r) {
+			if !plain.Shows(r) {
 				t.Fatalf("%q still holds %U", out, r)
 			}
 		}
@@ -330,7 +252,7 @@ func FuzzSpreadsheetCell(f *testing.F) {
 	f.Add("=cmd|' /C calc'!A0")
 	f.Add("\t=1")
 	f.Fuzz(func(t *testing.T, s string) {
-		got := spreadsheetCell(Plain(s))
+		got := spreadsheetCell(plain.Text(s))
 		if got != "" && strings.ContainsAny(strings.TrimSpace(got)[:min(1, len(strings.TrimSpace(got)))], "=+-@") {
 			t.Fatalf("%q becomes the formula %q", s, got)
 		}

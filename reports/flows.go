@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"telltale/capture"
+	"telltale/flow/plain"
 )
 
 // flowsHeader names the columns of a list of flows. They only ever grow at the
@@ -48,7 +49,7 @@ func FlowsCSV(w io.Writer, mask func(string) string) (write func(capture.Recorde
 
 func flowRow(r *Report, seen capture.Recorded) []string {
 	f, j := seen.Flow, seen.Judgement
-	text := func(s string) string { return spreadsheetCell(Plain(r.mask(s))) }
+	text := func(s string) string { return spreadsheetCell(plain.Text(r.mask(s))) }
 	client := ""
 	if f.Client.Addr.IsValid() {
 		client = f.Client.Addr.Addr().String()
@@ -59,7 +60,7 @@ func flowRow(r *Report, seen capture.Recorded) []string {
 	}
 	return []string{
 		strconv.FormatInt(int64(f.ID), 10), csvTime(f.Times.Start), string(f.Kind), text(f.Mode), client, text(f.Method()),
-		spreadsheetCell(Plain(r.url(f.URL()))), text(f.Host()), strconv.Itoa(f.Status()), text(f.Protocol()), string(f.Outcome),
+		spreadsheetCell(plain.Text(r.url(f.URL()))), text(f.Host()), strconv.Itoa(f.Status()), text(f.Protocol()), string(f.Outcome),
 		string(j.Verdict), string(j.Rule()), text(f.UserAgent()), strconv.FormatInt(f.BytesSent(), 10),
 		strconv.FormatInt(f.BytesReceived(), 10), elapsed, text(f.Error),
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"telltale/flow/plain"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -99,7 +101,7 @@ func TestEveryFormatIsHarmless(t *testing.T) {
 				t.Errorf("%s of %s is not UTF-8", f.Name, name)
 			}
 			for _, r := range got {
-				if r != '\n' && (r != '\r' || f.Name != "csv") && !shows(r) {
+				if r != '\n' && (r != '\r' || f.Name != "csv") && !plain.Shows(r) {
 					t.Errorf("%s of %s holds %U", f.Name, name, r)
 				}
 			}

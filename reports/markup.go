@@ -1,6 +1,10 @@
 package reports
 
-import "strings"
+import (
+	"strings"
+
+	"telltale/flow/plain"
+)
 
 // This file quotes text for GitHub's Markdown. Two things make that harder than
 // CommonMark: bare URLs, mentions, issue references and emoji names become links
@@ -9,11 +13,11 @@ import "strings"
 
 // code returns text from a capture as a code span, harmless in a heading, a list
 // or a paragraph.
-func code(s string) string { return span(Plain(s)) }
+func code(s string) string { return span(plain.Text(s)) }
 
 // cell is code for a table. A pipe is written like the other characters that
 // cannot be shown: GitHub's own escape breaks next to a backslash.
-func cell(s string) string { return span(strings.ReplaceAll(Plain(s), "|", `\x7c`)) }
+func cell(s string) string { return span(strings.ReplaceAll(plain.Text(s), "|", `\x7c`)) }
 
 // span returns one line of harmless text as a code span (CommonMark 0.31, 6.1).
 func span(s string) string {
@@ -46,7 +50,7 @@ func longestRun(s string, c byte) int {
 // prose returns a sentence of ours, which may quote a capture, as inline
 // Markdown: `code` and bare URLs become code, everything else is literal.
 func prose(s string) string {
-	return strings.Join(proseLines(lines(s)), " ")
+	return strings.Join(proseLines(plain.Lines(s)), " ")
 }
 
 // block returns prose of several lines: paragraphs, and indented or fenced code
@@ -63,7 +67,7 @@ func block(s string) string {
 		text, program = nil, nil
 	}
 	inside := false
-	for _, line := range lines(s) {
+	for _, line := range plain.Lines(s) {
 		isProgram := inside || strings.HasPrefix(line, "    ")
 		switch {
 		case strings.HasPrefix(line, "```"):

@@ -3,6 +3,8 @@ package reports
 import (
 	"slices"
 	"strings"
+
+	"telltale/flow/plain"
 )
 
 // Limits of the commands that a document lists.
@@ -38,12 +40,12 @@ func reproduce(r *Report) []step {
 		if i == maxExplain {
 			break
 		}
-		if isPlain(v.URL) && r.url(v.URL) == v.URL && len(v.URL) <= maxText && v.URL != "" {
+		if plain.Is(v.URL) && r.url(v.URL) == v.URL && len(v.URL) <= maxText && v.URL != "" {
 			steps = append(steps, step{"see which line of the policy decides", shell("telltale", "policy explain", []string{v.URL}, judge)})
 		}
 	}
 	return slices.DeleteFunc(steps, func(s step) bool {
-		return Plain(s.command) != s.command || r.mask(s.command) != s.command || len(s.command) > maxCommand
+		return plain.Text(s.command) != s.command || r.mask(s.command) != s.command || len(s.command) > maxCommand
 	})
 }
 

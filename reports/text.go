@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"telltale/capture"
+	"telltale/flow/plain"
 	"telltale/policy"
 )
 
@@ -97,7 +98,7 @@ func (s *screen) about(r *Report) {
 		}
 		line := fmt.Sprintf("%s, %s", captureName(r, c.File, onTerminal), plural(c.Entries, "entry", "entries"))
 		if c.Producer != "" {
-			line += ", by " + Plain(clip(r.mask(c.Producer), maxText))
+			line += ", by " + plain.Text(clip(r.mask(c.Producer), maxText))
 		}
 		if c.Error != "" {
 			line += ", damaged"
@@ -111,11 +112,11 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	f := v.Finding
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
-	title := fmt.Sprintf("%s: %s", Plain(clip(r.mask(f.Host), maxHost)), Plain(string(f.Rule)))
+	title := fmt.Sprintf("%s: %s", plain.Text(clip(r.mask(f.Host), maxHost)), plain.Text(string(f.Rule)))
 	s.labelled(0, len(label), label, len(label), s.paintAll(bold, Wrap(title, s.width-len(label))))
 	s.field(3, "what", onTerminal.prose(r.mask(f.Title)))
 	s.field(3, "request", request(r, v, onTerminal))
-	s.field(3, "user-agent", Plain(clip(r.mask(v.App), maxText)))
+	s.field(3, "user-agent", plain.Text(clip(r.mask(v.App), maxText)))
 	s.field(3, "seen", seen(v))
 	s.field(3, "where", place(r, v, textEntries, onTerminal))
 	s.program(3, "why", clip(r.mask(f.Message), maxProse))
@@ -130,7 +131,7 @@ func (s *screen) waivers(r *Report) {
 	}
 	items := make([]string, 0, len(r.Summary.Waivers))
 	for _, v := range r.Summary.Waivers {
-		item := fmt.Sprintf("%s: %s, %s", Plain(clip(r.mask(v.Finding.Host), maxHost)), v.Finding.Rule, times(v.Count))
+		item := fmt.Sprintf("%s: %s, %s", plain.Text(clip(r.mask(v.Finding.Host), maxHost)), v.Finding.Rule, times(v.Count))
 		if by := decided(r, v.Finding.Source, onTerminal); by != "" {
 			item += " (" + by + ")"
 		}
@@ -153,7 +154,7 @@ func (s *screen) hosts(r *Report) {
 			return
 		}
 		left := fmt.Sprintf(layout, h.Verdict, fmt.Sprint(h.Flows), size(h.BytesSent), size(h.BytesReceived))
-		name := Plain(clip(r.mask(h.Name), maxHost))
+		name := plain.Text(clip(r.mask(h.Name), maxHost))
 		if h.Unread > 0 {
 			name += fmt.Sprintf(" (%d unread)", h.Unread)
 		}
@@ -171,7 +172,7 @@ func (s *screen) checks(r *Report) {
 	checks := r.checks()
 	items := make([]string, 0, len(checks))
 	for _, c := range checks {
-		items = append(items, fmt.Sprintf("%s: %s", Plain(string(c.Rule)), onTerminal.prose(c.Title)))
+		items = append(items, fmt.Sprintf("%s: %s", plain.Text(string(c.Rule)), onTerminal.prose(c.Title)))
 	}
 	s.list("What was checked", items)
 }
@@ -213,7 +214,7 @@ func (s *screen) field(indent int, label, text string) {
 // and keep their shape.
 func (s *screen) program(indent int, label, text string) {
 	var out []string
-	for _, line := range lines(text) {
+	for _, line := range plain.Lines(text) {
 		if strings.HasPrefix(line, "```") {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"telltale/flow/plain"
 )
 
 // visibleWriter passes JSON on and writes as \u escapes what would not show as
@@ -73,7 +75,7 @@ func onlyVisible(out, in []byte) []byte {
 		}
 		r, n := utf8.DecodeRune(in[i:])
 		switch {
-		case r != 0x7f && shows(r) && (r != utf8.RuneError || n > 1):
+		case r != 0x7f && plain.Shows(r) && (r != utf8.RuneError || n > 1):
 			out = append(out, in[i:i+n]...)
 		case r > 0xFFFF:
 			high, low := utf16.EncodeRune(r)

@@ -10,6 +10,7 @@ import (
 
 	"telltale/capture"
 	"telltale/flow"
+	"telltale/flow/plain"
 	"telltale/policy"
 )
 
@@ -33,7 +34,7 @@ type style struct {
 }
 
 // onTerminal shows text on a terminal.
-var onTerminal = style{data: Plain, prose: func(s string) string { return strings.Join(lines(s), " ") }}
+var onTerminal = style{data: plain.Text, prose: func(s string) string { return strings.Join(plain.Lines(s), " ") }}
 
 // inMarkdown shows text as Markdown.
 var inMarkdown = style{data: code, prose: func(s string) string { return fit(prose, s, maxProse) }}
