@@ -242,3 +242,23 @@ func Authority(s string) string {
 }
 
 func trimPort(s, port string) string { return strings.TrimSuffix(s, port) }
+
+// WithoutUser redacts the user and password in a URL: they are the URL's
+// spelling of an Authorization header (RFC 3986, 3.2.1). It works on text, since
+// a URL from a capture need not parse.
+func WithoutUser(s string) string {
+	start := strings.Index(s, "://")
+	if start < 0 {
+		return s
+	}
+	start += len("://")
+	end := len(s)
+	if i := strings.IndexAny(s[start:], `/?#\`); i >= 0 {
+		end = start + i
+	}
+	at := strings.LastIndexByte(s[start:end], '@')
+	if at < 0 {
+		return s
+	}
+	return s[:start] + Redacted + s[start+at:]
+}

@@ -169,3 +169,20 @@ func TestURLParts(t *testing.T) {
 		t.Error("a flow without a request has parts of a URL")
 	}
 }
+
+func TestWithoutUser(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"https://a.example/x@y", "https://a.example/x@y"},
+		{"https://u:p@a.example/", "https://[redacted]@a.example/"},
+		{"https://u:p@w@a.example", "https://[redacted]@a.example"},
+		{"https://u@a.example?q=b@c", "https://[redacted]@a.example?q=b@c"},
+		{"https://a.example#f@g", "https://a.example#f@g"},
+		{"//u:p@a.example", "//u:p@a.example"},
+		{"", ""},
+		{"://@", "://[redacted]@"},
+	} {
+		if got := WithoutUser(test.in); got != test.want {
+			t.Errorf("WithoutUser(%q) = %q, want %q", test.in, got, test.want)
+		}
+	}
+}

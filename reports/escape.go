@@ -74,26 +74,6 @@ func spreadsheetCell(s string) string {
 	return s
 }
 
-// withoutUser redacts the user and password in a URL: they are the URL's
-// spelling of an Authorization header (RFC 3986, 3.2.1). It works on text, since
-// a URL from a capture need not parse.
-func withoutUser(s, redacted string) string {
-	start := strings.Index(s, "://")
-	if start < 0 {
-		return s
-	}
-	start += len("://")
-	end := len(s)
-	if i := strings.IndexAny(s[start:], `/?#\`); i >= 0 {
-		end = start + i
-	}
-	at := strings.LastIndexByte(s[start:end], '@')
-	if at < 0 {
-		return s
-	}
-	return s[:start] + redacted + s[start+at:]
-}
-
 // credentialNames are query parameters whose values are usually secrets.
 var credentialNames = map[string]bool{
 	"access_token": true, "api_key": true, "apikey": true, "assertion": true, "auth": true,

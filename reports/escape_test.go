@@ -100,23 +100,6 @@ func TestSpreadsheetCell(t *testing.T) {
 	}
 }
 
-func TestWithoutUser(t *testing.T) {
-	for _, test := range []struct{ in, want string }{
-		{"https://a.example/x@y", "https://a.example/x@y"},
-		{"https://u:p@a.example/", "https://R@a.example/"},
-		{"https://u:p@w@a.example", "https://R@a.example"},
-		{"https://u@a.example?q=b@c", "https://R@a.example?q=b@c"},
-		{"https://a.example#f@g", "https://a.example#f@g"},
-		{"//u:p@a.example", "//u:p@a.example"},
-		{"", ""},
-		{"://@", "://R@"},
-	} {
-		if got := withoutUser(test.in, "R"); got != test.want {
-			t.Errorf("withoutUser(%q) = %q, want %q", test.in, got, test.want)
-		}
-	}
-}
-
 func TestCredentialIn(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
 		{"https://a.example/?q=1", ""},

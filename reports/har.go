@@ -63,7 +63,7 @@ func (r *Report) withoutUser(f *flow.Flow) *flow.Flow {
 	if r.Reveal || f.Request == nil {
 		return f
 	}
-	url := withoutUser(f.Request.URL, flow.Redacted)
+	url := flow.WithoutUser(f.Request.URL)
 	if url == f.Request.URL {
 		return f
 	}

@@ -52,7 +52,7 @@ func (r *Report) url(s string) string {
 	if r.Reveal {
 		return s
 	}
-	return r.mask(withoutUser(s, flow.Redacted))
+	return r.mask(flow.WithoutUser(s))
 }
 
 // URL masks a URL as reports do: its never-send values, and a user's name and
