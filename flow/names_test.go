@@ -181,7 +181,7 @@ func TestWithoutUser(t *testing.T) {
 		{"", ""},
 		{"://@", "://[redacted]@"},
 	} {
-		if got := WithoutUser(test.in); got != test.want {
+		if got := flow.WithoutUser(test.in); got != test.want {
 			t.Errorf("WithoutUser(%q) = %q, want %q", test.in, got, test.want)
 		}
 	}
