@@ -324,7 +324,7 @@ func (s *Store) noteKilled(ctx context.Context) error {
 // written meanwhile.
 func (s *Store) rebuild(judge policy.Judge) error {
 	verdict := newJudgements(judge)
-	fresh, open := newTotals(nil), map[flow.ID]openFlow{}
+	fresh, open := newTotals(), map[flow.ID]openFlow{}
 	err := s.all(context.Background(), func(l *loader, f *flow.Flow) (theirs, ours error) {
 		j, err := l.judge(verdict, f)
 		if err != nil {
@@ -343,7 +343,7 @@ func (s *Store) rebuild(judge policy.Judge) error {
 	s.verdict.replace(verdict)
 	s.mu.Lock()
 	s.totals, s.open = fresh, open
-	s.wakeLocked()
+	s.changedLocked()
 	s.mu.Unlock()
 	return nil
 }

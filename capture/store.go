@@ -49,13 +49,14 @@ type Store struct {
 	phase   atomic.Pointer[string]
 	verdict *judgements
 
-	mu     sync.Mutex // guards what follows
-	totals *totals
-	open   map[flow.ID]openFlow // added to the totals at each summary
-	notes  []string
-	err    error
-	wakes  map[chan struct{}]struct{}
-	closed bool
+	mu      sync.Mutex // guards what follows
+	totals  *totals
+	open    map[flow.ID]openFlow // added to the totals at each summary
+	summary *Summary             // of this moment; nil when it was not asked for since the last change
+	notes   []string             // never changed in place: summaries share them
+	err     error
+	wakes   map[chan struct{}]struct{}
+	closed  bool
 }
 
 // openFlow is what a summary needs of a flow that is under way.
@@ -78,7 +79,7 @@ func newStore(path string, opts Options) *Store {
 		}
 	}
 	s := &Store{
-		opts: opts, path: path, totals: newTotals(nil), open: map[flow.ID]openFlow{},
+		opts: opts, path: path, totals: newTotals(), open: map[flow.ID]openFlow{},
 		wakes: map[chan struct{}]struct{}{}, verdict: newJudgements(opts.Judge),
 	}
 	s.phase.Store(new(string))
@@ -292,19 +293,24 @@ func (s *Store) closeFiles() error {
 	return err
 }
 
-// Summary returns the totals of this moment. It shares nothing with the store.
+// Summary returns the totals of this moment. It costs next to nothing while
+// nothing changes, and otherwise grows with hosts, violations and open flows.
 func (s *Store) Summary() Summary {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.summary != nil {
+		return *s.summary
+	}
 	t := s.totals
 	if len(s.open) > 0 {
-		t = newTotals(s.totals)
+		t = s.totals.over()
 		for _, o := range s.open {
 			t.add(o.flow, o.judgement)
 		}
 	}
 	sum := t.summary()
-	sum.Health.Notes = slices.Clone(s.notes)
+	sum.Health.Notes = slices.Clip(s.notes)
+	s.summary = &sum
 	return sum
 }
 
@@ -323,8 +329,9 @@ func (s *Store) Wake() (<-chan struct{}, func()) {
 	}
 }
 
-// wakeLocked tells every reader that there is news.
-func (s *Store) wakeLocked() {
+// changedLocked tells every reader that there is news.
+func (s *Store) changedLocked() {
+	s.summary = nil
 	for ch := range s.wakes {
 		select {
 		case ch <- struct{}{}:
@@ -357,7 +364,7 @@ func (s *Store) note(sentence string) bool {
 		return false
 	}
 	s.notes = append(s.notes, sentence)
-	s.wakeLocked()
+	s.changedLocked()
 	return true
 }
 

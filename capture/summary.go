@@ -8,7 +8,8 @@ import (
 )
 
 // Summary is the state of an audit at one moment: every total a screen, a report
-// or an exit code needs, without a look at single flows.
+// or an exit code needs, without a look at single flows. It never changes, and
+// shares memory with those before and after it: do not write to what it holds.
 type Summary struct {
 	Flows     int // contacts: HTTP exchanges and connections that could not be read
 	Allowed   int
@@ -22,6 +23,7 @@ type Summary struct {
 	Waivers     []Violation // what the policy excused, likewise
 	Health      Health
 	First, Last time.Time // zero when there was no flow
+	Activity    Activity  // of all contacts
 }
 
 // Host is the sum of the flows to one host.
@@ -37,11 +39,15 @@ type Host struct {
 	First, Last              time.Time
 	BytesSent, BytesReceived int64
 	Apps                     []string // distinct User-Agents, sorted, at most MaxApps
+	Clients                  []string // addresses of the devices that contacted it, in their order, at most MaxClients
+	Activity                 Activity
 }
 
 // Limits of what a summary lists; counts are always exact.
 const (
 	MaxApps       = 8
+	MaxClients    = 8
+	MaxServed     = 16
 	MaxReferences = 1000
 )
 
@@ -54,6 +60,8 @@ type Violation struct {
 	URL         string         // of the first flow
 	App         string         // User-Agent of the first flow that has one
 	First, Last time.Time
+	LastFlow    flow.ID  // highest ID of its flows: the newest
+	Clients     []string // addresses of the devices that sent it, in their order, at most MaxClients
 	// Interval is the median time between flows, 0 when there are fewer than
 	// three: a probe that fires by a timer shows here.
 	Interval time.Duration
@@ -94,6 +102,9 @@ type Device struct {
 	// absence of violations means something. Zero: never.
 	Decrypted time.Time
 	Refused   int // handshakes in which it refused our certificate
+	// Served tells by URL path when each page of telltale itself was first served
+	// to it ("/", "/ca.pem"), errors excepted; at most the first MaxServed.
+	Served map[string]time.Time
 }
 
 // Inconclusive reports whether the audit proves nothing because it saw no contact.

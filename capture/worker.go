@@ -322,7 +322,7 @@ func (k *worker) count(batch []*entry, judged []policy.Judgement) {
 		e.flow = light(e.flow)
 		s.open[e.flow.ID] = openFlow{e.flow, judged[i]}
 	}
-	s.wakeLocked()
+	s.changedLocked()
 	s.mu.Unlock()
 	k.bytes -= bytes
 	s.queue.release(bytes)

@@ -1,0 +1,116 @@
+package capture
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"telltale/flow"
+)
+
+// deviceTotal sums the flows of one client address.
+type deviceTotal struct {
+	addr           netip.Addr
+	name           string
+	nameID         flow.ID // flow that named it
+	flows, refused int
+	span           span
+	decrypted      time.Time
+	served         map[string]time.Time // never changed in place: summaries share it
+}
+
+func newDevice(addr netip.Addr) *deviceTotal { return &deviceTotal{addr: addr} }
+
+func (d *deviceTotal) clone() *deviceTotal { c := *d; return &c }
+
+func (d *deviceTotal) add(f *flow.Flow, contact bool) {
+	d.span.add(f)
+	if name := f.Client.Device; name != "" && (d.name == "" || f.ID < d.nameID) {
+		d.name, d.nameID = name, f.ID
+	}
+	if contact {
+		d.flows++
+	}
+	if f.Outcome == flow.ClientRefused {
+		d.refused++
+	}
+	if f.Client.TLS != 0 && f.Request != nil && (d.decrypted.IsZero() || f.Times.Start.Before(d.decrypted)) {
+		d.decrypted = f.Times.Start
+	}
+	if f.Outcome == flow.Served && f.Status() < 400 {
+		d.addServed(f)
+	}
+}
+
+// addServed notes when a page was first served. Of more than MaxServed it keeps
+// those that were served first, and of equals the first in sorting order, which
+// does not depend on the order of the flows: a page that was dropped only comes
+// back when it turns out to have been served before one that was kept.
+func (d *deviceTotal) addServed(f *flow.Flow) {
+	path, start := pathOf(f.URL()), f.Times.Start
+	if at, ok := d.served[path]; ok && !start.Before(at) {
+		return
+	}
+	served := make(map[string]time.Time, len(d.served)+1)
+	maps.Copy(served, d.served)
+	served[path] = start
+	if len(served) > MaxServed {
+		last := path
+		for p, at := range served {
+			if cmp.Or(at.Compare(served[last]), strings.Compare(p, last)) > 0 {
+				last = p
+			}
+		}
+		delete(served, last)
+	}
+	d.served = served
+}
+
+// maxPath is how much of a path is kept: ours are short.
+const maxPath = 64
+
+// pathOf returns the path of a URL, "/" for none.
+func pathOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Path == "" {
+		return "/"
+	}
+	return u.Path[:min(len(u.Path), maxPath)]
+}
+
+func (d *deviceTotal) row() Device {
+	return Device{
+		Addr: d.addr.String(), Name: d.name, Flows: d.flows, First: d.span.first, Last: d.span.last,
+		Decrypted: d.decrypted, Refused: d.refused, Served: d.served,
+	}
+}
+
+// clientSet is the first MaxClients of some addresses. It is never changed in place.
+type clientSet struct {
+	addrs []netip.Addr // sorted
+	names []string     // likewise
+}
+
+// with returns the set with another address.
+func (s clientSet) with(addr netip.Addr) clientSet {
+	if !addr.IsValid() {
+		return s
+	}
+	addr = clientAddr(addr)
+	i, found := slices.BinarySearchFunc(s.addrs, addr, netip.Addr.Compare)
+	if found || i >= MaxClients {
+		return s
+	}
+	end := min(len(s.addrs), MaxClients-1)
+	return clientSet{
+		addrs: slices.Concat(s.addrs[:i], []netip.Addr{addr}, s.addrs[i:end]),
+		names: slices.Concat(s.names[:i], []string{addr.String()}, s.names[i:end]),
+	}
+}
+
+// clientAddr returns the address by which a device is known.
+func clientAddr(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

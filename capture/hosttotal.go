@@ -1,0 +1,125 @@
+package capture
+
+import (
+	"maps"
+	"slices"
+
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// hostTotal sums the flows to one host.
+type hostTotal struct {
+	name             string
+	worst            weighed
+	flows, violating int
+	sent, received   int64
+	span             span
+	activity         activityTotal
+	apps             []string // sorted, as are clients; neither is changed in place: summaries share them
+	clients          clientSet
+	unread           map[flow.Outcome]int
+	unreadShown      map[flow.Outcome]int // copy of unread that was handed out; nil when it has changed since
+	unreadCount      int
+}
+
+func newHost(name string) *hostTotal { return &hostTotal{name: name} }
+
+// weighed is the judgement that decides a host's verdict: the heaviest, and of
+// equals that of the first flow.
+type weighed struct {
+	verdict  policy.Verdict
+	severity int
+	id       flow.ID
+	rule     policy.Rule
+	category string
+	source   policy.Source
+}
+
+func weigh(f *flow.Flow, j policy.Judgement) weighed {
+	w := weighed{verdict: j.Verdict, id: f.ID, category: j.Category, source: j.Source, rule: j.Rule()}
+	for _, finding := range j.Findings {
+		w.severity = max(w.severity, severityRank(finding.Severity))
+	}
+	return w
+}
+
+func (w weighed) heavierThan(o weighed) bool {
+	if a, b := w.verdict.Weight(), o.verdict.Weight(); a != b {
+		return a > b
+	}
+	if w.severity != o.severity {
+		return w.severity > o.severity
+	}
+	return w.id < o.id
+}
+
+func severityRank(s policy.Severity) int {
+	switch s {
+	case policy.SeverityError:
+		return 2
+	case policy.SeverityWarning:
+		return 1
+	}
+	return 0
+}
+
+func (h *hostTotal) clone() *hostTotal {
+	c := *h
+	c.activity, c.unread = h.activity.clone(), maps.Clone(h.unread)
+	return &c
+}
+
+func (h *hostTotal) add(f *flow.Flow, j policy.Judgement) {
+	if w := weigh(f, j); h.flows == 0 || w.heavierThan(h.worst) {
+		h.worst = w
+	}
+	h.flows++
+	if j.Verdict == policy.Violation {
+		h.violating++
+	}
+	h.sent += f.BytesSent()
+	h.received += f.BytesReceived()
+	h.span.add(f)
+	if !f.Readable() {
+		if h.unread == nil {
+			h.unread = map[flow.Outcome]int{}
+		}
+		h.unread[f.Outcome]++
+		h.unreadShown = nil
+		h.unreadCount++
+	}
+	h.activity.add(f.Times.Start)
+	h.clients = h.clients.with(f.Client.Addr.Addr())
+	h.apps = withFirst(h.apps, f.UserAgent(), MaxApps)
+}
+
+// withFirst returns the sorted names with another one, the first limit of them:
+// which ones are kept must not depend on which flow ended first.
+func withFirst(names []string, name string, limit int) []string {
+	if name == "" {
+		return names
+	}
+	i, found := slices.BinarySearch(names, name)
+	if found || i >= limit {
+		return names
+	}
+	return slices.Concat(names[:i], []string{name}, names[i:min(len(names), limit-1)])
+}
+
+func (h *hostTotal) row() Host {
+	return Host{
+		Name: h.name, Verdict: h.worst.verdict, Rule: h.worst.rule, Category: h.worst.category, Source: h.worst.source,
+		Flows: h.flows, Violating: h.violating, Unread: h.unreadCount, First: h.span.first, Last: h.span.last,
+		BytesSent: h.sent, BytesReceived: h.received, Apps: slices.Clip(h.apps), Clients: slices.Clip(h.clients.names),
+		Activity: h.activity.activity(),
+	}
+}
+
+// shownUnread returns the counts of unread. It will not change.
+func (h *hostTotal) shownUnread() map[flow.Outcome]int {
+	if h.unreadShown == nil {
+		h.unreadShown = maps.Clone(h.unread)
+	}
+	return h.unreadShown
+}

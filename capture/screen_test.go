@@ -1,0 +1,92 @@
+package capture_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/flow/flowtest"
+)
+
+func served(path string, after time.Duration, opts ...flowtest.Option) *flow.Flow {
+	return flowtest.Get("http://setup.telltale"+path, append([]flowtest.Option{flowtest.Outcome(flow.Served), flowtest.At(after)}, opts...)...)
+}
+
+func TestServedPages(t *testing.T) {
+	sum := summarize(t, flowtest.Number(
+		served("/ca.pem?again", 5*time.Second), served("/ca.pem", 3*time.Second), served("/", time.Second), served("", 2*time.Second),
+		served("/nothing", 0, flowtest.Status(404)), served("/%zz", 4*time.Second),
+		served("/ca.pem", time.Second, flowtest.From("192.168.1.99:1")),
+		flowtest.Get("https://x.example/other", flowtest.From("192.168.1.99:1")),
+	)...)
+	want := map[string]time.Time{"/": flowtest.Epoch.Add(time.Second), "/ca.pem": flowtest.Epoch.Add(3 * time.Second)}
+	if len(sum.Health.Devices) != 2 || !cmp.Equal(sum.Health.Devices[0].Served, want) {
+		t.Errorf("devices %+v", sum.Health.Devices)
+	}
+	if got := sum.Health.Devices[1].Served; len(got) != 1 || sum.Flows != 1 {
+		t.Errorf("the other device: %v, %d flows", got, sum.Flows)
+	}
+}
+
+func TestManyServedPagesAreCut(t *testing.T) {
+	var flows []*flow.Flow
+	for i := range 40 {
+		flows = append(flows, served(fmt.Sprintf("/%02d", i), time.Duration(40-i)*time.Second))
+	}
+	got := summarize(t, flowtest.Number(flows...)...).Health.Devices[0].Served
+	if len(got) != capture.MaxServed || got["/39"].IsZero() || got["/24"].IsZero() {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestWhoContactsAHost(t *testing.T) {
+	var flows []*flow.Flow
+	for i := range 20 {
+		flows = append(flows, flowtest.Get("https://two.example/", flowtest.From(fmt.Sprintf("192.168.1.%d:%d", 30-i, i+1)), flowtest.At(time.Duration(i)*time.Second)))
+	}
+	flows = append(flows, flowtest.Get("https://two.example/", flowtest.From("[::ffff:192.168.1.30]:9")),
+		flowtest.Get("https://a.canada.ca/", flowtest.From("[fe80::1%eth0]:9")), flowtest.Get("https://har.example/", func(f *flow.Flow) { f.Client = flow.Client{} }))
+	sum := summarize(t, flowtest.Number(flows...)...)
+	want := []string{"192.168.1.11", "192.168.1.12", "192.168.1.13", "192.168.1.14", "192.168.1.15", "192.168.1.16", "192.168.1.17", "192.168.1.18"}
+	if got := sum.Hosts[2].Clients; !cmp.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := sum.Hosts[0].Clients; !cmp.Equal(got, []string{"fe80::1"}) || sum.Hosts[1].Clients != nil {
+		t.Errorf("%q, %q", got, sum.Hosts[1].Clients)
+	}
+	for _, v := range sum.Violations[1:] {
+		if !cmp.Equal(v.Clients, want) || v.LastFlow != 21 {
+			t.Errorf("%s: %q, last flow %d", v.ID, v.Clients, v.LastFlow)
+		}
+	}
+}
+
+func TestActivityOfHostsAndOfAll(t *testing.T) {
+	s := capture.New(capture.Options{Judge: hostJudge{}})
+	defer s.Close()
+	observe(t, s, flowtest.Number(
+		flowtest.Get("https://a.example/"), flowtest.Get("https://a.example/", flowtest.At(2*time.Second)),
+		flowtest.Get("https://b.example/", flowtest.At(time.Second)),
+		flowtest.Get("https://b.example/", flowtest.At(3*time.Second), flowtest.Outcome(flow.Open)), served("/", 9*time.Second),
+	)...)
+	for range 2 { // open flows are there each time, once
+		sum := s.Summary()
+		want := capture.Activity{Start: flowtest.Epoch, Width: time.Second, Counts: []int{1, 1, 1, 1}}
+		if diff := cmp.Diff(want, sum.Activity); diff != "" {
+			t.Errorf("all (-want +got):\n%s", diff)
+		}
+		want.Counts = []int{1, 0, 1}
+		if diff := cmp.Diff(want, sum.Hosts[0].Activity); diff != "" {
+			t.Errorf("a.example (-want +got):\n%s", diff)
+		}
+		want.Start, want.Counts = flowtest.Epoch.Add(time.Second), []int{1, 0, 1}
+		if diff := cmp.Diff(want, sum.Hosts[1].Activity); diff != "" {
+			t.Errorf("b.example (-want +got):\n%s", diff)
+		}
+		s.Note("forget the last summary")
+	}
+}
