@@ -1,6 +1,7 @@
 package capture_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -88,5 +89,56 @@ func TestActivityOfHostsAndOfAll(t *testing.T) {
 			t.Errorf("b.example (-want +got):\n%s", diff)
 		}
 		s.Note("forget the last summary")
+	}
+}
+
+func TestPagesByID(t *testing.T) {
+	s, _ := create(t, capture.Options{})
+	var flows []*flow.Flow
+	for i := range 1200 {
+		flows = append(flows, flowtest.Get(fmt.Sprintf("https://h%d.example/%d", i%3, i)))
+	}
+	observe(t, s, flowtest.Number(flows...)...)
+	all := make([]flow.ID, capture.MaxIDs)
+	for i := range all {
+		all[i] = flow.ID(capture.MaxIDs - i)
+	}
+	for _, tt := range []struct {
+		name string
+		q    capture.Query
+		want []flow.ID
+	}{
+		{"in the order of IDs", capture.Query{IDs: []flow.ID{900, 3, 500, 3}}, []flow.ID{3, 500, 900}},
+		{"those that exist", capture.Query{IDs: []flow.ID{0, -1, 1200, 1201, 1 << 62}}, []flow.ID{1200}},
+		{"with bounds", capture.Query{IDs: []flow.ID{3, 500, 900, 1100}, After: 3, Before: 1100}, []flow.ID{500, 900}},
+		{"the newest", capture.Query{IDs: []flow.ID{3, 500, 900}, Last: true, Limit: 2}, []flow.ID{500, 900}},
+		{"of a host", capture.Query{IDs: []flow.ID{1, 2, 3, 4, 901}, Host: "h0.example"}, []flow.ID{1, 4, 901}},
+		{"with words", capture.Query{IDs: []flow.ID{1, 2, 901}, Text: "h0"}, []flow.ID{1, 901}},
+		{"none", capture.Query{IDs: []flow.ID{}, Limit: 1}, []flow.ID{1}},
+	} {
+		if got := ids(t, s, tt.q); !cmp.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	if got := ids(t, s, capture.Query{IDs: all}); len(got) != len(all) || got[0] != 1 || got[999] != 1000 {
+		t.Errorf("%d flows", len(got))
+	}
+	if _, err := s.Flows(context.Background(), capture.Query{IDs: make([]flow.ID, capture.MaxIDs+1)}); err == nil {
+		t.Error("any number of IDs is answered")
+	}
+}
+
+func TestLastID(t *testing.T) {
+	s, path := create(t, capture.Options{})
+	if s.LastID() != 0 {
+		t.Errorf("an empty capture ends at %d", s.LastID())
+	}
+	observe(t, s, flowtest.Get("https://x.example/", flowtest.ID(40)), flowtest.Get("https://x.example/", flowtest.ID(7)), flowtest.Get("https://x.example/", flowtest.ID(0)))
+	if s.LastID() != 41 || s.NextID() != 42 || s.LastID() != 42 {
+		t.Errorf("last %d", s.LastID())
+	}
+	s.Close()
+	if got := reopen(t, path, capture.Options{}).LastID(); got != 41 {
+		t.Errorf("read back: last %d", got)
 	}
 }

@@ -224,6 +224,10 @@ func (s *Store) start(w *writer, index *indexer) {
 // NextID returns an ID for a flow that starts now.
 func (s *Store) NextID() flow.ID { return flow.ID(s.lastID.Add(1)) }
 
+// LastID returns the highest ID of all flows: of those in the file when it was
+// opened, and of those that were observed or promised an ID since.
+func (s *Store) LastID() flow.ID { return flow.ID(s.lastID.Load()) }
+
 // Observe takes one state of a flow: when it opens, when it is answered and when
 // it ends. The newest state replaces the former; what comes after the end is
 // ignored. It returns at once, except while the disk cannot keep up. A flow
@@ -236,6 +240,9 @@ func (s *Store) Observe(f *flow.Flow) {
 		c := *f
 		c.ID = s.NextID()
 		f = &c
+	}
+	for last := s.lastID.Load(); last < int64(f.ID) && !s.lastID.CompareAndSwap(last, int64(f.ID)); {
+		last = s.lastID.Load()
 	}
 	phase := f.Phase
 	if phase == "" {
