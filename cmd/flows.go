@@ -29,7 +29,7 @@ func newFlows(s *streams) *cobra.Command {
 		if !slices.Contains(flowFormats, format) {
 			return fmt.Errorf("--format: unknown format %q; the formats are %s", format, strings.Join(flowFormats, ", "))
 		}
-		pick, err := filter.Compile(where)
+		pick, err := filter.Parse(where)
 		if err != nil {
 			return err
 		}

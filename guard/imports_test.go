@@ -35,7 +35,7 @@ var places = map[string][]string{
 
 	// 2: the store.
 	"capture":        {"flow", "flow/content", "policy"},
-	"capture/filter": {"flow", "policy"},
+	"capture/filter": {"flow", "flow/content", "policy"},
 
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow"},

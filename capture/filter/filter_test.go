@@ -2,7 +2,6 @@ package filter
 
 import (
 	"errors"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +37,7 @@ func TestMatch(t *testing.T) {
 		`headers contains "topsecret"`:                             false,
 		`path == "/generate_204" and id == 7 and port == "443"`:    true,
 	} {
-		m, err := Compile(expression)
+		m, err := Parse(expression)
 		if err != nil {
 			t.Errorf("%s: %v", expression, err)
 			continue
@@ -51,13 +50,12 @@ func TestMatch(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for expression, want := range map[string]string{
-		`hots == "x"`:       "column 1: unknown field hots; the fields are host",
+		`hots == "x"`:       "column 1: unknown field hots; did you mean host?",
 		`status == "x"`:     "column 8",
 		`host ==`:           "column",
-		`status`:            "bool",
 		`host == "x" and (`: "column",
 	} {
-		_, err := Compile(expression)
+		_, err := Parse(expression)
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", expression, err, want)
@@ -66,7 +64,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestFailureWhileRunning(t *testing.T) {
-	m, err := Compile(`headers[9999:10000] == "" and id % (id - 7) == 0`)
+	m, err := Parse(`id % (id - 7) == 0`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,22 +73,10 @@ func TestFailureWhileRunning(t *testing.T) {
 	}
 }
 
-func TestFieldsAreDocumented(t *testing.T) {
-	r := reflect.TypeOf(row{})
-	if r.NumField() != len(Fields) {
-		t.Fatalf("%d fields, %d documented", r.NumField(), len(Fields))
-	}
-	for i := range r.NumField() {
-		if got := r.Field(i).Tag.Get("expr"); !strings.Contains(","+names()+",", strings.ReplaceAll(","+got, ",", "")) {
-			t.Errorf("%s is not documented", got)
-		}
-	}
-}
-
-func FuzzCompile(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add(`host == "a" and status > 3`)
 	f.Fuzz(func(t *testing.T, s string) {
-		if m, err := Compile(s); err == nil {
+		if m, err := Parse(s); err == nil {
 			_, _ = m.Match(probe())
 		}
 	})
