@@ -19,7 +19,8 @@ type decoder struct {
 	env     func(string) (string, bool)
 	now     time.Time
 	anchors map[string]ast.Node
-	budget  int // nodes that may still be visited; aliases make small files large
+	vacant  string // top-level key that needs no value; "" in general
+	budget  int    // nodes that may still be visited; aliases make small files large
 }
 
 // maxNodes bounds what a file may hold, aliases expanded.
@@ -170,6 +171,9 @@ func (d *decoder) decodeField(kv *ast.MappingValueNode, v reflect.Value, seen ma
 		return err
 	}
 	if _, null := value.(*ast.NullNode); null {
+		if name == d.vacant {
+			return nil
+		}
 		return d.errorOn(key, fmt.Sprintf("%q has no value", name), "give it one or remove the key")
 	}
 	return d.decode(value, v.Field(index))

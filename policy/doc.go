@@ -18,7 +18,11 @@
 // Values under never-send stay inside: they appear in no finding, no error and no
 // excerpt, and [Policy.Mask] takes them out of any text.
 //
-// The package opens no connection and reads no file but the one given to [Load].
+// [Edit] makes a decision of a person into one entry more of the file, and touches no
+// other byte; [WriteFile] writes it where nobody else did meanwhile.
+//
+// The package opens no connection, and reads and writes no file but those given to
+// [Load] and [WriteFile].
 // It does not keep verdicts (package capture does, and may judge again).
 //
 // To see why a URL is judged as it is, ask [Policy.Explain], or run

@@ -168,7 +168,7 @@ func presetOf(s catalog.Sighting) string {
 func groupHosts(hosts []DraftHost) []draftGroup {
 	byDomain := map[string]*draftGroup{}
 	for _, h := range hosts {
-		domain := registeredDomain(h.Name)
+		domain := RegisteredDomain(h.Name)
 		g := byDomain[domain]
 		if g == nil {
 			g = &draftGroup{domain: domain}
@@ -191,9 +191,9 @@ func groupHosts(hosts []DraftHost) []draftGroup {
 	return groups
 }
 
-// registeredDomain returns the domain that somebody registered, or the host itself
+// RegisteredDomain returns the domain that somebody registered, or the host itself
 // where there is none: addresses, single labels and public suffixes.
-func registeredDomain(host string) string {
+func RegisteredDomain(host string) string {
 	if isAddress(host) {
 		return host
 	}

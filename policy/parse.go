@@ -25,6 +25,13 @@ type Options struct {
 	Now func() time.Time
 }
 
+func (o Options) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
+}
+
 // MaxFileSize bounds a policy file, in bytes. Real ones have a few thousand.
 const MaxFileSize = 1 << 20
 
@@ -48,34 +55,43 @@ func Load(path string, opts Options) (*Policy, error) {
 // Parse reads a policy file, version 1. The name is the one shown in errors and
 // sources. The error is an [*Error].
 func Parse(file string, data []byte, opts Options) (*Policy, error) {
-	if opts.Env == nil {
-		opts.Env = os.LookupEnv
-	}
-	now := time.Now()
-	if opts.Now != nil {
-		now = opts.Now()
-	}
-	source := bytes.ReplaceAll(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), []byte("\r\n"), []byte("\n"))
-	d := &decoder{
-		file: file, lines: strings.Split(string(source), "\n"), env: opts.Env, now: now,
-		anchors: map[string]ast.Node{}, budget: maxNodes,
-	}
-	if err := d.checkText(data, source); err != nil {
-		return nil, err
-	}
-	root, err := d.parseYAML(source)
+	d, doc, _, err := read(file, data, opts, "")
 	if err != nil {
 		return nil, err
 	}
-	var doc document
-	if err := d.decode(root, reflect.ValueOf(&doc).Elem()); err != nil {
+	if err := d.checkNamesSomething(doc); err != nil {
 		return nil, err
 	}
-	if err := d.checkDocument(&doc); err != nil {
-		return nil, err
-	}
-	return build(file, data, &doc, d.lines), nil
+	return build(file, data, doc, d.lines), nil
 }
+
+// read returns what a policy file says, checked, and its syntax tree. The section
+// named vacant may be without a value: an editor is about to give it one.
+func read(file string, data []byte, opts Options, vacant string) (*decoder, *document, ast.Node, error) {
+	if opts.Env == nil {
+		opts.Env = os.LookupEnv
+	}
+	source := bytes.ReplaceAll(bytes.TrimPrefix(data, []byte(byteOrderMark)), []byte("\r\n"), []byte("\n"))
+	d := &decoder{
+		file: file, lines: strings.Split(string(source), "\n"), env: opts.Env, now: opts.now(),
+		anchors: map[string]ast.Node{}, budget: maxNodes, vacant: vacant,
+	}
+	if err := d.checkText(data, source); err != nil {
+		return nil, nil, nil, err
+	}
+	root, err := d.parseYAML(source)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	doc := &document{}
+	if err := d.decode(root, reflect.ValueOf(doc).Elem()); err != nil {
+		return nil, nil, nil, err
+	}
+	return d, doc, root, d.checkDocument(doc)
+}
+
+// byteOrderMark may stand before the text of a file (Unicode 15, 23.8).
+const byteOrderMark = "\xef\xbb\xbf"
 
 // checkText refuses what is no text, or has characters that YAML does not allow
 // (YAML 1.2.2, 5.1) or that look alike and are not, before any parser sees it.
@@ -262,9 +278,11 @@ func (d *decoder) checkDocument(doc *document) error {
 			return d.errorAt(e.Line, e.Column, "an entry of deny names either a host or a category", "")
 		}
 	}
-	if err := d.checkSecrets(doc.NeverSend); err != nil {
-		return err
-	}
+	return d.checkSecrets(doc.NeverSend)
+}
+
+// checkNamesSomething refuses a policy that has nothing to judge by.
+func (d *decoder) checkNamesSomething(doc *document) error {
 	if len(doc.Allow)+len(doc.Ignore)+len(doc.Deny)+len(doc.NeverSend)+len(doc.Waivers) == 0 {
 		return d.errorAt(doc.Line, doc.Column, "the policy names nothing: allow, ignore, deny, never-send and waivers are missing or empty",
 			"name the hosts that the app may contact under allow; to forbid every host write deny: [\"*\"]")
