@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -31,7 +32,7 @@ func newFlows(s *streams) *cobra.Command {
 		}
 		pick, err := filter.Parse(where)
 		if err != nil {
-			return err
+			return atColumn(err)
 		}
 		pol, err := flags.orNothing()
 		if err != nil {
@@ -45,7 +46,7 @@ func newFlows(s *streams) *cobra.Command {
 		if err := in.keepStdin(s.in); err != nil {
 			return err
 		}
-		in.bodies = format == "har" || len(pol.Secrets()) > 0
+		in.bodies = format == "har" || len(pol.Secrets()) > 0 || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
 		more, err := l.list(c.Context(), s.out, format, in)
 		for _, t := range append(troubles, more...) {
@@ -54,9 +55,10 @@ func newFlows(s *streams) *cobra.Command {
 		}
 		return err
 	})
+	c.Long = strings.Replace(c.Long, fieldsGoHere, fieldTable(), 1)
 	c.Args = atLeastOneCapture
 	flags.register(c)
-	c.Flags().StringVarP(&where, "where", "w", "", "list only flows for which `expression` is true")
+	c.Flags().StringVarP(&where, "where", "w", "", "list only flows that `filter` picks: an expression, or words that must all be there")
 	c.Flags().StringVarP(&search, "search", "s", "", "list only flows whose URL or headers contain `text`, whatever its case")
 	c.Flags().StringVar(&format, "format", "table", "`format` of the list: "+strings.Join(flowFormats, ", "))
 	c.Flags().BoolVar(&reveal, "reveal", false, "show credentials and never-send values instead of [redacted]")
@@ -99,7 +101,54 @@ func (l *lister) wants(r capture.Recorded) (bool, error) {
 	if l.search != "" && !filter.Contains(r.Flow, l.search) {
 		return false, nil
 	}
-	return l.pick.Match(r.Flow, r.Judgement)
+	ok, err := l.pick.Match(r.Flow, r.Judgement)
+	return ok, atColumn(err)
+}
+
+// A filterError shows a mistake in a filter under what was typed.
+type filterError struct{ mistake *filter.Error }
+
+func (e filterError) Error() string {
+	return e.mistake.Error() + "\n  " + strings.ReplaceAll(e.mistake.Excerpt(), "\n", "\n  ")
+}
+
+func (e filterError) Unwrap() error { return e.mistake }
+
+// atColumn adds what was typed to a mistake in a filter; other errors pass.
+func atColumn(err error) error {
+	var mistake *filter.Error
+	if errors.As(err, &mistake) {
+		return filterError{mistake}
+	}
+	return err
+}
+
+// fieldsGoHere stands in the help for the fields and functions of filters.
+const fieldsGoHere = "FIELDS"
+
+// fieldTable lists the fields and functions of filters, for the help.
+func fieldTable() string {
+	var b strings.Builder
+	row := func(name, help string) {
+		left := fmt.Sprintf("  %-10s", name)
+		lines := reports.Wrap(help, helpWidth-len(left))
+		b.WriteString(left + strings.Join(lines, "\n"+strings.Repeat(" ", len(left))) + "\n")
+	}
+	for _, f := range filter.Fields {
+		help := f.Help
+		if f.Type == "number" {
+			help += " (number)"
+		}
+		if len(f.Values) > 0 {
+			help += ": " + strings.Join(f.Values, ", ")
+		}
+		row(f.Name, help)
+	}
+	b.WriteString("\nFunctions:\n\n")
+	for _, f := range filter.Functions {
+		row(f.Name, f.Help)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // printer returns what writes one flow, and what ends the list.

@@ -61,16 +61,25 @@ Without --report, prints the report in --format.`,
 	"flows": {
 		use:   "flows CAPTURE",
 		short: "List and filter recorded flows",
-		long: `Lists the flows of a capture. --where takes an expression over these fields:
+		long: `Lists the flows of a capture. --where takes words, which must all be there, in
+whatever case, in the URL, the headers, the bodies or the verdict of a flow:
 
-  host port method path url status size sent received duration verdict rule
-  category protocol kind mode client app outcome error phase headers id
+  generate_204 "captive portal"
 
-Texts compare with ==, contains, startsWith, endsWith and matches (a regular
-expression); numbers with == != < <= > >=; join with and, or, not. duration is
-in milliseconds.`,
+or an expression over the fields below:
+
+  host endsWith ".google.com" and status in 400..499
+
+Texts stand in quotes and compare with == != contains startsWith endsWith
+matches (a regular expression, RE2) and in ["GET", "HEAD"], numbers with
+== != < <= > >= and in 400..499. Join with and, or, not and brackets. Texts
+compare exactly: lower(app) contains "okhttp" does without case. What has the
+shape of an expression and is none is a mistake; "in quotes" it is searched for.
+
+FIELDS`,
 		example: `  telltale flows audit.telltale --where 'verdict == "violation"'
   telltale flows audit.telltale --where 'method == "HEAD" and status == 204'
+  telltale flows audit.telltale --where 'okhttp generate_204'
   telltale flows capture.har --search clients3 --format json`,
 	},
 	"policy": {

@@ -171,7 +171,9 @@ func (s shape) listed(i int) Field {
 func (s shape) endsComparison(i int) bool {
 	switch {
 	case s[i].text == "]" || s[i].text == ")":
-		return slices.ContainsFunc(s[:i], func(t token) bool { return t.text == "in" || slices.Contains(comparisons, t.text) || slices.Contains(textComparisons, t.text) })
+		return slices.ContainsFunc(s[:i], func(t token) bool {
+			return t.text == "in" || slices.Contains(comparisons, t.text) || slices.Contains(textComparisons, t.text)
+		})
 	case s[i].kind == quoted || s[i].kind == name:
 		return s.isOperator(i-1) || s.at(i-1).text == "." && s.at(i-2).text == "."
 	}
