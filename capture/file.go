@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"io/fs"
@@ -68,24 +69,40 @@ func openConn(dsn string) (*conn, error) {
 	return &conn{c}, nil
 }
 
+// readers are connections that only read: a pool of a few for small questions, and
+// more on request for those that take long.
+type readers struct {
+	connector driver.Connector
+	pool      *sql.DB
+}
+
+// conn returns a connection of its own.
+func (r *readers) conn(ctx context.Context) (*conn, error) {
+	c, err := r.connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c}, nil
+}
+
 // openReaders opens a pool of connections that only read. Where even that needs
 // to write (the index of a write-ahead log, in a folder that is read-only), the
 // file is read as it stands, provided no log lies beside it.
-func openReaders(path string) (*sql.DB, error) {
-	db, err := tryReaders(path, "mode", "ro")
+func openReaders(path string) (*readers, error) {
+	r, err := tryReaders(path, "mode", "ro")
 	if err == nil {
-		return db, nil
+		return r, nil
 	}
 	if info, statErr := os.Stat(path + "-wal"); statErr == nil && info.Size() > 0 {
 		return nil, err
 	}
-	if db, retryErr := tryReaders(path, "mode", "ro", "immutable", "1"); retryErr == nil {
-		return db, nil
+	if r, retryErr := tryReaders(path, "mode", "ro", "immutable", "1"); retryErr == nil {
+		return r, nil
 	}
 	return nil, err
 }
 
-func tryReaders(path string, params ...string) (*sql.DB, error) {
+func tryReaders(path string, params ...string) (*readers, error) {
 	dsn, err := dataSource(path, append(params, "_pragma", "busy_timeout(5000)", "_pragma", "cache_size(-2048)", "_pragma", "temp_store(memory)")...)
 	if err != nil {
 		return nil, err
@@ -103,7 +120,7 @@ func tryReaders(path string, params ...string) (*sql.DB, error) {
 		db.Close()
 		return nil, classify(path, err)
 	}
-	return db, nil
+	return &readers{connector, db}, nil
 }
 
 // makeFile sees to it that the file exists and that only its owner can read it

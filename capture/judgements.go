@@ -32,10 +32,7 @@ func (js *judgements) judge(f *flow.Flow, before policy.Judgement) policy.Judgem
 	if ask == nil {
 		return policy.Judgement{}
 	}
-	j := ask.Judge(f)
-	if f.Kind == flow.WebSocket {
-		j = merge(before, j)
-	}
+	j := judgeState(ask, f, before)
 	if f.Ended() {
 		js.mu.Lock()
 		if known == js.known { // else the policy has changed meanwhile
@@ -46,9 +43,18 @@ func (js *judgements) judge(f *flow.Flow, before policy.Judgement) policy.Judgem
 	return j
 }
 
-// of returns the judgement of a flow that was read back; load judges it with all
-// that belongs to it when it has to be asked for.
-func (js *judgements) of(f *flow.Flow, load func(*judgements, *flow.Flow) (policy.Judgement, error)) (policy.Judgement, error) {
+// judgeState judges one state of a flow, given what was said of those before.
+func judgeState(ask policy.Judge, f *flow.Flow, before policy.Judgement) policy.Judgement {
+	j := ask.Judge(f)
+	if f.Kind == flow.WebSocket {
+		return merge(before, j)
+	}
+	return j
+}
+
+// of returns the judgement of a flow that was read back; l loads what belongs to
+// it when the policy has to be asked.
+func (js *judgements) of(f *flow.Flow, l *loader) (policy.Judgement, error) {
 	js.mu.Lock()
 	j, ok := js.known.get(f.ID)
 	unjudged := js.ask == nil
@@ -56,7 +62,7 @@ func (js *judgements) of(f *flow.Flow, load func(*judgements, *flow.Flow) (polic
 	if ok && f.Ended() || unjudged {
 		return j, nil
 	}
-	return load(js, f)
+	return l.judge(js.judge, f)
 }
 
 // merge joins what is said of two parts of one flow: frames come in parts, and
@@ -76,6 +82,13 @@ func merge(older, newer policy.Judgement) policy.Judgement {
 		newer.Findings = append(slices.Clone(newer.Findings), missing...)
 	}
 	return newer
+}
+
+// judging returns the policy of this moment, nil when there is none.
+func (js *judgements) judging() policy.Judge {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	return js.ask
 }
 
 // replace takes over the policy and the memory of another.

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"context"
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
@@ -16,36 +17,63 @@ var errRow = errors.New("a row cannot be understood")
 
 // loader reads flows on one connection.
 type loader struct {
-	path               string
-	conn               *conn
-	findConn, findBody *stmt
-	unzip              *zstd.Decoder
-	known              map[int64]connectionKey
+	path string
+	conn *conn
+
+	findConn, findBody, findKind, findHeaders *stmt
+
+	unzip  *zstd.Decoder
+	known  map[int64]connectionKey
+	kinds  map[int64]kindKey
+	blocks *recent[int64, fieldBlock]
 }
 
 // maxBody is more than any body that is kept: what claims to unpack to more is damage.
 const maxBody = 1 << 30
 
 func newLoader(path string, c *conn) (*loader, error) {
-	l := &loader{path: path, conn: c, known: map[int64]connectionKey{}}
-	var err error
-	if l.findConn, err = c.prepare("SELECT c.*, t.sha256, t.subject, t.issuer, t.dns_names, t.not_before, t.not_after " +
-		"FROM connections c LEFT JOIN certificates t ON t.id = c.certificate_id WHERE c.id = ?"); err != nil {
-		return nil, err
+	l := &loader{
+		path: path, conn: c, known: map[int64]connectionKey{}, kinds: map[int64]kindKey{},
+		blocks: newRecent[int64, fieldBlock](recentBlocksRead),
 	}
-	if l.findBody, err = c.prepare("SELECT zstd, content FROM bodies WHERE sha256 = ?"); err != nil {
-		l.findConn.Close()
-		return nil, err
+	for _, p := range []struct {
+		st    **stmt
+		query string
+	}{
+		{&l.findConn, "SELECT c.*, t.sha256, t.subject, t.issuer, t.dns_names, t.not_before, t.not_after " +
+			"FROM connections c LEFT JOIN certificates t ON t.id = c.certificate_id WHERE c.id = ?"},
+		{&l.findBody, "SELECT zstd, content FROM bodies WHERE sha256 = ?"},
+		{&l.findKind, "SELECT kind,mode,phase,outcome,failure,method,protocol,status,reason,response_protocol FROM kinds WHERE id = ?"},
+		{&l.findHeaders, "SELECT id, fields FROM headers WHERE id IN (SELECT value FROM json_each(?))"},
+	} {
+		var err error
+		if *p.st, err = c.prepare(p.query); err != nil {
+			l.close()
+			return nil, err
+		}
 	}
 	return l, nil
 }
 
 func (l *loader) close() {
-	l.findConn.Close()
-	l.findBody.Close()
+	for _, st := range []*stmt{l.findConn, l.findBody, l.findKind, l.findHeaders} {
+		if st != nil {
+			st.Close()
+		}
+	}
 	if l.unzip != nil {
 		l.unzip.Close()
 	}
+}
+
+// rows reads flows without their header blocks.
+func (l *loader) rows(ctx context.Context, st *stmt, args ...driver.Value) (rows []loadedRow, err error) {
+	err = st.each(func(r []driver.Value) error {
+		row, err := l.row(r)
+		rows = append(rows, row)
+		return errors.Join(err, ctx.Err())
+	}, args...)
+	return rows, err
 }
 
 // fill returns the flow with the contents of its bodies.
@@ -72,14 +100,15 @@ func (l *loader) fill(f *flow.Flow) (*flow.Flow, error) {
 // framesAtOnce is how many frames are judged together.
 const framesAtOnce = 256
 
-// judge judges a flow with its bodies and its frames.
-func (l *loader) judge(js *judgements, f *flow.Flow) (policy.Judgement, error) {
+// judge judges a flow with its bodies and its frames. ask judges a part of it, given
+// what was said of the parts before.
+func (l *loader) judge(ask func(part *flow.Flow, before policy.Judgement) policy.Judgement, f *flow.Flow) (policy.Judgement, error) {
 	f, err := l.fill(f)
 	if err != nil {
 		return policy.Judgement{}, err
 	}
 	if f.Kind != flow.WebSocket {
-		return js.judge(f, policy.Judgement{}), nil
+		return ask(f, policy.Judgement{}), nil
 	}
 	var j policy.Judgement
 	for {
@@ -87,7 +116,7 @@ func (l *loader) judge(js *judgements, f *flow.Flow) (policy.Judgement, error) {
 		if part.Frames, err = readFrames(l.conn, f.ID, part.FrameOffset, framesAtOnce); err != nil {
 			return policy.Judgement{}, err
 		}
-		j = js.judge(&part, j)
+		j = ask(&part, j)
 		if len(part.Frames) < framesAtOnce {
 			return j, nil
 		}

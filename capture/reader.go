@@ -3,7 +3,6 @@ package capture
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -50,7 +49,7 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	if s.readers == nil {
 		return ErrNotRecorded
 	}
-	c, err := s.readers.Conn(ctx)
+	c, err := s.readers.pool.Conn(ctx)
 	if err != nil {
 		return classify(s.path, err)
 	}
@@ -59,14 +58,11 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 }
 
 const (
-	flowsColumns = "SELECT f.id,f.kind_id,k.kind,k.mode,k.phase,k.outcome,k.failure,e.text,f.started,f.ended," +
-		"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive,f.host_id,f.connection_id,k.method,u.text,k.protocol," +
-		"f.request_headers,f.request_body,f.request_size,k.status,k.reason,k.response_protocol," +
-		"f.response_headers,f.response_body,f.response_size,f.sent,f.received,f.more," +
-		"hq.fields,hr.fields,bq.sha256,br.sha256 FROM "
-	flowsJoins = " LEFT JOIN kinds k ON k.id = f.kind_id " +
-		"LEFT JOIN texts u ON u.id = f.url_id LEFT JOIN texts e ON e.id = f.error_id " +
-		"LEFT JOIN headers hq ON hq.id = f.request_headers LEFT JOIN headers hr ON hr.id = f.response_headers " +
+	flowsColumns = "SELECT f.id,f.kind_id,f.connection_id,u.text,e.text,f.started,f.ended," +
+		"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive," +
+		"f.request_headers,f.request_body,f.request_size,f.response_headers,f.response_body,f.response_size," +
+		"f.sent,f.received,f.more,bq.sha256,br.sha256 FROM "
+	flowsJoins = " LEFT JOIN texts u ON u.id = f.url_id LEFT JOIN texts e ON e.id = f.error_id " +
 		"LEFT JOIN bodies bq ON bq.id = f.request_body LEFT JOIN bodies br ON br.id = f.response_body "
 	selectFlows = flowsColumns + "flows f" + flowsJoins
 	// selectFlowsOfHost goes from block to block, in the order of IDs too.
@@ -151,7 +147,7 @@ func (q Query) sql(ctx context.Context, c *conn) (string, []driver.Value, error)
 }
 
 // page reads and judges flows.
-func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.Value) (page []Recorded, err error) {
+func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.Value) ([]Recorded, error) {
 	l, err := newLoader(s.path, c)
 	if err != nil {
 		return nil, err
@@ -162,22 +158,25 @@ func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.
 		return nil, err
 	}
 	defer st.Close()
-	err = st.each(func(row []driver.Value) error {
+	rows, err := l.rows(ctx, st, args...)
+	if err == nil {
+		err = l.headers(rows)
+	}
+	if err != nil {
+		return nil, err
+	}
+	page := make([]Recorded, len(rows))
+	for i, row := range rows {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
-		f, err := l.flow(row)
+		j, err := s.verdict.of(row.flow, l)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		j, err := s.verdict.of(f, l.judge)
-		if err != nil {
-			return err
-		}
-		page = append(page, Recorded{f, j})
-		return nil
-	}, args...)
-	return page, err
+		page[i] = Recorded{row.flow, j}
+	}
+	return page, nil
 }
 
 // Flow returns one flow, or [ErrNotFound].
@@ -195,18 +194,6 @@ func (s *Store) Flow(ctx context.Context, id flow.ID) (Recorded, error) {
 // All calls f with every flow in ID order, bodies loaded, one at a time. It ends
 // with f's first error.
 func (s *Store) All(ctx context.Context, f func(*flow.Flow) error) error {
-	return s.all(ctx, func(l *loader, fl *flow.Flow) (theirs, ours error) {
-		fl, err := l.fill(fl)
-		if err != nil {
-			return nil, err
-		}
-		return f(fl), nil
-	})
-}
-
-// all hands out every flow without its bodies. Errors of f that are its caller's
-// own come back as they are.
-func (s *Store) all(ctx context.Context, f func(*loader, *flow.Flow) (theirs, ours error)) error {
 	var theirs error
 	err := s.read(ctx, func(c *conn) error {
 		l, err := newLoader(s.path, c)
@@ -214,20 +201,20 @@ func (s *Store) all(ctx context.Context, f func(*loader, *flow.Flow) (theirs, ou
 			return err
 		}
 		defer l.close()
-		st, err := c.prepare(selectFlows + "ORDER BY f.id")
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		return st.each(func(row []driver.Value) error {
-			if err := ctx.Err(); err != nil {
-				return err
+		return s.pass(ctx, passOptions{headers: true}, func(batch []Recorded) error {
+			for _, r := range batch {
+				fl, err := l.fill(r.Flow)
+				if err != nil {
+					return err
+				}
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if theirs = f(fl); theirs != nil {
+					return theirs
+				}
 			}
-			fl, err := l.flow(row)
-			if err == nil {
-				theirs, err = f(l, fl)
-			}
-			return errors.Join(theirs, err)
+			return nil
 		})
 	})
 	if theirs != nil {
@@ -342,17 +329,15 @@ func (s *Store) noteKilled(ctx context.Context) error {
 func (s *Store) rebuild(judge policy.Judge) error {
 	verdict := newJudgements(judge)
 	fresh, open := newTotals(), map[flow.ID]openFlow{}
-	err := s.all(context.Background(), func(l *loader, f *flow.Flow) (theirs, ours error) {
-		j, err := l.judge(verdict, f)
-		if err != nil {
-			return nil, err
+	err := s.pass(context.Background(), passOptions{headers: true, judge: judge}, func(batch []Recorded) error {
+		for _, r := range batch {
+			if r.Flow.Ended() {
+				fresh.add(r.Flow, r.Judgement)
+			} else {
+				open[r.Flow.ID] = openFlow{r.Flow, r.Judgement}
+			}
 		}
-		if f.Ended() {
-			fresh.add(f, j)
-		} else {
-			open[f.ID] = openFlow{f, j}
-		}
-		return nil, nil
+		return nil
 	})
 	if err != nil {
 		return err

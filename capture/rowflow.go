@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -67,54 +68,94 @@ func (c columns) array(i int, p any) error {
 	return nil
 }
 
-// flow makes a flow of a row of selectFlows.
-func (l *loader) flow(r []driver.Value) (*flow.Flow, error) {
+// The columns of flowsColumns.
+const (
+	colID = iota
+	colKind
+	colConnection
+	colURL
+	colError
+	colStarted
+	colEnded
+	colBlocked
+	colDNS
+	colConnect
+	colTLS
+	colSend
+	colWait
+	colReceive
+	colRequestHeaders
+	colRequestBody
+	colRequestSize
+	colResponseHeaders
+	colResponseBody
+	colResponseSize
+	colSent
+	colReceived
+	colMore
+	colRequestDigest
+	colResponseDigest
+)
+
+// loadedRow is a flow whose header blocks are still to come.
+type loadedRow struct {
+	flow                            *flow.Flow
+	requestHeaders, responseHeaders int64 // rows of headers; 0 when there was no message
+}
+
+// row makes a flow of a row of flowsColumns.
+func (l *loader) row(r []driver.Value) (loadedRow, error) {
 	row := columns(r)
 	f, err := l.decode(row)
 	if err != nil {
-		return nil, damaged(l.path, fmt.Errorf("flow %d: %w", row.int(0), err))
+		return loadedRow{}, l.damagedFlow(flow.ID(row.int(colID)), err)
 	}
-	return f, nil
+	return loadedRow{f, row.int(colRequestHeaders), row.int(colResponseHeaders)}, nil
+}
+
+func (l *loader) damagedFlow(id flow.ID, err error) error {
+	return damaged(l.path, fmt.Errorf("flow %d: %w", id, err))
 }
 
 func (l *loader) decode(row columns) (*flow.Flow, error) {
-	if row.null(2) {
-		return nil, fmt.Errorf("%w: its kind is missing", errRow)
+	k, err := l.kind(row.int(colKind))
+	if err != nil {
+		return nil, err
 	}
-	ends, err := l.connection(row.int(18))
+	ends, err := l.connection(row.int(colConnection))
 	if err != nil {
 		return nil, err
 	}
 	var m more
-	if err := row.array(33, &m); err != nil {
+	if err := row.array(colMore, &m); err != nil {
 		return nil, err
 	}
 	f := &flow.Flow{
-		ID: flow.ID(row.int(0)), Kind: flow.Kind(row.str(2)), Mode: row.str(3), Phase: row.str(4),
-		Outcome: flow.Outcome(row.str(5)), Failure: row.str(6), Error: row.str(7),
+		ID: flow.ID(row.int(colID)), Kind: k.kind, Mode: k.mode, Phase: k.phase,
+		Outcome: k.outcome, Failure: k.failure, Error: row.str(colError),
 		Client: ends.client, Server: ends.server,
 		Origin: flow.Origin{Capture: m.Capture, Entry: m.Entry, Line: m.Line}, Altered: m.Altered,
-		Sent: row.int(31), Received: row.int(32),
+		Sent: row.int(colSent), Received: row.int(colReceived),
 		Times: flow.Times{
-			Start: row.time(8), End: row.time(9), Blocked: row.stage(10), DNS: row.stage(11), Connect: row.stage(12),
-			TLS: row.stage(13), Send: row.stage(14), Wait: row.stage(15), Receive: row.stage(16),
+			Start: row.time(colStarted), End: row.time(colEnded), Blocked: row.stage(colBlocked), DNS: row.stage(colDNS),
+			Connect: row.stage(colConnect), TLS: row.stage(colTLS), Send: row.stage(colSend), Wait: row.stage(colWait), Receive: row.stage(colReceive),
 		},
 	}
-	if !row.null(22) {
-		if f.Request, err = decodeRequest(row, &m); err != nil {
+	if !row.null(colRequestHeaders) {
+		if f.Request, err = decodeRequest(row, &k, &m); err != nil {
 			return nil, err
 		}
 	}
-	if !row.null(28) {
-		if f.Response, err = decodeResponse(row, &m); err != nil {
+	if !row.null(colResponseHeaders) {
+		if f.Response, err = decodeResponse(row, &k, &m); err != nil {
 			return nil, err
 		}
 	}
 	return f, nil
 }
 
-func decodeRequest(row columns, m *more) (*flow.Request, error) {
-	r := &flow.Request{Method: row.str(19), URL: row.str(20), Proto: row.str(21)}
+func decodeRequest(row columns, k *kindKey, m *more) (*flow.Request, error) {
+	r := &flow.Request{Method: k.method, URL: row.str(colURL), Proto: k.protocol}
 	if m.NoMethod {
 		r.Method = ""
 	}
@@ -122,36 +163,115 @@ func decodeRequest(row columns, m *more) (*flow.Request, error) {
 		r.URL = ""
 	}
 	var err error
-	if r.Header, err = parseHeader(row, 34); err != nil {
-		return nil, err
-	}
 	if r.Trailer, err = parseFields(m.RequestTrailer); err != nil {
 		return nil, err
 	}
-	r.Body = flow.Body{Size: row.int(24), Truncated: m.RequestCut, Decoded: m.RequestDecoded}
-	r.Body.Digest, err = digest(row, 23, 36)
+	r.Body = flow.Body{Size: row.int(colRequestSize), Truncated: m.RequestCut, Decoded: m.RequestDecoded}
+	r.Body.Digest, err = digest(row, colRequestBody, colRequestDigest)
 	return r, err
 }
 
-func decodeResponse(row columns, m *more) (*flow.Response, error) {
-	r := &flow.Response{Status: int(row.int(25)), Reason: row.str(26), Proto: row.str(27), Interim: m.Interim}
+func decodeResponse(row columns, k *kindKey, m *more) (*flow.Response, error) {
+	r := &flow.Response{Status: max(k.status, 0), Reason: k.reason, Proto: k.protocolOfEnd, Interim: m.Interim}
 	var err error
-	if r.Header, err = parseHeader(row, 35); err != nil {
-		return nil, err
-	}
 	if r.Trailer, err = parseFields(m.ResponseTrailer); err != nil {
 		return nil, err
 	}
-	r.Body = flow.Body{Size: row.int(30), Truncated: m.ResponseCut, Decoded: m.ResponseDecoded}
-	r.Body.Digest, err = digest(row, 29, 37)
+	r.Body = flow.Body{Size: row.int(colResponseSize), Truncated: m.ResponseCut, Decoded: m.ResponseDecoded}
+	r.Body.Digest, err = digest(row, colResponseBody, colResponseDigest)
 	return r, err
 }
 
-func parseHeader(row columns, i int) ([]flow.Field, error) {
-	if row.null(i) {
-		return nil, fmt.Errorf("%w: its header block is missing", errRow)
+// maxKnown bounds what a loader remembers of connections, and of kinds.
+const maxKnown = 4096
+
+// kind reads a row of kinds.
+func (l *loader) kind(id int64) (kindKey, error) {
+	if k, ok := l.kinds[id]; ok {
+		return k, nil
 	}
-	return parseFields(row.str(i))
+	found := false
+	var k kindKey
+	err := l.findKind.each(func(r []driver.Value) error {
+		found = true
+		row := columns(r)
+		k = kindKey{
+			kind: flow.Kind(row.str(0)), mode: row.str(1), phase: row.str(2), outcome: flow.Outcome(row.str(3)), failure: row.str(4),
+			method: row.str(5), protocol: row.str(6), status: int(row.int(7)), reason: row.str(8), protocolOfEnd: row.str(9),
+		}
+		return nil
+	}, id)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: its kind is missing", errRow)
+	}
+	if err != nil {
+		return k, err
+	}
+	if len(l.kinds) >= maxKnown {
+		clear(l.kinds)
+	}
+	l.kinds[id] = k
+	return k, nil
+}
+
+// recentBlocksRead is how many header blocks a loader remembers: most repeat.
+const recentBlocksRead = 2048
+
+// fieldBlock is a header block that was read.
+type fieldBlock struct {
+	fields []flow.Field
+	err    error
+}
+
+// headers fills in the header blocks of some flows.
+func (l *loader) headers(rows []loadedRow) error {
+	blocks := map[int64]fieldBlock{0: {}}
+	var missing []int64
+	for i := range rows {
+		for _, id := range [...]int64{rows[i].requestHeaders, rows[i].responseHeaders} {
+			if _, ok := blocks[id]; ok {
+				continue
+			}
+			b, ok := l.blocks.get(id)
+			if !ok {
+				b.err = fmt.Errorf("%w: its header block is missing", errRow)
+				missing = append(missing, id)
+			}
+			blocks[id] = b
+		}
+	}
+	if err := l.readBlocks(missing, blocks); err != nil {
+		return err
+	}
+	for i := range rows {
+		q, r := blocks[rows[i].requestHeaders], blocks[rows[i].responseHeaders]
+		f := rows[i].flow
+		if err := errors.Join(q.err, r.err); err != nil {
+			return l.damagedFlow(f.ID, err)
+		}
+		if f.Request != nil {
+			f.Request.Header = q.fields
+		}
+		if f.Response != nil {
+			f.Response.Header = r.fields
+		}
+	}
+	return nil
+}
+
+// readBlocks reads header blocks into a map.
+func (l *loader) readBlocks(ids []int64, blocks map[int64]fieldBlock) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return l.findHeaders.each(func(r []driver.Value) error {
+		row := columns(r)
+		var b fieldBlock
+		b.fields, b.err = parseFields(row.str(1))
+		blocks[row.int(0)] = b
+		l.blocks.put(row.int(0), b)
+		return nil
+	}, list(ids))
 }
 
 // digest returns the digest at column sum of the body that column id points to.
@@ -161,9 +281,6 @@ func digest(row columns, id, sum int) (string, error) {
 	}
 	return hex.EncodeToString(row.blob(sum)), nil
 }
-
-// maxKnown bounds what a loader remembers of connections.
-const maxKnown = 4096
 
 // connection reads a row of connections.
 func (l *loader) connection(id int64) (connectionKey, error) {

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"telltale/flow"
 	"telltale/flow/content"
 )
 
@@ -169,6 +170,21 @@ func (h *hits) condition() (string, []driver.Value) {
 		}
 	}
 	return "(" + strings.Join(or, " OR ") + ")", args
+}
+
+// flows returns the flows that have such a row.
+func (h *hits) flows(ctx context.Context, c *conn) (ids []flow.ID, err error) {
+	condition, args := h.condition()
+	st, err := c.prepare("SELECT f.id FROM flows f WHERE " + condition + " ORDER BY f.id")
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	err = st.each(func(r []driver.Value) error {
+		ids = append(ids, flow.ID(columns(r).int(0)))
+		return ctx.Err()
+	}, args...)
+	return ids, err
 }
 
 // finder is one search on one connection.

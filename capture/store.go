@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,8 +39,8 @@ const (
 // called from any goroutine.
 type Store struct {
 	opts    Options
-	path    string  // "" when nothing is kept
-	readers *sql.DB // nil when nothing is kept
+	path    string   // "" when nothing is kept
+	readers *readers // nil when nothing is kept
 	lock    *fileLock
 	queue   *queue // nil when the store only reads
 	worker  *worker
@@ -289,7 +288,7 @@ func (s *Store) Close() error {
 func (s *Store) closeFiles() error {
 	var err error
 	if s.readers != nil {
-		err = s.readers.Close()
+		err = s.readers.pool.Close()
 	}
 	if s.worker != nil {
 		err = errors.Join(err, s.worker.close())
