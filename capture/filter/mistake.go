@@ -71,9 +71,10 @@ func (e *Error) explain() {
 			return
 		}
 	}
-	if types, ok := cut(e.Message, "(mismatched types ", ")"); ok {
+	if types, ok := cut(e.Message, " (mismatched types ", ")"); ok {
+		operator, _ := cut(e.Message, "invalid operation: ", " (mismatched types "+types+")")
 		left, right, _ := strings.Cut(types, " and ")
-		e.Message = fmt.Sprintf("%s and %s cannot be compared", typeInWords(left), typeInWords(right))
+		e.Message = fmt.Sprintf("%s does not take %s and %s", operator, typeInWords(left), typeInWords(right))
 		return
 	}
 	switch {
@@ -82,6 +83,8 @@ func (e *Error) explain() {
 	case strings.HasPrefix(e.Message, "unexpected token EOF"), strings.HasPrefix(e.Message, "unexpected end"):
 		e.Column = utf8.RuneCountInString(strings.TrimRightFunc(e.Expression, unicode.IsSpace)) + 1
 		e.Message = "the expression is not complete"
+	case strings.HasPrefix(e.Message, "cannot use ") && strings.HasSuffix(e.Message, " in array"):
+		e.Message = "the list holds texts and the field is a number, or the other way round"
 	case e.Message == "literal not terminated":
 		if i := slices.IndexFunc(tokens, func(t token) bool { return t.kind == quoted && !t.closed }); i >= 0 {
 			e.Column = utf8.RuneCountInString(e.Expression[:tokens[i].start]) + 1
