@@ -117,11 +117,17 @@ func (c Change) check(now time.Time) (*checked, error) {
 	return out, nil
 }
 
+// maxReason bounds a reason, in bytes. It is a line that people read.
+const maxReason = 1000
+
 // checkReason returns what is wrong with a reason, "" when nothing is. What turns
 // the direction of text could make a line of the policy look like another one.
 func checkReason(s string) string {
 	if !utf8.ValidString(s) {
 		return "the reason is not UTF-8"
+	}
+	if len(s) > maxReason {
+		return fmt.Sprintf("the reason is longer than %d bytes", maxReason)
 	}
 	for _, r := range s {
 		switch {

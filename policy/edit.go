@@ -17,12 +17,12 @@ func NewFile(name string, allow []string) []byte {
 	}
 	var b strings.Builder
 	b.WriteString("# What an app may contact. Check with `telltale policy lint`.\nversion: 1\n")
-	fmt.Fprintf(&b, "name: %s\n", quoting{}.scalar(escapeVariables(name), false))
+	fmt.Fprintf(&b, "name: %s\n", quotes{}.scalar(escapeVariables(name), false))
 	if len(allow) > 0 {
 		b.WriteString("allow:\n")
 	}
 	for _, pattern := range allow {
-		fmt.Fprintf(&b, "  - %s\n", quoting{}.scalar(escapeVariables(pattern), false))
+		fmt.Fprintf(&b, "  - %s\n", quotes{}.scalar(escapeVariables(pattern), false))
 	}
 	return []byte(b.String())
 }
@@ -105,11 +105,8 @@ func apply(data []byte, splices []splice) []byte {
 
 // verify reads the edited text as the program will and compares what it says.
 func (m *manuscript) verify(edited []byte, c *checked, opts Options) error {
-	if _, err := Parse(m.d.file, edited, opts); err != nil {
-		return m.unable(c, nil)
-	}
-	_, after, _, err := read(m.d.file, edited, opts, "")
-	if err != nil {
+	d, after, _, err := read(m.d.file, edited, opts, "")
+	if err != nil || d.checkNamesSomething(after) != nil {
 		return m.unable(c, nil)
 	}
 	want := *m.doc

@@ -76,8 +76,9 @@ func (m *manuscript) findSections() error {
 		if len(m.sections) == 0 {
 			m.indent = s.column
 		}
+		_, known := documented[s.key] // an alias is not
 		ordered := len(m.sections) == 0 || m.sections[len(m.sections)-1].line < s.line
-		if !ordered || s.column != m.indent || !strings.HasPrefix(strings.TrimLeft(line[s.column:], `"'`), s.key) {
+		if !known || !ordered || s.column != m.indent || !strings.HasPrefix(strings.TrimLeft(line[s.column:], `"'`), s.key) {
 			return m.strange(s.key, s.line)
 		}
 		m.sections = append(m.sections, s)
@@ -153,13 +154,13 @@ var documented = func() map[string]int {
 // comment in which the template shows it, or behind the last section that comes
 // before it in the documented order. spaced says that a blank line belongs between.
 func (m *manuscript) placeFor(key string) (line int, spaced bool) {
-	anchor := 0
+	anchor, order := 0, -1
 	for i, s := range m.sections {
 		if line, ok := m.exampleOf(key, s); ok {
 			return line, false
 		}
-		if before := documented[m.sections[anchor].key]; documented[s.key] < documented[key] && (documented[s.key] >= before || before > documented[key]) {
-			anchor = i
+		if o := documented[s.key]; order < o && o < documented[key] {
+			anchor, order = i, o
 		}
 	}
 	line = m.sections[anchor].end

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -79,7 +80,10 @@ func (q quoting) of(key string) quotes {
 	if q.json {
 		return quotes{always: true}
 	}
-	return q.style[key]
+	if style, known := q.style[key]; known {
+		return style
+	}
+	return quotes{single: q.style["host"].single}
 }
 
 func (q quoting) key(key string) string {
@@ -88,8 +92,6 @@ func (q quoting) key(key string) string {
 	}
 	return key
 }
-
-func (q quoting) scalar(s string, flow bool) string { return quotes{}.scalar(s, flow) }
 
 // quotingOf learns from the entries of a section: what stands in quotes that it does
 // not need shows a habit, and the latest entry counts.
@@ -137,8 +139,8 @@ func (q quotes) scalar(s string, flow bool) string {
 // 7.3.3) and is read as text. Where YAML and its readers differ it says no: words of
 // YAML 1.1 such as yes, numbers of any kind, and two colons as in an IPv6 address,
 // which YAML 1.1 takes for a number in base 60.
-func isPlain(s string, flow bool) bool {
-	if s == "" || strings.TrimSpace(s) != s || strings.ContainsAny(s, "\t") {
+func isPlain(s string, flow bool) (plain bool) {
+	if s == "" || strings.TrimSpace(s) != s || strings.Contains(s, "\t") {
 		return false
 	}
 	first := []rune(s)[0]
@@ -155,7 +157,15 @@ func isPlain(s string, flow bool) bool {
 	case "y", "n", "yes", "no", "on", "off", "true", "false", "null", ".inf", ".nan":
 		return false
 	}
-	// The reader of policies has the last word.
+	if _, err := strconv.ParseFloat(s, 64); err == nil { // 1e3, which not every reader takes for one
+		return false
+	}
+	// The reader of policies has the last word. It is foreign code: see parseYAML.
+	defer func() {
+		if recover() != nil {
+			plain = false
+		}
+	}()
 	tokens := lexer.Tokenize(s)
 	return len(tokens) == 1 && tokens[0].Type == token.StringType && tokens[0].Value == s
 }
