@@ -1,0 +1,97 @@
+package pretty
+
+import (
+	"strings"
+)
+
+// form shows application/x-www-form-urlencoded (WHATWG URL, 5.1) as one line a
+// pair. Broken percent signs stand for themselves.
+func (p *page) form(text string) {
+	for pair := range strings.SplitSeq(strings.TrimRight(text, "\r\n"), "&") {
+		if pair == "" {
+			continue
+		}
+		p.line(0)
+		if !p.open {
+			continue
+		}
+		name, value, has := strings.Cut(pair, "=")
+		p.add(Key, p.mask(unpercent(name)))
+		if has {
+			p.add(Punctuation, " = ")
+			p.value(p.mask(unpercent(value)))
+		}
+	}
+}
+
+// value shows a text value on the current line, or below it when it is JSON.
+func (p *page) value(text string) {
+	if len(text) > 2 && (text[0] == '{' || text[0] == '[') {
+		if end, err := p.scanner(text).value(0); err == nil && end == len(text) {
+			shown := p.nested(1, func() {
+				p.add(Comment, "JSON:")
+				p.values(text, false)
+			})
+			if shown {
+				return
+			}
+		}
+	}
+	p.add(String, text)
+}
+
+// unpercent decodes percent encoding, with a plus sign for a space.
+func unpercent(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			out = append(out, ' ')
+		case s[i] == '%' && i+2 < len(s) && hexDigit(s[i+1]) >= 0 && hexDigit(s[i+2]) >= 0:
+			out = append(out, byte(hexDigit(s[i+1])<<4|hexDigit(s[i+2]))) //nolint:gosec // two digits are a byte
+			i += 2
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+// hexDigit returns the value of a hexadecimal digit, -1 for none.
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// events shows an event stream (WHATWG HTML, 9.2): field names, and data that is
+// JSON in its shape.
+func (p *page) events(text string) {
+	for text != "" {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		line = strings.TrimSuffix(line, "\r")
+		p.line(0)
+		name, value, has := strings.Cut(line, ":")
+		switch {
+		case !p.open:
+		case line != "" && name == "":
+			p.add(Comment, line)
+		case has:
+			p.add(Key, name)
+			p.add(Punctuation, ": ")
+			p.value(strings.TrimPrefix(value, " "))
+		default:
+			p.add(Key, name)
+		}
+	}
+}
