@@ -30,7 +30,7 @@ func (m *manuscript) insert(c *checked) ([]splice, error) {
 		case len(value.Values) == 0 && emptyValue.MatchString(m.behindKey(s)):
 			return m.insertFirst(c, s)
 		default:
-			return m.insertIntoFlow(c, value, quotingOf(value.Values, true), m.indent)
+			return m.insertIntoFlow(c, value, quotingOf(value.Values, true))
 		}
 	}
 	return nil, m.unable(c, s.value)
@@ -115,7 +115,7 @@ func (m *manuscript) insertIntoJSON(c *checked) ([]splice, error) {
 	key := c.kind.section()
 	for it := m.root.MapRange(); it.Next(); {
 		if list, ok := it.Value().(*ast.SequenceNode); ok && it.Key().GetToken().Value == key && list.IsFlowStyle {
-			return m.insertIntoFlow(c, list, quoting{json: true}, m.indent)
+			return m.insertIntoFlow(c, list, quoting{json: true})
 		}
 	}
 	return nil, m.d.errorAt(1, 1, fmt.Sprintf("the file is one {…} without a list %q to add to", key), fmt.Sprintf("add %q: [] to it", key))
@@ -123,7 +123,7 @@ func (m *manuscript) insertIntoJSON(c *checked) ([]splice, error) {
 
 // insertIntoFlow adds an entry to a list in brackets: on the line of the last one, or
 // on a line of its own where the closing bracket has one.
-func (m *manuscript) insertIntoFlow(c *checked, list *ast.SequenceNode, q quoting, indent int) ([]splice, error) {
+func (m *manuscript) insertIntoFlow(c *checked, list *ast.SequenceNode, q quoting) ([]splice, error) {
 	open, ok := m.offsetOf(place{Line: list.Start.Position.Line, Column: list.Start.Position.Column}, '[')
 	if !ok {
 		return nil, m.unable(c, list)
@@ -144,10 +144,9 @@ func (m *manuscript) insertIntoFlow(c *checked, list *ast.SequenceNode, q quotin
 		}
 		return []splice{{at: f.end, text: ", " + entry}}, nil
 	}
-	if last != m.lineAt(open) {
-		indent = indentOf(m.d.lines[last])
-	} else {
-		indent = indentOf(m.d.lines[last]) + 2
+	indent := indentOf(m.d.lines[last])
+	if last == m.lineAt(open) {
+		indent += 2
 	}
 	line := strings.Repeat(" ", indent) + entry
 	if f.comma {

@@ -137,8 +137,8 @@ func (q quotes) scalar(s string, flow bool) string {
 
 // isPlain reports whether a text of one line may stand without quotes (YAML 1.2.2,
 // 7.3.3) and is read as text. Where YAML and its readers differ it says no: words of
-// YAML 1.1 such as yes, numbers of any kind, and two colons as in an IPv6 address,
-// which YAML 1.1 takes for a number in base 60.
+// YAML 1.1 such as yes, numbers of any kind, and digits with colons, which YAML
+// 1.1 takes for a number in base 60.
 func isPlain(s string, flow bool) (plain bool) {
 	if s == "" || strings.TrimSpace(s) != s || strings.Contains(s, "\t") {
 		return false
@@ -148,6 +148,9 @@ func isPlain(s string, flow bool) (plain bool) {
 		return false
 	}
 	if strings.Contains(s, ": ") || strings.Contains(s, " #") || strings.HasSuffix(s, ":") || strings.Count(s, ":") > 1 {
+		return false
+	}
+	if strings.Trim(s, "0123456789:") == "" {
 		return false
 	}
 	if flow && strings.ContainsAny(s, ",[]{}:#") {
