@@ -12,6 +12,7 @@ type Platform struct {
 	Steps  []Step   // the first one sets the proxy
 	Undo   []Step   // when the audit is over
 	Notes  []string // what will not be seen, and easier ways; in the markup of Step.Text
+	brief  []string // the steps in three lines, in the same markup; nil: none
 	mobile bool     // the device is never the machine that the proxy runs on
 }
 
@@ -45,6 +46,11 @@ var Platforms = []Platform{
 				Why: "This is a second switch. Until it is on, the profile is installed and every app still refuses the connection."},
 			{Text: "Close the app that you audit and open it again. Its connections appear in telltale."},
 		},
+		brief: []string{
+			"`Settings › Wi-Fi`: info button, `Configure Proxy › Manual`. Server `{host}`, port `{port}`.",
+			"Scan the code, tap `Download the profile`, and install it: `Settings › General › VPN & Device Management`.",
+			"Switch it on: `Settings › General › About › Certificate Trust Settings`. Then restart the app.",
+		},
 		Undo: []Step{
 			{Text: "`Settings › Wi-Fi`, the info button: `Configure Proxy › Off`."},
 			{Text: "`Settings › General › VPN & Device Management › {authority} › Remove Profile`."},
@@ -66,6 +72,11 @@ var Platforms = []Platform{
 				Why:  "Since Android 7 an app trusts the system's certificates alone, unless it says otherwise. Chrome does; most apps do not.",
 				Code: "<network-security-config>\n  <debug-overrides>\n    <trust-anchors>\n      <certificates src=\"system\"/>\n      <certificates src=\"user\"/>\n    </trust-anchors>\n  </debug-overrides>\n</network-security-config>"},
 			{Text: "Close the app that you audit and open it again. Its connections appear in telltale."},
+		},
+		brief: []string{
+			"`Settings › Network & internet › Internet`: gear, pencil, `Proxy › Manual`. Host `{host}`, port `{port}`.",
+			"Scan the code, tap `Download the certificate`. In `Settings`, search for `CA certificate` and install it.",
+			"Apps trust it only if built to, as Chrome is (see `telltale setup android`). Restart the app.",
 		},
 		Undo: []Step{
 			{Text: "Proxy of the network: `None`."},
@@ -143,6 +154,15 @@ var Platforms = []Platform{
 // PlatformOf returns the platform that a User-Agent names, the first of the list
 // when it names none. An iPad that asks for desktop sites calls itself a Mac.
 func PlatformOf(userAgent string) Platform {
+	if p, ok := platformNamed(userAgent); ok {
+		return p
+	}
+	return Platforms[0]
+}
+
+// platformNamed returns the platform that a User-Agent names; ok tells whether
+// it names one.
+func platformNamed(userAgent string) (_ Platform, ok bool) {
 	ua := strings.ToLower(userAgent)
 	for _, sign := range []struct{ text, id string }{ // the first that fits
 		{"iphone", "ios"}, {"ipad", "ios"}, {"ipod", "ios"}, {"android", "android"},
@@ -150,10 +170,10 @@ func PlatformOf(userAgent string) Platform {
 		{"macintosh", "macos"}, {"windows", "windows"}, {"linux", "linux"}, {"x11; cros", "linux"},
 	} {
 		if strings.Contains(ua, sign.text) {
-			return Platforms[slices.IndexFunc(Platforms, func(p Platform) bool { return p.ID == sign.id })]
+			return Platforms[slices.IndexFunc(Platforms, func(p Platform) bool { return p.ID == sign.id })], true
 		}
 	}
-	return Platforms[0]
+	return Platform{}, false
 }
 
 // Steps returns the steps for a platform as plain text for a terminal, one
@@ -164,6 +184,21 @@ func Steps(platform Platform, at Place) []string {
 		lines = append(lines, step.plain(at))
 	}
 	return lines
+}
+
+// Brief returns the steps for a platform in three, for a screen that shows the
+// QR code of the set-up page beside them; each fits two lines of 60 columns.
+// There are none for computers, which nobody connects by scanning a code.
+func Brief(platform Platform, at Place) []string {
+	var steps []string
+	for _, step := range platform.brief {
+		var b strings.Builder
+		for _, part := range parse(step, at) {
+			b.WriteString(part.Text)
+		}
+		steps = append(steps, b.String())
+	}
+	return steps
 }
 
 // String returns the step as plain text, with words where the place of the proxy
