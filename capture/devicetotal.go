@@ -19,6 +19,10 @@ type deviceTotal struct {
 	nameID         flow.ID // flow that named it
 	flows, refused int
 	span           span
+	unread         int
+	apps           []string // sorted; never changed in place
+	refusal        Refusal
+	refusalID      flow.ID
 	decrypted      time.Time
 	served         map[string]time.Time // never changed in place: summaries share it
 }
@@ -35,14 +39,30 @@ func (d *deviceTotal) add(f *flow.Flow, contact bool) {
 	if contact {
 		d.flows++
 	}
+	if contact && !f.Readable() {
+		d.unread++
+	}
+	d.apps = withFirst(d.apps, f.UserAgent(), MaxApps)
 	if f.Outcome == flow.ClientRefused {
-		d.refused++
+		d.addRefusal(f)
 	}
 	if f.Client.TLS != 0 && f.Request != nil && (d.decrypted.IsZero() || f.Times.Start.Before(d.decrypted)) {
 		d.decrypted = f.Times.Start
 	}
 	if f.Outcome == flow.Served && f.Status() < 400 {
 		d.addServed(f)
+	}
+}
+
+// addRefusal counts a handshake in which the device refused our certificate.
+func (d *deviceTotal) addRefusal(f *flow.Flow) {
+	d.refused++
+	if f.ID < d.refusalID {
+		return
+	}
+	d.refusalID, d.refusal = f.ID, Refusal{At: f.Times.Start, Host: f.Host()}
+	if f.Client.Hello != nil {
+		d.refusal.Alert = f.Client.Hello.Alert
 	}
 }
 
@@ -85,7 +105,8 @@ func pathOf(text string) string {
 func (d *deviceTotal) row() Device {
 	return Device{
 		Addr: d.addr.String(), Name: d.name, Flows: d.flows, First: d.span.first, Last: d.span.last,
-		Decrypted: d.decrypted, Refused: d.refused, Served: d.served,
+		Decrypted: d.decrypted, Unread: d.unread, Refused: d.refused, Refusal: d.refusal, Served: d.served,
+		Apps: slices.Clip(d.apps),
 	}
 }
 

@@ -92,6 +92,14 @@ type Health struct {
 	Notes []string
 }
 
+// Refusal is the newest handshake in which a device refused our certificate; zero
+// when there was none.
+type Refusal struct {
+	At    time.Time
+	Host  string // of the server, canonical
+	Alert string // as in flow.ClientHello; "" when none was sent
+}
+
 // Device is one client that was seen.
 type Device struct {
 	Addr        string // IP address
@@ -101,7 +109,10 @@ type Device struct {
 	// Decrypted is when TLS of this device was first read: from then on an
 	// absence of violations means something. Zero: never.
 	Decrypted time.Time
+	Unread    int // contacts whose content could not be read
 	Refused   int // handshakes in which it refused our certificate
+	Refusal   Refusal
+	Apps      []string // distinct User-Agents, sorted, at most MaxApps
 	// Served tells by URL path when each page of telltale itself was first served
 	// to it ("/", "/ca.pem"), errors excepted; at most the first MaxServed.
 	Served map[string]time.Time

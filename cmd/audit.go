@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,7 +29,7 @@ const grace = 5 * time.Second
 // run, each with its own idea of when it ends.
 type audit struct {
 	flags     *liveFlags
-	policy    *policy.Policy
+	policy    atomic.Pointer[policy.Policy] // in force; a person at the screen may change it
 	authority *ca.Authority
 	store     *capture.Store
 	proxy     *proxy.Proxy
@@ -55,7 +56,8 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 		return nil, err
 	}
 	quietLibraries(s)
-	a := &audit{flags: flags, policy: pol, served: make(chan error, 1)}
+	a := &audit{flags: flags, served: make(chan error, 1)}
+	a.policy.Store(pol)
 	if a.authority, err = ca.Open(caFolder(flags.ca)); err != nil {
 		return nil, err
 	}
@@ -109,7 +111,7 @@ func listen(addr string) (net.Listener, error) {
 // openCapture opens the file that the flows go to: the user's own, or one in the
 // data folder that expires.
 func (a *audit) openCapture(s *streams) error {
-	opts := capture.Options{Judge: a.policy, Log: toolLog(s)}
+	opts := capture.Options{Judge: a.policy.Load(), Log: toolLog(s)}
 	if a.flags.save != "" {
 		a.path = a.flags.save
 		if info, err := os.Stat(filepath.Dir(a.path)); err != nil || !info.IsDir() {
@@ -204,7 +206,7 @@ func (a *audit) admission() (func(*flow.Flow) (proxy.Admission, string), error) 
 
 // forbids asks the policy about a contact that has not been made yet.
 func (a *audit) forbids(f *flow.Flow) (bool, string) {
-	j := a.policy.Judge(f)
+	j := a.policy.Load().Judge(f)
 	if j.Verdict != policy.Violation {
 		return false, ""
 	}
@@ -236,20 +238,31 @@ func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble
 		s.complain(fmt.Errorf("cannot stop the proxy: %w", err))
 		trouble = true
 	}
+	return a.document(command), trouble
+}
+
+// document returns the audit as it is at this moment.
+func (a *audit) document(command string) *reports.Report {
 	_ = a.store.Sync() // what it fails at, close says again
 	sum := a.store.Summary()
-	doc = a.flags.report.document(a.policy, a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
+	doc := a.flags.report.document(a.policy.Load(), a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
 	doc.Command, doc.Modes = command, []string{"http"}
-	doc.Flows = func(yield func(*flow.Flow) error) error {
-		return a.store.All(context.Background(), func(f *flow.Flow) error {
+	doc.Flows = everyFlow(a.store)
+	return doc
+}
+
+// everyFlow reads the flows of a capture with their contents, for reports that list
+// them.
+func everyFlow(store *capture.Store) func(yield func(*flow.Flow) error) error {
+	return func(yield func(*flow.Flow) error) error {
+		return store.All(context.Background(), func(f *flow.Flow) error {
 			seen := *f
-			if err := loadContent(context.Background(), a.store, &seen); err != nil {
+			if err := loadContent(context.Background(), store, &seen); err != nil {
 				return err
 			}
 			return yield(&seen)
 		})
 	}
-	return doc, trouble
 }
 
 // close closes the capture, and removes it when nobody wants it kept.

@@ -112,7 +112,7 @@ type flowEvent struct {
 
 // mask hides the policy's never-send values.
 func (l *eventLog) mask() func(string) string {
-	return masker(l.audit.policy, l.audit.flags.report.reveal)
+	return masker(l.audit.policy.Load(), l.audit.flags.report.reveal)
 }
 
 func newFlowEvent(r capture.Recorded, mask func(string) string) flowEvent {

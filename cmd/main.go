@@ -57,6 +57,7 @@ func newRoot(s *streams) *cobra.Command {
 		group string
 		cmd   *cobra.Command
 	}{
+		{"audit", newWatch(s)},
 		{"audit", newRecord(s)},
 		{"audit", newCheck(s)},
 		{"audit", newReport(s)},

@@ -19,6 +19,22 @@ and a report proves the verdict. The same engine judges HAR captures in CI.`,
   telltale record --allow '*.canada.ca' --report audit.md
   telltale check capture.har --policy telltale.yaml`,
 	},
+	"watch": {
+		use:   "watch [FILE]",
+		short: "Audit live traffic on a screen; or look at a capture",
+		long: `Starts the proxy and shows who the device talks to, as it happens: how to connect
+it, violations, hosts and flows, and why each of them is judged as it is. Press ?
+for the keys. With FILE, a capture of telltale or a HAR, shows that instead.
+
+Ends with 0 or 2; with --exit-code, as record does.
+Exit codes: telltale help exit-codes`,
+		example: `  telltale watch --allow '*.canada.ca'
+  telltale watch --policy telltale.yaml --save audit.telltale --report audit.md
+
+  # look at what was recorded before
+  telltale watch audit.telltale
+  telltale watch capture.har --allow '*.canada.ca'`,
+	},
 	"record": {
 		use:   "record [flags] [-- CMD ARG...]",
 		short: "Audit live traffic without a screen: proxy, record, judge, report",

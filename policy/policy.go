@@ -130,6 +130,9 @@ func (p *Policy) Digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// KnowsApp reports whether the policy says which User-Agents are the app's own.
+func (p *Policy) KnowsApp() bool { return p.userAg != "" }
+
 // IsApp reports whether a User-Agent is the app's own. Without app.user-agent in the
 // policy it is false for all.
 func (p *Policy) IsApp(userAgent string) bool {

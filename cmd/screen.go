@@ -1,0 +1,192 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
+	"telltale/reports"
+	"telltale/setup"
+	"telltale/tui"
+)
+
+// This file hands the screen what other packages know: it may see none of them.
+
+// copies are the forms in which the screen copies a flow.
+var copies = []tui.Copy{
+	{Key: "u", Name: "URL", Text: func(f *flow.Flow, _ policy.Judgement, mask func(string) string) string {
+		return reports.URL(f.URL(), mask)
+	}},
+	{Key: "c", Name: "curl command", Text: func(f *flow.Flow, _ policy.Judgement, mask func(string) string) string {
+		return reports.Curl(f, mask)
+	}},
+	{Key: "m", Name: "Markdown line", Text: reports.MarkdownLine},
+}
+
+// forScreen is the policy as the screen edits it. adopt hears of each policy that
+// comes into force.
+func (p *policyFlags) forScreen(current *policy.Policy, adopt func(*policy.Policy)) tui.Policy {
+	edited := tui.Policy{Current: current, File: current.File(), Options: policyOptions(), Adopt: adopt}
+	if edited.File == "" {
+		edited.File, edited.Draft = defaultPolicy, policy.NewFile(current.Name(), p.allow)
+		edited.Parse = func(text []byte) (*policy.Policy, error) {
+			return policy.Parse(defaultPolicy, text, policyOptions())
+		}
+		return edited
+	}
+	edited.Text, _ = os.ReadFile(edited.File) // it was read a moment ago; what is missing shows when it is written
+	edited.Parse = func(text []byte) (*policy.Policy, error) {
+		changed, err := policy.Parse(edited.File, text, policyOptions())
+		for _, pattern := range p.allow {
+			if err == nil {
+				err = changed.AllowAlso(pattern)
+			}
+		}
+		return changed, err
+	}
+	return edited
+}
+
+// forScreen are the reports that the screen offers.
+func forScreen(base string, write func(files []string) error) tui.Reports {
+	r := tui.Reports{Base: base, Write: write}
+	for _, f := range reports.Formats {
+		if f.Ext != "" {
+			r.Formats = append(r.Formats, tui.ReportFormat{Name: f.Name, Ext: f.Ext, Help: f.Help})
+		}
+	}
+	return r
+}
+
+// writeReports writes every file that can be written.
+func writeReports(files []string, doc *reports.Report) error {
+	var failed []error
+	for _, file := range files {
+		failed = append(failed, reports.WriteFile(file, doc))
+	}
+	return errors.Join(failed...)
+}
+
+// reportBase proposes the name of a report from that of its capture.
+func reportBase(file string) string {
+	base := file
+	for _, ext := range []string{".gz", ".har", capture.Ext} {
+		base = strings.TrimSuffix(base, ext)
+	}
+	if base == "" || base == file && file == "" {
+		return "audit"
+	}
+	return base
+}
+
+// connection is how devices reach the proxy of an audit.
+func (a *audit) connection() (*tui.Connect, error) {
+	host, port := splitPort(a.address())
+	hosts := []string{host}
+	if a.everywhere() {
+		reachable, err := setup.Addresses()
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(reachable, host)
+	}
+	c := &tui.Connect{Guides: a.guides, Checklist: a.checklist}
+	for _, h := range hosts {
+		at := setup.Place{Host: h, Port: port}
+		code, err := setup.QR(at.Page())
+		if err != nil {
+			return nil, err
+		}
+		c.Places = append(c.Places, tui.Place{Host: h, Port: port, Page: at.Page(), QR: code.Blocks(2, false), QRInverse: code.Blocks(2, true)})
+	}
+	return c, nil
+}
+
+func (a *audit) guides(at tui.Place) []tui.Guide {
+	place := a.place(at)
+	var guides []tui.Guide
+	for _, p := range setup.Platforms {
+		if steps := setup.Brief(p, place); len(steps) > 0 {
+			guides = append(guides, tui.Guide{Name: p.Name, Steps: steps})
+		}
+	}
+	return guides
+}
+
+// place names the authority too, as devices list it.
+func (a *audit) place(at tui.Place) setup.Place {
+	return setup.Place{Host: at.Host, Port: at.Port, Authority: a.authority.Certificate().Subject.CommonName}
+}
+
+// startsWith reports whether a file begins with some bytes.
+func startsWith(name string, magic []byte) (bool, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.IsDir() {
+		return false, err
+	}
+	head := make([]byte, len(magic))
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return bytes.Equal(head[:n], magic), nil
+}
+
+// take returns what puts the flows of other captures into the temporary one.
+func (w *watched) take(ctx context.Context, modes map[string]bool, progress func(done, total int)) func(*flow.Flow) error {
+	done := 0
+	return func(f *flow.Flow) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		modes[f.Mode] = true
+		f.ID = w.store.NextID()
+		w.store.Observe(f)
+		if done++; done%1000 == 0 {
+			progress(done, 0)
+		}
+		return nil
+	}
+}
+
+// checklist says how far a device is on its way.
+func (a *audit) checklist(d capture.Device, at tui.Place, now time.Time) []tui.Check {
+	pol := a.policy.Load()
+	p := setup.Progress{
+		Now: now, At: a.place(at), Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
+		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
+		Refused: d.Refused, RefusedLast: d.Refusal.At, RefusedHost: d.Refusal.Host, Alert: d.Refusal.Alert,
+	}
+	for _, app := range d.Apps {
+		if p.UserAgent == "" {
+			p.UserAgent = app
+		}
+		if p.AppKnown && pol.IsApp(app) {
+			p.App = d.Last
+		}
+	}
+	if !p.AppKnown && d.Flows > 0 {
+		p.App = d.Last
+	}
+	var checks []tui.Check
+	for _, item := range setup.Checklist(p) {
+		checks = append(checks, tui.Check{Text: item.Text, State: checkStates[item.State], Advice: item.Advice})
+	}
+	return checks
+}
+
+// checkStates are the states of the screen for those of the checklist.
+var checkStates = map[setup.State]tui.CheckState{
+	setup.Waiting: tui.CheckWaiting, setup.Done: tui.CheckDone, setup.Skipped: tui.CheckSkipped, setup.Trouble: tui.CheckTrouble,
+}

@@ -1,0 +1,288 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"telltale/capture"
+	"telltale/policy"
+	"telltale/reports"
+	"telltale/tui"
+)
+
+func newWatch(s *streams) *cobra.Command {
+	flags := &liveFlags{}
+	var exit bool
+	c := command("watch", func(c *cobra.Command, args []string) error {
+		if !isTerminal(s.out) || !isTerminalInput(s.in) {
+			return withHint(errors.New("watch needs a terminal to draw on and to read keys from"), "telltale record does the same audit without a screen")
+		}
+		var doc *reports.Report
+		var trouble bool
+		var err error
+		if len(args) > 0 {
+			doc, trouble, err = watchFile(c, s, flags, args[0])
+		} else {
+			flags.bounded = c.Flags().Changed("for")
+			doc, trouble, err = watchLive(c.Context(), s, flags, commandLine(c, nil))
+		}
+		switch {
+		case err != nil:
+			return err
+		case exit:
+			return s.verdictExit(doc, trouble)
+		case trouble:
+			return exitCode(ExitFailed)
+		}
+		return nil
+	})
+	c.Args = cobra.MaximumNArgs(1)
+	flags.register(c)
+	c.Flags().BoolVar(&exit, "exit-code", false, "end with 1 where the policy is broken, as record does")
+	return c
+}
+
+// watchLive runs an audit with the screen in front of it.
+func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string) (doc *reports.Report, trouble bool, err error) {
+	said := &notices{}
+	quiet := &streams{in: s.in, out: s.out, err: said}
+	a, err := startAudit(quiet, flags, nil)
+	if err != nil {
+		return nil, false, err
+	}
+	ctx, stop := interruptible(ctx, flags.duration)
+	defer stop()
+	go a.sayWhenStopped(ctx, quiet)
+	trouble = a.showScreen(ctx, s, said, command)
+	doc, failed := a.finish(s, command)
+	if !a.discard {
+		s.say("capture: %s", a.path)
+	}
+	return doc, flags.conclude(s, a, doc, false, false) || failed || trouble, nil
+}
+
+// showScreen gives the terminal to the screen until the person leaves, and repeats
+// what was said meanwhile.
+func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, command string) (trouble bool) {
+	cfg := tui.Config{
+		Store: a.store, Capture: captureLabel(a), Live: true, Problems: said.problems,
+		Policy: a.flags.policy.forScreen(a.policy.Load(), a.policy.Store),
+		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
+			return writeReports(files, a.document(command))
+		}),
+		Copies: copies, Reveal: a.flags.report.reveal, NoColor: a.flags.report.noColor,
+	}
+	var err error
+	if cfg.Connect, err = a.connection(); err == nil {
+		err = tui.Run(ctx, cfg, s.in, s.out)
+	}
+	return said.repeat(s, err)
+}
+
+// sayWhenStopped reports a proxy that ended by itself: the screen goes on, for what
+// was recorded is still there to be read.
+func (a *audit) sayWhenStopped(ctx context.Context, s *streams) {
+	select {
+	case err := <-a.served:
+		s.complain(fmt.Errorf("the proxy stopped: %w", err))
+	case <-ctx.Done():
+	}
+}
+
+func captureLabel(a *audit) string {
+	switch {
+	case a.discard:
+		return "not kept"
+	case a.flags.save != "":
+		return a.flags.save
+	}
+	return filepath.Base(a.path)
+}
+
+// watchFile shows a capture that exists already.
+func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc *reports.Report, trouble bool, err error) {
+	if err := onlyForLive(c.Flags()); err != nil {
+		return nil, false, err
+	}
+	if err := flags.report.validate(); err != nil {
+		return nil, false, err
+	}
+	pol, err := flags.policy.orNothing()
+	if err != nil {
+		return nil, false, err
+	}
+	w, err := openWatched(name, pol)
+	if err != nil {
+		return nil, false, err
+	}
+	defer w.close()
+	said := &notices{}
+	quietLibraries(&streams{in: s.in, out: s.out, err: said})
+	ctx, stop := interruptible(c.Context(), 0)
+	defer stop()
+	document := func() *reports.Report {
+		sum := w.store.Summary()
+		doc := flags.report.document(w.policy, flags.policy.allow, sum, []reports.CaptureInfo{w.info})
+		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modes
+		return doc
+	}
+	err = tui.Run(ctx, tui.Config{
+		Store: w.store, Capture: name, Load: w.load, Problems: said.problems,
+		Policy:  flags.policy.forScreen(pol, func(p *policy.Policy) { w.policy = p }),
+		Reports: forScreen(reportBase(name), func(files []string) error { return writeReports(files, document()) }),
+		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
+	}, s.in, s.out)
+	trouble = said.repeat(s, errors.Join(err, w.failed))
+	doc = document()
+	if err := flags.report.show(s.out, "text", doc); err != nil {
+		return nil, false, err
+	}
+	return doc, flags.report.writeAll(s, doc) || trouble, nil
+}
+
+// onlyForLive refuses flags that mean nothing for a capture that exists.
+func onlyForLive(set *pflag.FlagSet) (err error) {
+	both := []string{"policy", "allow", "report", "reveal", "allow-empty", "quiet", "no-color", "exit-code"}
+	set.Visit(func(f *pflag.Flag) {
+		for _, name := range both {
+			if f.Name == name {
+				return
+			}
+		}
+		err = withHint(fmt.Errorf("--%s is for a live audit, not for a capture that exists", f.Name), "leave out the flag, or the file")
+	})
+	return err
+}
+
+// watched is a capture that exists, open for the screen. A HAR is read into a
+// capture that is removed afterwards, so that both can be paged and searched.
+type watched struct {
+	store  *capture.Store
+	policy *policy.Policy
+	info   reports.CaptureInfo
+	modes  []string
+	load   func(ctx context.Context, progress func(done, total int)) error
+	folder string // of the temporary capture; "" for none
+	failed error  // what of it could not be read
+}
+
+func openWatched(name string, pol *policy.Policy) (*watched, error) {
+	if name == standardInput {
+		return nil, withHint(errors.New("watch reads keys from standard input, so a capture cannot come from there"), "save it to a file first")
+	}
+	w := &watched{policy: pol, info: reports.CaptureInfo{File: name, Producer: "telltale"}}
+	isCapture, err := startsWith(name, sqliteMagic)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the capture: %w", err)
+	}
+	if isCapture {
+		w.load = w.judge
+		w.store, err = capture.Open(name, capture.Options{})
+		return w, err
+	}
+	in, troubles := findInputs([]string{name})
+	if len(troubles) > 0 {
+		return nil, troubles[0]
+	}
+	in.bodies = true
+	if w.folder, err = os.MkdirTemp("", "telltale-watch-*"); err != nil {
+		return nil, fmt.Errorf("cannot make a folder to read the capture into: %w", err)
+	}
+	if w.store, err = capture.Create(filepath.Join(w.folder, "read"+capture.Ext), capture.Options{Judge: pol}); err != nil {
+		os.RemoveAll(w.folder)
+		return nil, err
+	}
+	w.load = func(ctx context.Context, progress func(done, total int)) error { return w.read(ctx, in, progress) }
+	return w, nil
+}
+
+// judge judges every flow of a capture of ours.
+func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
+	w.failed = w.store.Rejudge(ctx, w.policy, progress)
+	w.info.Entries = w.store.Summary().Flows
+	return w.failed
+}
+
+// read reads other captures into the temporary one.
+func (w *watched) read(ctx context.Context, in *inputs, progress func(done, total int)) error {
+	modes := map[string]bool{}
+	infos, troubles := in.each(ctx, w.take(ctx, modes, progress))
+	for mode := range modes {
+		w.modes = append(w.modes, mode)
+	}
+	for _, info := range infos {
+		w.info.Entries += info.Entries
+		w.info.Producer, w.info.Skipped, w.info.SHA256, w.info.Error = info.Producer, info.Skipped, info.SHA256, info.Error
+		for _, note := range info.Notes {
+			w.store.Note(info.File + ": " + note)
+		}
+	}
+	w.failed = errors.Join(append(troubles, w.store.Sync())...)
+	return w.failed
+}
+
+func (w *watched) close() {
+	w.store.Close()
+	if w.folder != "" {
+		os.RemoveAll(w.folder)
+	}
+}
+
+// notices keeps what would have been printed while the screen has the terminal.
+type notices struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// Write takes whole lines, as streams.say prints them.
+func (n *notices) Write(b []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, strings.Split(strings.TrimRight(string(b), "\n"), "\n")...)
+	return len(b), nil
+}
+
+// problems returns what was said that a person should know now.
+func (n *notices) problems() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []string
+	for _, line := range n.lines {
+		for _, weight := range []string{"error: ", "warning: "} {
+			if text, ok := strings.CutPrefix(line, weight); ok {
+				all = append(all, text)
+			}
+		}
+	}
+	return all
+}
+
+// repeat prints what was said meanwhile, and reports whether there was trouble.
+func (n *notices) repeat(s *streams, err error) (trouble bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, line := range n.lines {
+		s.say("%s", line)
+		trouble = trouble || strings.HasPrefix(line, "error: ")
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.complain(err)
+		trouble = true
+	}
+	return trouble
+}
+
+// isTerminalInput reports whether keys can be read from r.
+func isTerminalInput(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && isTerminal(f)
+}

@@ -1,0 +1,91 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+
+	"telltale/flow"
+	"telltale/flow/plain"
+	"telltale/policy"
+)
+
+// maxCurlBody is how much of a body stands in a command line.
+const maxCurlBody = 4 << 10
+
+// Curl returns a curl command for a POSIX shell that sends the request of a flow
+// again, "" for a flow without one. Credentials and, by mask, never-send values are
+// redacted unless mask is nil. A body that is long or not text is left out, and
+// the command says so behind a #.
+func Curl(f *flow.Flow, mask func(string) string) string {
+	r := f.Request
+	if r == nil {
+		return ""
+	}
+	reveal := mask == nil
+	if reveal {
+		mask = func(s string) string { return s }
+	}
+	words := []string{"curl"}
+	add := func(option, value string) { words = append(words, option, shellWord(value)) }
+	switch r.Method {
+	case "", "GET":
+	case "HEAD":
+		words = append(words, "--head")
+	default:
+		add("-X", r.Method)
+	}
+	for _, h := range r.Header {
+		value := h.Value()
+		if reveal {
+			value = h.Reveal()
+		}
+		switch name := strings.ToLower(h.Name); {
+		case name == "host" || name == "content-length" || strings.HasPrefix(name, ":"):
+		case name == "accept-encoding":
+			words = append(words, "--compressed")
+		default:
+			add("-H", mask(h.Name+": "+value))
+		}
+	}
+	note := ""
+	if body := mask(string(r.Body.Content)); body != "" && len(body) <= maxCurlBody && !r.Body.Truncated && isText(body) {
+		add("--data-binary", body)
+	} else if r.Body.Size > 0 {
+		note = fmt.Sprintf(" # without its body of %s", plural(int(r.Body.Size), "byte", "bytes"))
+	}
+	url := f.URL()
+	if !reveal {
+		url = mask(flow.WithoutUser(url))
+	}
+	return strings.Join(append(words, shellWord(url)), " ") + note
+}
+
+// isText reports whether a body can stand on a command line and on a screen.
+func isText(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && !plain.Shows(r) }) < 0
+}
+
+// MarkdownLine returns a list item of GitHub's Markdown on one flow: what was
+// sent, how it ended, and what the policy says of it.
+func MarkdownLine(f *flow.Flow, j policy.Judgement, mask func(string) string) string {
+	url := URL(f.URL(), mask)
+	line := "- " + code(f.Method()+" "+url)
+	if status := f.Status(); status > 0 {
+		line += fmt.Sprintf(" → %d", status)
+	} else {
+		line += " → " + string(f.Outcome)
+	}
+	switch {
+	case len(j.Findings) > 0:
+		line += fmt.Sprintf(": **%s**, %s", j.Rule(), prose(j.Findings[0].Title))
+	case j.Verdict != policy.Unjudged:
+		line += ": " + string(j.Verdict)
+	}
+	if app := f.UserAgent(); app != "" {
+		if mask != nil {
+			app = mask(app)
+		}
+		line += ", sent by " + code(app)
+	}
+	return line
+}

@@ -1,0 +1,150 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	"telltale/capture"
+	"telltale/flow/plain"
+)
+
+// connectView shows how a device is connected, and ticks off what it has done.
+type connectView struct {
+	place int
+	top   int
+	lines int // of the last drawing
+}
+
+// next goes to the next address of this machine.
+func (c *connectView) next(m *model) {
+	if n := len(m.cfg.Connect.Places); n > 0 {
+		c.place = (c.place + 1) % n
+	}
+}
+
+func (c *connectView) scroll(by int) { c.top = max(0, c.top+by) }
+
+func (c *connectView) draw(m *model, width, height int) []string {
+	t := &m.theme
+	if len(m.cfg.Connect.Places) == 0 {
+		return []string{"", t.warning.Render("  This machine has no address that a phone can reach: is it in a network?")}
+	}
+	place := m.cfg.Connect.Places[c.place]
+	qr := c.qr(m, place)
+	left := max(0, width-columnsOf(qr)-3)
+	beside := left >= 44 && height >= len(qr)
+	if !beside {
+		left = width - 1
+	}
+	text := c.text(m, place, left)
+	if !beside {
+		text = append(append(text, ""), qr...)
+	} else {
+		text = columns(text, qr, left)
+	}
+	c.lines = len(text)
+	c.top = max(0, min(c.top, c.lines-height))
+	return text[c.top:]
+}
+
+// columnsOf returns the width of the widest line.
+func columnsOf(lines []string) (n int) {
+	for _, line := range lines {
+		n = max(n, width(line))
+	}
+	return n
+}
+
+// columns puts the code to the right of the text.
+func columns(text, code []string, left int) []string {
+	out := make([]string, max(len(text), len(code)))
+	for i := range out {
+		if i < len(text) {
+			out[i] = text[i]
+		}
+		if i < len(code) {
+			out[i] = pad(out[i], left) + " " + code[i]
+		}
+	}
+	return out
+}
+
+func (c *connectView) qr(m *model, place Place) []string {
+	if !m.theme.colours {
+		return place.QRInverse
+	}
+	out := make([]string, len(place.QR))
+	for i, line := range place.QR {
+		out[i] = m.theme.qr.Render(line)
+	}
+	return out
+}
+
+func (c *connectView) text(m *model, place Place, n int) []string {
+	t := &m.theme
+	lines := []string{
+		"  Proxy   " + t.title.Render(place.Host) + "  port " + t.title.Render(place.Port),
+		"  Page    " + t.title.Render(place.Page),
+	}
+	if others := len(m.cfg.Connect.Places) - 1; others > 0 {
+		lines = append(lines, t.dim.Render("  n shows another address of this machine"))
+	}
+	lines = append(lines, c.checks(m, place, n)...)
+	for _, guide := range m.cfg.Connect.Guides(place) {
+		lines = append(lines, "", "  "+t.title.Render(guide.Name))
+		for i, step := range guide.Steps {
+			lines = append(lines, indented(string(rune('1'+i))+". ", step, n)...)
+		}
+	}
+	return lines
+}
+
+// checks draws the list of steps of the device that was seen last.
+func (c *connectView) checks(m *model, place Place, n int) []string {
+	t := &m.theme
+	device := newestDevice(m.news.sum)
+	title := "Waiting for a device"
+	if device.Addr != "" {
+		title = "Device " + device.Addr
+		if device.Name != "" {
+			title += " " + device.Name
+		}
+	}
+	lines := []string{"", "  " + t.title.Render(plain.Text(title))}
+	for _, check := range m.cfg.Connect.Checklist(device, place, m.cfg.Now()) {
+		mark, style := "○ ", t.dim
+		switch check.State {
+		case CheckDone:
+			mark, style = "✓ ", t.allowed
+		case CheckSkipped:
+			mark, style = "– ", t.dim
+		case CheckTrouble:
+			mark, style = "✗ ", t.violation
+		}
+		lines = append(lines, "  "+style.Render(mark+plain.Text(check.Text)))
+		for _, advice := range check.Advice {
+			lines = append(lines, indented("  ", advice, n)...)
+		}
+	}
+	return lines
+}
+
+// indented wraps a text behind its number.
+func indented(number, text string, n int) []string {
+	var lines []string
+	for _, line := range plain.Lines(text) {
+		for _, part := range wrap(line, max(10, n-2-len(number))) {
+			lines = append(lines, "  "+number+part)
+			number = strings.Repeat(" ", len(number))
+		}
+	}
+	return lines
+}
+
+// newestDevice returns the device that was seen last.
+func newestDevice(s capture.Summary) capture.Device {
+	if len(s.Health.Devices) == 0 {
+		return capture.Device{}
+	}
+	return slices.MaxFunc(s.Health.Devices, func(a, b capture.Device) int { return a.Last.Compare(b.Last) })
+}

@@ -1,0 +1,302 @@
+package tui
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/capture"
+	"telltale/flow/plain"
+	"telltale/policy"
+)
+
+// desk is where a person decides: what the policy file says, what it will say once
+// it is written, and how to come back.
+type desk struct {
+	cfg    Policy
+	policy *policy.Policy // in force
+	text   []byte         // the file as it would say so
+	saved  []byte         // the file as it is; nil: there is none
+	past   []decision     // undone from the end
+	busy   bool           // everything is being judged again
+}
+
+// decision is the state before one change.
+type decision struct {
+	what   string
+	policy *policy.Policy
+	text   []byte
+}
+
+// deskMsg is the end of what ran beside the loop: a policy in force, or a file
+// written.
+type deskMsg struct {
+	applied *decision // the state to come back to; nil: not applied
+	undone  bool
+	policy  *policy.Policy
+	text    []byte
+	written bool
+	say     string
+	err     error
+}
+
+func newDesk(cfg Policy) desk {
+	d := desk{cfg: cfg, policy: cfg.Current, text: cfg.Text, saved: cfg.Text}
+	if d.text == nil {
+		d.text = cfg.Draft
+	}
+	return d
+}
+
+// unsaved reports whether decisions would be lost by leaving.
+func (d *desk) unsaved() bool {
+	if d.saved == nil {
+		return len(d.past) > 0
+	}
+	return !bytes.Equal(d.text, d.saved)
+}
+
+// apply judges everything under a changed text of the policy.
+func (d *desk) apply(m *model, text []byte, what, host string) tea.Cmd {
+	before := decision{what, d.policy, d.text}
+	d.busy = true
+	m.status = status{text: "judging every flow again …"}
+	parse, store, ctx, adopt := d.cfg.Parse, m.cfg.Store, m.ctx, d.cfg.Adopt
+	return func() tea.Msg {
+		p, err := parse(text)
+		if err == nil {
+			err = store.Rejudge(ctx, p, nil)
+		}
+		if err != nil {
+			return deskMsg{err: fmt.Errorf("the decision was not applied: %w", err)}
+		}
+		if adopt != nil {
+			adopt(p)
+		}
+		return deskMsg{applied: &before, policy: p, text: text, say: what + effect(store.Summary().Hosts, host)}
+	}
+}
+
+// undo takes the last decision back. What was written stays written until it is
+// written again.
+func (d *desk) undo(m *model) tea.Cmd {
+	switch {
+	case d.busy:
+		return nil
+	case len(d.past) == 0:
+		m.status = status{text: "nothing to undo"}
+		return nil
+	}
+	last := d.past[len(d.past)-1]
+	d.busy = true
+	m.status = status{text: "judging every flow again …"}
+	store, ctx, adopt := m.cfg.Store, m.ctx, d.cfg.Adopt
+	return func() tea.Msg {
+		if err := store.Rejudge(ctx, last.policy, nil); err != nil {
+			return deskMsg{err: fmt.Errorf("the decision was not undone: %w", err)}
+		}
+		if adopt != nil {
+			adopt(last.policy)
+		}
+		return deskMsg{undone: true, policy: last.policy, text: last.text, say: "undone: " + last.what}
+	}
+}
+
+// write puts the text into the file.
+func (d *desk) write() tea.Cmd {
+	file, text, saved := d.cfg.File, d.text, d.saved
+	return func() tea.Msg {
+		if err := policy.WriteFile(file, text, saved); err != nil {
+			return deskMsg{err: err}
+		}
+		return deskMsg{written: true, text: text, say: "wrote " + file}
+	}
+}
+
+// take takes over what ran beside the loop.
+func (d *desk) take(m *model, msg deskMsg) tea.Cmd {
+	if msg.err != nil {
+		d.busy = false
+		m.status = status{text: sentence(msg.err), trouble: true}
+		return nil
+	}
+	m.status = status{text: msg.say}
+	if msg.written {
+		d.saved = msg.text
+		return nil
+	}
+	d.busy = false
+	d.policy, d.text = msg.policy, msg.text
+	if msg.undone {
+		d.past = d.past[:len(d.past)-1]
+	} else {
+		d.past = append(d.past, *msg.applied)
+	}
+	if d.unsaved() {
+		m.status.text += fmt.Sprintf("  (w writes %s, u undoes)", d.cfg.File)
+	}
+	m.search.again()
+	return m.applySearch()
+}
+
+// sentence writes an error on one line, with what to do about it.
+func sentence(err error) string {
+	text := err.Error()
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		text += " (" + h.Hint() + ")"
+	}
+	return text
+}
+
+// decide opens the form of a decision about what is selected.
+func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
+	s, ok := m.selected()
+	switch {
+	case m.desk.busy:
+		return nil
+	case !ok || s.host == "":
+		m.status = status{text: "nothing is selected that could be decided on"}
+		return nil
+	}
+	patterns := policy.Suggest(s.host)
+	if s.domain {
+		patterns = []string{"." + s.host, "*." + s.host, s.host}
+	}
+	if len(patterns) == 0 {
+		patterns = []string{s.host}
+	}
+	fields := []*field{textField("host", patterns[0], patterns...)}
+	if kind == policy.ChangeWaive {
+		rules := m.rulesOf(s)
+		until := m.cfg.Now().AddDate(0, 3, 0).Format(time.DateOnly)
+		fields = append(fields, textField("rule", rules[0], rules...), textField("reason", ""), textField("until", until))
+	} else {
+		fields = append(fields, textField("reason", ""))
+	}
+	return m.openForm(&form{
+		title: capital(string(kind)) + " " + plain.Text(s.host), fields: fields, verb: "apply to everything recorded",
+		changed: func(m *model, f *form) { m.desk.preview(m, f, kind) },
+		submit:  func(m *model, f *form) (tea.Cmd, string) { return m.desk.submit(m, f, kind, s.host) },
+	})
+}
+
+// rulesOf returns the rules that can be waived here, the one at hand first.
+func (m *model) rulesOf(s selection) []string {
+	var rules []string
+	if s.violation != nil {
+		rules = append(rules, string(s.violation.Finding.Rule))
+	}
+	for _, v := range m.news.sum.Violations {
+		if v.Finding.Host == s.host && (s.violation == nil || v.Finding.Rule != s.violation.Finding.Rule) {
+			rules = append(rules, string(v.Finding.Rule))
+		}
+	}
+	if len(rules) == 0 {
+		rules = append(rules, string(policy.HostNotAllowed))
+	}
+	return rules
+}
+
+// change reads the decision out of its form.
+func change(f *form, kind policy.ChangeKind) (policy.Change, error) {
+	c := policy.Change{Kind: kind, Pattern: f.fields[0].value()}
+	if kind != policy.ChangeWaive {
+		c.Reason = f.fields[1].value()
+		return c, nil
+	}
+	c.Rule, c.Reason = policy.Rule(f.fields[1].value()), f.fields[2].value()
+	until, err := time.Parse(time.DateOnly, f.fields[3].value())
+	if err != nil {
+		return c, errors.New("until: write a day as 2027-01-31")
+	}
+	c.Until = until
+	return c, nil
+}
+
+// preview shows the change of the file under the form.
+func (d *desk) preview(m *model, f *form, kind policy.ChangeKind) {
+	f.preview = nil
+	c, err := change(f, kind)
+	var text []byte
+	if err == nil {
+		text, err = policy.Edit(d.cfg.File, d.text, c, d.cfg.Options)
+	}
+	if err != nil {
+		f.preview = []string{m.theme.warning.Render("  " + plain.Text(sentence(err)))}
+		return
+	}
+	f.preview = append(diffLines(&m.theme, d.text, text), m.theme.dim.Render("  "+m.covers(c.Pattern)))
+}
+
+// covers says what of the capture a pattern names.
+func (m *model) covers(pattern string) string {
+	p, err := policy.ParsePattern(pattern)
+	if err != nil {
+		return ""
+	}
+	hosts, flows := 0, 0
+	for _, h := range m.news.sum.Hosts {
+		if p.Match(h.Name, "") {
+			hosts++
+			flows += h.Flows
+		}
+	}
+	return fmt.Sprintf("names %s of this capture, %s", plural(hosts, "host"), plural(flows, "flow"))
+}
+
+func (d *desk) submit(m *model, f *form, kind policy.ChangeKind, host string) (tea.Cmd, string) {
+	c, err := change(f, kind)
+	if err != nil {
+		return nil, err.Error()
+	}
+	text, err := policy.Edit(d.cfg.File, d.text, c, d.cfg.Options)
+	if err != nil {
+		return nil, plain.Text(sentence(err))
+	}
+	return d.apply(m, text, decided(c), host), ""
+}
+
+// decided says a decision in a few words.
+func decided(c policy.Change) string {
+	switch c.Kind {
+	case policy.ChangeAllow:
+		return "allowed " + c.Pattern
+	case policy.ChangeIgnore:
+		return "ignored " + c.Pattern
+	}
+	return fmt.Sprintf("waived %s for %s until %s", c.Rule, c.Pattern, c.Until.Format(time.DateOnly))
+}
+
+// diffLines colours the diff of two texts of the policy.
+func diffLines(t *theme, before, after []byte) []string {
+	var lines []string
+	for _, l := range policy.DiffLines(before, after) {
+		style := t.dim
+		switch l.Kind {
+		case policy.DiffAdded:
+			style = t.added
+		case policy.DiffRemoved:
+			style = t.removed
+		}
+		lines = append(lines, "  "+style.Render(plain.Text(l.String())))
+	}
+	return lines
+}
+
+// effect says what a decision did to its host.
+func effect(hosts []capture.Host, host string) string {
+	for _, h := range hosts {
+		if h.Name != host {
+			continue
+		}
+		if h.Verdict == policy.Violation {
+			return fmt.Sprintf("; %s still is a violation: %s", plain.Text(host), h.Rule)
+		}
+		return fmt.Sprintf("; %s is %s now", plain.Text(host), verdicts[h.Verdict].word)
+	}
+	return ""
+}

@@ -1,0 +1,320 @@
+package tui
+
+import (
+	"context"
+	"slices"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/flow/plain"
+)
+
+// detail shows one flow, on tabs. It stands over the view from which it was opened
+// and steps through the flows of that view.
+type detail struct {
+	from     selection // what was opened
+	recorded *capture.Recorded
+	frames   []flow.Frame
+	trouble  string // why a part could not be loaded
+	tab      int
+	revealed bool
+	busy     bool
+
+	width, height int
+	lines         []string // of the tab, wrapped
+	top           int
+}
+
+// tabs of the detail. A tab draws its lines for a width.
+var detailTabs = []struct {
+	name string
+	draw func(p *paper, d *detail)
+}{
+	{"Why", drawWhy},
+	{"Request", drawRequest},
+	{"Response", drawResponse},
+	{"TLS", drawTLS},
+	{"Timing", drawTiming},
+}
+
+// maxFrames is how many WebSocket messages a detail shows.
+const maxFrames = 500
+
+// detailMsg is a flow that was loaded with its bodies.
+type detailMsg struct {
+	from     selection
+	recorded *capture.Recorded
+	frames   []flow.Frame
+	err      error
+	none     bool // there is no flow further in that direction
+}
+
+// openDetail opens what the cursor stands on.
+func (m *model) openDetail() tea.Cmd {
+	s, ok := m.selected()
+	if !ok || m.detail != nil {
+		return nil
+	}
+	if s.domain {
+		return m.onlyThis()
+	}
+	m.detail = &detail{from: s}
+	m.layout()
+	return m.detail.load(m, s, func(l loader) (flow.ID, error) { return l.start(s) })
+}
+
+// load finds a flow and reads it with its bodies, beside the loop.
+func (d *detail) load(m *model, from selection, find func(loader) (flow.ID, error)) tea.Cmd {
+	if d.busy {
+		return nil
+	}
+	d.busy = true
+	l := loader{m.ctx, m.cfg.Store, m.search.ids()}
+	return func() tea.Msg {
+		id, err := find(l)
+		if err != nil || id == 0 {
+			return detailMsg{from: from, err: err, none: err == nil}
+		}
+		msg := detailMsg{from: from}
+		msg.recorded, msg.frames, msg.err = l.flow(id)
+		return msg
+	}
+}
+
+// refresh reads a flow again that has not ended.
+func (d *detail) refresh(m *model) tea.Cmd {
+	if d.recorded == nil || d.recorded.Flow.Ended() {
+		return nil
+	}
+	id := d.recorded.Flow.ID
+	return d.load(m, d.from, func(loader) (flow.ID, error) { return id, nil })
+}
+
+// step goes to the next or previous flow of what was opened.
+func (d *detail) step(m *model, by int) tea.Cmd {
+	if d.recorded == nil {
+		return nil
+	}
+	at := d.recorded.Flow.ID
+	from := d.from
+	return d.load(m, from, func(l loader) (flow.ID, error) { return l.beside(from, at, by) })
+}
+
+// takeDetail takes over a flow that was loaded.
+func (m *model) takeDetail(msg detailMsg) tea.Cmd {
+	d := m.detail
+	if d == nil || d.from.host != msg.from.host {
+		return nil
+	}
+	d.busy = false
+	switch {
+	case msg.none && d.recorded == nil:
+		m.detail = nil
+		m.status = status{text: "the capture holds no flow of it"}
+	case msg.none:
+		m.status = status{text: "no flow further in this direction"}
+	case msg.err != nil && msg.recorded == nil:
+		m.detail = nil
+		m.status = status{text: "cannot read the flow: " + msg.err.Error(), trouble: true}
+	default:
+		if d.recorded == nil || d.recorded.Flow.ID != msg.recorded.Flow.ID {
+			d.top, d.revealed = 0, false
+		}
+		d.recorded, d.frames, d.trouble = msg.recorded, msg.frames, ""
+		if msg.err != nil {
+			d.trouble = msg.err.Error()
+		}
+		d.write(m)
+		if m.view == inFlows {
+			m.flows.wanted = msg.recorded.Flow.ID
+		}
+	}
+	m.layout()
+	return nil
+}
+
+func (d *detail) selection() selection {
+	s := d.from
+	if d.recorded != nil {
+		s.flow, s.host = d.recorded.Flow.ID, d.recorded.Flow.Host()
+	}
+	return s
+}
+
+func (d *detail) turn(m *model, by int) {
+	d.tab = (d.tab + by + len(detailTabs)) % len(detailTabs)
+	d.top = 0
+	d.write(m)
+}
+
+// reveal shows secrets, or hides them again.
+func (d *detail) reveal(m *model) {
+	d.revealed = !d.revealed
+	m.status = status{text: "secrets are masked again"}
+	if d.revealed {
+		m.status = status{text: "secrets of this flow are shown: r masks them again"}
+	}
+	d.write(m)
+}
+
+func (d *detail) resize(m *model, width, height int) {
+	if d.width != width || d.height != height {
+		d.width, d.height = width, height
+		d.write(m)
+	}
+}
+
+func (d *detail) scroll(by int) { d.top = max(0, min(d.top+by, len(d.lines)-d.room())) }
+
+// room returns how many lines of the tab fit below the title and the tabs.
+func (d *detail) room() int { return max(1, d.height-2) }
+
+// write draws the tab anew; scrolling only cuts from it.
+func (d *detail) write(m *model) {
+	if d.recorded == nil || d.width == 0 {
+		return
+	}
+	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), policy: m.desk.policy, now: m.news.at}
+	detailTabs[d.tab].draw(p, d)
+	d.lines = p.lines
+	d.scroll(0)
+}
+
+func (d *detail) draw(m *model, width, height int) []string {
+	t := &m.theme
+	if d.recorded == nil {
+		return []string{"", "  …"}
+	}
+	lines := []string{d.tabLine(t, width), d.title(m, width)}
+	for i := d.top; i < min(len(d.lines), d.top+d.room()); i++ {
+		lines = append(lines, " "+d.lines[i])
+	}
+	return lines
+}
+
+// title names the flow: its verdict, number, method and URL.
+func (d *detail) title(m *model, width int) string {
+	f, v := d.recorded.Flow, d.recorded.Judgement.Verdict
+	text := verdicts[v].mark + " " + f.Method() + " " + m.mask(d.revealed).url(f.URL())
+	more := ""
+	if hidden := len(d.lines) - d.room(); hidden > 0 {
+		more = m.theme.dim.Render(percentText(d.top, hidden))
+	}
+	return sides(m.theme.verdictStyle(v).Render(cut(plain.Text(text), width-6)), more, width)
+}
+
+func (d *detail) tabLine(t *theme, width int) string {
+	line := ""
+	for i, tab := range detailTabs {
+		if i == d.tab {
+			line += t.title.Render("[" + tab.name + "]")
+		} else {
+			line += t.dim.Render(" " + tab.name + " ")
+		}
+	}
+	return sides(line, t.dim.Render("flow "+count(int(d.recorded.Flow.ID))+"  esc back "), width)
+}
+
+// click opens the tab at a column.
+func (d *detail) click(m *model, column int) {
+	at := 0
+	for i, tab := range detailTabs {
+		at += width(tab.name) + 2
+		if column < at {
+			d.turn(m, i-d.tab)
+			return
+		}
+	}
+}
+
+// loader reads flows for a detail.
+type loader struct {
+	ctx   context.Context
+	store *capture.Store
+	ids   []flow.ID // that the filter picks; nil: all
+}
+
+// start returns the flow with which something opens.
+func (l loader) start(s selection) (flow.ID, error) {
+	if s.flow != 0 {
+		return s.flow, nil
+	}
+	return l.one(capture.Query{Host: s.host, Last: true, Limit: 1})
+}
+
+// beside returns the flow before or behind another one: of the violation, of the
+// host, of what the filter picks, or of all. 0: there is none.
+func (l loader) beside(s selection, at flow.ID, by int) (flow.ID, error) {
+	q := capture.Query{After: at, Limit: 1}
+	if by < 0 {
+		q = capture.Query{Before: at, Last: true, Limit: 1}
+	}
+	switch {
+	case s.violation != nil:
+		ids := make([]flow.ID, len(s.violation.Flows))
+		for i, r := range s.violation.Flows {
+			ids[i] = r.ID
+		}
+		slices.Sort(ids)
+		return pick(ids, at, by), nil
+	case s.listed && l.ids != nil:
+		return pick(l.ids, at, by), nil
+	case !s.listed:
+		q.Host = s.host
+	}
+	return l.one(q)
+}
+
+// pick returns the ID beside another one in ascending order, 0 for none.
+func pick(ids []flow.ID, at flow.ID, by int) flow.ID {
+	i, found := slices.BinarySearch(ids, at)
+	if by < 0 || found {
+		i += by
+	}
+	if i < 0 || i >= len(ids) {
+		return 0
+	}
+	return ids[i]
+}
+
+func (l loader) one(q capture.Query) (flow.ID, error) {
+	page, err := l.store.Flows(l.ctx, q)
+	if err != nil || len(page) == 0 {
+		return 0, err
+	}
+	return page[0].Flow.ID, nil
+}
+
+// flow reads a flow with its bodies and messages. What cannot be read of them
+// leaves the rest.
+func (l loader) flow(id flow.ID) (*capture.Recorded, []flow.Frame, error) {
+	r, err := l.store.Flow(l.ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := *r.Flow
+	r.Flow = &f
+	var troubles [3]error
+	if f.Request != nil {
+		request := *f.Request
+		request.Body.Content, troubles[0] = l.store.Content(l.ctx, request.Body)
+		f.Request = &request
+	}
+	if f.Response != nil {
+		response := *f.Response
+		response.Body.Content, troubles[1] = l.store.Content(l.ctx, response.Body)
+		f.Response = &response
+	}
+	var frames []flow.Frame
+	if f.Kind == flow.WebSocket {
+		frames, troubles[2] = l.store.Frames(l.ctx, id, 0, maxFrames)
+	}
+	for _, trouble := range troubles {
+		if trouble != nil {
+			return &r, frames, trouble
+		}
+	}
+	return &r, frames, nil
+}

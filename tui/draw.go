@@ -1,0 +1,328 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"telltale/capture"
+	"telltale/flow/plain"
+)
+
+// Below tiny lines the screen keeps to the verdict and the list.
+const tiny = 14
+
+// area is how the lines of the screen are shared out.
+type area struct {
+	head, body, panel, foot int
+}
+
+// split shares the lines out. A panel takes what it needs, up to half the screen.
+func (m *model) split() area {
+	a := area{head: 3, foot: 1}
+	if m.height < tiny {
+		a.head = 2
+	}
+	if m.height < 6 {
+		a.foot = 0
+	}
+	left := max(1, m.height-a.head-a.foot)
+	if m.panel != nil {
+		want := len(m.panel.lines(m, m.width, left))
+		a.panel = min(want, max(left-3, left/2))
+	}
+	a.body = max(1, left-a.panel)
+	return a
+}
+
+// layout tells the parts their sizes.
+func (m *model) layout() {
+	body := m.split().body
+	rows := max(1, body-1) // below the titles of the table
+	m.violations.list.resize(rows)
+	m.hosts.list.resize(rows)
+	m.flows.resize(rows)
+	if m.detail != nil {
+		m.detail.resize(m, m.width, body)
+	}
+}
+
+// draw returns the lines of the screen, exactly as many as it has.
+func (m *model) draw() []string {
+	a := m.split()
+	lines := screen(m.drawHead(a.head), m.width, a.head)
+	lines = append(lines, screen(m.drawBody(a.body), m.width, a.body)...)
+	if a.panel > 0 {
+		lines = append(lines, screen(m.panel.lines(m, m.width, a.panel), m.width, a.panel)...)
+	}
+	if a.foot > 0 {
+		lines = append(lines, cut(m.drawFoot(), m.width))
+	}
+	return lines[:min(len(lines), m.height)]
+}
+
+func (m *model) drawBody(height int) []string {
+	switch {
+	case m.detail != nil:
+		return m.detail.draw(m, m.width, height)
+	case m.loading != nil && m.news.sum.Flows == 0:
+		return m.loading.draw(m, m.width)
+	}
+	switch m.view {
+	case inConnect:
+		return m.connect.draw(m, m.width, height)
+	case inViolations:
+		return m.violations.draw(m, m.width, height)
+	case inHosts:
+		return m.hosts.draw(m, m.width, height)
+	}
+	return m.flows.draw(m, m.width, height)
+}
+
+// emptyText says why a view has no rows.
+func (m *model) emptyText(width int, text string) []string {
+	t := &m.theme
+	switch {
+	case m.search.on() && m.search.done:
+		text = "Nothing here matches the filter: f switches it off, esc drops it."
+	case m.search.on():
+		text = "Searching …"
+	case m.news.sum.Flows == 0 && m.cfg.Live:
+		text = "Nothing was seen yet. c shows how to connect a device."
+	}
+	lines := []string{""}
+	for _, line := range wrap(text, max(10, width-4)) {
+		lines = append(lines, "  "+t.dim.Render(line))
+	}
+	return lines
+}
+
+// drawHead draws the verdict, the figures and the tabs. On a small screen the
+// verdict and the figures share a line.
+func (m *model) drawHead(height int) []string {
+	verdict := m.verdictText()
+	if height < 3 {
+		return []string{sides(verdict, m.figures(m.width-width(verdict)-1), m.width), m.tabs()}
+	}
+	return []string{sides(verdict, m.recording(m.width-width(verdict)-2), m.width), m.figures(m.width), m.tabs()}
+}
+
+// verdictText says the verdict of this moment.
+func (m *model) verdictText() string {
+	s, t := m.news.sum, &m.theme
+	switch {
+	case m.loading != nil:
+		return t.title.Render("… READING")
+	case len(s.Violations) > 0:
+		word := "VIOLATIONS"
+		if len(s.Violations) == 1 {
+			word = "VIOLATION"
+		}
+		return t.violation.Render(fmt.Sprintf("✗ %s %s", count(len(s.Violations)), word))
+	case s.Flows == 0:
+		return t.warning.Render("? NOTHING SEEN YET")
+	}
+	if n := unread(s); n > 0 {
+		return t.warning.Render(fmt.Sprintf("✓ CLEAN, but %s not readable", count(n)))
+	}
+	return t.allowed.Render("✓ CLEAN")
+}
+
+// unread counts the connections whose content could not be read.
+func unread(s capture.Summary) (n int) {
+	for _, outcomes := range s.Health.Unread {
+		for _, c := range outcomes {
+			n += c
+		}
+	}
+	return n
+}
+
+// recording says which capture this is, under which policy, and how well it does.
+func (m *model) recording(room int) string {
+	t := &m.theme
+	parts := []string{m.healthText()}
+	if m.news.phase != "" {
+		parts = append(parts, t.waived.Render("phase: "+plain.Text(m.news.phase)))
+	}
+	if m.desk.unsaved() {
+		parts = append(parts, t.warning.Render("● policy not written (w)"))
+	}
+	parts = append(parts, t.dim.Render(plain.Text(m.cfg.Capture)))
+	if m.cfg.Live {
+		parts = append(parts, t.violation.Render("●")+" rec "+m.elapsed())
+	}
+	return fitParts(parts, room)
+}
+
+// fitParts joins as many of the parts as there is room for, from the last one.
+func fitParts(parts []string, room int) string {
+	line := ""
+	for i := len(parts) - 1; i >= 0; i-- {
+		if parts[i] == "" {
+			continue
+		}
+		joined := parts[i]
+		if line != "" {
+			joined += "  " + line
+		}
+		if width(joined) > room {
+			break
+		}
+		line = joined
+	}
+	return line
+}
+
+func (m *model) elapsed() string {
+	if m.news.sum.First.IsZero() {
+		return "waiting"
+	}
+	return m.news.at.Sub(m.news.sum.First).Truncate(time.Second).String()
+}
+
+// healthText says in a few words what the verdict is worth.
+func (m *model) healthText() string {
+	t := &m.theme
+	switch {
+	case m.news.err != nil:
+		return t.violation.Render("! recording to the file stopped")
+	case len(m.news.problems) > 0:
+		return t.warning.Render("! " + plural(len(m.news.problems), "problem"))
+	}
+	return ""
+}
+
+// figures are the totals, the most important ones first.
+func (m *model) figures(room int) string {
+	s, t := m.news.sum, &m.theme
+	parts := []string{plural(s.Flows, "flow"), plural(len(s.Hosts), "host"), plural(len(s.Health.Devices), "device")}
+	if m.cfg.Live {
+		parts = append(parts, m.rate.String())
+	}
+	if s.Health.Open > 0 {
+		parts = append(parts, count(s.Health.Open)+" open")
+	}
+	if n := unread(s); n > 0 {
+		parts = append(parts, count(n)+" not readable")
+	}
+	if s.Health.Failed > 0 {
+		parts = append(parts, count(s.Health.Failed)+" failed")
+	}
+	parts = append(parts, "policy: "+plain.Text(m.desk.policy.Name()))
+	line := ""
+	for _, p := range parts {
+		joined := line + p
+		if line != "" {
+			joined = line + " · " + p
+		}
+		if width(joined) > room {
+			break
+		}
+		line = joined
+	}
+	return t.dim.Render(line)
+}
+
+// A tab is a view that a click on the tab line opens.
+type tab struct {
+	view scope
+	text string // with the margin that shows which one is open
+}
+
+func (m *model) tabList() []tab {
+	s := m.news.sum
+	tabs := []tab{
+		{inViolations, "1 Violations " + count(len(s.Violations))},
+		{inHosts, "2 Hosts " + count(len(s.Hosts))},
+		{inFlows, "3 Flows " + count(s.Flows)},
+	}
+	if m.cfg.Connect != nil {
+		tabs = append(tabs, tab{inConnect, "c Connect"})
+	}
+	for i := range tabs {
+		before, after := " ", " "
+		if tabs[i].view == m.view {
+			before, after = "[", "]"
+		}
+		tabs[i].text = before + tabs[i].text + after
+	}
+	return tabs
+}
+
+func (m *model) tabs() string {
+	var b strings.Builder
+	for _, tab := range m.tabList() {
+		style := m.theme.dim
+		if tab.view == m.view {
+			style = m.theme.title
+		}
+		b.WriteString(style.Render(tab.text))
+	}
+	return sides(b.String(), m.search.badge(m), m.width)
+}
+
+// tabAt returns the view whose tab stands at a column, 0 for none.
+func (m *model) tabAt(column int) scope {
+	at := 0
+	for _, tab := range m.tabList() {
+		at += width(tab.text)
+		if column < at {
+			return tab.view
+		}
+	}
+	return 0
+}
+
+// drawFoot draws the bottom line: what happened, else what can be done.
+func (m *model) drawFoot() string {
+	switch {
+	case m.status.text != "" && m.status.trouble:
+		return m.theme.violation.Render("! " + plain.Text(m.status.text))
+	case m.status.text != "":
+		return plain.Text(m.status.text)
+	case m.panel != nil:
+		return ""
+	}
+	return hints(&m.theme, m.scope(), m.width)
+}
+
+// rate is how many flows a second came in lately.
+type rate struct {
+	seen []sample
+}
+
+type sample struct {
+	at    time.Time
+	flows int
+}
+
+// rateWindow is what lately means.
+const rateWindow = 5 * time.Second
+
+func (r *rate) add(at time.Time, flows int) {
+	r.seen = append(r.seen, sample{at, flows})
+	for len(r.seen) > 2 && at.Sub(r.seen[1].at) >= rateWindow {
+		r.seen = r.seen[1:]
+	}
+}
+
+func (r *rate) perSecond() float64 {
+	if len(r.seen) < 2 {
+		return 0
+	}
+	first, last := r.seen[0], r.seen[len(r.seen)-1]
+	seconds := last.at.Sub(first.at).Seconds()
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(last.flows-first.flows) / seconds
+}
+
+func (r *rate) String() string {
+	n := r.perSecond()
+	if n > 0 && n < 10 {
+		return fmt.Sprintf("%.1f/s", n)
+	}
+	return fmt.Sprintf("%.0f/s", n)
+}

@@ -1,0 +1,372 @@
+package tui
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/flow/plain"
+	"telltale/policy"
+)
+
+// flowsView lists flows in the order in which they began. It holds a window of the
+// capture around the cursor, never the capture: the next window is fetched before
+// the cursor comes to the edge of this one.
+type flowsView struct {
+	rows   []flowRow // the window, in ID order
+	cursor int       // in rows
+	top    int       // first row on the screen, in rows
+	height int
+	follow bool // the newest flow has the cursor
+
+	atStart, atEnd bool    // the window holds the first, or the newest, flow
+	below          int     // flows that came since the person stopped following
+	left           flow.ID // the newest flow when following stopped
+	busy           bool    // a window is on its way
+	stale          bool    // news came meanwhile
+	wanted         flow.ID // where the cursor goes with the next window; 0: it stays
+}
+
+// flowRow is one flow as the table shows it: harmless text, secrets masked.
+type flowRow struct {
+	id                                        flow.ID
+	host                                      string
+	time, method, status, protocol, hostText  string
+	path, size, duration, verdict, app, phase string
+	weight                                    policy.Verdict
+	warning                                   bool
+	open, failed                              bool
+}
+
+// flowsMsg is a window that was fetched.
+type flowsMsg struct {
+	rows           []flowRow
+	atStart, atEnd bool
+	generation     int // of the search under which it was asked for
+	err            error
+}
+
+// reach is how many screens the window has on each side of the cursor.
+const reach = 4
+
+var flowColumns = []column{
+	{title: "", width: 1},
+	{title: "TIME", width: 8, rank: 3},
+	{title: "METHOD", width: 7, rank: 1},
+	{title: "STATUS", width: 6},
+	{title: "PROTO", width: 8, rank: 6},
+	{title: "HOST", width: 16, flex: 3, left: true},
+	{title: "PATH", width: 10, flex: 4, rank: 2},
+	{title: "SIZE", width: 6, right: true, rank: 4},
+	{title: "TIME", width: 6, right: true, rank: 5},
+	{title: "VERDICT", width: 20, rank: 4},
+}
+
+func (v *flowsView) resize(height int) {
+	v.height = max(1, height)
+	v.clamp()
+}
+
+func (v *flowsView) clamp() {
+	v.cursor = max(0, min(v.cursor, len(v.rows)-1))
+	v.top = max(0, min(v.top, v.cursor, len(v.rows)-v.height))
+	if v.cursor >= v.top+v.height {
+		v.top = v.cursor - v.height + 1
+	}
+}
+
+// load fetches the window that the screen needs now. One is on its way at a time.
+func (v *flowsView) load(m *model) tea.Cmd {
+	if v.busy {
+		v.stale = true
+		return nil
+	}
+	v.busy, v.stale = true, false
+	w := window{
+		store: m.cfg.Store, ctx: m.ctx, size: reach * max(v.height, 10), ids: m.search.ids(), generation: m.search.generation,
+		mask: m.mask(false), at: v.anchor(),
+	}
+	return w.fetch
+}
+
+// anchor returns the flow around which the next window lies; 0 is the newest.
+func (v *flowsView) anchor() flow.ID {
+	switch {
+	case v.wanted != 0:
+		return v.wanted
+	case v.follow || len(v.rows) == 0:
+		return newest
+	}
+	return v.rows[v.cursor].id
+}
+
+// newest stands for the end of the capture, first for its beginning.
+const (
+	newest flow.ID = 1<<63 - 1
+	oldest flow.ID = 1
+)
+
+// window is one request to the capture.
+type window struct {
+	store      *capture.Store
+	ctx        context.Context
+	at         flow.ID
+	size       int
+	ids        []flow.ID // that the filter picks; nil: all
+	generation int
+	mask       mask
+}
+
+// fetch reads the flows on both sides of the anchor. It runs beside the loop.
+func (w window) fetch() tea.Msg {
+	msg := flowsMsg{generation: w.generation}
+	var page []capture.Recorded
+	if w.ids != nil {
+		page, msg.atStart, msg.atEnd, msg.err = w.picked()
+	} else {
+		page, msg.atStart, msg.atEnd, msg.err = w.around()
+	}
+	msg.rows = make([]flowRow, len(page))
+	for i, r := range page {
+		msg.rows[i] = newFlowRow(r, w.mask)
+	}
+	return msg
+}
+
+func (w window) around() (page []capture.Recorded, atStart, atEnd bool, err error) {
+	before := w.at
+	if before != newest {
+		before++ // with the anchor itself
+	}
+	page, err = w.store.Flows(w.ctx, capture.Query{Before: before, Last: true, Limit: w.size})
+	atStart, atEnd = len(page) < w.size, w.at == newest
+	if err != nil || atEnd {
+		return page, atStart, atEnd, err
+	}
+	after, err := w.store.Flows(w.ctx, capture.Query{After: w.at, Limit: w.size})
+	return append(page, after...), atStart, len(after) < w.size, err
+}
+
+// picked reads flows that the filter picked.
+func (w window) picked() (page []capture.Recorded, atStart, atEnd bool, err error) {
+	i, _ := slices.BinarySearch(w.ids, w.at)
+	from, to := max(0, i-w.size), min(len(w.ids), i+w.size)
+	if from == to {
+		return nil, true, true, nil
+	}
+	page, err = w.store.Flows(w.ctx, capture.Query{IDs: w.ids[from:to], Limit: to - from})
+	return page, from == 0, to == len(w.ids), err
+}
+
+// take takes over a window. The row under the cursor keeps its line.
+func (v *flowsView) take(m *model, msg flowsMsg) tea.Cmd {
+	v.busy = false
+	if msg.err != nil {
+		if m.ctx.Err() == nil {
+			m.status = status{text: "cannot read the capture: " + msg.err.Error(), trouble: true}
+		}
+		return nil
+	}
+	if msg.generation != m.search.generation {
+		return v.load(m) // asked for under another filter
+	}
+	v.adopt(msg)
+	v.countBelow(m)
+	if v.stale {
+		return v.load(m)
+	}
+	return nil
+}
+
+// adopt replaces the rows and finds the cursor's place in them.
+func (v *flowsView) adopt(msg flowsMsg) {
+	line := v.cursor - v.top
+	target := v.anchor()
+	v.rows, v.atStart, v.atEnd = msg.rows, msg.atStart, msg.atEnd
+	i, _ := slices.BinarySearchFunc(v.rows, target, func(r flowRow, id flow.ID) int { return int(r.id - id) })
+	v.cursor = min(i, len(v.rows)-1)
+	switch {
+	case target == newest:
+		v.top = len(v.rows) - v.height
+	case v.wanted != 0:
+		v.top = v.cursor - v.height/2
+	default:
+		v.top = v.cursor - line
+	}
+	v.wanted = 0
+	v.clamp()
+}
+
+// countBelow counts what the person has not seen because the list stays.
+func (v *flowsView) countBelow(m *model) {
+	if v.follow || v.atEnd && v.cursor == len(v.rows)-1 && !m.cfg.Live {
+		v.left, v.below = m.news.last, 0
+		return
+	}
+	if ids := m.search.ids(); ids != nil {
+		i, _ := slices.BinarySearch(ids, v.left+1)
+		v.below = len(ids) - i
+		return
+	}
+	v.below = int(max(0, m.news.last-v.left))
+}
+
+// move moves the cursor and fetches the next window in time.
+func (v *flowsView) move(m *model, by int) tea.Cmd {
+	was := v.follow
+	v.follow = false
+	if was {
+		v.left = m.news.last
+	}
+	v.cursor += by
+	v.clamp()
+	if by > 0 && v.atEnd && v.cursor == len(v.rows)-1 && m.cfg.Live {
+		v.follow = true
+	}
+	margin := v.height * (reach / 2)
+	if !v.atStart && v.cursor < margin || !v.atEnd && v.cursor >= len(v.rows)-margin {
+		return v.load(m)
+	}
+	return nil
+}
+
+// scroll moves what is shown; the cursor comes along where it must.
+func (v *flowsView) scroll(m *model, by int) tea.Cmd {
+	v.top = max(0, min(v.top+by, len(v.rows)-v.height))
+	to := max(v.top, min(v.cursor, v.top+v.height-1))
+	return v.move(m, to-v.cursor)
+}
+
+// jump goes to a flow, the first one or the newest.
+func (v *flowsView) jump(m *model, to flow.ID) tea.Cmd {
+	v.follow = to == newest && m.cfg.Live
+	if !v.follow {
+		v.left = m.news.last
+	}
+	v.wanted = to
+	return v.load(m)
+}
+
+func (v *flowsView) selected() (selection, bool) {
+	if v.cursor < 0 || v.cursor >= len(v.rows) {
+		return selection{}, false
+	}
+	r := v.rows[v.cursor]
+	return selection{host: r.host, flow: r.id, listed: true}, true
+}
+
+func (v *flowsView) draw(m *model, screen, height int) []string {
+	if len(v.rows) == 0 {
+		return m.emptyText(screen, "No flow.")
+	}
+	widths := fitColumns(flowColumns, screen-2)
+	lines := []string{sides(drawHead(&m.theme, flowColumns, widths), v.place(m), screen)}
+	for i := v.top; i < min(len(v.rows), v.top+v.height) && len(lines) < height; i++ {
+		lines = append(lines, drawRow(&m.theme, flowColumns, widths, v.rows[i].cells(&m.theme), i == v.cursor))
+	}
+	return lines
+}
+
+// place says where in the list the screen is, and what it does not show.
+func (v *flowsView) place(m *model) string {
+	switch {
+	case v.follow:
+		return m.theme.allowed.Render("following ↓")
+	case v.below > 0:
+		return m.theme.warning.Render(count(v.below) + " new below ↓ (G)")
+	}
+	return m.theme.dim.Render(fmt.Sprintf("#%s of %s", count(int(v.rows[v.cursor].id)), count(int(m.news.last))))
+}
+
+func newFlowRow(r capture.Recorded, secrets mask) flowRow {
+	f := r.Flow
+	row := flowRow{
+		id: f.ID, host: f.Host(), time: clock(f.Times.Start), method: plain.Text(f.Method()), protocol: plain.Text(f.Protocol()),
+		hostText: plain.Text(f.Host()), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
+		verdict: verdictWord(r.Judgement.Verdict, r.Judgement.Rule()), weight: r.Judgement.Verdict,
+		open: !f.Ended(), failed: f.Outcome != flow.Completed,
+	}
+	if f.Outcome == flow.Served {
+		row.verdict = "set-up page"
+	}
+	if len(r.Judgement.Findings) > 0 {
+		row.warning = r.Judgement.Findings[0].Severity == policy.SeverityWarning
+	}
+	row.path = plain.Text(withoutHost(secrets.url(f.URL()), f.Host()))
+	if f.Request == nil {
+		row.path = plain.Text(cmp.Or(f.Error, string(f.Outcome)))
+	}
+	if f.Ended() {
+		row.duration = durationText(f.Duration())
+	}
+	return row
+}
+
+// statusText says how a flow ended in one word.
+func statusText(f *flow.Flow) string {
+	if f.Status() > 0 && (f.Outcome == flow.Completed || f.Outcome == flow.Open || f.Outcome == flow.Served || f.Outcome == flow.Blocked) {
+		return fmt.Sprint(f.Status())
+	}
+	return outcomeWords[f.Outcome]
+}
+
+// outcomeWords are the outcomes in a word that fits a table.
+var outcomeWords = map[flow.Outcome]string{
+	flow.Open:              "…",
+	flow.Completed:         "done",
+	flow.ClientRefused:     "refused",
+	flow.ClientSilent:      "silent",
+	flow.HandshakeFailed:   "no TLS",
+	flow.UpstreamFailed:    "failed",
+	flow.PassedThrough:     "passed",
+	flow.Tunnelled:         "unread",
+	flow.Blocked:           "blocked",
+	flow.DestinationDenied: "denied",
+	flow.ClientDenied:      "denied",
+	flow.Malformed:         "broken",
+	flow.Abandoned:         "left",
+	flow.Served:            "served",
+}
+
+// cells returns the cells of flowColumns.
+func (r *flowRow) cells(t *theme) []cell {
+	style := t.verdictStyle(r.weight)
+	mark := verdicts[r.weight].mark
+	if r.warning {
+		mark, style = "!", t.warning
+	}
+	state := t.bar
+	if r.open || r.failed {
+		state = t.warning
+	}
+	return []cell{
+		{mark, style},
+		{r.time, t.dim},
+		plainCell(r.method),
+		{r.status, state},
+		{r.protocol, t.dim},
+		{r.hostText, t.title},
+		plainCell(r.path),
+		plainCell(r.size),
+		{r.duration, t.dim},
+		{r.verdict, style},
+	}
+}
+
+// toggleFollow follows new flows, or stops.
+func (v *flowsView) toggleFollow(m *model) tea.Cmd {
+	switch {
+	case !m.cfg.Live:
+		m.status = status{text: "nothing new comes into a capture that was recorded before"}
+		return nil
+	case v.follow:
+		v.follow, v.left = false, m.news.last
+		return nil
+	}
+	return v.jump(m, newest)
+}

@@ -1,0 +1,211 @@
+package tui
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"telltale/capture"
+	"telltale/flow/plain"
+	"telltale/policy"
+)
+
+// hostsView lists who was contacted: one row for each host, or for each
+// registered domain with its hosts below.
+type hostsView struct {
+	list    list
+	rows    map[string]hostRow
+	order   int // index into hostOrders
+	grouped bool
+}
+
+// hostRow is a host, or the sum of a domain.
+type hostRow struct {
+	capture.Host
+	domain bool // a sum
+	below  int  // hosts of the sum
+	nested bool // stands below its domain
+}
+
+// hostOrders are the orders that a key goes through.
+var hostOrders = []struct {
+	name    string
+	compare func(a, b capture.Host) int
+}{
+	{"verdict", func(a, b capture.Host) int { return cmp.Compare(b.Verdict.Weight(), a.Verdict.Weight()) }},
+	{"name", func(_, _ capture.Host) int { return 0 }},
+	{"flows", func(a, b capture.Host) int { return cmp.Compare(b.Flows, a.Flows) }},
+	{"bytes", func(a, b capture.Host) int {
+		return cmp.Compare(b.BytesSent+b.BytesReceived, a.BytesSent+a.BytesReceived)
+	}},
+	{"last contact", func(a, b capture.Host) int { return b.Last.Compare(a.Last) }},
+}
+
+const sparkWidth = 16
+
+var hostColumns = []column{
+	{title: "", width: 1},
+	{title: "HOST", width: 22, flex: 3, left: true},
+	{title: "VERDICT", width: 20, rank: 1},
+	{title: "FLOWS", width: 7, right: true},
+	{title: "UP", width: 6, right: true, rank: 4},
+	{title: "DOWN", width: 6, right: true, rank: 3},
+	{title: "FIRST", width: 8, rank: 6},
+	{title: "LAST", width: 8, rank: 2},
+	{title: "ACTIVITY", width: sparkWidth, rank: 5},
+	{title: "SENT BY", width: 10, flex: 2, rank: 7},
+}
+
+// take takes over the hosts of the summary that pass the filter.
+func (h *hostsView) take(m *model) {
+	all := slices.Clone(m.news.sum.Hosts)
+	if hits, on := m.search.hits(); on {
+		all = slices.DeleteFunc(all, func(x capture.Host) bool { return hits.hosts[x.Name] == 0 })
+	}
+	compare := hostOrders[h.order].compare
+	slices.SortStableFunc(all, func(a, b capture.Host) int {
+		return cmp.Or(compare(a, b), strings.Compare(a.Name, b.Name))
+	})
+	var rows []hostRow
+	if h.grouped {
+		rows = byDomain(all, compare)
+	} else {
+		for _, x := range all {
+			rows = append(rows, hostRow{Host: x})
+		}
+	}
+	keys := make([]string, len(rows))
+	h.rows = make(map[string]hostRow, len(rows))
+	for i, r := range rows {
+		keys[i] = r.Name
+		if r.domain {
+			keys[i] = "domain " + r.Name
+		}
+		h.rows[keys[i]] = r
+	}
+	h.list.replace(keys)
+}
+
+// byDomain puts each host below the sum of its registered domain. A domain of one
+// host stands for itself.
+func byDomain(hosts []capture.Host, compare func(a, b capture.Host) int) []hostRow {
+	members := map[string][]capture.Host{}
+	var domains []hostRow
+	for _, x := range hosts {
+		name := policy.RegisteredDomain(x.Name)
+		members[name] = append(members[name], x)
+	}
+	for name, list := range members {
+		domains = append(domains, hostRow{Host: sum(name, list), domain: true, below: len(list)})
+	}
+	slices.SortFunc(domains, func(a, b hostRow) int {
+		return cmp.Or(compare(a.Host, b.Host), strings.Compare(a.Name, b.Name))
+	})
+	var rows []hostRow
+	for _, d := range domains {
+		if list := members[d.Name]; len(list) == 1 {
+			rows = append(rows, hostRow{Host: list[0]})
+			continue
+		}
+		rows = append(rows, d)
+		for _, x := range members[d.Name] {
+			rows = append(rows, hostRow{Host: x, nested: true})
+		}
+	}
+	return rows
+}
+
+// sum adds hosts up: the heaviest verdict, all flows and bytes.
+func sum(name string, hosts []capture.Host) capture.Host {
+	total := capture.Host{Name: name}
+	for _, x := range hosts {
+		if x.Verdict.Weight() > total.Verdict.Weight() || total.Flows == 0 {
+			total.Verdict, total.Rule, total.Source = x.Verdict, x.Rule, x.Source
+		}
+		total.Flows += x.Flows
+		total.Violating += x.Violating
+		total.Unread += x.Unread
+		total.BytesSent += x.BytesSent
+		total.BytesReceived += x.BytesReceived
+		if total.First.IsZero() || !x.First.IsZero() && x.First.Before(total.First) {
+			total.First = x.First
+		}
+		if x.Last.After(total.Last) {
+			total.Last = x.Last
+		}
+	}
+	return total
+}
+
+func (h *hostsView) selected() (selection, bool) {
+	r, ok := h.rows[h.list.key()]
+	return selection{host: r.Name, domain: r.domain}, ok
+}
+
+func (h *hostsView) draw(m *model, width, height int) []string {
+	if len(h.list.keys) == 0 {
+		return m.emptyText(width, "No host was contacted.")
+	}
+	widths := fitColumns(hostColumns, width-2)
+	head := drawHead(&m.theme, hostColumns, widths)
+	lines := []string{sides(head, m.theme.dim.Render("by "+hostOrders[h.order].name), width)}
+	from, to := h.list.visible()
+	first, last := m.news.sum.First, m.news.at
+	if !m.cfg.Live {
+		last = m.news.sum.Last
+	}
+	for i := from; i < to && len(lines) < height; i++ {
+		cells := h.cells(m, h.rows[h.list.keys[i]], first, last)
+		lines = append(lines, drawRow(&m.theme, hostColumns, widths, cells, i == h.list.cursor))
+	}
+	return lines
+}
+
+// cells returns the cells of hostColumns. first and last bound the sparklines.
+func (h *hostsView) cells(m *model, r hostRow, first, last time.Time) []cell {
+	t := &m.theme
+	style := t.verdictStyle(r.Verdict)
+	return []cell{
+		{verdicts[r.Verdict].mark, style},
+		{r.title(), t.title},
+		{verdictWord(r.Verdict, r.Rule), style},
+		plainCell(count(r.Flows)),
+		plainCell(bytesText(r.BytesSent)),
+		plainCell(bytesText(r.BytesReceived)),
+		{clock(r.First), t.dim},
+		{clock(r.Last), t.dim},
+		{sparks(r.Activity.Spread(first, last, sparkWidth)), style},
+		{plain.Text(m.mask(false).text(strings.Join(r.senders(), ", "))), t.dim},
+	}
+}
+
+func (r *hostRow) title() string {
+	name := plain.Text(r.Name)
+	switch {
+	case r.domain:
+		return "." + name + "  " + plural(r.below, "host")
+	case r.nested:
+		return "  " + name
+	}
+	return name
+}
+
+// senders says who talks to the host: apps as they name themselves, else devices.
+func (r *hostRow) senders() []string {
+	if len(r.Apps) > 0 {
+		return r.Apps
+	}
+	return r.Clients
+}
+
+// verdictWord names a verdict, by its rule where one was broken.
+func verdictWord(v policy.Verdict, rule policy.Rule) string {
+	if rule != "" {
+		if v == policy.Waived {
+			return "waived " + string(rule)
+		}
+		return string(rule)
+	}
+	return verdicts[v].word
+}

@@ -1,0 +1,41 @@
+package tui
+
+import "telltale/flow"
+
+// mask hides what a reader need not see: the user in a URL, credentials in
+// headers, and values that must never leave the device.
+type mask struct {
+	values func(string) string // nil: reveal
+}
+
+// mask returns how secrets are shown; reveal is the person's wish for this moment.
+func (m *model) mask(reveal bool) mask {
+	if reveal || m.cfg.Reveal {
+		return mask{}
+	}
+	return mask{m.desk.policy.Mask}
+}
+
+func (k mask) text(s string) string {
+	if k.values == nil {
+		return s
+	}
+	return k.values(s)
+}
+
+func (k mask) url(s string) string {
+	if k.values == nil {
+		return s
+	}
+	return k.values(flow.WithoutUser(s))
+}
+
+// field returns the value of a header field.
+func (k mask) field(f flow.Field) string {
+	if k.values == nil {
+		return f.Reveal()
+	}
+	return k.values(f.Value())
+}
+
+func (k mask) reveals() bool { return k.values == nil }

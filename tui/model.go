@@ -1,0 +1,233 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/capture"
+	"telltale/flow"
+)
+
+// model is the whole program. Each part keeps its own state and draws itself;
+// the model routes messages and puts the lines together.
+type model struct {
+	ctx   context.Context
+	cfg   Config
+	theme theme
+	feed  *feed
+
+	width, height int
+	news          newsMsg
+	rate          rate
+	view          scope // the view that is shown: one of inConnect, inLists
+	loading       *loading
+
+	connect    connectView
+	violations violationsView
+	hosts      hostsView
+	flows      flowsView
+	search     search
+	detail     *detail // open over the view; nil: closed
+	panel      panel   // open below; nil: none
+	desk       desk
+	status     status
+	leaving    bool // the program ends when the policy is written
+}
+
+// A panel takes the keys while it is open and stands below the view: a form, a
+// question, the list of keys.
+type panel interface {
+	// update handles a message. done closes the panel.
+	update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool)
+	// lines draws the panel, at most height lines.
+	lines(m *model, width, height int) []string
+}
+
+// status is the sentence on the bottom line, until the next key.
+type status struct {
+	text    string
+	trouble bool
+}
+
+func newModel(ctx context.Context, cfg Config, t theme) *model {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	m := &model{ctx: ctx, cfg: cfg, theme: t, width: 80, height: 24, view: inViolations}
+	if cfg.Connect != nil {
+		m.view = inConnect
+	}
+	m.feed = newFeed(ctx, &m.cfg)
+	m.desk = newDesk(cfg.Policy)
+	if m.flows.follow = cfg.Live; !cfg.Live {
+		m.flows.wanted = oldest
+	}
+	return m
+}
+
+// Init starts what runs beside the loop.
+func (m *model) Init() tea.Cmd {
+	cmds := []tea.Cmd{m.feed.first}
+	if m.cfg.Load != nil {
+		m.loading = newLoading()
+		cmds = append(cmds, m.loading.run(m.ctx, m.cfg.Load), m.loading.next)
+	}
+	return tea.Batch(cmds...)
+}
+
+// Update takes over one message. It never blocks.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = max(1, msg.Width), max(1, msg.Height)
+		m.layout()
+		return m, m.refresh()
+	case newsMsg:
+		return m, tea.Batch(m.takeNews(msg), m.feed.next)
+	case progressMsg, loadedMsg:
+		return m, m.takeLoading(msg)
+	case flowsMsg:
+		return m, m.flows.take(m, msg)
+	case searchMsg:
+		return m, m.search.take(m, msg)
+	case detailMsg:
+		return m, m.takeDetail(msg)
+	case deskMsg:
+		return m, tea.Batch(m.desk.take(m, msg), m.leaveIfSaved(msg))
+	case statusMsg:
+		m.status = status(msg)
+		return m, nil
+	}
+	return m, m.input(msg)
+}
+
+// statusMsg is what a command that ran beside the loop has to say.
+type statusMsg status
+
+// input handles what the person did.
+func (m *model) input(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.KeyMsg:
+		if m.panel == nil {
+			m.status = status{}
+			return m.do(find(msg.String(), m.scope()))
+		}
+	case tea.MouseMsg:
+		if m.panel == nil {
+			return m.mouse(msg)
+		}
+	}
+	if m.panel != nil {
+		return m.updatePanel(msg)
+	}
+	return nil
+}
+
+func (m *model) updatePanel(msg tea.Msg) tea.Cmd {
+	open := m.panel
+	cmd, done := open.update(m, msg)
+	if done && m.panel == open {
+		m.panel = nil
+	}
+	m.layout()
+	return cmd
+}
+
+// open shows a panel.
+func (m *model) open(p panel) {
+	m.panel = p
+	m.layout()
+}
+
+// scope returns where keys go.
+func (m *model) scope() scope {
+	if m.detail != nil {
+		return inDetail
+	}
+	return m.view
+}
+
+// takeNews takes over the state of the audit.
+func (m *model) takeNews(n newsMsg) tea.Cmd {
+	m.rate.add(n.at, n.sum.Flows)
+	if len(n.problems) > len(m.news.problems) {
+		m.status = status{text: n.problems[len(n.problems)-1], trouble: true}
+	}
+	arrived := m.news.sum.Flows == 0 && n.sum.Flows > 0
+	m.news = n
+	if arrived && m.view == inConnect && m.panel == nil {
+		m.status = status{text: "the first flow has arrived: 1 shows violations, 2 hosts, 3 flows"}
+	}
+	m.derive()
+	return m.refresh()
+}
+
+// derive brings the lists into line with the news, the filter and the order.
+func (m *model) derive() {
+	m.violations.take(m)
+	m.hosts.take(m)
+}
+
+// refresh asks for what the visible view needs from the capture.
+func (m *model) refresh() tea.Cmd {
+	cmds := []tea.Cmd{m.search.more(m)}
+	if m.view == inFlows {
+		cmds = append(cmds, m.flows.load(m))
+	}
+	if m.detail != nil {
+		cmds = append(cmds, m.detail.refresh(m))
+	}
+	return tea.Batch(cmds...)
+}
+
+// show goes to a view.
+func (m *model) show(view scope) tea.Cmd {
+	if view == inConnect && m.cfg.Connect == nil {
+		m.status = status{text: "this is a capture that was recorded before: no device can connect to it"}
+		return nil
+	}
+	m.detail = nil
+	m.view = view
+	m.layout()
+	return m.refresh()
+}
+
+// selection is what the cursor stands on.
+type selection struct {
+	host      string
+	domain    bool               // the host is a registered domain that stands for its hosts
+	violation *capture.Violation // nil unless it is one
+	flow      flow.ID            // the flow, or the newest one of the violation; 0: unknown
+	listed    bool               // it is a row of the list of flows
+}
+
+// selected returns what the cursor stands on; false when there is nothing.
+func (m *model) selected() (selection, bool) {
+	if m.detail != nil {
+		return m.detail.selection(), true
+	}
+	switch m.view {
+	case inViolations:
+		return m.violations.selected()
+	case inHosts:
+		return m.hosts.selected()
+	case inFlows:
+		return m.flows.selected()
+	}
+	return selection{}, false
+}
+
+// crashed turns what ended the program by itself into an error.
+func (m *model) crashed(err error) error {
+	if errors.Is(err, tea.ErrProgramKilled) && m.ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// View draws the screen.
+func (m *model) View() string { return strings.Join(m.draw(), "\n") }

@@ -1,0 +1,232 @@
+package tui
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/bubbles/textinput"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/capture/filter"
+	"telltale/flow/plain"
+)
+
+// filterLine is the panel in which a filter is typed. What it finds shows as it is
+// typed.
+type filterLine struct {
+	input  textinput.Model
+	before string // the filter to come back to
+}
+
+func (m *model) openFilter() tea.Cmd {
+	in := textinput.New()
+	in.Prompt = "/"
+	in.Placeholder = `words, or an expression: host endsWith ".google.com" and status >= 400`
+	in.SetValue(m.search.typed)
+	in.CursorEnd()
+	cmd := in.Focus()
+	m.open(&filterLine{input: in, before: m.search.typed})
+	if m.view == inConnect {
+		return tea.Batch(cmd, m.show(inFlows))
+	}
+	return cmd
+}
+
+func (p *filterLine) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
+	if key, ok := msg.(tea.KeyMsg); ok {
+		switch key.String() {
+		case "enter":
+			return nil, m.search.mistake == nil
+		case "esc", "ctrl+c":
+			return m.search.set(m, p.before), true
+		case "tab":
+			p.complete()
+			return m.search.set(m, p.input.Value()), false
+		}
+	}
+	was := m.search.typed
+	p.input, cmd = p.input.Update(msg)
+	if p.input.Value() != was {
+		cmd = tea.Batch(cmd, m.search.set(m, p.input.Value()))
+	}
+	return cmd, false
+}
+
+func (p *filterLine) lines(m *model, width, _ int) []string {
+	t := &m.theme
+	p.input.Width = max(10, width-3)
+	lines := []string{ruled(t, "Filter", width), p.input.View()}
+	switch {
+	case m.search.mistake != nil:
+		return append(lines, t.warning.Render("  "+plain.Text(sentence(m.search.mistake))))
+	case m.search.filter == nil:
+		return append(lines, t.dim.Render("  fields: "+fieldNames()))
+	}
+	text := "  " + plural(len(m.search.found.ids), "flow")
+	if !m.search.done {
+		text += fmt.Sprintf(" so far, %d %% searched", m.search.percent(m))
+	}
+	return append(lines, text+t.dim.Render(fmt.Sprintf(" of %s on %s", count(m.news.sum.Flows), plural(len(m.search.found.hosts), "host"))))
+}
+
+func fieldNames() string {
+	names := make([]string, len(filter.Fields))
+	for i, f := range filter.Fields {
+		names[i] = f.Name
+	}
+	return strings.Join(names, " ")
+}
+
+// complete takes over the first offer, or the next one.
+func (p *filterLine) complete() {
+	text := p.input.Value()
+	before := string([]rune(text)[:p.input.Position()])
+	offers := filter.Complete(text, len(before))
+	if len(offers) == 0 {
+		return
+	}
+	offer := offers[0]
+	p.input.SetValue(text[:offer.Start] + offer.Text + text[offer.End:])
+	p.input.SetCursor(utf8.RuneCountInString(text[:offer.Start] + offer.Text))
+}
+
+// question is a panel that one key answers.
+type question struct {
+	title   string
+	text    []string
+	answers []answer
+}
+
+type answer struct {
+	key, word string
+	do        func(m *model) tea.Cmd
+}
+
+func (q *question) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
+	key, ok := msg.(tea.KeyMsg)
+	if !ok {
+		return nil, false
+	}
+	if s := key.String(); s == "esc" || s == "ctrl+c" {
+		return nil, true
+	}
+	for _, a := range q.answers {
+		if a.key == key.String() {
+			m.panel = nil
+			return a.do(m), true
+		}
+	}
+	return nil, false
+}
+
+func (q *question) lines(m *model, width, height int) []string {
+	t := &m.theme
+	lines := append([]string{ruled(t, q.title, width)}, q.text[:min(len(q.text), max(0, height-2))]...)
+	parts := make([]string, len(q.answers))
+	for i, a := range q.answers {
+		parts[i] = t.key.Render(a.key) + " " + a.word
+	}
+	return append(lines, strings.Join(append(parts, t.key.Render("esc")+" back"), "  "))
+}
+
+// openWrite asks before the policy file is written, and shows what changes.
+func (m *model) openWrite() tea.Cmd {
+	if !m.desk.unsaved() {
+		m.status = status{text: "nothing to write: the policy file says what is in force"}
+		return nil
+	}
+	m.open(&question{
+		title: "Write " + plain.Text(m.desk.cfg.File), text: diffLines(&m.theme, m.desk.saved, m.desk.text),
+		answers: []answer{{"enter", "write the file", func(m *model) tea.Cmd { return m.desk.write() }}},
+	})
+	return nil
+}
+
+// leave ends the program, after a question where something would be lost.
+func (m *model) leave() tea.Cmd {
+	if !m.desk.unsaved() {
+		return tea.Quit
+	}
+	m.open(&question{
+		title: "Quit", text: []string{fmt.Sprintf("  Decisions are not written to %s yet.", plain.Text(m.desk.cfg.File))},
+		answers: []answer{
+			{"w", "write them and quit", func(m *model) tea.Cmd { m.leaving = true; return m.desk.write() }},
+			{"q", "quit without them", func(*model) tea.Cmd { return tea.Quit }},
+		},
+	})
+	return nil
+}
+
+// leaveIfSaved ends the program when nothing would be lost any more.
+func (m *model) leaveIfSaved(msg deskMsg) tea.Cmd {
+	if msg.err == nil && m.leaving {
+		return tea.Quit
+	}
+	m.leaving = false
+	return nil
+}
+
+// openPhase asks for the name of the phase that begins now.
+func (m *model) openPhase() tea.Cmd {
+	phases := []string{"before consent", "after consent", "in the background", ""}
+	return m.openForm(&form{
+		title: "Mark a phase: flows carry its name from now on", verb: "begin the phase; an empty name ends one",
+		fields: []*field{textField("phase", m.news.phase, phases...)},
+		submit: func(m *model, f *form) (tea.Cmd, string) {
+			name, store := f.fields[0].value(), m.cfg.Store
+			say := "phase: " + name
+			if name == "" {
+				say = "the phase has ended"
+			}
+			return func() tea.Msg { store.Mark(name); return statusMsg{text: say} }, ""
+		},
+	})
+}
+
+// openExport asks for the formats and the name of reports.
+func (m *model) openExport() tea.Cmd {
+	fields := []*field{textField("file", m.cfg.Reports.Base)}
+	for i, format := range m.cfg.Reports.Formats {
+		fields = append(fields, boxField(format.Ext, i == 0, format.Help))
+	}
+	return m.openForm(&form{
+		title: "Write reports", verb: "write", fields: fields,
+		submit: func(m *model, f *form) (tea.Cmd, string) {
+			var files []string
+			for i, format := range m.cfg.Reports.Formats {
+				if f.fields[i+1].ticked {
+					files = append(files, f.fields[0].value()+format.Ext)
+				}
+			}
+			if len(files) == 0 || f.fields[0].value() == "" {
+				return nil, "tick a format and name a file"
+			}
+			write := m.cfg.Reports.Write
+			m.status = status{text: "writing …"}
+			return func() tea.Msg {
+				if err := write(files); err != nil {
+					return statusMsg{sentence(err), true}
+				}
+				return statusMsg{text: "wrote " + strings.Join(absolute(files), ", ")}
+			}, ""
+		},
+	})
+}
+
+// absolute names files as they can be found from anywhere.
+func absolute(files []string) []string {
+	folder, err := os.Getwd()
+	if err != nil {
+		return files
+	}
+	all := make([]string, len(files))
+	for i, file := range files {
+		if all[i] = file; !filepath.IsAbs(file) {
+			all[i] = filepath.Join(folder, file)
+		}
+	}
+	return all
+}

@@ -1,0 +1,130 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+
+	"telltale/flow/plain"
+	"telltale/flow/pretty"
+	"telltale/policy"
+)
+
+// paper is what a tab of the detail writes on: lines of a width, wrapped.
+type paper struct {
+	theme  *theme
+	width  int
+	mask   mask
+	policy *policy.Policy
+	now    time.Time
+	lines  []string
+}
+
+// labels is the width of the names in front of facts.
+const labels = 14
+
+func (p *paper) blank() {
+	if len(p.lines) > 0 {
+		p.lines = append(p.lines, "")
+	}
+}
+
+// heading begins a part.
+func (p *paper) heading(text string) {
+	p.blank()
+	p.lines = append(p.lines, p.theme.title.Render(plain.Text(text)))
+}
+
+// prose writes sentences of ours, which may quote a capture.
+func (p *paper) prose(text string, style lipgloss.Style) {
+	for _, line := range plain.Lines(text) {
+		for _, part := range wrap(line, p.width) {
+			p.lines = append(p.lines, style.Render(part))
+		}
+	}
+}
+
+// fact writes a name and a value; a value without text writes nothing.
+func (p *paper) fact(name, value string) {
+	p.styled(name, value, p.theme.bar)
+}
+
+func (p *paper) styled(name, value string, style lipgloss.Style) {
+	if value == "" {
+		return
+	}
+	label := p.theme.name.Render(pad(name, labels)) + " "
+	for _, part := range wrap(plain.Text(value), max(10, p.width-labels-1)) {
+		p.lines = append(p.lines, label+style.Render(part))
+		label = strings.Repeat(" ", labels+1)
+	}
+}
+
+// field writes a header field.
+func (p *paper) field(name, value string) {
+	label := p.theme.name.Render(plain.Text(name)) + ": "
+	indent := "  "
+	room := max(10, p.width-width(label))
+	for i, part := range strings.Split(ansi.Hardwrap(plain.Text(value), room, true), "\n") {
+		if i == 0 {
+			p.lines = append(p.lines, label+part)
+			continue
+		}
+		p.lines = append(p.lines, indent+part)
+	}
+}
+
+// document writes a body.
+func (p *paper) document(d pretty.Document) {
+	for _, note := range d.Notes {
+		p.prose(capital(note)+".", p.theme.warning)
+	}
+	for _, line := range d.Lines {
+		p.documentLine(line)
+	}
+}
+
+func (p *paper) documentLine(line pretty.Line) {
+	indent := strings.Repeat("  ", min(line.Indent, 20))
+	var b strings.Builder
+	for _, s := range line.Spans {
+		b.WriteString(p.theme.class(s.Class).Render(s.Text))
+	}
+	room := max(10, p.width-len(indent))
+	for _, part := range strings.Split(ansi.Hardwrap(b.String(), room, true), "\n") {
+		p.lines = append(p.lines, indent+part)
+	}
+}
+
+// class returns the style of a part of a body.
+func (t *theme) class(c pretty.Class) lipgloss.Style {
+	switch c {
+	case pretty.Key:
+		return t.name
+	case pretty.String:
+		return t.str
+	case pretty.Number:
+		return t.number
+	case pretty.Literal:
+		return t.literal
+	case pretty.Punctuation, pretty.Comment, pretty.Offset:
+		return t.dim
+	case pretty.Escape:
+		return t.warning
+	}
+	return t.bar
+}
+
+// percentText says how far down a text is.
+func percentText(top, hidden int) string {
+	switch {
+	case top <= 0:
+		return "top"
+	case top >= hidden:
+		return "end"
+	}
+	return fmt.Sprintf("%d %%", top*100/hidden)
+}

@@ -1,0 +1,353 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/capture"
+	"telltale/capture/filter"
+	"telltale/flow"
+	"telltale/flow/plain"
+	"telltale/policy"
+)
+
+// search is the filter: what was typed, and which flows it picks. It goes through
+// the capture in slices that run beside the loop, so that matches show while it is
+// still at work, and goes on with the flows that come later. All views show what
+// it picks: flows, and the hosts and violations that these flows belong to.
+type search struct {
+	typed   string
+	filter  *filter.Filter // nil: no filter
+	off     bool           // kept, but not applied
+	mistake error          // what is wrong with what is being typed; the former filter stays
+
+	generation int // counts filters, so that answers to a former one are known
+	found      found
+	next       flow.ID   // everything up to it was looked at
+	open       []flow.ID // looked at before they ended, so to be looked at again
+	words      time.Time // when the index of words was last asked
+	busy       bool
+	done       bool // has come to the end once
+	cancel     context.CancelFunc
+}
+
+// found is what a filter picks.
+type found struct {
+	ids        []flow.ID // ascending
+	hosts      map[string]int
+	violations map[string]int
+}
+
+func newFound() found {
+	return found{ids: []flow.ID{}, hosts: map[string]int{}, violations: map[string]int{}}
+}
+
+const (
+	// slice is how long one look at the capture takes before its matches show.
+	slice = 60 * time.Millisecond
+	// wordsPace is how often flows that came later are searched for words: their
+	// bodies are found by the index, which is asked as a whole.
+	wordsPace = 2 * time.Second
+)
+
+// on reports whether the filter decides what is shown.
+func (s *search) on() bool { return s.filter != nil && !s.off }
+
+// hits returns what the filter picks; false when everything is shown.
+func (s *search) hits() (found, bool) { return s.found, s.on() }
+
+// ids returns the flows that the filter picks, nil when all are shown.
+func (s *search) ids() []flow.ID {
+	if !s.on() {
+		return nil
+	}
+	return s.found.ids
+}
+
+// set takes over what was typed. A mistake leaves the former filter in force.
+func (s *search) set(m *model, typed string) tea.Cmd {
+	s.typed, s.mistake = typed, nil
+	if typed == "" {
+		s.restart(nil)
+		return m.applySearch()
+	}
+	f, err := filter.Parse(typed)
+	if err != nil {
+		s.mistake = err
+		return nil
+	}
+	s.off = false
+	s.restart(f)
+	return m.applySearch()
+}
+
+// restart forgets what was found and begins with another filter.
+func (s *search) restart(f *filter.Filter) {
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.filter, s.found, s.next, s.open, s.words = f, newFound(), 0, nil, time.Time{}
+	s.busy, s.done, s.cancel = false, false, nil
+	s.generation++
+}
+
+// toggle switches the filter off and on.
+func (s *search) toggle(m *model) tea.Cmd {
+	if s.filter == nil {
+		m.status = status{text: "no filter: / makes one"}
+		return nil
+	}
+	s.off = !s.off
+	s.generation++
+	return m.applySearch()
+}
+
+// applySearch shows what a changed filter leaves.
+func (m *model) applySearch() tea.Cmd {
+	m.derive()
+	return m.refresh()
+}
+
+// more goes on through the capture when there is something to look at.
+func (s *search) more(m *model) tea.Cmd {
+	if !s.on() || s.busy || s.next >= m.news.last && len(s.open) == 0 {
+		return nil
+	}
+	if s.done && s.filter.Words() != nil && m.cfg.Now().Sub(s.words) < wordsPace {
+		return nil // the next news asks again
+	}
+	ctx, cancel := context.WithCancel(m.ctx)
+	s.busy, s.cancel = true, cancel
+	look := look{
+		ctx: ctx, store: m.cfg.Store, filter: s.filter, after: s.next, again: s.open, generation: s.generation,
+	}
+	if s.filter.Words() != nil {
+		s.words = m.cfg.Now()
+	}
+	return look.run
+}
+
+// searchMsg is what one look brought.
+type searchMsg struct {
+	generation int
+	found      found
+	next       flow.ID
+	open       []flow.ID
+	end        bool
+	err        error
+}
+
+// take takes over what a look brought.
+func (s *search) take(m *model, msg searchMsg) tea.Cmd {
+	if msg.generation != s.generation || s.filter == nil {
+		return nil
+	}
+	s.busy = false
+	if msg.err != nil {
+		if m.ctx.Err() == nil {
+			m.status = status{text: "the search stopped: " + msg.err.Error(), trouble: true}
+		}
+		s.next, s.done = m.news.last, true
+		return nil
+	}
+	s.found.drop(s.open) // they were looked at again
+	s.found.add(msg.found)
+	s.next, s.open = max(s.next, msg.next), msg.open
+	s.done = s.done || msg.end
+	m.derive()
+	if msg.end && len(msg.found.ids) == 0 && len(m.flows.rows) > 0 {
+		return nil // nothing new to show; the next news looks further
+	}
+	return m.refresh()
+}
+
+// drop takes flows out again.
+func (f *found) drop(ids []flow.ID) {
+	for _, id := range ids {
+		if i, ok := slices.BinarySearch(f.ids, id); ok {
+			f.ids = slices.Delete(f.ids, i, i+1)
+		}
+	}
+}
+
+// add takes over more of what was found.
+func (f *found) add(more found) {
+	sorted := len(f.ids) == 0 || len(more.ids) == 0 || more.ids[0] > f.ids[len(f.ids)-1]
+	f.ids = append(f.ids, more.ids...)
+	if !sorted {
+		slices.Sort(f.ids)
+		f.ids = slices.Compact(f.ids)
+	}
+	for name, n := range more.hosts {
+		f.hosts[name] += n
+	}
+	for id, n := range more.violations {
+		f.violations[id] += n
+	}
+}
+
+// badge says on the line of the tabs what is filtered and how far the search is.
+func (s *search) badge(m *model) string {
+	t := &m.theme
+	switch {
+	case s.filter == nil:
+		return ""
+	case s.off:
+		return t.dim.Render("/" + plain.Text(s.typed) + " (off)")
+	case !s.done:
+		return t.warning.Render(fmt.Sprintf("/%s  %s, %d %%", plain.Text(s.typed), count(len(s.found.ids)), s.percent(m)))
+	}
+	return t.warning.Render(fmt.Sprintf("/%s  %s", plain.Text(s.typed), count(len(s.found.ids))))
+}
+
+func (s *search) percent(m *model) int64 {
+	if m.news.last == 0 {
+		return 0
+	}
+	return min(99, int64(s.next)*100/int64(m.news.last))
+}
+
+// A look goes through one slice of the capture. It runs beside the loop.
+type look struct {
+	ctx        context.Context
+	store      *capture.Store
+	filter     *filter.Filter
+	after      flow.ID
+	again      []flow.ID
+	generation int
+
+	words [][]flow.ID // for each word, the flows in which the index has it
+	msg   searchMsg
+}
+
+// errSlice ends a look whose time is over.
+var errSlice = errors.New("time is over")
+
+func (l look) run() tea.Msg {
+	l.msg = searchMsg{generation: l.generation, found: newFound(), next: l.after}
+	err := l.search()
+	if err != nil && !errors.Is(err, errSlice) {
+		l.msg.err = err
+	}
+	l.msg.end = err == nil
+	return l.msg
+}
+
+func (l *look) search() error {
+	for _, word := range l.filter.Words() {
+		ids, err := l.store.Search(l.ctx, word)
+		if err != nil {
+			return err
+		}
+		l.words = append(l.words, ids)
+	}
+	if err := l.lookAgain(); err != nil {
+		return err
+	}
+	if host, ok := l.filter.Host(); ok {
+		return l.searchHost(host)
+	}
+	start := time.Now()
+	opts := capture.ScanOptions{
+		After: l.after, Judge: true, Headers: l.filter.Words() != nil || l.filter.Names("headers") || l.filter.Names("app"),
+	}
+	return l.store.Scan(l.ctx, opts, func(batch []capture.Recorded) error {
+		if err := l.match(batch); err != nil {
+			return err
+		}
+		if time.Since(start) > slice {
+			return errSlice
+		}
+		return nil
+	})
+}
+
+// searchHost looks at the flows of one host only, which the capture has an index of.
+func (l *look) searchHost(host string) error {
+	last := l.store.LastID()
+	start := time.Now()
+	for {
+		page, err := l.store.Flows(l.ctx, capture.Query{Host: host, After: l.msg.next, Limit: 500})
+		if err != nil {
+			return err
+		}
+		if err := l.match(page); err != nil {
+			return err
+		}
+		switch {
+		case len(page) < 500:
+			l.msg.next = max(l.msg.next, last)
+			return nil
+		case time.Since(start) > slice:
+			return errSlice
+		}
+	}
+}
+
+// lookAgain looks at flows that had not ended when they were looked at.
+func (l *look) lookAgain() error {
+	for part := range slices.Chunk(l.again, 500) {
+		page, err := l.store.Flows(l.ctx, capture.Query{IDs: part, Limit: len(part)})
+		if err != nil {
+			return err
+		}
+		next := l.msg.next
+		if err := l.match(page); err != nil {
+			return err
+		}
+		l.msg.next = next
+	}
+	return nil
+}
+
+func (l *look) match(batch []capture.Recorded) error {
+	for _, r := range batch {
+		ok, err := l.picks(r)
+		if err != nil {
+			return err
+		}
+		l.msg.next = r.Flow.ID
+		if !r.Flow.Ended() {
+			l.msg.open = append(l.msg.open, r.Flow.ID)
+			if ok { // shown from now on, counted at its end
+				l.msg.found.ids = append(l.msg.found.ids, r.Flow.ID)
+			}
+			continue
+		}
+		if ok {
+			l.msg.found.take(r)
+		}
+	}
+	return nil
+}
+
+func (l *look) picks(r capture.Recorded) (bool, error) {
+	if l.filter.Words() == nil {
+		return l.filter.Match(r.Flow, r.Judgement)
+	}
+	return l.filter.MatchWords(r.Flow, r.Judgement, func(word int) bool {
+		_, ok := slices.BinarySearch(l.words[word], r.Flow.ID)
+		return ok
+	}), nil
+}
+
+func (f *found) take(r capture.Recorded) {
+	f.ids = append(f.ids, r.Flow.ID)
+	if r.Judgement.Host != "" {
+		f.hosts[r.Judgement.Host]++
+	}
+	if r.Judgement.Verdict != policy.Violation {
+		return
+	}
+	for _, finding := range r.Judgement.Findings {
+		f.violations[finding.Fingerprint()]++
+	}
+}
+
+// again starts the filter anew: what it picks may depend on the policy.
+func (s *search) again() { s.restart(s.filter) }

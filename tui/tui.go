@@ -1,0 +1,170 @@
+// Package tui is the audit that a person can see: a terminal program over the
+// pages of a capture.
+//
+// It knows three views of a capture (violations, hosts, flows), the detail of one
+// flow, how a device is connected, and how a person filters, decides and leaves.
+// It promises that
+//
+//   - it never slows the recording: it asks the store for totals and pages a few
+//     times a second and is called by nobody;
+//   - new rows never move what is being read;
+//   - nothing of a capture reaches the terminal raw (package flow/plain), and
+//     secrets are masked until a key reveals them;
+//   - the loop of the program does no input or output: whatever may block runs in
+//     a command, and its result comes back as a message.
+//
+// It does not open captures, run the proxy, write reports or read policy files by
+// itself: [Config] hands those over. Its one model is made of plain parts, each a
+// struct that draws itself as lines; keys and styles are tables (keys.go, theme.go).
+//
+// To see what it does, run it in tmux and look at `tmux capture-pane -p`; the
+// goldens in testdata are such pictures.
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+	"github.com/muesli/termenv"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// Config is what the screen shows and whom it asks.
+type Config struct {
+	Store   *capture.Store
+	Capture string // the capture file, as its owner calls it
+	Live    bool   // flows are being recorded into the store
+	// Load fills or judges the store of a capture that exists already, before its
+	// verdict means anything. It calls progress now and then; total is 0 while it
+	// is not known. Nil: the store is ready.
+	Load func(ctx context.Context, progress func(done, total int)) error
+
+	Connect  *Connect // how devices reach the proxy; nil without one
+	Policy   Policy
+	Reports  Reports
+	Problems func() []string // trouble of the tool so far, oldest first; nil: none
+	Reveal   bool            // show secrets from the start
+	NoColor  bool
+
+	Now func() time.Time // nil is time.Now
+	// Clipboard puts a text on the clipboard and says how, in words that may follow
+	// "copied"; nil is that of [Clipboard].
+	Clipboard func(text string) (how string, err error)
+	Copies    []Copy
+}
+
+// Copy is one form in which a flow can be copied.
+type Copy struct {
+	Key, Name string
+	// Text writes the flow, bodies loaded, and hides what mask hides; a nil mask
+	// reveals everything. "" says that the flow has no such form.
+	Text func(f *flow.Flow, j policy.Judgement, mask func(string) string) string
+}
+
+// Connect is how a device reaches the proxy.
+type Connect struct {
+	Places []Place // the likeliest first
+	// Guides returns short steps for each platform at a place.
+	Guides func(Place) []Guide
+	// Checklist returns what one device has done so far, and what to do where it
+	// is stuck. The zero device is one that nobody has seen yet.
+	Checklist func(capture.Device, Place, time.Time) []Check
+}
+
+// Place is one address at which a device may reach the proxy.
+type Place struct {
+	Host, Port string
+	Page       string   // URL of the set-up page
+	QR         []string // of the page: half blocks, dark on light
+	QRInverse  []string // the same, light on dark, for screens without colours
+}
+
+// Guide is what a person does on one platform.
+type Guide struct {
+	Name  string
+	Steps []string
+}
+
+// Check is one step of connecting a device.
+type Check struct {
+	Text   string
+	State  CheckState
+	Advice []string
+}
+
+// CheckState says how far a step is.
+type CheckState int
+
+// The states.
+const (
+	CheckWaiting CheckState = iota
+	CheckDone
+	CheckSkipped // not needed after all
+	CheckTrouble
+)
+
+// Policy is the policy file as the screen edits it.
+type Policy struct {
+	Current *policy.Policy
+	File    string // the file that decisions are written to; it need not exist yet
+	Text    []byte // what it holds; nil: there is none
+	Draft   []byte // what a file that does not exist starts with
+	Options policy.Options
+	// Parse reads a changed text of the file, with what the command line adds.
+	Parse func(text []byte) (*policy.Policy, error)
+	// Adopt tells the recorder of a policy that is in force from now on. Nil: nobody
+	// needs to know.
+	Adopt func(*policy.Policy)
+}
+
+// Reports writes reports of what the store holds at that moment.
+type Reports struct {
+	Formats []ReportFormat
+	// Base is the file name that is proposed, without an extension.
+	Base  string
+	Write func(files []string) error
+}
+
+// ReportFormat is one format of a report.
+type ReportFormat struct{ Name, Ext, Help string }
+
+// ErrInterrupted is returned when a signal ended the screen.
+var ErrInterrupted = errors.New("interrupted")
+
+// Run shows the screen until the person leaves or ctx ends. It returns an error
+// only when the terminal cannot be used.
+func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
+	if cfg.Clipboard == nil {
+		cfg.Clipboard = Clipboard(out)
+	}
+	m := newModel(ctx, cfg, newTheme(out, cfg.NoColor))
+	defer m.feed.close()
+	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out),
+		tea.WithAltScreen(), tea.WithMouseCellMotion(), tea.WithoutSignalHandler())
+	_, err := program.Run()
+	if err != nil && !errors.Is(err, tea.ErrProgramKilled) {
+		return fmt.Errorf("cannot use the terminal: %w", err)
+	}
+	return m.crashed(err)
+}
+
+// newTheme asks the terminal for its colours, which must happen before the program
+// reads its input.
+func newTheme(out io.Writer, noColor bool) theme {
+	r := lipgloss.NewRenderer(out)
+	if noColor {
+		r.SetColorProfile(termenv.Ascii)
+	}
+	if r.ColorProfile() != termenv.Ascii {
+		r.HasDarkBackground()
+	}
+	return themeOf(r)
+}

@@ -1,0 +1,113 @@
+package tui
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"telltale/capture"
+	"telltale/flow/plain"
+	"telltale/policy"
+)
+
+// violationsView lists what breaks the policy: one row for each violation, the
+// newest first, with its count.
+type violationsView struct {
+	list list
+	rows map[string]capture.Violation
+}
+
+var violationColumns = []column{
+	{title: "", width: 1},
+	{title: "RULE", width: 20, rank: 1},
+	{title: "HOST", width: 18, flex: 3, left: true},
+	{title: "REQUEST", width: 12, flex: 4, rank: 2},
+	{title: "FLOWS", width: 6, right: true},
+	{title: "FIRST", width: 8, rank: 5},
+	{title: "LAST", width: 8, rank: 3},
+	{title: "EVERY", width: 6, right: true, rank: 6},
+	{title: "SENT BY", width: 12, flex: 2, rank: 4},
+}
+
+// take takes over the violations of the summary that pass the filter.
+func (v *violationsView) take(m *model) {
+	all := slices.Clone(m.news.sum.Violations)
+	if hits, on := m.search.hits(); on {
+		all = slices.DeleteFunc(all, func(x capture.Violation) bool { return hits.violations[x.ID] == 0 })
+	}
+	slices.SortStableFunc(all, func(a, b capture.Violation) int {
+		return cmp.Or(b.First.Compare(a.First), strings.Compare(a.ID, b.ID))
+	})
+	keys := make([]string, len(all))
+	v.rows = make(map[string]capture.Violation, len(all))
+	for i, x := range all {
+		keys[i], v.rows[x.ID] = x.ID, x
+	}
+	v.list.replace(keys)
+}
+
+func (v *violationsView) selected() (selection, bool) {
+	x, ok := v.rows[v.list.key()]
+	if !ok {
+		return selection{}, false
+	}
+	return selection{host: x.Finding.Host, violation: &x, flow: x.LastFlow}, true
+}
+
+func (v *violationsView) draw(m *model, width, height int) []string {
+	if len(v.list.keys) == 0 {
+		return m.emptyText(width, "No violation.")
+	}
+	widths := fitColumns(violationColumns, width-2)
+	lines := []string{drawHead(&m.theme, violationColumns, widths)}
+	from, to := v.list.visible()
+	for i := from; i < to && len(lines) < height; i++ {
+		cells := v.cells(m, v.rows[v.list.keys[i]])
+		lines = append(lines, drawRow(&m.theme, violationColumns, widths, cells, i == v.list.cursor))
+	}
+	return lines
+}
+
+// cells returns the cells of violationColumns.
+func (v *violationsView) cells(m *model, x capture.Violation) []cell {
+	t, secrets := &m.theme, m.mask(false)
+	mark, style := "✗", t.violation
+	if x.Finding.Severity == policy.SeverityWarning {
+		mark, style = "!", t.warning
+	}
+	every := ""
+	if x.Interval > 0 {
+		every = durationText(x.Interval)
+	}
+	return []cell{
+		{mark, style},
+		{string(x.Finding.Rule), style},
+		{plain.Text(x.Finding.Host), t.title},
+		plainCell(plain.Text(x.Method + " " + withoutHost(secrets.url(x.URL), x.Finding.Host))),
+		plainCell(count(x.Count)),
+		{clock(x.First), t.dim},
+		{clock(x.Last), t.dim},
+		plainCell(every),
+		{plain.Text(secrets.text(sender(x))), t.dim},
+	}
+}
+
+// sender says who sends a violation: the app as it names itself, else the device.
+func sender(x capture.Violation) string {
+	if x.App != "" {
+		return x.App
+	}
+	return strings.Join(x.Clients, ", ")
+}
+
+// withoutHost shortens a URL to what its row does not say already: the path.
+func withoutHost(url, host string) string {
+	_, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return url
+	}
+	if path, ok := strings.CutPrefix(rest, host); ok && (strings.HasPrefix(path, "/") || path == "") {
+		return cmp.Or(path, "/")
+	}
+	return rest
+}

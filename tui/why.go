@@ -1,0 +1,147 @@
+package tui
+
+import (
+	"cmp"
+	"fmt"
+
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// drawWhy says what the policy thinks of a flow, which line decided, why it
+// matters and what to do about it.
+func drawWhy(p *paper, d *detail) {
+	f, j := d.recorded.Flow, d.recorded.Judgement
+	p.verdict(f, j)
+	for _, finding := range j.Findings {
+		p.finding(finding)
+	}
+	p.heading("Contact")
+	p.fact("host", cmp.Or(j.Host, f.Host()))
+	p.fact("category", j.Category)
+	p.fact("decided by", sourceText(j.Source))
+	p.fact("device", deviceText(f))
+	p.fact("app", p.mask.text(f.UserAgent()))
+	p.fact("phase", f.Phase)
+	p.fact("outcome", outcomeText(f))
+	for _, altered := range f.Altered {
+		p.styled("altered", altered, p.theme.warning)
+	}
+	for _, leak := range f.Leaks {
+		for _, where := range leak.Where {
+			p.fact("taken out", leak.Name+", "+where)
+		}
+	}
+	p.fact("from", originText(f))
+	p.whyNot(f, j)
+}
+
+// verdict writes the one sentence that the tab is about.
+func (p *paper) verdict(f *flow.Flow, j policy.Judgement) {
+	style := p.theme.verdictStyle(j.Verdict)
+	switch j.Verdict {
+	case policy.Violation:
+		p.prose(fmt.Sprintf("✗ %s: %s", j.Rule(), j.Findings[0].Title), style)
+	case policy.Waived:
+		p.prose(fmt.Sprintf("~ Waived: %s, excused by %s", j.Rule(), sourceText(j.Source)), style)
+	case policy.Allowed:
+		p.prose("✓ Allowed by "+sourceText(j.Source), style)
+	case policy.Ignored:
+		p.prose("· Ignored as noise of the device by "+sourceText(j.Source), style)
+	default:
+		p.prose("– Not judged: "+unjudgedText(f), style)
+	}
+}
+
+// unjudgedText says why a flow is no contact.
+func unjudgedText(f *flow.Flow) string {
+	switch f.Outcome {
+	case flow.Served:
+		return "telltale itself answered, no server was contacted."
+	case flow.ClientDenied:
+		return "the client was turned away."
+	}
+	return "it names no server."
+}
+
+func (p *paper) finding(f policy.Finding) {
+	p.heading(string(f.Rule) + " · " + string(f.Severity))
+	p.prose(p.mask.text(f.Message), p.theme.bar)
+	if f.Remedy != "" {
+		p.heading("What to do")
+		p.prose(f.Remedy, p.theme.bar)
+	}
+	p.blank()
+	p.fact("host", f.Host)
+	p.fact("about", p.mask.text(f.Subject))
+	p.fact("run by", f.Owner)
+	p.fact("decided by", sourceText(f.Source))
+	p.fact("fingerprint", f.Fingerprint())
+}
+
+// whyNot repeats what the policy was asked, in order, as `policy explain` does.
+func (p *paper) whyNot(f *flow.Flow, j policy.Judgement) {
+	if j.Verdict == policy.Unjudged {
+		return
+	}
+	explained, err := p.policy.Explain(f.Method(), f.URL())
+	if err != nil {
+		return // a URL that nobody could ask for again
+	}
+	p.heading("What the policy was asked")
+	for _, step := range explained.Steps {
+		mark := " "
+		if step.Decided {
+			mark = "▸"
+		}
+		p.prose(fmt.Sprintf("%s %s: %s", mark, step.Stage, p.mask.text(step.Text)), p.theme.bar)
+		if text := sourceText(step.Source); text != "" && step.Matched {
+			p.prose("    "+text, p.theme.dim)
+		}
+	}
+}
+
+// sourceText names the line of the policy that decided.
+func sourceText(s policy.Source) string {
+	switch {
+	case s.File != "" && s.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", s.File, s.Line, s.Text)
+	case s.File != "":
+		return s.File + ": " + s.Text
+	}
+	return s.Text
+}
+
+func deviceText(f *flow.Flow) string {
+	text := ""
+	if f.Client.Addr.IsValid() {
+		text = f.Client.Addr.String()
+	}
+	if f.Client.Device != "" {
+		text = f.Client.Device + " (" + text + ")"
+	}
+	return text
+}
+
+func outcomeText(f *flow.Flow) string {
+	text := string(f.Outcome)
+	if f.Failure != "" {
+		text += " (" + f.Failure + ")"
+	}
+	if f.Error != "" {
+		text += ": " + f.Error
+	}
+	return text
+}
+
+func originText(f *flow.Flow) string {
+	o := f.Origin
+	if o.Entry == 0 {
+		return o.Capture
+	}
+	text := fmt.Sprintf("%s, entry %d", o.Capture, o.Entry)
+	if o.Line > 0 {
+		text += fmt.Sprintf(", line %d", o.Line)
+	}
+	return text
+}
