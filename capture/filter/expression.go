@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -47,11 +46,6 @@ func compile(text string) (*Filter, error) {
 	}
 	if len(text) > maxLength {
 		return nil, &Error{Expression: text, Column: 1, Message: fmt.Sprintf("the expression is longer than %d bytes", maxLength)}
-	}
-	if !utf8.ValidString(text) {
-		// The lexer of expr v1.17.8 can lose its place in such a text and never end.
-		before := text[:strings.IndexRune(text, utf8.RuneError)]
-		return nil, &Error{Expression: text, Column: utf8.RuneCountInString(before) + 1, Message: "this is not valid UTF-8"}
 	}
 	calls := &fieldCalls{named: map[string]bool{}}
 	program, err := expr.Compile(text, expr.Env(prototype), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(calls))
