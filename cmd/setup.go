@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,8 +15,17 @@ import (
 )
 
 func newSetup(s *streams) *cobra.Command {
-	var folder, port string
-	c := command("setup", func(_ *cobra.Command, args []string) error {
+	var (
+		folder, port string
+		code         bool
+	)
+	c := command("setup", func(c *cobra.Command, args []string) error {
+		if !c.Flags().Changed("qr") {
+			code = isTerminal(s.out)
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return withHint(fmt.Errorf("%q is no port: it is a number from 1 to 65535", port), "%s --port 8080", c.CommandPath())
+		}
 		wanted := setup.Platforms
 		if len(args) > 0 {
 			i := slices.IndexFunc(setup.Platforms, func(p setup.Platform) bool { return p.ID == args[0] })
@@ -28,7 +38,7 @@ func newSetup(s *streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printSetup(s, a, port, wanted)
+		return printSetup(s, a, port, wanted, code)
 	})
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) > 1 {
@@ -39,6 +49,7 @@ func newSetup(s *streams) *cobra.Command {
 	c.ValidArgs = platformNames()
 	c.Flags().StringVar(&folder, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	c.Flags().StringVar(&port, "port", "8080", "`port` on which the proxy will listen")
+	c.Flags().BoolVar(&code, "qr", false, "draw the QR code of the set-up page (default: on a terminal)")
 	return c
 }
 
@@ -50,27 +61,59 @@ func platformNames() []string {
 	return names
 }
 
-func printSetup(s *streams, a *ca.Authority, port string, platforms []setup.Platform) error {
+func printSetup(s *streams, a *ca.Authority, port string, platforms []setup.Platform, code bool) error {
 	addresses, err := setup.Addresses()
 	if err != nil {
 		return err
 	}
 	if len(addresses) == 0 {
-		addresses = []string{"ADDRESS-OF-THIS-MACHINE"}
+		addresses, code = []string{"ADDRESS-OF-THIS-MACHINE"}, false
 	}
+	fingerprint := a.Fingerprint()
+	half := len(fingerprint)/2 + 1 // behind a colon; in one line it is wider than most terminals
+	at := setup.Place{Host: addresses[0], Port: port, Authority: a.Certificate().Subject.CommonName}
 	for i, step := range []string{
 		fmt.Sprintf("Start the proxy here:\n  telltale record --listen :%s", port),
 		fmt.Sprintf("Connect the device to the same network. This machine is %s.", strings.Join(addresses, " or ")),
-		fmt.Sprintf("On the device, set the HTTP proxy to %s, port %s, and trust the certificate authority whose SHA-256 fingerprint is\n  %s", addresses[0], port, a.Fingerprint()),
+		fmt.Sprintf("On the device, set the HTTP proxy to %s, port %s, and open the set-up page, which has the certificate authority and these steps:\n  %s", at.Host, at.Port, at.Page()),
+		"Trust the authority if its SHA-256 fingerprint is\n  " + fingerprint[:half] + "\n  " + fingerprint[half:],
 	} {
 		printStep(s.out, fmt.Sprintf("%d. ", i+1), step)
 	}
-	at := setup.Place{Host: addresses[0], Port: port, Authority: a.Certificate().Subject.CommonName}
+	if code {
+		if err := printCode(s.out, at.Page()); err != nil {
+			return err
+		}
+	}
 	for _, p := range platforms {
 		fmt.Fprintf(s.out, "\n%s\n", p.Name)
 		for i, step := range setup.Steps(p, at) {
 			printStep(s.out, fmt.Sprintf("  %d. ", i+1), step)
 		}
+	}
+	return nil
+}
+
+// printCode draws the QR code of the set-up page, if it fits. In colours it is
+// black on white by numbers of the fixed palette, since themes give the names of
+// colours other meanings; without them it counts on light text on a dark ground.
+func printCode(w io.Writer, page string) error {
+	const quiet = 2
+	code, err := setup.QR(page)
+	if err != nil {
+		return err
+	}
+	if code.Size()+2*quiet+2 > width(w) {
+		return nil
+	}
+	before, after := "  ", ""
+	coloured := colour(w, false)
+	if coloured {
+		before, after = "  \x1b[38;5;16;48;5;231m", "\x1b[0m"
+	}
+	fmt.Fprintf(w, "\nThe set-up page, for the camera of a phone:\n\n")
+	for _, row := range code.Blocks(quiet, !coloured) {
+		fmt.Fprintln(w, before+row+after)
 	}
 	return nil
 }

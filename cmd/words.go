@@ -177,7 +177,8 @@ trusting the certificate until it is removed there.`,
 	"setup": {
 		use:   "setup [PLATFORM]",
 		short: "Show how to connect a device",
-		long:  `Shows the addresses of this machine and the steps for each kind of device.`,
+		long: `Shows the addresses of this machine and the steps for each kind of device, and
+on a terminal the QR code of the set-up page.`,
 		example: `  telltale setup
   telltale setup ios`,
 	},

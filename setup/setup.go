@@ -10,8 +10,11 @@
 // a port forward and in an emulator too; nothing of a request is repeated before
 // it was parsed as an address or a host name.
 //
-// It does not listen, does not touch any setting of this machine, and cannot
-// know whether the device followed the steps. To debug it: open the page with
+// For screens it draws the page's address as a QR code ([QR]), and tells from
+// what was observed of a device how far it is and what is wrong ([Checklist]).
+//
+// It does not listen, does not touch any setting of this machine, and sees of
+// the device nothing but what it is told. To debug it: open the page with
 // the device's User-Agent, `curl -A iPhone http://127.0.0.1:8080/`, or read
 // /proxy.pac, which holds nothing but the address that it decided on.
 package setup
