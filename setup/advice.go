@@ -210,11 +210,12 @@ func advisePinning(p Progress, app *Item) []string {
 			"(Android 7 and later) trusts no certificate that a user installed.",
 		}
 	}
-	why = append(why, "It cannot be read there; it is recorded and judged by name.")
+	advice = append(advice, why...)
+	advice = append(advice, "It cannot be read there; it is recorded and judged by name.")
 	if app.State == Done {
-		return append(advice, why...)
+		return advice
 	}
-	app.State, app.Advice = Trouble, append(advice, why...)
+	app.State, app.Advice = Trouble, advice
 	return nil
 }
 
