@@ -73,7 +73,7 @@ func (p *page) fact(data []byte) string {
 		}
 		p.property("size", size(int64(len(data))))
 		if k.config == nil {
-			p.dump(data[:min(len(data), maxHead)], maxHead)
+			p.dump(data, maxHead)
 		}
 		return k.name
 	}

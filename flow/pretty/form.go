@@ -26,7 +26,7 @@ func (p *page) form(text string) {
 
 // value shows a text value on the current line, or below it when it is JSON.
 func (p *page) value(text string) {
-	if len(text) > 2 && (text[0] == '{' || text[0] == '[') {
+	if len(text) > 2 && (text[0] == '{' || text[0] == '[') && !p.tookOut(text) {
 		if end, err := p.scanner(text).value(0); err == nil && end == len(text) {
 			shown := p.nested(1, func() {
 				p.add(Comment, "JSON:")

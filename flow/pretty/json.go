@@ -84,7 +84,7 @@ func (p *page) broken(body string, at int, what error, cut bool) {
 
 // sniffJSON reports whether text that may be anything is JSON.
 func (p *page) sniffJSON(body string, cut bool) bool {
-	if body == "" || body[0] != '{' && body[0] != '[' {
+	if body == "" || body[0] != '{' && body[0] != '[' || p.tookOut(body) {
 		return false
 	}
 	end, what := p.scanner(body).value(0)

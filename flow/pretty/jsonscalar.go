@@ -76,7 +76,7 @@ func (s *scanner) str(raw string) {
 	if s.page == nil || !s.page.open {
 		return
 	}
-	if len(raw) > 4 && (strings.HasPrefix(raw, `"{\"`) || strings.HasPrefix(raw, `"[{`) || strings.HasPrefix(raw, `"[\"`)) && s.inner(raw) {
+	if len(raw) > 4 && strings.Contains("{}[]", raw[1:2]+raw[len(raw)-2:len(raw)-1]) && !s.page.tookOut(raw[1:]) && s.inner(raw) {
 		return
 	}
 	s.add(String, s.spelled(raw))

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"telltale/flow"
 	"telltale/flow/plain"
 )
 
@@ -45,6 +46,12 @@ func (p *page) mask(s string) string {
 		return s
 	}
 	return p.opts.Mask(s)
+}
+
+// tookOut reports whether a masked text starts with the sign that something was
+// taken out, which looks like an array of JSON.
+func (p *page) tookOut(s string) bool {
+	return p.opts.Mask != nil && strings.HasPrefix(s, flow.Redacted)
 }
 
 // note adds a sentence. Texts of the message in it become harmless here.
@@ -111,9 +118,10 @@ func (p *page) put(class Class, s string) {
 		n := len(s)
 		if room := maxLine - p.width; n > room {
 			n = room
-			for n < len(s) && (!utf8.RuneStart(s[n]) || s[n] >= utf8.RuneSelf) {
-				n++ // a mark stays with its letter
+			for n < len(s) && !utf8.RuneStart(s[n]) {
+				n++
 			}
+			n += marksAt(s[n:]) // they stay with their letter
 		}
 		line := &p.doc.Lines[len(p.doc.Lines)-1]
 		if last := len(line.Spans) - 1; last >= 0 && line.Spans[last].Class == class {
@@ -143,6 +151,19 @@ func printable(s string) int {
 		i += n
 	}
 	return i
+}
+
+// marksAt returns how many bytes of combining marks s starts with.
+func marksAt(s string) int {
+	n := 0
+	for n < len(s) {
+		r, size := utf8.DecodeRuneInString(s[n:])
+		if !unicode.In(r, unicode.Mn, unicode.Me) {
+			break
+		}
+		n += size
+	}
+	return n
 }
 
 // marks returns how many bytes of combining marks at the start of s belong to the

@@ -1,7 +1,9 @@
 package pretty
 
 import (
+	"bytes"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -9,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"telltale/flow"
 )
 
 const (
@@ -16,6 +20,8 @@ const (
 	maxGuessed   = 20 // numbers of a field that may be packed
 	maxShownHex  = 64 // bytes of a field
 	maxFieldSeen = 1000
+
+	maxConvincing = 4 // messages within messages in which a text is looked for
 )
 
 // protobuf shows a message without its schema (protobuf.dev, Encoding) and reports
@@ -44,7 +50,12 @@ func tiles(data []byte) bool {
 
 // convincing reports whether data that may be anything is a protobuf message: whole
 // fields of low numbers, with a text of some length among them.
-func convincing(data []byte) bool {
+func convincing(data []byte) bool { return convincingAt(data, 0) }
+
+func convincingAt(data []byte, level int) bool {
+	if level > maxConvincing {
+		return false
+	}
 	fields, texts := 0, 0
 	for len(data) > 0 {
 		number, kind, n := protowire.ConsumeField(data)
@@ -53,7 +64,7 @@ func convincing(data []byte) bool {
 		}
 		if kind == protowire.BytesType {
 			_, _, head := protowire.ConsumeTag(data)
-			if value, _ := protowire.ConsumeBytes(data[head:]); len(value) >= 3 && (readable(value) || convincing(value)) {
+			if value, _ := protowire.ConsumeBytes(data[head:]); len(value) >= 3 && (readable(value) || convincingAt(value, level+1)) {
 				texts++
 			}
 		}
@@ -98,10 +109,10 @@ func (p *page) field(number protowire.Number, kind protowire.Type, data []byte, 
 		p.scalar(Number, strconv.FormatUint(v, 10), varintHint(v))
 	case protowire.Fixed32Type:
 		v, _ := protowire.ConsumeFixed32(data)
-		p.scalar(Number, strconv.FormatUint(uint64(v), 10), "fixed32"+floatHint(float64(math.Float32frombits(v)), 32))
+		p.fixed(uint64(v), float64(math.Float32frombits(v)), 32)
 	case protowire.Fixed64Type:
 		v, _ := protowire.ConsumeFixed64(data)
-		p.scalar(Number, strconv.FormatUint(v, 10), "fixed64"+floatHint(math.Float64frombits(v), 64))
+		p.fixed(v, math.Float64frombits(v), 64)
 	case protowire.BytesType:
 		v, _ := protowire.ConsumeBytes(data)
 		p.delimited(v, level)
@@ -129,26 +140,26 @@ func (p *page) delimited(v []byte, level int) {
 	switch {
 	case len(v) == 0:
 		p.scalar(String, `""`, "")
-	case readable(v) && (!message || printable(string(v)) == len(v)):
+	case readable(v) && (!message || !bytes.ContainsAny(v, "\n\r\t")): // a tag may be a line break
 		p.add(Punctuation, ": ")
-		p.text1(string(v), level)
+		p.readableField(string(v), level)
 	case message:
 		p.within(v, "", level)
 	default:
-		shown := v
-		if p.opts.Mask != nil {
-			shown = []byte(p.mask(string(v)))
+		if p.opts.Mask != nil && p.mask(string(v)) != string(v) {
+			p.scalar(Plain, flow.Redacted, size(int64(len(v))))
+			return
 		}
-		text := hex.EncodeToString(shown[:min(len(shown), maxShownHex)])
-		if len(shown) > maxShownHex {
+		text := hex.EncodeToString(v[:min(len(v), maxShownHex)])
+		if len(v) > maxShownHex {
 			text += "…"
 		}
 		p.scalar(Hex, text, size(int64(len(v)))+packedHint(v))
 	}
 }
 
-// text1 shows the text of a field, or the JSON that it is.
-func (p *page) text1(s string, level int) {
+// readableField shows the text of a field, or the JSON that it is.
+func (p *page) readableField(s string, level int) {
 	if !p.open {
 		return
 	}
@@ -182,9 +193,11 @@ func readable(v []byte) bool {
 	if !utf8.Valid(v) {
 		return false
 	}
-	s := strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(string(v))
-	for s != "" {
+	for s := string(v); s != ""; {
 		n := printable(s)
+		if n == 0 && strings.IndexByte("\n\r\t", s[0]) >= 0 {
+			n = 1
+		}
 		if n == 0 {
 			return false
 		}
@@ -216,12 +229,15 @@ func varintHint(v uint64) string {
 	return ""
 }
 
-// floatHint says what fixed bits are as a number with a point, if that is likely.
-func floatHint(f float64, bits int) string {
-	if a := math.Abs(f); a < 1e-9 || a > 1e15 || math.IsNaN(f) {
-		return ""
+// fixed shows a field of fixed width: with a point if it is likely to have one,
+// since a float of a random integer is tiny or huge.
+func (p *page) fixed(v uint64, f float64, bits int) {
+	whole := strconv.FormatUint(v, 10)
+	if a := math.Abs(f); a > 1e-9 && a < 1e15 {
+		p.scalar(Number, strconv.FormatFloat(f, 'g', -1, bits), fmt.Sprintf("fixed%d, or %s", bits, whole))
+		return
 	}
-	return ", as a float " + strconv.FormatFloat(f, 'g', -1, bits)
+	p.scalar(Number, whole, fmt.Sprintf("fixed%d", bits))
 }
 
 // packedHint says which numbers bytes hold if they are packed varints.

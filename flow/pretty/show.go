@@ -30,7 +30,7 @@ func parseType(s string) mediaType {
 // suffix of one given as "+json" (RFC 6838, 4.2.8).
 func (t mediaType) is(names ...string) bool {
 	for _, name := range names {
-		if t.name == name || name[0] == '+' && strings.HasSuffix(t.name, name) {
+		if t.name == name || strings.HasPrefix(name, "+") && strings.HasSuffix(t.name, name) {
 			return true
 		}
 	}
@@ -152,7 +152,7 @@ func (p *page) written(t mediaType, text string, cut bool) string {
 	}
 	if format := markupFormat(t, text); format != "" {
 		if !p.markup(text, format == HTML) {
-			p.text(Plain, text)
+			p.text(Plain, p.maskEntities(text))
 		}
 		return format
 	}
