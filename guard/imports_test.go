@@ -40,7 +40,8 @@ var places = map[string][]string{
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow"},
 	"proxy/wireguard": {"flow", "proxy"},
-	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter"},
+	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "tui/quiet"},
+	"tui/quiet":       {},
 	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "har"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "ca"},
@@ -80,6 +81,7 @@ var homes = map[string][]string{
 	"github.com/invopop/jsonschema":                 {"policy"},
 	"github.com/klauspost/compress":                 {"flow/content", "capture"},
 	"github.com/spf13/cobra":                        {"cmd"},
+	"github.com/spf13/pflag":                        {"cmd"},
 	"golang.org/x/image/webp":                       {"flow/pretty"},
 	"golang.org/x/text":                             {"flow/pretty"},
 	"google.golang.org/protobuf/encoding/protowire": {"flow/pretty"},

@@ -34,11 +34,23 @@ type field struct {
 }
 
 func textField(label, value string, proposals ...string) *field {
+	return &field{label: label, input: newInput("", value), proposals: proposals, proposal: slices.Index(proposals, value)}
+}
+
+// newInput returns a line to type in, with the cursor at its end.
+func newInput(prompt, value string) textinput.Model {
 	in := textinput.New()
-	in.Prompt = ""
+	in.Prompt = prompt
 	in.SetValue(value)
 	in.CursorEnd()
-	return &field{label: label, input: in, proposals: proposals, proposal: slices.Index(proposals, value)}
+	return in
+}
+
+// dressed gives a line its styles: its own are those of another screen.
+func (t *theme) dressed(in textinput.Model) textinput.Model {
+	in.PromptStyle, in.TextStyle, in.PlaceholderStyle = t.key, t.bar, t.dim
+	in.Cursor.Style, in.Cursor.TextStyle = t.selected, t.bar
+	return in
 }
 
 func boxField(label string, ticked bool, help string) *field {
@@ -146,8 +158,9 @@ func (f *field) line(t *theme, here bool, labels, width int) string {
 		}
 		return mark + box + label + t.dim.Render(f.help)
 	}
-	f.input.Width = max(5, width-labels-6)
-	return mark + t.dim.Render(label) + f.input.View()
+	in := t.dressed(f.input)
+	in.Width = max(5, width-labels-6)
+	return mark + t.dim.Render(label) + in.View()
 }
 
 func (f *form) hint(t *theme) string {

@@ -22,11 +22,8 @@ type filterLine struct {
 }
 
 func (m *model) openFilter() tea.Cmd {
-	in := textinput.New()
-	in.Prompt = "/"
+	in := newInput("/", m.search.typed)
 	in.Placeholder = `words, or an expression: host endsWith ".google.com" and status >= 400`
-	in.SetValue(m.search.typed)
-	in.CursorEnd()
 	cmd := in.Focus()
 	m.open(&filterLine{input: in, before: m.search.typed})
 	if m.view == inConnect {
@@ -57,8 +54,9 @@ func (p *filterLine) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 
 func (p *filterLine) lines(m *model, width, _ int) []string {
 	t := &m.theme
-	p.input.Width = max(10, width-3)
-	lines := []string{ruled(t, "Filter", width), p.input.View()}
+	in := t.dressed(p.input)
+	in.Width = max(10, width-3)
+	lines := []string{ruled(t, "Filter", width), in.View()}
 	switch {
 	case m.search.mistake != nil:
 		return append(lines, t.warning.Render("  "+plain.Text(sentence(m.search.mistake))))

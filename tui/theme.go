@@ -2,7 +2,6 @@ package tui
 
 import (
 	"github.com/charmbracelet/lipgloss"
-	"github.com/muesli/termenv"
 
 	"telltale/policy"
 )
@@ -17,7 +16,6 @@ type theme struct {
 	key      lipgloss.Style // a key that can be pressed
 	selected lipgloss.Style // the row under the cursor
 	bar      lipgloss.Style // header and tabs
-	active   lipgloss.Style // the tab that is open
 	rule     lipgloss.Style // lines between parts
 
 	violation lipgloss.Style
@@ -35,40 +33,44 @@ type theme struct {
 	qr      lipgloss.Style // dark modules on a light ground
 }
 
-// colour is one of the sixteen, for terminals with a light and a dark ground.
-func colour(light, dark string) lipgloss.AdaptiveColor {
-	return lipgloss.AdaptiveColor{Light: light, Dark: dark}
-}
-
-func themeOf(r *lipgloss.Renderer) theme {
-	style := r.NewStyle
-	red, yellow, green := colour("1", "9"), colour("3", "11"), colour("2", "10")
-	blue, magenta, cyan, grey := colour("4", "12"), colour("5", "13"), colour("6", "14"), colour("8", "8")
-	return theme{
-		colours: r.ColorProfile() != termenv.Ascii,
-
-		title:    style().Bold(true),
-		dim:      style().Foreground(grey),
-		key:      style().Foreground(cyan).Bold(true),
-		selected: style().Reverse(true),
-		bar:      style(),
-		active:   style().Bold(true).Underline(true),
-		rule:     style().Foreground(grey),
-
-		violation: style().Foreground(red).Bold(true),
-		warning:   style().Foreground(yellow),
-		allowed:   style().Foreground(green),
-		ignored:   style().Foreground(grey),
-		waived:    style().Foreground(magenta),
-
-		name:    style().Foreground(blue),
-		str:     style().Foreground(green),
-		number:  style().Foreground(cyan),
-		literal: style().Foreground(magenta),
-		added:   style().Foreground(green),
-		removed: style().Foreground(red),
-		qr:      style().Foreground(lipgloss.Color("0")).Background(lipgloss.Color("15")),
+func themeOf(r *lipgloss.Renderer, colours bool) theme {
+	plain := func() lipgloss.Style { return r.NewStyle() }
+	in := func(light, dark string) lipgloss.Style {
+		if !colours {
+			return plain()
+		}
+		return plain().Foreground(lipgloss.AdaptiveColor{Light: light, Dark: dark})
 	}
+	red, yellow, green := in("1", "9"), in("3", "11"), in("2", "10")
+	blue, magenta, cyan, grey := in("4", "12"), in("5", "13"), in("6", "14"), in("8", "8")
+	t := theme{
+		colours: colours,
+
+		title:    plain().Bold(true),
+		dim:      grey,
+		key:      cyan.Bold(true),
+		selected: plain().Reverse(true),
+		bar:      plain(),
+		rule:     grey,
+
+		violation: red.Bold(true),
+		warning:   yellow,
+		allowed:   green,
+		ignored:   grey,
+		waived:    magenta,
+
+		name:    blue,
+		str:     green,
+		number:  cyan,
+		literal: magenta,
+		added:   green,
+		removed: red,
+		qr:      plain(),
+	}
+	if colours {
+		t.qr = plain().Foreground(lipgloss.Color("0")).Background(lipgloss.Color("15"))
+	}
+	return t
 }
 
 // verdicts says how each verdict looks: the mark, the word and the style.

@@ -35,7 +35,10 @@ import (
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/policy"
+	"telltale/tui/quiet"
 )
+
+func init() { quiet.End() }
 
 // Config is what the screen shows and whom it asks.
 type Config struct {
@@ -160,11 +163,12 @@ func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 // reads its input.
 func newTheme(out io.Writer, noColor bool) theme {
 	r := lipgloss.NewRenderer(out)
-	if noColor {
-		r.SetColorProfile(termenv.Ascii)
-	}
-	if r.ColorProfile() != termenv.Ascii {
+	colours := !noColor && r.ColorProfile() != termenv.Ascii
+	if colours {
 		r.HasDarkBackground()
+	} else {
+		// Bold and reverse are no colours (https://no-color.org): the cursor stays visible.
+		r.SetColorProfile(termenv.ANSI)
 	}
-	return themeOf(r)
+	return themeOf(r, colours)
 }
