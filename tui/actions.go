@@ -202,7 +202,7 @@ func (m *model) mouse(msg tea.MouseMsg) tea.Cmd {
 			return m.show(view)
 		}
 	case m.detail != nil:
-		if msg.Y == a.head {
+		if msg.Y == a.head+1 {
 			m.detail.click(m, msg.X)
 		}
 	case row >= 0 && row < a.body-1:

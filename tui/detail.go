@@ -187,7 +187,7 @@ func (d *detail) draw(m *model, width, height int) []string {
 	if d.recorded == nil {
 		return []string{"", "  …"}
 	}
-	lines := []string{d.tabLine(t, width), d.title(m, width)}
+	lines := []string{d.title(m, width), d.tabLine(t, width)}
 	for i := d.top; i < min(len(d.lines), d.top+d.room()); i++ {
 		lines = append(lines, " "+d.lines[i])
 	}
