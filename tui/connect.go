@@ -12,7 +12,6 @@ import (
 type connectView struct {
 	place int
 	top   int
-	lines int // of the last drawing
 }
 
 // next goes to the next address of this machine.
@@ -42,9 +41,12 @@ func (c *connectView) draw(m *model, width, height int) []string {
 	} else {
 		text = columns(text, qr, left)
 	}
-	c.lines = len(text)
-	c.top = max(0, min(c.top, c.lines-height))
-	return text[c.top:]
+	c.top = max(0, min(c.top, len(text)-height))
+	text = text[c.top:]
+	if len(text) > height {
+		text = append(text[:height-1], t.dim.Render("  ↓ "+plural(len(text)-height+1, "line")+" more"))
+	}
+	return text
 }
 
 // columnsOf returns the width of the widest line.
@@ -80,18 +82,29 @@ func (c *connectView) qr(m *model, place Place) []string {
 	return out
 }
 
+// text is what stands beside the code: where the proxy is and, until a device was
+// seen, how to connect one; from then on what it has done.
 func (c *connectView) text(m *model, place Place, n int) []string {
 	t := &m.theme
+	other := ""
+	if len(m.cfg.Connect.Places) > 1 {
+		other = t.dim.Render("  (n: another address)")
+	}
 	lines := []string{
-		"  Proxy   " + t.title.Render(place.Host) + "  port " + t.title.Render(place.Port),
+		"  Proxy   " + t.title.Render(place.Host) + "  port " + t.title.Render(place.Port) + other,
 		"  Page    " + t.title.Render(place.Page),
 	}
-	if others := len(m.cfg.Connect.Places) - 1; others > 0 {
-		lines = append(lines, t.dim.Render("  n shows another address of this machine"))
+	guides := c.guides(m, place, n)
+	if len(m.news.sum.Health.Devices) == 0 {
+		return append(append(lines, guides...), "", t.dim.Render("  ○ Waiting for a device …"))
 	}
-	lines = append(lines, c.checks(m, place, n)...)
+	return append(append(lines, c.checks(m, place, n)...), guides...)
+}
+
+// guides draws the steps for each platform.
+func (c *connectView) guides(m *model, place Place, n int) (lines []string) {
 	for _, guide := range m.cfg.Connect.Guides(place) {
-		lines = append(lines, "", "  "+t.title.Render(guide.Name))
+		lines = append(lines, "", "  "+m.theme.title.Render(guide.Name))
 		for i, step := range guide.Steps {
 			lines = append(lines, indented(string(rune('1'+i))+". ", step, n)...)
 		}
@@ -103,12 +116,9 @@ func (c *connectView) text(m *model, place Place, n int) []string {
 func (c *connectView) checks(m *model, place Place, n int) []string {
 	t := &m.theme
 	device := newestDevice(m.news.sum)
-	title := "Waiting for a device"
-	if device.Addr != "" {
-		title = "Device " + device.Addr
-		if device.Name != "" {
-			title += " " + device.Name
-		}
+	title := "Device " + device.Addr
+	if device.Name != "" {
+		title += " " + device.Name
 	}
 	lines := []string{"", "  " + t.title.Render(plain.Text(title))}
 	for _, check := range m.cfg.Connect.Checklist(device, place, m.cfg.Now()) {

@@ -162,6 +162,7 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		m.status = status{text: "nothing is selected that could be decided on"}
 		return nil
 	}
+	m.list().moved = true // the cursor stays with what is decided on
 	patterns := policy.Suggest(s.host)
 	if s.domain {
 		patterns = []string{"." + s.host, "*." + s.host, s.host}

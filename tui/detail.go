@@ -197,7 +197,7 @@ func (d *detail) draw(m *model, width, height int) []string {
 // title names the flow: its verdict, number, method and URL.
 func (d *detail) title(m *model, width int) string {
 	f, v := d.recorded.Flow, d.recorded.Judgement.Verdict
-	text := verdicts[v].mark + " " + f.Method() + " " + m.mask(d.revealed).url(f.URL())
+	text := verdicts[v].mark + " " + f.Method() + " " + m.mask(d.revealed).url(f.URL()) + " → " + statusText(f)
 	more := ""
 	if hidden := len(d.lines) - d.room(); hidden > 0 {
 		more = m.theme.dim.Render(percentText(d.top, hidden))

@@ -209,17 +209,18 @@ func (m *model) figures(room int) string {
 	if s.Health.Failed > 0 {
 		parts = append(parts, count(s.Health.Failed)+" failed")
 	}
-	parts = append(parts, "policy: "+plain.Text(m.desk.policy.Name()))
 	line := ""
-	for _, p := range parts {
-		joined := line + p
-		if line != "" {
-			joined = line + " · " + p
+	for i, p := range parts {
+		if i > 0 {
+			p = " · " + p
 		}
-		if width(joined) > room {
-			break
+		if width(line+p) > room {
+			return t.dim.Render(line)
 		}
-		line = joined
+		line += p
+	}
+	if policy := " · policy: " + plain.Text(m.desk.policy.Name()); room-width(line) >= 24 {
+		line += cut(policy, room-width(line))
 	}
 	return t.dim.Render(line)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"slices"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -58,7 +59,7 @@ var flowColumns = []column{
 	{title: "", width: 1},
 	{title: "TIME", width: 8, rank: 3},
 	{title: "METHOD", width: 7, rank: 1},
-	{title: "STATUS", width: 6},
+	{title: "STATUS", width: 7},
 	{title: "PROTO", width: 8, rank: 6},
 	{title: "HOST", width: 16, flex: 3, left: true},
 	{title: "PATH", width: 10, flex: 4, rank: 2},
@@ -287,7 +288,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	f := r.Flow
 	row := flowRow{
 		id: f.ID, host: f.Host(), time: clock(f.Times.Start), method: plain.Text(f.Method()), protocol: plain.Text(f.Protocol()),
-		hostText: plain.Text(f.Host()), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
+		hostText: plain.Text(withPort(f)), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
 		verdict: verdictWord(r.Judgement.Verdict, r.Judgement.Rule()), weight: r.Judgement.Verdict,
 		open: !f.Ended(), failed: f.Outcome != flow.Completed,
 	}
@@ -305,6 +306,16 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 		row.duration = durationText(f.Duration())
 	}
 	return row
+}
+
+// withPort names the server, with its port where that is none of the usual two.
+func withPort(f *flow.Flow) string {
+	switch port := f.Port(); port {
+	case "", "80", "443":
+		return f.Host()
+	default:
+		return net.JoinHostPort(f.Host(), port)
+	}
 }
 
 // statusText says how a flow ended in one word.

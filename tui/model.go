@@ -112,6 +112,9 @@ type statusMsg status
 func (m *model) input(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyMsg:
+		if len(msg.Runes) > 1 && !msg.Paste {
+			return m.typed(msg)
+		}
 		if m.panel == nil {
 			m.status = status{}
 			return m.do(find(msg.String(), m.scope()))
@@ -125,6 +128,19 @@ func (m *model) input(msg tea.Msg) tea.Cmd {
 		return m.updatePanel(msg)
 	}
 	return nil
+}
+
+// typed handles keys that came as one because they were typed fast.
+func (m *model) typed(keys tea.KeyMsg) tea.Cmd {
+	var cmds []tea.Cmd
+	for _, r := range keys.Runes {
+		one := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: keys.Alt}
+		if r == ' ' {
+			one.Type = tea.KeySpace
+		}
+		cmds = append(cmds, m.input(one))
+	}
+	return tea.Batch(cmds...)
 }
 
 func (m *model) updatePanel(msg tea.Msg) tea.Cmd {

@@ -187,8 +187,8 @@ func (m *model) openPhase() tea.Cmd {
 // openExport asks for the formats and the name of reports.
 func (m *model) openExport() tea.Cmd {
 	fields := []*field{textField("file", m.cfg.Reports.Base)}
-	for i, format := range m.cfg.Reports.Formats {
-		fields = append(fields, boxField(format.Ext, i == 0, format.Help))
+	for _, format := range m.cfg.Reports.Formats {
+		fields = append(fields, boxField(format.Ext, format.Ext == ".md", format.Help))
 	}
 	return m.openForm(&form{
 		title: "Write reports", verb: "write", fields: fields,

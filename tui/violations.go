@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"telltale/capture"
+	"telltale/flow"
 	"telltale/flow/plain"
 	"telltale/policy"
 )
@@ -106,8 +107,8 @@ func withoutHost(url, host string) string {
 	if !ok {
 		return url
 	}
-	if path, ok := strings.CutPrefix(rest, host); ok && (strings.HasPrefix(path, "/") || path == "") {
-		return cmp.Or(path, "/")
+	if flow.CanonicalHost(flow.Authority(url)) == host {
+		return rest[strings.IndexAny(rest+"/", "/?#"):]
 	}
 	return rest
 }
