@@ -166,12 +166,9 @@ func (a *audit) checklist(d capture.Device, at tui.Place, now time.Time) []tui.C
 	p := setup.Progress{
 		Now: now, At: a.place(at), Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
 		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
-		Refused: d.Refused, RefusedLast: d.Refusal.At, RefusedHost: d.Refusal.Host, Alert: d.Refusal.Alert,
+		UserAgent: setup.TellingAgent(d.Apps), Refused: d.Refused, RefusedLast: d.Refusal.At, RefusedHost: d.Refusal.Host, Alert: d.Refusal.Alert,
 	}
 	for _, app := range d.Apps {
-		if p.UserAgent == "" {
-			p.UserAgent = app
-		}
 		if p.AppKnown && pol.IsApp(app) {
 			p.App = d.Last
 		}

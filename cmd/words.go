@@ -22,9 +22,10 @@ and a report proves the verdict. The same engine judges HAR captures in CI.`,
 	"watch": {
 		use:   "watch [FILE]",
 		short: "Audit live traffic on a screen; or look at a capture",
-		long: `Starts the proxy and shows who the device talks to, as it happens: how to connect
-it, violations, hosts and flows, and why each of them is judged as it is. Press ?
-for the keys. With FILE, a capture of telltale or a HAR, shows that instead.
+		long: `Starts the proxy and shows who the device talks to, as it happens: how to
+connect it, violations, hosts and flows, and why each of them is judged as it
+is. Press ? for the keys. With FILE, a capture of telltale or a HAR, shows that
+instead.
 
 Ends with 0 or 2; with --exit-code, as record does.
 Exit codes: telltale help exit-codes`,

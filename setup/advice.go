@@ -41,6 +41,19 @@ func (p Progress) device() device {
 	return otherDevice
 }
 
+// TellingAgent returns, of the User-Agents of one device, the one that says most
+// about its platform: a phone's before a computer's before none.
+func TellingAgent(userAgents []string) string {
+	best, rank := "", -1
+	for _, ua := range userAgents {
+		of := map[device]int{unknownDevice: 0, otherDevice: 1, appleDevice: 2, androidDevice: 2}[Progress{UserAgent: ua}.device()]
+		if of > rank {
+			best, rank = ua, of
+		}
+	}
+	return best
+}
+
 // menus are the places of the settings, worded as in Platforms.
 const (
 	installOnApple = "Settings › General › VPN & Device Management"

@@ -171,3 +171,21 @@ func linesOf(text string, columns int) int {
 	}
 	return lines
 }
+
+func TestTellingAgent(t *testing.T) {
+	const computer = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
+	for _, test := range []struct {
+		agents []string
+		want   string
+	}{
+		{nil, ""},
+		{[]string{"Game/7"}, "Game/7"},
+		{[]string{"Game/7", computer}, computer},
+		{[]string{"Game/7", computer, iPhone}, iPhone},
+		{[]string{"Game/7", "okhttp/4.12.0", computer}, "okhttp/4.12.0"},
+	} {
+		if got := TellingAgent(test.agents); got != test.want {
+			t.Errorf("of %q: %q, want %q", test.agents, got, test.want)
+		}
+	}
+}
