@@ -45,18 +45,23 @@ const demoBeat = time.Second
 
 func newDemo(s *streams) *cobra.Command {
 	var folder string
+	var screen bool
 	c := command("demo", func(c *cobra.Command, _ []string) error {
-		return demo(c.Context(), s, folder)
+		if screen && !hasScreen(s) {
+			return withHint(errors.New("--watch needs a terminal to draw on and to read keys from"), "telltale demo runs without one")
+		}
+		return demo(c.Context(), s, folder, screen)
 	})
 	c.Args = noArguments
 	c.Flags().StringVarP(&folder, "output", "o", ".", "`folder` for the policy, the capture and the reports")
+	c.Flags().BoolVar(&screen, "watch", false, "show the audit on the screen of telltale watch; the app runs until you leave")
 	_ = c.MarkFlagDirname("output")
 	return c
 }
 
 // demo runs a whole audit on this machine: a stand-in app talks through the real
 // proxy, over real TLS, to servers that play the ones on the stage of 2020.
-func demo(parent context.Context, s *streams, folder string) error {
+func demo(parent context.Context, s *streams, folder string, screen bool) error {
 	ctx, stop := interruptible(parent, 0)
 	defer stop()
 	private, err := os.MkdirTemp("", "telltale-demo-*")
@@ -73,20 +78,47 @@ func demo(parent context.Context, s *streams, folder string) error {
 	if err != nil {
 		return err
 	}
-	a, err := startAudit(s, flags, func(cfg *proxy.Config) { cfg.UpstreamRoots = servers.roots })
+	said := &notices{}
+	talk := s
+	if screen {
+		talk = &streams{in: s.in, out: s.out, err: said}
+	}
+	a, err := startAudit(talk, flags, func(cfg *proxy.Config) { cfg.UpstreamRoots = servers.roots })
 	if err != nil {
 		return err
 	}
-	s.say("the proxy listens on %s; the app and its servers run on this machine, nothing leaves it", a.address())
-	if err := runDemoApp(ctx, s, a); err != nil && ctx.Err() == nil {
-		s.complain(err)
+	if screen {
+		watchDemo(ctx, s, a, said)
+	} else {
+		s.say("the proxy listens on %s; the app and its servers run on this machine, nothing leaves it", a.address())
+		if err := runDemoApp(ctx, a, func(line string) { s.say("  app: %s", line) }); err != nil && ctx.Err() == nil {
+			s.complain(err)
+		}
+		s.say("")
 	}
-	s.say("")
 	doc, trouble := a.finish(s, "telltale demo")
 	trouble = flags.conclude(s, a, doc, false, false) || trouble
 	s.say("\nnext: read %s, which is ready to be pasted into an issue,", filepath.Join(folder, "audit.md"))
-	s.say("then audit an app of yours: telltale record --allow '*.example.com' --report audit.md")
+	s.say("then audit an app of yours: telltale watch --allow '*.example.com'")
 	return s.verdictExit(doc, trouble)
+}
+
+// watchDemo shows the audit while the app runs, until the person leaves.
+func watchDemo(ctx context.Context, s *streams, a *audit, said *notices) {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			if err := runDemoApp(ctx, a, func(string) {}); err != nil && ctx.Err() == nil {
+				fmt.Fprintf(said, "error: %v\n", err)
+				return
+			}
+		}
+	}()
+	_ = a.showScreen(ctx, s, said, nil, "telltale demo --watch")
+	stop()
+	<-ended
 }
 
 // demoFlags are the flags that a person would have typed for this audit.
@@ -172,7 +204,7 @@ var demoStory = []demoStep{
 
 // runDemoApp is the stand-in app: a client that knows only its proxy and the CA
 // that the phone's owner installed.
-func runDemoApp(ctx context.Context, s *streams, a *audit) error {
+func runDemoApp(ctx context.Context, a *audit, tell func(line string)) error {
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(a.authority.PEM())
 	transport := &http.Transport{
@@ -195,7 +227,7 @@ func runDemoApp(ctx context.Context, s *streams, a *audit) error {
 		}
 		status, err := step.run(ctx, app)
 		failed = errors.Join(failed, err)
-		s.say("  app: %-4s %s → %s", step.method, step.url, status)
+		tell(fmt.Sprintf("%-4s %s → %s", step.method, step.url, status))
 	}
 	return failed
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +22,7 @@ func newWatch(s *streams) *cobra.Command {
 	flags := &liveFlags{}
 	var exit bool
 	c := command("watch", func(c *cobra.Command, args []string) error {
-		if !isTerminal(s.out) || !isTerminalInput(s.in) {
+		if !hasScreen(s) {
 			return withHint(errors.New("watch needs a terminal to draw on and to read keys from"), "telltale record does the same audit without a screen")
 		}
 		var doc *reports.Report
@@ -62,7 +61,11 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 	ctx, stop := interruptible(ctx, flags.duration)
 	defer stop()
 	go a.sayWhenStopped(ctx, quiet)
-	trouble = a.showScreen(ctx, s, said, command)
+	connect, err := a.connection()
+	if err != nil {
+		s.complain(err) // the screen says that no device can connect
+	}
+	trouble = a.showScreen(ctx, s, said, connect, command)
 	doc, failed := a.finish(s, command)
 	if !a.discard {
 		s.say("capture: %s", a.path)
@@ -71,20 +74,16 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 }
 
 // showScreen gives the terminal to the screen until the person leaves, and repeats
-// what was said meanwhile.
-func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, command string) (trouble bool) {
-	cfg := tui.Config{
-		Store: a.store, Capture: captureLabel(a), Live: true, Problems: said.problems,
+// what was said meanwhile. Without connect, devices are none of its business.
+func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string) (trouble bool) {
+	err := tui.Run(ctx, tui.Config{
+		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems,
 		Policy: a.flags.policy.forScreen(a.policy.Load(), a.policy.Store),
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
 			return writeReports(files, a.document(command))
 		}),
 		Copies: copies, Reveal: a.flags.report.reveal, NoColor: a.flags.report.noColor,
-	}
-	var err error
-	if cfg.Connect, err = a.connection(); err == nil {
-		err = tui.Run(ctx, cfg, s.in, s.out)
-	}
+	}, s.in, s.out)
 	return said.repeat(s, err)
 }
 
@@ -281,8 +280,8 @@ func (n *notices) repeat(s *streams, err error) (trouble bool) {
 	return trouble
 }
 
-// isTerminalInput reports whether keys can be read from r.
-func isTerminalInput(r io.Reader) bool {
-	f, ok := r.(*os.File)
-	return ok && isTerminal(f)
+// hasScreen reports whether a person sits at a terminal that can be drawn on.
+func hasScreen(s *streams) bool {
+	keys, ok := s.in.(*os.File)
+	return ok && isTerminal(keys) && isTerminal(s.out)
 }

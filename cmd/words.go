@@ -211,8 +211,9 @@ folder, readable by you alone.`,
 		long: `A stand-in for Canada's COVID Alert app of 2020 talks through the real proxy,
 over real TLS, to servers on this machine. The policy allows *.canada.ca alone.
 The demo ends with the violation that was in the app, and with the reports of
-it: exit code 1.`,
+it: exit code 1. With --watch, it is shown on the screen of telltale watch.`,
 		example: `  telltale demo
+  telltale demo --watch
   telltale demo --output /tmp/demo`,
 	},
 	"help": {
