@@ -17,7 +17,7 @@ type area struct {
 	head, body, panel, foot int
 }
 
-// split shares the lines out. A panel takes what it needs, up to half the screen.
+// split shares the lines out. A panel takes what it needs and leaves a row.
 func (m *model) split() area {
 	a := area{head: 3, foot: 1}
 	if m.height < tiny {
@@ -29,7 +29,7 @@ func (m *model) split() area {
 	left := max(1, m.height-a.head-a.foot)
 	if m.panel != nil {
 		want := len(m.panel.lines(m, m.width, left))
-		a.panel = min(want, max(left-3, left/2))
+		a.panel = min(want, max(1, left-2))
 	}
 	a.body = max(1, left-a.panel)
 	return a

@@ -129,8 +129,10 @@ func (f *form) lines(m *model, width, height int) []string {
 	for _, field := range f.fields {
 		labels = max(labels, len(field.label))
 	}
-	for i, field := range f.fields {
-		lines = append(lines, field.line(t, i == f.at, labels, width))
+	room := max(1, min(len(f.fields), height-2)) // on a small screen, those around the one that has the keys
+	first := max(0, min(f.at-room/2, len(f.fields)-room))
+	for i := first; i < first+room; i++ {
+		lines = append(lines, f.fields[i].line(t, i == f.at, labels, width))
 	}
 	foot := f.hint(t)
 	if f.problem != "" {

@@ -44,9 +44,16 @@ func (h *help) lines(m *model, width, height int) []string {
 	return append(lines, m.theme.dim.Render(foot))
 }
 
-// text lists the keys by topic, in as many columns as fit.
+// text lists the keys by topic, and the fields of filters beside or below them.
 func (h *help) text(t *theme, width int) []string {
-	var lines []string
+	const keys = 76 // columns that the longest line needs
+	if width >= 2*keys-10 {
+		return columns(keyLines(t), fieldLines(t), keys)
+	}
+	return append(append(keyLines(t), ""), fieldLines(t)...)
+}
+
+func keyLines(t *theme) (lines []string) {
 	for _, topic := range []string{topicLook, topicFind, topicDecide, topicLeave} {
 		lines = append(lines, t.title.Render(topic))
 		for _, b := range bindings {
@@ -55,7 +62,11 @@ func (h *help) text(t *theme, width int) []string {
 			}
 		}
 	}
-	lines = append(lines, t.title.Render("Fields of an expression"))
+	return lines
+}
+
+func fieldLines(t *theme) []string {
+	lines := []string{t.title.Render("Fields of an expression")}
 	for _, f := range filter.Fields {
 		lines = append(lines, "  "+t.name.Render(pad(f.Name, 9))+" "+t.dim.Render(pad(f.Type, 7))+f.Help)
 	}

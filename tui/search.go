@@ -202,7 +202,7 @@ func (s *search) badge(m *model) string {
 	case !s.done:
 		return t.warning.Render(fmt.Sprintf("/%s  %s, %d %%", plain.Text(s.typed), count(len(s.found.ids)), s.percent(m)))
 	}
-	return t.warning.Render(fmt.Sprintf("/%s  %s", plain.Text(s.typed), count(len(s.found.ids))))
+	return t.warning.Render(fmt.Sprintf("/%s  %s", plain.Text(s.typed), plural(len(s.found.ids), "flow")))
 }
 
 func (s *search) percent(m *model) int64 {
