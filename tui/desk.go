@@ -65,10 +65,12 @@ func (d *desk) apply(m *model, text []byte, what, host string) tea.Cmd {
 	d.busy = true
 	m.status = status{text: "judging every flow again …"}
 	parse, store, ctx, adopt := d.cfg.Parse, m.cfg.Store, m.ctx, d.cfg.Adopt
-	return func() tea.Msg {
+	progress := newLoading()
+	judge := func() tea.Msg {
+		defer progress.end()
 		p, err := parse(text)
 		if err == nil {
-			err = store.Rejudge(ctx, p, nil)
+			err = store.Rejudge(ctx, p, progress.report)
 		}
 		if err != nil {
 			return deskMsg{err: fmt.Errorf("the decision was not applied: %w", err)}
@@ -78,6 +80,7 @@ func (d *desk) apply(m *model, text []byte, what, host string) tea.Cmd {
 		}
 		return deskMsg{applied: &before, policy: p, text: text, say: what + effect(store.Summary().Hosts, host)}
 	}
+	return tea.Batch(judge, progress.next)
 }
 
 // undo takes the last decision back. What was written stays written until it is
@@ -94,8 +97,10 @@ func (d *desk) undo(m *model) tea.Cmd {
 	d.busy = true
 	m.status = status{text: "judging every flow again …"}
 	store, ctx, adopt := m.cfg.Store, m.ctx, d.cfg.Adopt
-	return func() tea.Msg {
-		if err := store.Rejudge(ctx, last.policy, nil); err != nil {
+	progress := newLoading()
+	judge := func() tea.Msg {
+		defer progress.end()
+		if err := store.Rejudge(ctx, last.policy, progress.report); err != nil {
 			return deskMsg{err: fmt.Errorf("the decision was not undone: %w", err)}
 		}
 		if adopt != nil {
@@ -103,6 +108,7 @@ func (d *desk) undo(m *model) tea.Cmd {
 		}
 		return deskMsg{undone: true, policy: last.policy, text: last.text, say: "undone: " + last.what}
 	}
+	return tea.Batch(judge, progress.next)
 }
 
 // write puts the text into the file.

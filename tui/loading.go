@@ -8,7 +8,8 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 )
 
-// loading shows how far the reading of an existing capture is.
+// loading shows how far something is that goes through the whole capture: reading
+// one that exists, or judging it again.
 type loading struct {
 	done, total int
 	progress    chan progressMsg
@@ -16,26 +17,33 @@ type loading struct {
 
 // progressMsg says how far the reading is; loadedMsg that it has ended.
 type (
-	progressMsg struct{ done, total int }
-	loadedMsg   struct{ err error }
+	progressMsg struct {
+		of          *loading
+		done, total int
+	}
+	loadedMsg struct{ err error }
 )
 
 func newLoading() *loading { return &loading{progress: make(chan progressMsg, 1)} }
 
-// run reads the capture, beside the loop. Progress that nobody has taken yet makes
-// way for newer.
+// run reads the capture, beside the loop.
 func (l *loading) run(ctx context.Context, load func(context.Context, func(done, total int)) error) tea.Cmd {
 	return func() tea.Msg {
-		defer close(l.progress)
-		return loadedMsg{load(ctx, func(done, total int) {
-			select {
-			case <-l.progress:
-			default:
-			}
-			l.progress <- progressMsg{done, total}
-		})}
+		defer l.end()
+		return loadedMsg{load(ctx, l.report)}
 	}
 }
+
+// report takes progress. What nobody has looked at yet makes way for newer.
+func (l *loading) report(done, total int) {
+	select {
+	case <-l.progress:
+	default:
+	}
+	l.progress <- progressMsg{l, done, total}
+}
+
+func (l *loading) end() { close(l.progress) }
 
 // next waits for progress.
 func (l *loading) next() tea.Msg {
@@ -49,11 +57,11 @@ func (l *loading) next() tea.Msg {
 func (m *model) takeLoading(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case progressMsg:
-		if m.loading == nil {
-			return nil
+		msg.of.done, msg.of.total = msg.done, msg.total
+		if m.desk.busy && msg.of != m.loading {
+			m.status = status{text: "judging every flow again: " + msg.of.text()}
 		}
-		m.loading.done, m.loading.total = msg.done, msg.total
-		return m.loading.next
+		return msg.of.next
 	case loadedMsg:
 		m.loading = nil
 		if msg.err != nil && m.ctx.Err() == nil {
@@ -63,12 +71,20 @@ func (m *model) takeLoading(msg tea.Msg) tea.Cmd {
 	return nil // what was read comes as news
 }
 
+// text says how far it is.
+func (l *loading) text() string {
+	if l.total == 0 {
+		return plural(l.done, "flow") + " …"
+	}
+	return fmt.Sprintf("%s of %s", count(l.done), plural(l.total, "flow"))
+}
+
 func (l *loading) draw(m *model, screen int) []string {
 	if l.total == 0 {
-		return []string{"", "  Reading " + count(l.done) + " flows …"}
+		return []string{"", "  Reading: " + l.text()}
 	}
 	room := max(10, min(50, screen-20))
 	full := min(room, room*l.done/l.total)
 	bar := strings.Repeat("█", full) + strings.Repeat("░", room-full)
-	return []string{"", fmt.Sprintf("  Reading %s of %s", count(l.done), plural(l.total, "flow")), "  " + m.theme.allowed.Render(bar)}
+	return []string{"", "  Reading: " + l.text(), "  " + m.theme.allowed.Render(bar)}
 }
