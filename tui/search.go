@@ -30,7 +30,8 @@ type search struct {
 	found      found
 	next       flow.ID   // everything up to it was looked at
 	open       []flow.ID // looked at before they ended, so to be looked at again
-	words      time.Time // when the index of words was last asked
+	words      [][]flow.ID // for each word, the flows in which the index has it
+	asked      time.Time   // when the index was asked for them
 	busy       bool
 	done       bool // has come to the end once
 	cancel     context.CancelFunc
@@ -91,7 +92,7 @@ func (s *search) restart(f *filter.Filter) {
 	if s.cancel != nil {
 		s.cancel()
 	}
-	s.filter, s.found, s.next, s.open, s.words = f, newFound(), 0, nil, time.Time{}
+	s.filter, s.found, s.next, s.open, s.words, s.asked = f, newFound(), 0, nil, nil, time.Time{}
 	s.busy, s.done, s.cancel = false, false, nil
 	s.generation++
 }
@@ -118,24 +119,27 @@ func (s *search) more(m *model) tea.Cmd {
 	if !s.on() || s.busy || s.next >= m.news.last && len(s.open) == 0 {
 		return nil
 	}
-	if s.done && s.filter.Words() != nil && m.cfg.Now().Sub(s.words) < wordsPace {
+	if s.done && s.filter.Words() != nil && m.cfg.Now().Sub(s.asked) < wordsPace {
 		return nil // the next news asks again
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
 	s.busy, s.cancel = true, cancel
-	look := look{
-		ctx: ctx, store: m.cfg.Store, filter: s.filter, after: s.next, again: s.open, generation: s.generation,
+	if s.done {
+		s.words = nil // what came since has to be asked for
 	}
-	if s.filter.Words() != nil {
-		s.words = m.cfg.Now()
+	if s.words == nil {
+		s.asked = m.cfg.Now()
 	}
-	return look.run
+	return look{
+		ctx: ctx, store: m.cfg.Store, filter: s.filter, words: s.words, after: s.next, again: s.open, generation: s.generation,
+	}.run
 }
 
 // searchMsg is what one look brought.
 type searchMsg struct {
 	generation int
 	found      found
+	words      [][]flow.ID
 	next       flow.ID
 	open       []flow.ID
 	end        bool
@@ -155,6 +159,7 @@ func (s *search) take(m *model, msg searchMsg) tea.Cmd {
 		s.next, s.done = m.news.last, true
 		return nil
 	}
+	s.words = msg.words
 	s.found.drop(s.open) // they were looked at again
 	s.found.add(msg.found)
 	s.next, s.open = max(s.next, msg.next), msg.open
@@ -220,9 +225,9 @@ type look struct {
 	after      flow.ID
 	again      []flow.ID
 	generation int
+	words      [][]flow.ID // as in search; nil: ask the index
 
-	words [][]flow.ID // for each word, the flows in which the index has it
-	msg   searchMsg
+	msg searchMsg
 }
 
 // errSlice ends a look whose time is over.
@@ -234,17 +239,13 @@ func (l look) run() tea.Msg {
 	if err != nil && !errors.Is(err, errSlice) {
 		l.msg.err = err
 	}
-	l.msg.end = err == nil
+	l.msg.end, l.msg.words = err == nil, l.words
 	return l.msg
 }
 
 func (l *look) search() error {
-	for _, word := range l.filter.Words() {
-		ids, err := l.store.Search(l.ctx, word)
-		if err != nil {
-			return err
-		}
-		l.words = append(l.words, ids)
+	if err := l.askIndex(); err != nil {
+		return err
 	}
 	if err := l.lookAgain(); err != nil {
 		return err
@@ -265,6 +266,21 @@ func (l *look) search() error {
 		}
 		return nil
 	})
+}
+
+// askIndex finds the words in bodies and messages, which flows do not bring along.
+func (l *look) askIndex() error {
+	if l.words != nil {
+		return nil
+	}
+	for _, word := range l.filter.Words() {
+		ids, err := l.store.Search(l.ctx, word)
+		if err != nil {
+			return err
+		}
+		l.words = append(l.words, ids)
+	}
+	return nil
 }
 
 // searchHost looks at the flows of one host only, which the capture has an index of.
