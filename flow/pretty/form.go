@@ -51,7 +51,7 @@ func unpercent(s string) string {
 		case s[i] == '+':
 			out = append(out, ' ')
 		case s[i] == '%' && i+2 < len(s) && hexDigit(s[i+1]) >= 0 && hexDigit(s[i+2]) >= 0:
-			out = append(out, byte(hexDigit(s[i+1])<<4|hexDigit(s[i+2]))) //nolint:gosec // two digits are a byte
+			out = append(out, byte(hexDigit(s[i+1])<<4|hexDigit(s[i+2])))
 			i += 2
 		default:
 			out = append(out, s[i])

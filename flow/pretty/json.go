@@ -238,7 +238,7 @@ func (s *scanner) name(i int) (int, error) {
 	if i >= len(s.text) {
 		return i, errEnd("a name")
 	}
-	end := i
+	var end int
 	switch {
 	case s.text[i] == '"':
 		var ok bool

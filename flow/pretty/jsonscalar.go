@@ -68,7 +68,12 @@ func scalar(word string, masked bool) (Class, bool) {
 
 // partial reports whether word is the start of a literal or number.
 func partial(word string) bool {
-	return strings.HasPrefix("true", word) || strings.HasPrefix("false", word) || strings.HasPrefix("null", word) || word == "-"
+	for _, whole := range []string{"true", "false", "null", "-"} {
+		if strings.HasPrefix(whole, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // str shows a string: as it is spelled, as JSON of its own when it holds that.
@@ -76,7 +81,7 @@ func (s *scanner) str(raw string) {
 	if s.page == nil || !s.page.open {
 		return
 	}
-	if len(raw) > 4 && strings.Contains("{}[]", raw[1:2]+raw[len(raw)-2:len(raw)-1]) && !s.page.tookOut(raw[1:]) && s.inner(raw) {
+	if len(raw) > 4 && (raw[1] == '{' || raw[1] == '[') && raw[len(raw)-2] == raw[1]+2 && !s.page.tookOut(raw[1:]) && s.inner(raw) {
 		return
 	}
 	s.add(String, s.spelled(raw))
@@ -164,7 +169,7 @@ func unit(s string) (r rune, n int) {
 		if c < '0' || d < 0 {
 			return 0, 0
 		}
-		r = r<<4 | rune(d) //nolint:gosec // d is a digit
+		r = r<<4 | rune(d)
 	}
 	return r, 5
 }

@@ -183,13 +183,13 @@ func (p *page) tag(s string) {
 	s = strings.NewReplacer("\r\n", " ", "\n", " ").Replace(s)
 	for i, class := 0, Key; i < len(s); {
 		end := i + 1
-		switch c := s[i]; {
-		case c == '<' || c == '>' || c == '/' || c == '=' || c == '?':
+		switch c := s[i]; c {
+		case '<', '>', '/', '=', '?':
 			p.add(Punctuation, s[i:end])
-		case c == ' ' || c == '\t':
+		case ' ', '\t':
 			class = Plain
 			p.add(Punctuation, " ")
-		case c == '"' || c == '\'':
+		case '"', '\'':
 			if n := strings.IndexByte(s[end:], c); n >= 0 {
 				end += n + 1
 			} else {

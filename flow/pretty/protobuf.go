@@ -210,7 +210,7 @@ func readable(v []byte) bool {
 func varintHint(v uint64) string {
 	switch {
 	case v > math.MaxInt64:
-		return "or " + strconv.FormatInt(int64(v), 10) //nolint:gosec // two's complement is meant
+		return "or " + strconv.FormatInt(int64(v), 10) // two's complement is meant
 	case v <= 1:
 		return ""
 	}
@@ -220,7 +220,7 @@ func varintHint(v uint64) string {
 	}{{1, func(n int64) time.Time { return time.Unix(n, 0) }}, {1000, time.UnixMilli}, {1_000_000, time.UnixMicro}, {1_000_000_000, func(n int64) time.Time { return time.Unix(0, n) }}} {
 		// From 2001 to 2065: ten digits of seconds that are near to us.
 		if s := v / unit.perSecond; s >= 1_000_000_000 && s < 3_000_000_000 {
-			return "time " + unit.read(int64(v)).UTC().Format(time.RFC3339Nano) //nolint:gosec // not above MaxInt64 here
+			return "time " + unit.read(int64(v)).UTC().Format(time.RFC3339Nano)
 		}
 	}
 	if v&1 == 1 {
