@@ -35,7 +35,7 @@ var copies = []tui.Copy{
 func (p *policyFlags) forScreen(current *policy.Policy, adopt func(*policy.Policy)) tui.Policy {
 	edited := tui.Policy{Current: current, File: current.File(), Options: policyOptions(), Adopt: adopt}
 	if edited.File == "" {
-		edited.File, edited.Draft = defaultPolicy, policy.NewFile(current.Name(), p.allow)
+		edited.File, edited.Draft = defaultPolicy, policy.NewFile("what the app may contact", p.allow)
 		edited.Parse = func(text []byte) (*policy.Policy, error) {
 			return policy.Parse(defaultPolicy, text, policyOptions())
 		}

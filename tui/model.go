@@ -3,6 +3,8 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,13 +175,24 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 	if len(n.problems) > len(m.news.problems) {
 		m.status = status{text: n.problems[len(n.problems)-1], trouble: true}
 	}
-	arrived := m.news.sum.Flows == 0 && n.sum.Flows > 0
-	m.news = n
-	if arrived && m.view == inConnect && m.panel == nil {
-		m.status = status{text: "the first flow has arrived: 1 shows violations, 2 hosts, 3 flows"}
+	if m.cfg.Live && m.news.at != (time.Time{}) && m.panel == nil {
+		m.announce(m.news.sum, n.sum)
 	}
+	m.news = n
 	m.derive()
 	return m.refresh()
+}
+
+// announce says on the bottom line what is new and does not show where the person is.
+func (m *model) announce(before, now capture.Summary) {
+	if len(now.Violations) > len(before.Violations) && (m.view != inViolations || m.detail != nil) {
+		v := slices.MaxFunc(now.Violations, func(a, b capture.Violation) int { return a.First.Compare(b.First) })
+		m.status = status{text: fmt.Sprintf("new violation (1): %s, %s", v.Finding.Rule, v.Finding.Host)}
+		return
+	}
+	if before.Flows == 0 && now.Flows > 0 && m.view == inConnect {
+		m.status = status{text: "the first flow has arrived: 1 shows violations, 2 hosts, 3 flows"}
+	}
 }
 
 // derive brings the lists into line with the news, the filter and the order.

@@ -28,8 +28,8 @@ type search struct {
 
 	generation int // counts filters, so that answers to a former one are known
 	found      found
-	next       flow.ID   // everything up to it was looked at
-	open       []flow.ID // looked at before they ended, so to be looked at again
+	next       flow.ID     // everything up to it was looked at
+	open       []flow.ID   // looked at before they ended, so to be looked at again
 	words      [][]flow.ID // for each word, the flows in which the index has it
 	asked      time.Time   // when the index was asked for them
 	busy       bool
