@@ -54,15 +54,15 @@ func (m *model) doDetail(a action) tea.Cmd {
 	case goBack:
 		return m.back()
 	case nextTab:
-		m.detail.turn(m, 1)
+		return m.detail.turn(m, 1)
 	case previousTab:
-		m.detail.turn(m, -1)
+		return m.detail.turn(m, -1)
 	case nextFlow:
 		return m.detail.step(m, 1)
 	case previousFlow:
 		return m.detail.step(m, -1)
 	case revealSecrets:
-		m.detail.reveal(m)
+		return m.detail.reveal(m)
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ func (m *model) mouse(msg tea.MouseMsg) tea.Cmd {
 		}
 	case m.detail != nil:
 		if msg.Y == a.head+1 {
-			m.detail.click(m, msg.X)
+			return m.detail.click(m, msg.X)
 		}
 	case row >= 0 && row < a.body-1:
 		return m.click(row)

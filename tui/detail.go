@@ -9,6 +9,7 @@ import (
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/flow/plain"
+	"telltale/policy"
 )
 
 // detail shows one flow, on tabs. It stands over the view from which it was opened
@@ -24,7 +25,25 @@ type detail struct {
 
 	width, height int
 	lines         []string // of the tab, wrapped
+	written       written  // what they are of
 	top           int
+}
+
+// written says what the lines of a detail are of.
+type written struct {
+	id       flow.ID
+	tab      int
+	width    int
+	revealed bool
+	ended    bool
+	policy   *policy.Policy
+}
+
+// linesMsg are the lines of a tab, written beside the loop: a body of a megabyte
+// takes a while.
+type linesMsg struct {
+	written written
+	lines   []string
 }
 
 // tabs of the detail. A tab draws its lines for a width.
@@ -83,9 +102,9 @@ func (d *detail) load(m *model, from selection, find func(loader) (flow.ID, erro
 	}
 }
 
-// refresh reads a flow again that has not ended.
+// refresh reads a flow again that has not ended or was judged anew.
 func (d *detail) refresh(m *model) tea.Cmd {
-	if d.recorded == nil || d.recorded.Flow.Ended() {
+	if d.recorded == nil || d.recorded.Flow.Ended() && d.written.policy == m.desk.policy {
 		return nil
 	}
 	id := d.recorded.Flow.ID
@@ -126,10 +145,10 @@ func (m *model) takeDetail(msg detailMsg) tea.Cmd {
 		if msg.err != nil {
 			d.trouble = msg.err.Error()
 		}
-		d.write(m)
 		if m.view == inFlows {
 			m.flows.wanted = msg.recorded.Flow.ID
 		}
+		return d.write(m)
 	}
 	m.layout()
 	return nil
@@ -143,27 +162,25 @@ func (d *detail) selection() selection {
 	return s
 }
 
-func (d *detail) turn(m *model, by int) {
+func (d *detail) turn(m *model, by int) tea.Cmd {
 	d.tab = (d.tab + by + len(detailTabs)) % len(detailTabs)
-	d.top = 0
-	d.write(m)
+	d.top, d.lines = 0, nil
+	return d.write(m)
 }
 
 // reveal shows secrets, or hides them again.
-func (d *detail) reveal(m *model) {
+func (d *detail) reveal(m *model) tea.Cmd {
 	d.revealed = !d.revealed
 	m.status = status{text: "secrets are masked again"}
 	if d.revealed {
 		m.status = status{text: "secrets of this flow are shown: r masks them again"}
 	}
-	d.write(m)
+	return d.write(m)
 }
 
-func (d *detail) resize(m *model, width, height int) {
-	if d.width != width || d.height != height {
-		d.width, d.height = width, height
-		d.write(m)
-	}
+func (d *detail) resize(width, height int) {
+	d.width, d.height = width, height
+	d.scroll(0)
 }
 
 func (d *detail) scroll(by int) { d.top = max(0, min(d.top+by, len(d.lines)-d.room())) }
@@ -171,15 +188,31 @@ func (d *detail) scroll(by int) { d.top = max(0, min(d.top+by, len(d.lines)-d.ro
 // room returns how many lines of the tab fit below the title and the tabs.
 func (d *detail) room() int { return max(1, d.height-2) }
 
-// write draws the tab anew; scrolling only cuts from it.
-func (d *detail) write(m *model) {
+// asked returns what the lines should be of.
+func (d *detail) asked(m *model) written {
+	return written{d.recorded.Flow.ID, d.tab, d.width, d.revealed, d.recorded.Flow.Ended(), m.desk.policy}
+}
+
+// write writes the tab, beside the loop; scrolling only cuts from it.
+func (d *detail) write(m *model) tea.Cmd {
 	if d.recorded == nil || d.width == 0 {
-		return
+		return nil
 	}
+	of, shown := d.asked(m), *d
 	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), policy: m.desk.policy, now: m.news.at}
-	detailTabs[d.tab].draw(p, d)
-	d.lines = p.lines
-	d.scroll(0)
+	return func() tea.Msg {
+		detailTabs[of.tab].draw(p, &shown)
+		return linesMsg{of, p.lines}
+	}
+}
+
+// takeLines takes over a tab that was written, unless another one is shown by now.
+func (m *model) takeLines(msg linesMsg) tea.Cmd {
+	if d := m.detail; d != nil && d.recorded != nil && msg.written == d.asked(m) {
+		d.lines, d.written = msg.lines, msg.written
+		d.scroll(0)
+	}
+	return nil
 }
 
 func (d *detail) draw(m *model, width, height int) []string {
@@ -218,15 +251,15 @@ func (d *detail) tabLine(t *theme, width int) string {
 }
 
 // click opens the tab at a column.
-func (d *detail) click(m *model, column int) {
+func (d *detail) click(m *model, column int) tea.Cmd {
 	at := 0
 	for i, tab := range detailTabs {
 		at += width(tab.name) + 2
 		if column < at {
-			d.turn(m, i-d.tab)
-			return
+			return d.turn(m, i-d.tab)
 		}
 	}
+	return nil
 }
 
 // loader reads flows for a detail.

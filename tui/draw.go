@@ -43,7 +43,7 @@ func (m *model) layout() {
 	m.hosts.list.resize(rows)
 	m.flows.resize(rows)
 	if m.detail != nil {
-		m.detail.resize(m, m.width, body)
+		m.detail.resize(m.width, body)
 	}
 }
 

@@ -87,6 +87,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = max(1, msg.Width), max(1, msg.Height)
 		m.layout()
+		if m.detail != nil {
+			return m, tea.Batch(m.refresh(), m.detail.write(m))
+		}
 		return m, m.refresh()
 	case newsMsg:
 		return m, tea.Batch(m.takeNews(msg), m.feed.next)
@@ -98,6 +101,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.search.take(m, msg)
 	case detailMsg:
 		return m, m.takeDetail(msg)
+	case linesMsg:
+		return m, m.takeLines(msg)
 	case deskMsg:
 		return m, tea.Batch(m.desk.take(m, msg), m.leaveIfSaved(msg))
 	case statusMsg:
