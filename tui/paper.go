@@ -66,14 +66,11 @@ func (p *paper) styled(name, value string, style lipgloss.Style) {
 // field writes a header field.
 func (p *paper) field(name, value string) {
 	label := p.theme.name.Render(plain.Text(name)) + ": "
-	indent := "  "
-	room := max(10, p.width-width(label))
-	for i, part := range strings.Split(ansi.Hardwrap(plain.Text(value), room, true), "\n") {
-		if i == 0 {
-			p.lines = append(p.lines, label+part)
-			continue
+	for i, part := range wrap(label+plain.Text(value), max(10, p.width-2)) {
+		if i > 0 {
+			part = "  " + part
 		}
-		p.lines = append(p.lines, indent+part)
+		p.lines = append(p.lines, part)
 	}
 }
 

@@ -106,7 +106,8 @@ func fitCell(c column, n int, text string) string {
 	case c.right:
 		return padLeft(text, n)
 	case c.left:
-		return pad(cutLeft(text, n), n)
+		name := strings.TrimLeft(text, " ") // what it is indented by stays
+		return pad(text[:len(text)-len(name)]+cutLeft(name, n-len(text)+len(name)), n)
 	}
 	return pad(text, n)
 }
