@@ -183,7 +183,7 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 	if m.cfg.Live && m.news.at != (time.Time{}) && m.panel == nil {
 		m.announce(m.news.sum, n.sum)
 	}
-	m.news = n
+	m.news, m.search.fresh = n, true
 	m.derive()
 	return m.refresh()
 }

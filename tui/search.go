@@ -34,6 +34,7 @@ type search struct {
 	asked      time.Time   // when the index was asked for them
 	busy       bool
 	done       bool // has come to the end once
+	fresh      bool // news came since the last look
 	cancel     context.CancelFunc
 }
 
@@ -89,12 +90,18 @@ func (s *search) set(m *model, typed string) tea.Cmd {
 
 // restart forgets what was found and begins with another filter.
 func (s *search) restart(f *filter.Filter) {
+	s.stop()
+	s.filter, s.found, s.next, s.open, s.words, s.asked = f, newFound(), 0, nil, nil, time.Time{}
+	s.done = false
+	s.generation++
+}
+
+// stop gives up the look that is under way.
+func (s *search) stop() {
 	if s.cancel != nil {
 		s.cancel()
 	}
-	s.filter, s.found, s.next, s.open, s.words, s.asked = f, newFound(), 0, nil, nil, time.Time{}
-	s.busy, s.done, s.cancel = false, false, nil
-	s.generation++
+	s.busy, s.cancel = false, nil
 }
 
 // toggle switches the filter off and on.
@@ -103,6 +110,7 @@ func (s *search) toggle(m *model) tea.Cmd {
 		m.status = status{text: "no filter: / makes one"}
 		return nil
 	}
+	s.stop() // its answer would be of another generation
 	s.off = !s.off
 	s.generation++
 	return m.applySearch()
@@ -116,14 +124,14 @@ func (m *model) applySearch() tea.Cmd {
 
 // more goes on through the capture when there is something to look at.
 func (s *search) more(m *model) tea.Cmd {
-	if !s.on() || s.busy || s.next >= m.news.last && len(s.open) == 0 {
+	if !s.on() || s.busy || s.done && (!s.fresh || s.next >= m.news.last && len(s.open) == 0) {
 		return nil
 	}
 	if s.done && s.filter.Words() != nil && m.cfg.Now().Sub(s.asked) < wordsPace {
 		return nil // the next news asks again
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
-	s.busy, s.cancel = true, cancel
+	s.busy, s.fresh, s.cancel = true, false, cancel
 	if s.done {
 		s.words = nil // what came since has to be asked for
 	}
@@ -156,8 +164,7 @@ func (s *search) take(m *model, msg searchMsg) tea.Cmd {
 		if m.ctx.Err() == nil {
 			m.status = status{text: "the search stopped: " + msg.err.Error(), trouble: true}
 		}
-		s.next, s.done = m.news.last, true
-		return nil
+		return nil // the next news tries again
 	}
 	s.words = msg.words
 	s.found.drop(s.open) // they were looked at again
@@ -165,26 +172,27 @@ func (s *search) take(m *model, msg searchMsg) tea.Cmd {
 	s.next, s.open = max(s.next, msg.next), msg.open
 	s.done = s.done || msg.end
 	m.derive()
-	if msg.end && len(msg.found.ids) == 0 && len(m.flows.rows) > 0 {
-		return nil // nothing new to show; the next news looks further
-	}
 	return m.refresh()
 }
 
-// drop takes flows out again.
+// drop takes flows out again. Who reads the former list keeps it.
 func (f *found) drop(ids []flow.ID) {
-	for _, id := range ids {
-		if i, ok := slices.BinarySearch(f.ids, id); ok {
-			f.ids = slices.Delete(f.ids, i, i+1)
-		}
+	if len(ids) == 0 {
+		return
 	}
+	f.ids = slices.DeleteFunc(slices.Clone(f.ids), func(id flow.ID) bool {
+		_, gone := slices.BinarySearch(ids, id)
+		return gone
+	})
 }
 
-// add takes over more of what was found.
+// add takes over more of what was found. Who reads the former list keeps it.
 func (f *found) add(more found) {
 	sorted := len(f.ids) == 0 || len(more.ids) == 0 || more.ids[0] > f.ids[len(f.ids)-1]
-	f.ids = append(f.ids, more.ids...)
-	if !sorted {
+	if sorted {
+		f.ids = append(f.ids, more.ids...)
+	} else {
+		f.ids = slices.Concat(f.ids, more.ids)
 		slices.Sort(f.ids)
 		f.ids = slices.Compact(f.ids)
 	}
@@ -285,7 +293,6 @@ func (l *look) askIndex() error {
 
 // searchHost looks at the flows of one host only, which the capture has an index of.
 func (l *look) searchHost(host string) error {
-	last := l.store.LastID()
 	start := time.Now()
 	for {
 		page, err := l.store.Flows(l.ctx, capture.Query{Host: host, After: l.msg.next, Limit: 500})
@@ -297,7 +304,6 @@ func (l *look) searchHost(host string) error {
 		}
 		switch {
 		case len(page) < 500:
-			l.msg.next = max(l.msg.next, last)
 			return nil
 		case time.Since(start) > slice:
 			return errSlice
