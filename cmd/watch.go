@@ -44,7 +44,12 @@ func newWatch(s *streams) *cobra.Command {
 		}
 		return nil
 	})
-	c.Args = cobra.MaximumNArgs(1)
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return withHint(fmt.Errorf("%s takes one capture, found %q", c.CommandPath(), args[1]), "%s --help", c.CommandPath())
+		}
+		return nil
+	}
 	flags.register(c)
 	c.Flags().BoolVar(&exit, "exit-code", false, "end with 1 where the policy is broken, as record does")
 	return c

@@ -42,6 +42,7 @@ var places = map[string][]string{
 	"proxy/wireguard": {"flow", "proxy"},
 	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "tui/quiet"},
 	"tui/quiet":       {},
+	"tui/tmux":        {},
 	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "har"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "ca"},
@@ -58,7 +59,7 @@ var places = map[string][]string{
 }
 
 // testOnly lists our packages that exist for tests.
-var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture"}
+var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture", "tui/tmux"}
 
 // homes lists the outside libraries and the packages that may import them, so
 // that each can be replaced in one place. docs/decisions/0001-dependencies.md
