@@ -66,7 +66,7 @@ var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "do
 // has the reason for each. Tests may use any.
 var homes = map[string][]string{
 	"github.com/muesli/termenv":                     {"tui"},
-	"github.com/charmbracelet/x/ansi":               {"tui"},
+	"github.com/charmbracelet/x/ansi":               {"tui", "docs/picture"},
 	"github.com/charmbracelet/lipgloss":             {"tui"},
 	"github.com/charmbracelet/bubbletea":            {"tui"},
 	"github.com/charmbracelet/bubbles":              {"tui"},
