@@ -87,11 +87,12 @@ func (c *connectView) qr(m *model, place Place) []string {
 func (c *connectView) text(m *model, place Place, n int) []string {
 	t := &m.theme
 	other := ""
-	if len(m.cfg.Connect.Places) > 1 {
+	proxy := "  Proxy   " + t.title.Render(place.Host) + "  port " + t.title.Render(place.Port)
+	if len(m.cfg.Connect.Places) > 1 && width(proxy)+22 <= n {
 		other = t.dim.Render("  (n: another address)")
 	}
 	lines := []string{
-		"  Proxy   " + t.title.Render(place.Host) + "  port " + t.title.Render(place.Port) + other,
+		proxy + other,
 		"  Page    " + t.title.Render(place.Page),
 	}
 	guides := c.guides(m, place, n)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -78,7 +79,7 @@ func (d *desk) apply(m *model, text []byte, what, host string) tea.Cmd {
 		if adopt != nil {
 			adopt(p)
 		}
-		return deskMsg{applied: &before, policy: p, text: text, say: what + effect(store.Summary().Hosts, host)}
+		return deskMsg{applied: &before, policy: p, text: text, say: what + effect(store.Summary().Hosts, host, what)}
 	}
 	return tea.Batch(judge, progress.next)
 }
@@ -142,7 +143,7 @@ func (d *desk) take(m *model, msg deskMsg) tea.Cmd {
 		d.past = append(d.past, *msg.applied)
 	}
 	if d.unsaved() {
-		m.status.text += fmt.Sprintf("  (w writes %s, u undoes)", d.cfg.File)
+		m.status.text += "  (w writes it to the policy, u undoes it)"
 	}
 	m.search.again()
 	return m.applySearch()
@@ -185,7 +186,7 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		fields = append(fields, textField("reason", ""))
 	}
 	return m.openForm(&form{
-		title: capital(string(kind)) + " " + plain.Text(s.host), fields: fields, verb: "apply to everything recorded",
+		title: capital(string(kind)) + " " + plain.Text(s.host), fields: fields, verb: "apply",
 		changed: func(m *model, f *form) { m.desk.preview(m, f, kind) },
 		submit:  func(m *model, f *form) (tea.Cmd, string) { return m.desk.submit(m, f, kind, s.host) },
 	})
@@ -234,9 +235,14 @@ func (d *desk) preview(m *model, f *form, kind policy.ChangeKind) {
 	}
 	if err != nil {
 		f.preview = []string{m.theme.warning.Render("  " + plain.Text(sentence(err)))}
+		f.brief = f.preview
 		return
 	}
-	f.preview = append(diffLines(&m.theme, d.text, text), m.theme.dim.Render("  "+m.covers(c.Pattern)))
+	covers := m.theme.dim.Render("  " + m.covers(c.Pattern))
+	f.preview = append(m.diffLines(policy.DiffLines(d.text, text)), covers)
+	f.brief = append(m.diffLines(slices.DeleteFunc(policy.DiffLines(d.text, text), func(l policy.DiffLine) bool {
+		return l.Kind != policy.DiffAdded && l.Kind != policy.DiffRemoved
+	})), covers)
 }
 
 // covers says what of the capture a pattern names.
@@ -278,10 +284,12 @@ func decided(c policy.Change) string {
 	return fmt.Sprintf("waived %s for %s until %s", c.Rule, c.Pattern, c.Until.Format(time.DateOnly))
 }
 
-// diffLines colours the diff of two texts of the policy.
-func diffLines(t *theme, before, after []byte) []string {
+// diffLines colours a diff of the policy. Values that must never leave the device
+// stand in it too.
+func (m *model) diffLines(diff []policy.DiffLine) []string {
+	t, secrets := &m.theme, m.mask(false)
 	var lines []string
-	for _, l := range policy.DiffLines(before, after) {
+	for _, l := range diff {
 		style := t.dim
 		switch l.Kind {
 		case policy.DiffAdded:
@@ -289,21 +297,23 @@ func diffLines(t *theme, before, after []byte) []string {
 		case policy.DiffRemoved:
 			style = t.removed
 		}
-		lines = append(lines, "  "+style.Render(plain.Text(l.String())))
+		lines = append(lines, "  "+style.Render(plain.Text(secrets.text(l.String()))))
 	}
 	return lines
 }
 
-// effect says what a decision did to its host.
-func effect(hosts []capture.Host, host string) string {
+// effect says what a decision did to its host, where its words do not.
+func effect(hosts []capture.Host, host, what string) string {
 	for _, h := range hosts {
 		if h.Name != host {
 			continue
 		}
 		if h.Verdict == policy.Violation {
-			return fmt.Sprintf("; %s still is a violation: %s", plain.Text(host), h.Rule)
+			return fmt.Sprintf("; %s still is a violation: %s", host, h.Rule)
 		}
-		return fmt.Sprintf("; %s is %s now", plain.Text(host), verdicts[h.Verdict].word)
+		if now := verdicts[h.Verdict].word; what != now+" "+host {
+			return fmt.Sprintf("; %s is %s now", host, now)
+		}
 	}
 	return ""
 }

@@ -79,6 +79,9 @@ func (m *model) openDetail() tea.Cmd {
 	if s.domain {
 		return m.onlyThis()
 	}
+	if m.view == inFlows && m.flows.follow { // to come back to where it was opened
+		m.flows.follow, m.flows.left = false, m.news.last
+	}
 	m.detail = &detail{from: s}
 	m.layout()
 	return m.detail.load(m, s, func(l loader) (flow.ID, error) { return l.start(s) })
@@ -228,14 +231,15 @@ func (d *detail) draw(m *model, width, height int) []string {
 }
 
 // title names the flow: its verdict, number, method and URL.
-func (d *detail) title(m *model, width int) string {
+func (d *detail) title(m *model, screen int) string {
 	f, v := d.recorded.Flow, d.recorded.Judgement.Verdict
-	text := verdicts[v].mark + " " + f.Method() + " " + m.mask(d.revealed).url(f.URL()) + " → " + statusText(f)
+	text := verdicts[v].mark + " " + f.Method() + " " + m.mask(d.revealed).url(f.URL())
+	end := " → " + statusText(f)
 	more := ""
 	if hidden := len(d.lines) - d.room(); hidden > 0 {
 		more = m.theme.dim.Render(percentText(d.top, hidden))
 	}
-	return sides(m.theme.verdictStyle(v).Render(cut(plain.Text(text), width-6)), more, width)
+	return sides(m.theme.verdictStyle(v).Render(cut(plain.Text(text), screen-6-width(end))+end), more, screen)
 }
 
 func (d *detail) tabLine(t *theme, width int) string {

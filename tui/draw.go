@@ -102,7 +102,12 @@ func (m *model) emptyText(width int, text string) []string {
 func (m *model) drawHead(height int) []string {
 	verdict := m.verdictText()
 	if height < 3 {
-		return []string{sides(verdict, m.figures(m.width-width(verdict)-1), m.width), m.tabs()}
+		room := m.width - width(verdict) - 1
+		right := fitParts(m.alarms(), room)
+		if right == "" {
+			right = m.figures(room)
+		}
+		return []string{sides(verdict, right, m.width), m.tabs()}
 	}
 	return []string{sides(verdict, m.recording(m.width-width(verdict)-2), m.width), m.figures(m.width), m.tabs()}
 }
@@ -119,6 +124,8 @@ func (m *model) verdictText() string {
 			word = "VIOLATION"
 		}
 		return t.violation.Render(fmt.Sprintf("✗ %s %s", count(len(s.Violations)), word))
+	case s.Flows == 0 && !m.cfg.Live:
+		return t.warning.Render("? NOTHING RECORDED")
 	case s.Flows == 0:
 		return t.warning.Render("? NOTHING SEEN YET")
 	}
@@ -141,12 +148,9 @@ func unread(s capture.Summary) (n int) {
 // recording says which capture this is, under which policy, and how well it does.
 func (m *model) recording(room int) string {
 	t := &m.theme
-	parts := []string{m.healthText()}
-	if m.news.phase != "" {
-		parts = append(parts, t.waived.Render("phase: "+plain.Text(m.news.phase)))
-	}
-	if m.desk.unsaved() {
-		parts = append(parts, t.warning.Render("● policy not written (w)"))
+	parts := m.alarms()
+	if m.phase != "" {
+		parts = append(parts, t.waived.Render("phase: "+plain.Text(m.phase)))
 	}
 	parts = append(parts, t.dim.Render(plain.Text(m.cfg.Capture)))
 	if m.cfg.Live {
@@ -155,21 +159,32 @@ func (m *model) recording(room int) string {
 	return fitParts(parts, room)
 }
 
-// fitParts joins as many of the parts as there is room for, from the last one.
+// alarms say what a person must not miss: trouble, and what leaving would lose.
+func (m *model) alarms() (parts []string) {
+	t := &m.theme
+	switch {
+	case m.news.err != nil:
+		parts = append(parts, t.violation.Render("! recording stopped"))
+	case len(m.news.problems) > 0:
+		parts = append(parts, t.warning.Render("! "+plural(len(m.news.problems), "problem")))
+	}
+	if m.desk.unsaved() {
+		parts = append(parts, t.warning.Render("● policy not written (w)"))
+	}
+	return parts
+}
+
+// fitParts joins the parts that there is room for; the first ones matter most.
 func fitParts(parts []string, room int) string {
 	line := ""
-	for i := len(parts) - 1; i >= 0; i-- {
-		if parts[i] == "" {
-			continue
-		}
-		joined := parts[i]
+	for _, part := range parts {
+		joined := part
 		if line != "" {
-			joined += "  " + line
+			joined = line + "  " + part
 		}
-		if width(joined) > room {
-			break
+		if width(joined) <= room {
+			line = joined
 		}
-		line = joined
 	}
 	return line
 }
@@ -179,18 +194,6 @@ func (m *model) elapsed() string {
 		return "waiting"
 	}
 	return m.news.at.Sub(m.news.sum.First).Truncate(time.Second).String()
-}
-
-// healthText says in a few words what the verdict is worth.
-func (m *model) healthText() string {
-	t := &m.theme
-	switch {
-	case m.news.err != nil:
-		return t.violation.Render("! recording to the file stopped")
-	case len(m.news.problems) > 0:
-		return t.warning.Render("! " + plural(len(m.news.problems), "problem"))
-	}
-	return ""
 }
 
 // figures are the totals, the most important ones first.

@@ -35,7 +35,6 @@ type newsMsg struct {
 	sum      capture.Summary
 	err      error // first trouble with the file
 	last     flow.ID
-	phase    string
 	problems []string
 }
 

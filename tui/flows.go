@@ -46,6 +46,7 @@ type flowRow struct {
 
 // flowsMsg is a window that was fetched.
 type flowsMsg struct {
+	at             flow.ID // around which it lies
 	rows           []flowRow
 	atStart, atEnd bool
 	generation     int // of the search under which it was asked for
@@ -60,7 +61,7 @@ var flowColumns = []column{
 	{title: "TIME", width: 8, rank: 3},
 	{title: "METHOD", width: 7, rank: 1},
 	{title: "STATUS", width: 7},
-	{title: "PROTO", width: 8, rank: 6},
+	{title: "PROTO", width: 9, rank: 6},
 	{title: "HOST", width: 16, flex: 3, left: true},
 	{title: "PATH", width: 10, flex: 4, rank: 2},
 	{title: "SIZE", width: 6, right: true, rank: 4},
@@ -125,7 +126,7 @@ type window struct {
 
 // fetch reads the flows on both sides of the anchor. It runs beside the loop.
 func (w window) fetch() tea.Msg {
-	msg := flowsMsg{generation: w.generation}
+	msg := flowsMsg{at: w.at, generation: w.generation}
 	var page []capture.Recorded
 	if w.ids != nil {
 		page, msg.atStart, msg.atEnd, msg.err = w.picked()
@@ -173,8 +174,8 @@ func (v *flowsView) take(m *model, msg flowsMsg) tea.Cmd {
 		}
 		return nil
 	}
-	if msg.generation != m.search.generation {
-		return v.load(m) // asked for under another filter
+	if msg.generation != m.search.generation || !msg.serves(v) {
+		return v.load(m) // asked for under another filter, or before the cursor went elsewhere
 	}
 	v.adopt(msg)
 	v.countBelow(m)
@@ -184,10 +185,25 @@ func (v *flowsView) take(m *model, msg flowsMsg) tea.Cmd {
 	return nil
 }
 
+// serves reports whether the window is where the cursor is by now.
+func (msg *flowsMsg) serves(v *flowsView) bool {
+	at := v.anchor()
+	if v.wanted != 0 || at == newest {
+		return at == msg.at
+	}
+	n := len(msg.rows)
+	return n == 0 || (msg.atStart || at >= msg.rows[0].id) && (msg.atEnd || at <= msg.rows[n-1].id)
+}
+
 // adopt replaces the rows and finds the cursor's place in them.
 func (v *flowsView) adopt(msg flowsMsg) {
 	line := v.cursor - v.top
 	target := v.anchor()
+	for i := v.top; i < min(len(v.rows), v.top+v.height); i++ {
+		if v.rows[i].id == target {
+			line, v.wanted = i-v.top, 0 // it is on the screen: it keeps its line
+		}
+	}
 	v.rows, v.atStart, v.atEnd = msg.rows, msg.atStart, msg.atEnd
 	i, _ := slices.BinarySearchFunc(v.rows, target, func(r flowRow, id flow.ID) int { return int(r.id - id) })
 	v.cursor = min(i, len(v.rows)-1)
@@ -205,9 +221,12 @@ func (v *flowsView) adopt(msg flowsMsg) {
 
 // countBelow counts what the person has not seen because the list stays.
 func (v *flowsView) countBelow(m *model) {
-	if v.follow || v.atEnd && v.cursor == len(v.rows)-1 && !m.cfg.Live {
+	if v.follow || !m.cfg.Live {
 		v.left, v.below = m.news.last, 0
 		return
+	}
+	if bottom := min(len(v.rows), v.top+v.height) - 1; bottom >= 0 {
+		v.left = max(v.left, v.rows[bottom].id) // seen by now
 	}
 	if ids := m.search.ids(); ids != nil {
 		i, _ := slices.BinarySearch(ids, v.left+1)
@@ -229,6 +248,7 @@ func (v *flowsView) move(m *model, by int) tea.Cmd {
 	if by > 0 && v.atEnd && v.cursor == len(v.rows)-1 && m.cfg.Live {
 		v.follow = true
 	}
+	v.countBelow(m)
 	margin := v.height * (reach / 2)
 	if !v.atStart && v.cursor < margin || !v.atEnd && v.cursor >= len(v.rows)-margin {
 		return v.load(m)
@@ -238,9 +258,12 @@ func (v *flowsView) move(m *model, by int) tea.Cmd {
 
 // scroll moves what is shown; the cursor comes along where it must.
 func (v *flowsView) scroll(m *model, by int) tea.Cmd {
+	was := v.follow
 	v.top = max(0, min(v.top+by, len(v.rows)-v.height))
 	to := max(v.top, min(v.cursor, v.top+v.height-1))
-	return v.move(m, to-v.cursor)
+	cmd := v.move(m, to-v.cursor)
+	v.follow = v.follow || was && by > 0
+	return cmd
 }
 
 // jump goes to a flow, the first one or the newest.
@@ -266,7 +289,9 @@ func (v *flowsView) draw(m *model, screen, height int) []string {
 		return m.emptyText(screen, "No flow.")
 	}
 	widths := fitColumns(flowColumns, screen-2)
-	lines := []string{sides(drawHead(&m.theme, flowColumns, widths), v.place(m), screen)}
+	place := v.place(m)
+	head := cut(drawHead(&m.theme, flowColumns, widths), screen-width(place)-1)
+	lines := []string{sides(head, place, screen)}
 	for i := v.top; i < min(len(v.rows), v.top+v.height) && len(lines) < height; i++ {
 		lines = append(lines, drawRow(&m.theme, flowColumns, widths, v.rows[i].cells(&m.theme), i == v.cursor))
 	}
@@ -279,9 +304,9 @@ func (v *flowsView) place(m *model) string {
 	case v.follow:
 		return m.theme.allowed.Render("following ↓")
 	case v.below > 0:
-		return m.theme.warning.Render(count(v.below) + " new below ↓ (G)")
+		return m.theme.warning.Render("↓ " + count(v.below) + " new (G)")
 	}
-	return m.theme.dim.Render(fmt.Sprintf("#%s of %s", count(int(v.rows[v.cursor].id)), count(int(m.news.last))))
+	return m.theme.dim.Render(count(int(v.rows[v.cursor].id)) + "/" + count(int(m.news.last)))
 }
 
 func newFlowRow(r capture.Recorded, secrets mask) flowRow {

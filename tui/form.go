@@ -16,6 +16,7 @@ type form struct {
 	// changed is called after each change of a field: previews are made there.
 	changed func(m *model, f *form)
 	preview []string
+	brief   []string // of the preview, what matters most where there is little room
 	// submit does what the form is for. A problem keeps the form open.
 	submit  func(m *model, f *form) (cmd tea.Cmd, problem string)
 	verb    string // what enter does
@@ -138,13 +139,11 @@ func (f *form) lines(m *model, width, height int) []string {
 	if f.problem != "" {
 		foot = t.violation.Render("! " + f.problem)
 	}
-	for _, line := range f.preview {
-		if len(lines) >= height-1 {
-			break
-		}
-		lines = append(lines, line)
+	preview := f.preview
+	if left := max(0, height-1-len(lines)); len(preview) > left {
+		preview = f.brief[:min(len(f.brief), left)]
 	}
-	return append(lines, foot)
+	return append(append(lines, preview...), foot)
 }
 
 func (f *field) line(t *theme, here bool, labels, width int) string {

@@ -7,7 +7,10 @@ import (
 )
 
 // help is the panel with every key, made of the table of keys.
-type help struct{ top int }
+type help struct {
+	top    int
+	bottom int // the furthest that top may go, as last drawn
+}
 
 func newHelp(*model) *help { return &help{} }
 
@@ -16,29 +19,20 @@ func (h *help) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 	if !ok {
 		return nil, false
 	}
-	switch find(key.String(), inFlows) {
-	case moveUp:
-		h.top--
-	case moveDown:
-		h.top++
-	case pageUp:
-		h.top -= m.height / 2
-	case pageDown:
-		h.top += m.height / 2
-	default:
-		return nil, true
-	}
-	return nil, false
+	by := map[action]int{moveUp: -1, moveDown: 1, pageUp: -m.height / 2, pageDown: m.height / 2, goFirst: -h.top, goLast: h.bottom}
+	scroll, ok := by[find(key.String(), inFlows)]
+	h.top = max(0, min(h.top+scroll, h.bottom))
+	return nil, !ok
 }
 
 func (h *help) lines(m *model, width, height int) []string {
 	all := h.text(&m.theme, width)
-	h.top = max(0, min(h.top, len(all)-height+2))
-	lines := []string{ruled(&m.theme, "Keys", width)}
-	to := min(len(all), h.top+max(1, height-2))
-	lines = append(lines, all[h.top:to]...)
+	room := max(1, height-2)
+	h.bottom = max(0, len(all)-room)
+	top := min(h.top, h.bottom)
+	lines := append([]string{ruled(&m.theme, "Keys", width)}, all[top:min(len(all), top+room)]...)
 	foot := "any key goes back"
-	if to < len(all) || h.top > 0 {
+	if h.bottom > 0 {
 		foot = "↑ ↓ scroll, " + foot
 	}
 	return append(lines, m.theme.dim.Render(foot))

@@ -146,18 +146,18 @@ func (b *binding) label() string {
 
 // hints returns the bottom line of a scope, the keys that are needed most.
 func hints(t *theme, in scope, screen int) string {
-	var b strings.Builder
-	used := 0
-	for _, binding := range bindings {
-		if binding.in&in == 0 || binding.hint == "" {
-			continue
+	shown := make([]string, len(bindings))
+	room := screen + 2
+	for _, always := range []bool{true, false} { // who has lost the way finds it by these
+		for i, b := range bindings {
+			if b.in&in == 0 || b.hint == "" || always != (b.do == showHelp || b.do == quit) {
+				continue
+			}
+			hint := t.key.Render(b.label()) + " " + t.dim.Render(b.hint)
+			if n := width(hint) + 2; n <= room {
+				shown[i], room = hint, room-n
+			}
 		}
-		n := width(binding.label()) + 1 + width(binding.hint) + 2
-		if used+n > screen {
-			continue
-		}
-		used += n
-		b.WriteString(t.key.Render(binding.label()) + " " + t.dim.Render(binding.hint) + "  ")
 	}
-	return strings.TrimRight(b.String(), " ")
+	return strings.Join(slices.DeleteFunc(shown, func(hint string) bool { return hint == "" }), "  ")
 }

@@ -25,7 +25,8 @@ type model struct {
 	width, height int
 	news          newsMsg
 	rate          rate
-	view          scope // the view that is shown: one of inConnect, inLists
+	phase         string // that was marked last
+	view          scope  // the view that is shown: one of inConnect, inLists
 	loading       *loading
 
 	connect    connectView

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,6 +13,7 @@ import (
 
 	"telltale/capture/filter"
 	"telltale/flow/plain"
+	"telltale/policy"
 )
 
 // filterLine is the panel in which a filter is typed. What it finds shows as it is
@@ -59,7 +61,7 @@ func (p *filterLine) lines(m *model, width, _ int) []string {
 	lines := []string{ruled(t, "Filter", width), in.View()}
 	switch {
 	case m.search.mistake != nil:
-		return append(lines, t.warning.Render("  "+plain.Text(sentence(m.search.mistake))))
+		return append(lines, t.warning.Render("  "+plain.Text(m.search.mistake.Error())))
 	case m.search.filter == nil:
 		return append(lines, t.dim.Render("  fields: "+fieldNames()))
 	}
@@ -122,7 +124,14 @@ func (q *question) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 
 func (q *question) lines(m *model, width, height int) []string {
 	t := &m.theme
-	lines := append([]string{ruled(t, q.title, width)}, q.text[:min(len(q.text), max(0, height-2))]...)
+	text := q.text
+	if room := max(0, height-2); len(text) > room {
+		text = slices.Clone(text[:room])
+		if room > 1 {
+			text[room-1] = t.dim.Render("  … " + plural(len(q.text)-room+1, "line") + " more")
+		}
+	}
+	lines := append([]string{ruled(t, q.title, width)}, text...)
 	parts := make([]string, len(q.answers))
 	for i, a := range q.answers {
 		parts[i] = t.key.Render(a.key) + " " + a.word
@@ -137,7 +146,7 @@ func (m *model) openWrite() tea.Cmd {
 		return nil
 	}
 	m.open(&question{
-		title: "Write " + plain.Text(m.desk.cfg.File), text: diffLines(&m.theme, m.desk.saved, m.desk.text),
+		title: "Write " + plain.Text(m.desk.cfg.File), text: m.diffLines(policy.DiffLines(m.desk.saved, m.desk.text)),
 		answers: []answer{{"enter", "write the file", func(m *model) tea.Cmd { return m.desk.write() }}},
 	})
 	return nil
@@ -172,9 +181,10 @@ func (m *model) openPhase() tea.Cmd {
 	phases := []string{"before consent", "after consent", "in the background", ""}
 	return m.openForm(&form{
 		title: "Mark a phase: flows carry its name from now on", verb: "begin the phase; an empty name ends one",
-		fields: []*field{textField("phase", m.news.phase, phases...)},
+		fields: []*field{textField("phase", m.phase, phases...)},
 		submit: func(m *model, f *form) (tea.Cmd, string) {
 			name, store := f.fields[0].value(), m.cfg.Store
+			m.phase = name
 			say := "phase: " + name
 			if name == "" {
 				say = "the phase has ended"

@@ -212,6 +212,8 @@ func (s *search) badge(m *model) string {
 		return ""
 	case s.off:
 		return t.dim.Render("/" + plain.Text(s.typed) + " (off)")
+	case s.mistake != nil:
+		return t.warning.Render("/" + plain.Text(s.typed) + "  ?")
 	case !s.done:
 		return t.warning.Render(fmt.Sprintf("/%s  %s, %d %%", plain.Text(s.typed), count(len(s.found.ids)), s.percent(m)))
 	}
