@@ -175,7 +175,8 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		patterns = []string{"." + s.host, "*." + s.host, s.host}
 	}
 	if len(patterns) == 0 {
-		patterns = []string{s.host}
+		m.status = status{text: "no pattern of a policy can name this: " + s.host, trouble: true}
+		return nil
 	}
 	fields := []*field{textField("host", patterns[0], patterns...)}
 	if kind == policy.ChangeWaive {

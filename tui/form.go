@@ -3,9 +3,12 @@ package tui
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/flow/plain"
 )
 
 // A form is a panel with a few fields to fill in. Enter submits it, esc leaves.
@@ -45,6 +48,27 @@ func newInput(prompt, value string) textinput.Model {
 	in.SetValue(value)
 	in.CursorEnd()
 	return in
+}
+
+// typeInto takes over what was typed or pasted, but no character that does not show
+// as itself: nobody wants one in a pattern that looks right.
+func typeInto(in textinput.Model, msg tea.Msg) (textinput.Model, tea.Cmd) {
+	before := in
+	in, cmd := in.Update(msg)
+	shows := func(s string) bool { return plain.Text(s) == strings.ReplaceAll(s, `\`, `\\`) }
+	if shows(in.Value()) {
+		return in, cmd
+	}
+	in.SetValue(strings.Map(func(r rune) rune {
+		if plain.Shows(r) || unicode.Is(unicode.M, r) {
+			return r
+		}
+		return -1
+	}, in.Value()))
+	if !shows(in.Value()) {
+		return before, cmd
+	}
+	return in, cmd
 }
 
 // dressed gives a line its styles: its own are those of another screen.
@@ -115,7 +139,7 @@ func (f *form) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 	case here.box && s == " ":
 		here.ticked = !here.ticked
 	case !here.box:
-		here.input, cmd = here.input.Update(msg)
+		here.input, cmd = typeInto(here.input, msg)
 	}
 	if f.changed != nil {
 		f.changed(m, f)

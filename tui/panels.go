@@ -47,7 +47,7 @@ func (p *filterLine) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 		}
 	}
 	was := m.search.typed
-	p.input, cmd = p.input.Update(msg)
+	p.input, cmd = typeInto(p.input, msg)
 	if p.input.Value() != was {
 		cmd = tea.Batch(cmd, m.search.set(m, p.input.Value()))
 	}
