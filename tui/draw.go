@@ -263,7 +263,8 @@ func (m *model) tabs() string {
 		}
 		b.WriteString(style.Render(tab.text))
 	}
-	return sides(b.String(), m.search.badge(m), m.width)
+	badge := m.search.badge(m, max(m.width/4, m.width-width(b.String())-1))
+	return sides(cut(b.String(), m.width-width(badge)-1), badge, m.width)
 }
 
 // tabAt returns the view whose tab stands at a column, 0 for none.

@@ -21,13 +21,14 @@ import (
 type filterLine struct {
 	input  textinput.Model
 	before string // the filter to come back to
+	off    bool   // and whether it was off
 }
 
 func (m *model) openFilter() tea.Cmd {
 	in := newInput("/", m.search.typed)
 	in.Placeholder = `words, or an expression: host endsWith ".google.com" and status >= 400`
 	cmd := in.Focus()
-	m.open(&filterLine{input: in, before: m.search.typed})
+	m.open(&filterLine{input: in, before: m.search.typed, off: m.search.off})
 	if m.view == inConnect {
 		return tea.Batch(cmd, m.show(inFlows))
 	}
@@ -40,7 +41,7 @@ func (p *filterLine) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 		case "enter":
 			return nil, m.search.mistake == nil
 		case "esc", "ctrl+c":
-			return m.search.set(m, p.before), true
+			return p.restore(m), true
 		case "tab":
 			p.complete()
 			return m.search.set(m, p.input.Value()), false
@@ -52,6 +53,15 @@ func (p *filterLine) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 		cmd = tea.Batch(cmd, m.search.set(m, p.input.Value()))
 	}
 	return cmd, false
+}
+
+// restore comes back to the filter that there was.
+func (p *filterLine) restore(m *model) tea.Cmd {
+	cmd := m.search.set(m, p.before)
+	if p.off {
+		return tea.Batch(cmd, m.search.toggle(m))
+	}
+	return cmd
 }
 
 func (p *filterLine) lines(m *model, width, _ int) []string {

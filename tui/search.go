@@ -205,19 +205,20 @@ func (f *found) add(more found) {
 }
 
 // badge says on the line of the tabs what is filtered and how far the search is.
-func (s *search) badge(m *model) string {
-	t := &m.theme
+// What was typed gives way to the count.
+func (s *search) badge(m *model, room int) string {
+	style, state := m.theme.warning, plural(len(s.found.ids), "flow")
 	switch {
 	case s.filter == nil:
 		return ""
 	case s.off:
-		return t.dim.Render("/" + plain.Text(s.typed) + " (off)")
+		style, state = m.theme.dim, "(off)"
 	case s.mistake != nil:
-		return t.warning.Render("/" + plain.Text(s.typed) + "  ?")
+		state = "?"
 	case !s.done:
-		return t.warning.Render(fmt.Sprintf("/%s  %s, %d %%", plain.Text(s.typed), count(len(s.found.ids)), s.percent(m)))
+		state = fmt.Sprintf("%s, %d %%", count(len(s.found.ids)), s.percent(m))
 	}
-	return t.warning.Render(fmt.Sprintf("/%s  %s", plain.Text(s.typed), plural(len(s.found.ids), "flow")))
+	return style.Render(cut("/"+plain.Text(s.typed), max(2, room-width(state)-2)) + "  " + state)
 }
 
 func (s *search) percent(m *model) int64 {
