@@ -264,6 +264,9 @@ func (m *model) tabs() string {
 		b.WriteString(style.Render(tab.text))
 	}
 	badge := m.search.badge(m, max(m.width/4, m.width-width(b.String())-1))
+	if badge == "" {
+		return b.String()
+	}
 	return sides(cut(b.String(), m.width-width(badge)-1), badge, m.width)
 }
 

@@ -181,8 +181,8 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 	if len(n.problems) > len(m.news.problems) {
 		m.status = status{text: n.problems[len(n.problems)-1], trouble: true}
 	}
-	if m.cfg.Live && m.news.at != (time.Time{}) && m.panel == nil {
-		m.announce(m.news.sum, n.sum)
+	if m.cfg.Live && !m.news.at.IsZero() && m.panel == nil && !m.status.trouble {
+		m.announce(m.news, n.sum)
 	}
 	m.news, m.search.fresh = n, true
 	m.derive()
@@ -190,13 +190,16 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 }
 
 // announce says on the bottom line what is new and does not show where the person is.
-func (m *model) announce(before, now capture.Summary) {
-	if len(now.Violations) > len(before.Violations) && (m.view != inViolations || m.detail != nil) {
+// What another policy makes a violation is not new.
+func (m *model) announce(before newsMsg, now capture.Summary) {
+	if len(now.Violations) > len(before.sum.Violations) && (m.view != inViolations || m.detail != nil) {
 		v := slices.MaxFunc(now.Violations, func(a, b capture.Violation) int { return a.First.Compare(b.First) })
-		m.status = status{text: fmt.Sprintf("new violation (1): %s, %s", v.Finding.Rule, v.Finding.Host)}
+		if v.LastFlow > before.last {
+			m.status = status{text: fmt.Sprintf("new violation (1): %s, %s", v.Finding.Rule, v.Finding.Host)}
+		}
 		return
 	}
-	if before.Flows == 0 && now.Flows > 0 && m.view == inConnect {
+	if before.sum.Flows == 0 && now.Flows > 0 && m.view == inConnect {
 		m.status = status{text: "the first flow has arrived: 1 shows violations, 2 hosts, 3 flows"}
 	}
 }

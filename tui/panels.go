@@ -164,14 +164,22 @@ func (m *model) openWrite() tea.Cmd {
 
 // leave ends the program, after a question where something would be lost.
 func (m *model) leave() tea.Cmd {
-	if !m.desk.unsaved() {
+	quit := func(*model) tea.Cmd { return tea.Quit }
+	switch {
+	case m.desk.busy:
+		m.open(&question{
+			title: "Quit", text: []string{"  A decision is still being applied."},
+			answers: []answer{{"q", "quit without it", quit}},
+		})
+		return nil
+	case !m.desk.unsaved():
 		return tea.Quit
 	}
 	m.open(&question{
 		title: "Quit", text: []string{fmt.Sprintf("  Decisions are not written to %s yet.", plain.Text(m.desk.cfg.File))},
 		answers: []answer{
 			{"w", "write them and quit", func(m *model) tea.Cmd { m.leaving = true; return m.desk.write() }},
-			{"q", "quit without them", func(*model) tea.Cmd { return tea.Quit }},
+			{"q", "quit without them", quit},
 		},
 	})
 	return nil

@@ -232,7 +232,7 @@ func (r *rig) run(cmd tea.Cmd) {
 			return
 		}
 	}
-	if r.hold && !strings.Contains(name, "compactCmds") { // a batch is unpacked at once
+	if r.hold && !strings.Contains(name, "compactCmds") && !strings.HasSuffix(name, "tea.Quit") { // a batch is unpacked at once
 		r.held = append(r.held, cmd)
 		return
 	}

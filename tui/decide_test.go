@@ -1,0 +1,276 @@
+package tui
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"telltale/flow"
+	"telltale/flow/flowtest"
+	"telltale/policy"
+)
+
+func (r *rig) fileText() string {
+	r.t.Helper()
+	text, err := os.ReadFile(r.file)
+	check(r.t, err)
+	return string(text)
+}
+
+func TestAllowWriteUndo(t *testing.T) {
+	t.Parallel()
+	var adopted []*policy.Policy
+	r := newRig(t, setting{flows: story(), change: func(c *Config) {
+		c.Policy.Adopt = func(p *policy.Policy) { adopted = append(adopted, p) }
+	}})
+	r.onto("1", "clients3").press("a").typeText("") // the form
+	r.sees("── Allow clients3.google.com", "+  - clients3.google.com", "names 1 host of this capture, 4 flows")
+	r.press("tab").typeText("the probe").press("enter")
+	r.news()
+	r.sees("5 VIOLATIONS", "● policy not written (w)", "allowed clients3.google.com")
+	r.seesNot("captive-portal-probe")
+	r.press("2")
+	if _, row := r.onto("2", "clients3").line(); !strings.HasPrefix(row, "✓") {
+		t.Fatalf("the host is %q", row)
+	}
+	if len(adopted) != 1 {
+		t.Fatalf("%d policies were adopted", len(adopted))
+	}
+	if r.fileText() != covidPolicy {
+		t.Fatal("the file was written without a question")
+	}
+
+	r.press("w")
+	r.sees("── Write ", "+  - host: clients3.google.com")
+	r.press("esc")
+	if r.fileText() != covidPolicy {
+		t.Fatal("the file was written although the question was left")
+	}
+	r.press("w", "enter")
+	r.sees("wrote ")
+	r.seesNot("not written")
+	text := r.fileText()
+	if without := strings.Replace(text, "  - host: clients3.google.com\n    reason: the probe\n", "", 1); without != covidPolicy {
+		t.Fatalf("the file is more than what it was and the entry:\n%s", text)
+	}
+	r.press("w")
+	r.sees("nothing to write")
+
+	r.press("u")
+	r.news()
+	r.sees("6 VIOLATIONS", "undone: allowed clients3.google.com", "not written (w)")
+	if r.fileText() != text {
+		t.Fatal("undoing wrote the file")
+	}
+	r.press("w", "enter")
+	if r.fileText() != covidPolicy {
+		t.Fatalf("after undoing and writing the file is\n%s", r.fileText())
+	}
+	r.press("u")
+	r.sees("nothing to undo")
+	if len(adopted) != 2 {
+		t.Fatalf("%d policies were adopted", len(adopted))
+	}
+}
+
+func TestUndoBeforeWriting(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.onto("2", "clients3").press("i", "enter").onto("2", "captive.example").press("i", "enter")
+	r.news()
+	r.sees("4 VIOLATIONS")
+	r.press("u")
+	r.news()
+	r.sees("5 VIOLATIONS", "not written")
+	r.press("u")
+	r.news()
+	r.sees("6 VIOLATIONS")
+	r.seesNot("not written")
+	r.press("q")
+	if !r.quit {
+		t.Fatal("nothing is unsaved, and q does not quit at once")
+	}
+}
+
+func TestWaive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.onto("1", "clients3").press("x")
+	r.sees("── Waive clients3.google.com", "captive-portal-probe", "2027-02-20")
+	r.press("enter")
+	r.sees("── Waive", "!", "reason") // a waiver needs one
+	r.press("tab", "tab").typeText("until the next version").press("tab", "ctrl+u").typeText("tomorrow").press("enter")
+	r.sees("── Waive", "! until: write a day as 2027-01-31")
+	r.press("ctrl+u").typeText("2020-01-01").press("enter")
+	r.sees("── Waive", "!")
+	r.press("ctrl+u").typeText("2027-01-31").press("enter")
+	r.news()
+	r.sees("5 VIOLATIONS", "waived captive-portal-probe for clients3.google.com until 2027-01-31")
+	if _, row := r.onto("2", "clients3").line(); !strings.HasPrefix(row, "~") {
+		t.Fatalf("the host is %q", row)
+	}
+}
+
+func TestAllowDomain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.press("2", "d").onto("2", ".example.com").press("a")
+	r.sees("── Allow example.com", "names 2 hosts of this capture, 2 flows")
+	r.press("down")
+	r.sees(`*.example.com`)
+	r.press("up", "enter")
+	r.news()
+	// What was said to them still could not be read, which is a violation of its own.
+	r.seesNot("host-not-allowed     1 push.example.com")
+}
+
+func TestMistakesStayInTheForm(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	r.onto("2", "clients3").press("a", "ctrl+u").typeText("goo gle").press("enter")
+	r.sees("── Allow", "contains a space")
+	r.press("ctrl+u", "enter")
+	r.sees("── Allow")
+	r.press("ctrl+u").typeText("*.canada.ca").press("enter")
+	r.sees("── Allow", "names *.canada.ca")
+	r.press("esc")
+	r.seesNot("── Allow", "not written")
+	r.onto("2", "www.canada.ca").press("a", "enter")
+	r.sees("── Allow")
+}
+
+func TestFileThatChangedIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	r.onto("2", "clients3").press("a", "enter")
+	check(t, os.WriteFile(r.file, []byte(covidPolicy+"# somebody else\n"), 0o600))
+	r.press("w", "enter")
+	r.sees("changed meanwhile", "! ")
+	if !strings.HasSuffix(r.fileText(), "# somebody else\n") {
+		t.Fatal("what somebody else wrote is gone")
+	}
+	r.sees("not written")
+	r.press("q", "w") // writing fails again: no quitting
+	if r.quit {
+		t.Fatal("the decisions are lost")
+	}
+	r.sees("changed meanwhile")
+	r.press("q", "q")
+	if !r.quit {
+		t.Fatal("q, q does not quit")
+	}
+}
+
+func TestNewPolicyFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), noFile: true})
+	r.press("w")
+	r.sees("nothing to write")
+	r.onto("2", "clients3").press("a", "enter")
+	r.press("w", "enter")
+	r.sees("wrote ")
+	if !strings.Contains(r.fileText(), "clients3.google.com") {
+		t.Fatalf("the file is\n%s", r.fileText())
+	}
+}
+
+func TestQuitAsksOnlyWhereSomethingWouldBeLost(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"q", "ctrl+c"} {
+		r := newRig(t, setting{flows: story()})
+		r.press(key)
+		if !r.quit {
+			t.Fatalf("%s does not quit", key)
+		}
+		r = newRig(t, setting{flows: story()})
+		r.onto("2", "clients3").press("a", "enter", key)
+		r.sees("── Quit")
+		r.press("esc")
+		r.seesNot("── Quit")
+		r.press(key, "w")
+		if !r.quit || !strings.Contains(r.fileText(), "clients3") {
+			t.Fatalf("written: %v, ended: %v", strings.Contains(r.fileText(), "clients3"), r.quit)
+		}
+	}
+}
+
+func TestDecidingWhileEverythingIsJudgedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.onto("2", "clients3").press("a")
+	r.hold = true
+	r.press("enter")
+	r.sees("judging every flow again")
+	r.press("a", "u", "i", "x") // nothing of it now
+	if r.m.panel != nil {
+		t.Fatal("a decision can be begun while one is under way")
+	}
+	r.press("q")
+	if r.quit {
+		t.Fatal("a decision that is under way is lost without a question")
+	}
+	r.press("esc")
+	r.release()
+	r.news()
+	r.sees("5 VIOLATIONS", "not written")
+}
+
+func TestDetailShowsTheNewVerdict(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.onto("1", "clients3").press("enter")
+	r.sees("✗ captive-portal-probe")
+	r.press("a", "enter")
+	r.news()
+	r.sees("✓ Allowed by telltale.yaml")
+	r.press("u")
+	r.news()
+	r.sees("✗ captive-portal-probe")
+}
+
+func TestPhase(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.press("3", "m")
+	r.sees("── Mark a phase")
+	r.press("down", "enter")
+	r.sees("phase: ", "● rec")
+	r.press("m", "ctrl+u").typeText("my own phase").press("enter")
+	r.sees("phase: my own phase")
+	r.observe(flowtest.Get("https://www.canada.ca/later", flowtest.ID(30)))
+	r.news()
+	r.press("end", "enter")
+	r.sees("my own phase")
+	r.press("esc", "m", "ctrl+u", "enter")
+	r.sees("the phase has ended")
+	r.press("up")
+	r.seesNot("phase: my own")
+}
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.press("e", "ctrl+u").typeText("out").press("tab", "space", "tab", "space", "tab", "space", "enter")
+	if strings.Join(r.wrote, " ") != "out.html out.json" {
+		t.Fatalf("written: %v", r.wrote)
+	}
+	r.sees("wrote /", "out.html")
+	r.press("e", "tab", "tab", "space", "enter")
+	r.sees("! tick a format and name a file")
+	r.press("esc")
+
+	r.m.cfg.Reports.Write = func([]string) error { return errors.New("cannot write\n\x1b[31mreport") }
+	r.press("e", "enter")
+	r.sees(`! cannot write`)
+	checkScreen(t, r.m)
+}
+
+func TestHostThatNoPatternNames(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: []*flow.Flow{hostileFlow(1)}})
+	for _, key := range []string{"a", "i", "x"} {
+		r.press("2", key)
+		r.sees("no pattern of a policy can name this")
+	}
+}
