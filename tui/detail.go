@@ -173,6 +173,10 @@ func (d *detail) turn(m *model, by int) tea.Cmd {
 
 // reveal shows secrets, or hides them again.
 func (d *detail) reveal(m *model) tea.Cmd {
+	if m.cfg.Reveal {
+		m.status = status{text: "secrets are shown everywhere: --reveal was given"}
+		return nil
+	}
 	d.revealed = !d.revealed
 	m.status = status{text: "secrets are masked again"}
 	if d.revealed {

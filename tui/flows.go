@@ -325,7 +325,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	}
 	row.path = plain.Text(withoutHost(secrets.url(f.URL()), f.Host()))
 	if f.Request == nil {
-		row.path = plain.Text(cmp.Or(f.Error, string(f.Outcome)))
+		row.path = plain.Text(secrets.text(cmp.Or(f.Error, string(f.Outcome))))
 	}
 	if f.Ended() {
 		row.duration = durationText(f.Duration())

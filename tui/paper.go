@@ -40,7 +40,7 @@ func (p *paper) heading(text string) {
 
 // prose writes sentences of ours, which may quote a capture.
 func (p *paper) prose(text string, style lipgloss.Style) {
-	for _, line := range plain.Lines(text) {
+	for _, line := range plain.Lines(p.mask.text(text)) {
 		for _, part := range wrap(line, p.width) {
 			p.lines = append(p.lines, style.Render(part))
 		}
@@ -57,7 +57,7 @@ func (p *paper) styled(name, value string, style lipgloss.Style) {
 		return
 	}
 	label := p.theme.name.Render(pad(name, labels)) + " "
-	for _, part := range wrap(plain.Text(value), max(10, p.width-labels-1)) {
+	for _, part := range wrap(plain.Text(p.mask.text(value)), max(10, p.width-labels-1)) {
 		p.lines = append(p.lines, label+style.Render(part))
 		label = strings.Repeat(" ", labels+1)
 	}
@@ -84,15 +84,26 @@ func (p *paper) document(d pretty.Document) {
 	}
 }
 
+// documentLine breaks first and colours then: a line that is scrolled to on its own
+// has its own colours.
 func (p *paper) documentLine(line pretty.Line) {
 	indent := strings.Repeat("  ", min(line.Indent, 20))
-	var b strings.Builder
+	var text strings.Builder
 	for _, s := range line.Spans {
-		b.WriteString(p.theme.class(s.Class).Render(s.Text))
+		text.WriteString(s.Text)
 	}
-	room := max(10, p.width-len(indent))
-	for _, part := range strings.Split(ansi.Hardwrap(b.String(), room, true), "\n") {
-		p.lines = append(p.lines, indent+part)
+	spans, used := line.Spans, 0 // bytes of the first span that are written
+	for _, part := range strings.Split(ansi.Hardwrap(text.String(), max(10, p.width-len(indent)), true), "\n") {
+		out := indent
+		for part != "" && len(spans) > 0 {
+			n := min(len(part), len(spans[0].Text)-used)
+			out += p.theme.class(spans[0].Class).Render(part[:n])
+			part, used = part[n:], used+n
+			if used == len(spans[0].Text) {
+				spans, used = spans[1:], 0
+			}
+		}
+		p.lines = append(p.lines, out)
 	}
 }
 

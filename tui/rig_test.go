@@ -117,6 +117,9 @@ func newRig(t testing.TB, s setting) *rig {
 		Copies: []Copy{
 			{"u", "URL", func(f *flow.Flow, _ policy.Judgement, mask func(string) string) string { return masked(f.URL(), mask) }},
 			{"c", "curl command", func(f *flow.Flow, _ policy.Judgement, mask func(string) string) string {
+				if f.Request == nil {
+					return ""
+				}
 				return masked("curl "+f.URL()+" "+string(f.Request.Body.Content), mask)
 			}},
 		},
