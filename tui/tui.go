@@ -150,7 +150,7 @@ func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	}
 	m := newModel(ctx, cfg, newTheme(out, cfg.NoColor))
 	defer m.feed.close()
-	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out),
+	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(newTerminal(ctx, out)),
 		tea.WithAltScreen(), tea.WithMouseCellMotion(), tea.WithoutSignalHandler())
 	_, err := program.Run()
 	if err != nil && !errors.Is(err, tea.ErrProgramKilled) {
