@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -28,6 +29,7 @@ type model struct {
 	phase         string // that was marked last
 	view          scope  // the view that is shown: one of inConnect, inLists
 	loading       *loading
+	reading       sync.Mutex // held while a capture is read
 
 	connect    connectView
 	violations violationsView
@@ -69,7 +71,26 @@ func newModel(ctx context.Context, cfg Config, t theme) *model {
 	if m.flows.follow = cfg.Live; !cfg.Live {
 		m.flows.wanted = oldest
 	}
+	m.layout() // not every terminal says its size
 	return m
+}
+
+// end stops what runs beside the loop.
+func (m *model) end(cancel func()) {
+	cancel()
+	m.feed.close()
+	m.reading.Lock() // until Load has returned
+	defer m.reading.Unlock()
+}
+
+// load reads the capture that exists already.
+func (m *model) load(ctx context.Context, progress func(done, total int)) error {
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return m.cfg.Load(ctx, progress)
 }
 
 // Init starts what runs beside the loop.
@@ -77,7 +98,7 @@ func (m *model) Init() tea.Cmd {
 	cmds := []tea.Cmd{m.feed.first}
 	if m.cfg.Load != nil {
 		m.loading = newLoading()
-		cmds = append(cmds, m.loading.run(m.ctx, m.cfg.Load), m.loading.next)
+		cmds = append(cmds, m.loading.run(m.ctx, m.load), m.loading.next)
 	}
 	return tea.Batch(cmds...)
 }

@@ -139,17 +139,15 @@ type Reports struct {
 // ReportFormat is one format of a report.
 type ReportFormat struct{ Name, Ext, Help string }
 
-// ErrInterrupted is returned when a signal ended the screen.
-var ErrInterrupted = errors.New("interrupted")
-
-// Run shows the screen until the person leaves or ctx ends. It returns an error
-// only when the terminal cannot be used.
+// Run shows the screen until the person leaves or ctx ends, and returns when
+// Config.Load has. It returns an error only when the terminal cannot be used.
 func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	if cfg.Clipboard == nil {
 		cfg.Clipboard = Clipboard(out)
 	}
-	m := newModel(ctx, cfg, newTheme(out, cfg.NoColor))
-	defer m.feed.close()
+	inside, cancel := context.WithCancel(ctx)
+	m := newModel(inside, cfg, newTheme(out, cfg.NoColor))
+	defer m.end(cancel)
 	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(newTerminal(ctx, out)),
 		tea.WithAltScreen(), tea.WithMouseCellMotion(), tea.WithoutSignalHandler())
 	_, err := program.Run()
