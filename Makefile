@@ -30,9 +30,18 @@ help: ## list the targets
 demo: build ## a whole audit on this machine: no network, no phone
 	@$(BIN)/telltale demo || [ $$? -eq 1 ] # 1 says that the violation was found
 
+# A network of its own, in which this machine has the addresses that pictures show.
+HOME_NETWORK := unshare -rn sh -ec 'ip link set lo up; for a in 20 31; do ip address add 192.168.1.$$a/24 dev lo; done; exec "$$@"' sh
+
 .PHONY: picture
-picture: build ## draw the terminal picture in the README anew
-	@CLICOLOR_FORCE=1 $(BIN)/telltale demo -o $(BIN)/demo 2>&1 | $(GO) run ./docs/picture -title 'make demo' > docs/demo.svg
+picture: build ## draw the terminal pictures of the documents anew (Linux, tmux)
+	@$(GO) build -o $(BIN)/ ./docs/picture ./docs/screens
+	@mkdir -p $(BIN)/demo
+	@(cd $(BIN)/demo && CLICOLOR_FORCE=1 $(abspath $(BIN)/telltale) demo 2>&1) | $(BIN)/picture -title 'make demo' > docs/demo.svg
+	@$(HOME_NETWORK) $(BIN)/screens -telltale $(BIN)/telltale -listen 192.168.1.20:8080 -device 192.168.1.31 -o $(BIN)/shots
+	@for shot in $(BIN)/shots/*.ansi; do \
+	  $(BIN)/picture -title 'telltale watch' < "$$shot" > "docs/screens/$$(basename "$$shot" .ansi).svg" || exit 1; \
+	done
 
 .PHONY: build
 build: ## build bin/telltale, static and reproducible

@@ -98,9 +98,10 @@ func (t *Terminal) Screen(ctx context.Context) (string, error) {
 	return t.run(ctx, "capture-pane", "-p")
 }
 
-// Styled returns what is on the screen with its styles as escape sequences.
+// Styled returns what is on the screen with its styles as escape sequences, and
+// with the spaces at the ends of lines, which may be coloured.
 func (t *Terminal) Styled(ctx context.Context) (string, error) {
-	return t.run(ctx, "capture-pane", "-p", "-e")
+	return t.run(ctx, "capture-pane", "-p", "-e", "-N")
 }
 
 // History returns the screen and what has left it at the top; lines that the
