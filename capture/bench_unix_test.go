@@ -217,7 +217,7 @@ func BenchmarkReaders(b *testing.B) {
 	}
 	b.Run("judge-all", func(b *testing.B) {
 		for b.Loop() {
-			if err := s.Rejudge(hostJudge{}); err != nil {
+			if err := s.Rejudge(context.Background(), hostJudge{}, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -184,7 +184,7 @@ func TestFullDisk(t *testing.T) {
 	if sum.Flows != n || len(sum.Health.Notes) != 1 || !strings.Contains(sum.Health.Notes[0], "disk is full") {
 		t.Errorf("%d of %d flows, notes %q", sum.Flows, n, sum.Health.Notes)
 	}
-	if err := s.Rejudge(nil); err == nil {
+	if err := s.Rejudge(context.Background(), nil, nil); err == nil {
 		t.Error("Rejudge forgets flows that are not on disk")
 	}
 	if err := s.Close(); err == nil {

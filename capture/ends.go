@@ -44,7 +44,7 @@ func (s *Store) Ended(ctx context.Context, after Seq, limit int) ([]Recorded, Se
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		flows, err := s.page(ctx, c, selectFlows+"WHERE f.id IN (SELECT value FROM json_each(?))", list(ids))
+		flows, err := s.page(ctx, c, s.verdict, selectFlows+"WHERE f.id IN (SELECT value FROM json_each(?))", list(ids))
 		if err != nil {
 			return err
 		}

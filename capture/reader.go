@@ -79,7 +79,7 @@ func (s *Store) Flows(ctx context.Context, q Query) ([]Recorded, error) {
 		if err != nil || query == "" {
 			return err
 		}
-		page, err = s.page(ctx, c, query, args...)
+		page, err = s.page(ctx, c, s.verdict, query, args...)
 		return err
 	})
 	if err != nil {
@@ -147,7 +147,7 @@ func (q Query) sql(ctx context.Context, c *conn) (string, []driver.Value, error)
 }
 
 // page reads and judges flows.
-func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.Value) ([]Recorded, error) {
+func (s *Store) page(ctx context.Context, c *conn, verdict *judgements, query string, args ...driver.Value) ([]Recorded, error) {
 	l, err := newLoader(s.path, c)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (s *Store) page(ctx context.Context, c *conn, query string, args ...driver.
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		j, err := s.verdict.of(row.flow, l)
+		j, err := verdict.of(row.flow, l)
 		if err != nil {
 			return nil, err
 		}
@@ -280,8 +280,7 @@ func readFrames(c *conn, id flow.ID, from, limit int) (out []flow.Frame, err err
 
 // load takes over what a file says of itself and, to judge or to go on
 // recording, its flows.
-func (s *Store) load() error {
-	ctx := context.Background()
+func (s *Store) load(ctx context.Context) error {
 	err := s.read(ctx, func(c *conn) error {
 		last, err := c.integer("SELECT max(id) FROM flows")
 		if err != nil {
@@ -302,7 +301,7 @@ func (s *Store) load() error {
 		err = s.noteKilled(ctx)
 	}
 	if err == nil && (s.opts.Judge != nil || s.lock != nil) {
-		err = s.rebuild(s.opts.Judge)
+		err = s.rebuild(ctx, s.opts.Judge, s.opts.Progress)
 	}
 	return err
 }
@@ -322,32 +321,6 @@ func (s *Store) noteKilled(ctx context.Context) error {
 		}
 		return err
 	})
-}
-
-// rebuild makes the totals from the file under another judge. Nothing may be
-// written meanwhile.
-func (s *Store) rebuild(judge policy.Judge) error {
-	verdict := newJudgements(judge)
-	fresh, open := newTotals(), map[flow.ID]openFlow{}
-	err := s.pass(context.Background(), passOptions{headers: true, judge: judge}, func(batch []Recorded) error {
-		for _, r := range batch {
-			if r.Flow.Ended() {
-				fresh.add(r.Flow, r.Judgement)
-			} else {
-				open[r.Flow.ID] = openFlow{r.Flow, r.Judgement}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	s.verdict.replace(verdict)
-	s.mu.Lock()
-	s.totals, s.open = fresh, open
-	s.changedLocked()
-	s.mu.Unlock()
-	return nil
 }
 
 // checkReadable fails unless the file is a capture of a version we read.

@@ -45,7 +45,7 @@ func TestRejudge(t *testing.T) {
 	if sum := s.Summary(); sum.Allowed != 1 || sum.Violating != 2 {
 		t.Fatalf("before: %+v", sum)
 	}
-	if err := s.Rejudge(hostJudge{allow: ".example"}); err != nil {
+	if err := s.Rejudge(context.Background(), hostJudge{allow: ".example"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	check := func(s *capture.Store) {
@@ -61,13 +61,13 @@ func TestRejudge(t *testing.T) {
 	check(s)
 	s.Close()
 	read := reopen(t, path, capture.Options{Judge: hostJudge{}})
-	if err := read.Rejudge(hostJudge{allow: ".example"}); err != nil {
+	if err := read.Rejudge(context.Background(), hostJudge{allow: ".example"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	check(read)
 	memory := capture.New(capture.Options{})
 	defer memory.Close()
-	if err := memory.Rejudge(hostJudge{}); !errors.Is(err, capture.ErrNotRecorded) {
+	if err := memory.Rejudge(context.Background(), hostJudge{}, nil); !errors.Is(err, capture.ErrNotRecorded) {
 		t.Errorf("totals only: %v", err)
 	}
 }

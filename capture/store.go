@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,9 @@ type Options struct {
 	Expires time.Time
 	// QueueBytes bounds the memory of flows that wait for the disk, 0 is 16 MiB with a file and 4 MiB without.
 	QueueBytes int64
+	// Progress, when it is set, is told how many of the flows in the file were
+	// read and judged while a capture is opened.
+	Progress func(done, total int)
 
 	maxPages int // of the file, to fill a disk in tests; 0 is no limit
 }
@@ -47,6 +51,10 @@ type Store struct {
 	lastID  atomic.Int64
 	phase   atomic.Pointer[string]
 	verdict *judgements
+
+	rejudging sync.Mutex      // held while a policy is replaced
+	closing   context.Context // done when Close begins
+	close     context.CancelFunc
 
 	mu      sync.Mutex // guards what follows
 	totals  *totals
@@ -81,6 +89,7 @@ func newStore(path string, opts Options) *Store {
 		opts: opts, path: path, totals: newTotals(), open: map[flow.ID]openFlow{},
 		wakes: map[chan struct{}]struct{}{}, verdict: newJudgements(opts.Judge),
 	}
+	s.closing, s.close = context.WithCancel(context.Background())
 	s.phase.Store(new(string))
 	return s
 }
@@ -146,7 +155,7 @@ func (s *Store) openForWriting() (*writer, error) {
 	if s.readers, err = openReaders(s.path); err != nil {
 		return w, err
 	}
-	if err := s.load(); err != nil {
+	if err := s.load(context.Background()); err != nil {
 		return w, err
 	}
 	session, err := w.startSession(s.opts.Now(), s.opts.Expires, version == 0)
@@ -186,15 +195,20 @@ func fileVersion(path string) (int, error) {
 // Judge in its options it reads and judges every flow for the summary, and fails
 // when one of them cannot be read: a damaged capture has no verdict.
 func Open(path string, opts Options) (*Store, error) {
+	return OpenContext(context.Background(), path, opts)
+}
+
+// OpenContext is Open, given up when ctx is done before all is judged.
+func OpenContext(ctx context.Context, path string, opts Options) (*Store, error) {
 	s := newStore(path, opts)
-	if err := s.openForReading(); err != nil {
+	if err := s.openForReading(ctx); err != nil {
 		_ = s.closeFiles()
 		return nil, fmt.Errorf("open capture: %w", err)
 	}
 	return s, nil
 }
 
-func (s *Store) openForReading() error {
+func (s *Store) openForReading(ctx context.Context) error {
 	info, err := os.Stat(s.path)
 	switch {
 	case err != nil:
@@ -210,7 +224,7 @@ func (s *Store) openForReading() error {
 	if err := s.checkReadable(); err != nil {
 		return err
 	}
-	return s.load()
+	return s.load(ctx)
 }
 
 // start begins the worker.
@@ -277,6 +291,9 @@ func (s *Store) Close() error {
 	if closed {
 		return s.Err()
 	}
+	s.close()
+	s.rejudging.Lock()
+	defer s.rejudging.Unlock()
 	if s.worker != nil {
 		s.worker.stop()
 	}
@@ -394,20 +411,4 @@ func (s *Store) SetExpiry(at time.Time) error {
 		return errors.New("set expiry: the capture is not open for writing")
 	}
 	return s.worker.doWriting(func(w *writer) error { return w.setExpiry(at) })
-}
-
-// Rejudge replaces the policy: every recorded flow is read and judged again and
-// the totals are made anew. Observed flows wait meanwhile. On an error the
-// former policy and totals stay.
-func (s *Store) Rejudge(judge policy.Judge) error {
-	if s.path == "" {
-		return fmt.Errorf("judge again: %w", ErrNotRecorded)
-	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("judge again: flows are missing from the file: %w", err)
-	}
-	if s.worker == nil {
-		return s.rebuild(judge)
-	}
-	return s.worker.do(func() error { return s.rebuild(judge) })
 }

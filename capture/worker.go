@@ -35,6 +35,8 @@ type worker struct {
 	bytes  int64              // of what waits to be written
 	spare  []observation
 
+	changes *changes // notes what is written, for those who asked; nil when nobody did
+
 	requests chan request
 	tells    chan func(*writer) error
 	quit     chan struct{}
@@ -278,6 +280,7 @@ func (k *worker) flush(all bool) int {
 			judged[i] = e.judged
 		}
 		k.write(batch)
+		k.changes.note(batch)
 		k.count(batch, judged)
 	} else if len(k.tells) > 0 {
 		k.write(nil)

@@ -1,0 +1,266 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// errRerecorded means that a flow was counted and then recorded anew.
+var errRerecorded = errors.New("a flow was recorded anew")
+
+const (
+	// fewChanges is how many flows may be left to look at while observations wait.
+	fewChanges = 512
+	// maxCatchUps bounds how often we try to get there: a producer at full speed
+	// may never let us.
+	maxCatchUps = 16
+	// maxRebuilds is how often judging beside the worker is tried before it waits.
+	maxRebuilds = 3
+)
+
+// Rejudge replaces the policy: every recorded flow is read and judged again and
+// the totals are made anew. Recording goes on meanwhile; observations wait only
+// for the last few flows of it, about as long as for a batch. From then on
+// summaries and pages say what the new policy does. On an error, ctx's among
+// them, the former policy and totals stay. progress, which may be nil, is told on
+// the caller's goroutine how many flows of those there were are done.
+func (s *Store) Rejudge(ctx context.Context, judge policy.Judge, progress func(done, total int)) error {
+	if s.path == "" {
+		return fmt.Errorf("judge again: %w", ErrNotRecorded)
+	}
+	s.rejudging.Lock() // one at a time; Close waits for it, too
+	defer s.rejudging.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.closing, cancel)()
+	if err := s.rejudge(ctx, judge, progress); err != nil {
+		return fmt.Errorf("judge again: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) rejudge(ctx context.Context, judge policy.Judge, progress func(done, total int)) error {
+	if err := s.complete(); err != nil {
+		return err
+	}
+	if s.worker == nil {
+		return s.rebuild(ctx, judge, progress)
+	}
+	for range maxRebuilds {
+		if err := s.rebuildBeside(ctx, judge, progress); !errors.Is(err, errRerecorded) {
+			return err
+		}
+	}
+	return s.worker.do(func() error {
+		if err := s.complete(); err != nil {
+			return err
+		}
+		return s.rebuild(ctx, judge, progress)
+	})
+}
+
+// complete fails when the file lacks flows.
+func (s *Store) complete() error {
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("flows are missing from the file: %w", err)
+	}
+	return nil
+}
+
+// rebuild makes the totals from the file under another judge. Nothing may be
+// written meanwhile.
+func (s *Store) rebuild(ctx context.Context, judge policy.Judge, progress func(done, total int)) error {
+	r := newRebuild(s, judge)
+	if err := r.readAll(ctx, progress); err != nil {
+		return err
+	}
+	r.install()
+	return nil
+}
+
+// rebuildBeside does so while the worker goes on, in three steps: all flows, with
+// the worker noting which it writes meanwhile; those, until they are few; and the
+// rest on the worker's goroutine.
+func (s *Store) rebuildBeside(ctx context.Context, judge policy.Judge, progress func(done, total int)) error {
+	k, r, written := s.worker, newRebuild(s, judge), new(changes)
+	err := k.do(func() error {
+		k.changes = written
+		r.upto = max(s.LastID(), 1) // what is not yet written of these will be noted
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	defer k.do(func() error { //nolint:errcheck // fails when the worker is gone, and then nothing is noted
+		k.changes = nil
+		return nil
+	})
+	if err := r.readAll(ctx, progress); err != nil {
+		return err
+	}
+	for range maxCatchUps {
+		ids := written.take()
+		if err := r.catchUp(ctx, ids); err != nil {
+			return err
+		}
+		if len(ids) < fewChanges {
+			break
+		}
+	}
+	return k.do(func() error {
+		if err := s.complete(); err != nil {
+			return err
+		}
+		if err := r.catchUp(ctx, written.take()); err != nil {
+			return err
+		}
+		for id, e := range k.live {
+			e.judged = r.open[id].judgement // of all its frames so far
+		}
+		r.install()
+		return nil
+	})
+}
+
+// changes are the flows that the worker has written since someone asked.
+type changes struct {
+	mu  sync.Mutex
+	ids []flow.ID
+}
+
+// note adds a batch. It may be called on nil.
+func (c *changes) note(batch []*entry) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range batch {
+		c.ids = append(c.ids, e.flow.ID)
+	}
+}
+
+// take returns what was noted since the last time, sorted.
+func (c *changes) take() []flow.ID {
+	c.mu.Lock()
+	ids := c.ids
+	c.ids = nil
+	c.mu.Unlock()
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// rebuild is the state of an audit under another policy, in the making.
+type rebuild struct {
+	store   *Store
+	verdict *judgements
+	judge   policy.Judge
+	upto    flow.ID // highest ID that was looked at; 0 is all there are
+	totals  *totals
+	open    map[flow.ID]openFlow
+	counted idSet // flows that are in the totals for good
+}
+
+func newRebuild(s *Store, judge policy.Judge) *rebuild {
+	return &rebuild{
+		store: s, verdict: newJudgements(judge), judge: judge,
+		totals: newTotals(), open: map[flow.ID]openFlow{}, counted: idSet{},
+	}
+}
+
+// readAll counts all flows.
+func (r *rebuild) readAll(ctx context.Context, progress func(done, total int)) error {
+	if progress == nil {
+		return r.read(ctx, 0, r.add)
+	}
+	var done, total int
+	err := r.store.read(ctx, func(c *conn) error {
+		n, err := c.integer("SELECT count(*) FROM flows")
+		total = int(n)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.read(ctx, 0, func(batch []Recorded) error {
+		err := r.add(batch)
+		done = min(done+len(batch), total) // some may have come since
+		progress(done, total)
+		return err
+	})
+}
+
+func (r *rebuild) read(ctx context.Context, after flow.ID, visit func([]Recorded) error) error {
+	return r.store.pass(ctx, passOptions{after: after, upto: r.upto, headers: true, judge: r.judge}, visit)
+}
+
+// add counts flows that have ended and keeps the others.
+func (r *rebuild) add(batch []Recorded) error {
+	for _, f := range batch {
+		id := f.Flow.ID
+		if !f.Flow.Ended() {
+			r.open[id] = openFlow{f.Flow, f.Judgement}
+			continue
+		}
+		delete(r.open, id)
+		r.totals.add(f.Flow, f.Judgement)
+		r.counted.add(uint64(id))
+	}
+	return nil
+}
+
+// catchUp looks at flows that were written since the others were read. ids are sorted.
+func (r *rebuild) catchUp(ctx context.Context, ids []flow.ID) error {
+	var again []flow.ID
+	for i, id := range ids {
+		if id > r.upto {
+			after := r.upto
+			r.upto = ids[len(ids)-1]
+			if err := r.read(ctx, after, r.add); err != nil {
+				return err
+			}
+			ids = ids[:i]
+			break
+		}
+		// A flow of this session that was counted had been written when it was read,
+		// and does not change any more. One of an earlier session might have.
+		if !r.counted.has(uint64(id)) {
+			again = append(again, id)
+		} else if id <= r.store.worker.lastID {
+			return errRerecorded
+		}
+	}
+	for part := range slices.Chunk(again, MaxIDs) {
+		if err := r.reread(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reread looks at single flows.
+func (r *rebuild) reread(ctx context.Context, ids []flow.ID) error {
+	return r.store.read(ctx, func(c *conn) error {
+		batch, err := r.store.page(ctx, c, r.verdict, selectFlows+"WHERE f.id IN (SELECT value FROM json_each(?)) ORDER BY f.id", list(ids))
+		if err != nil {
+			return err
+		}
+		return r.add(batch)
+	})
+}
+
+// install makes it the state of the store.
+func (r *rebuild) install() {
+	s := r.store
+	s.verdict.replace(r.verdict)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.totals, s.open = r.totals, r.open
+	s.changedLocked()
+}
