@@ -235,7 +235,9 @@ func (d *desk) preview(m *model, f *form, kind policy.ChangeKind) {
 		text, err = policy.Edit(d.cfg.File, d.text, c, d.cfg.Options)
 	}
 	if err != nil {
-		f.preview = []string{m.theme.warning.Render("  " + plain.Text(sentence(err)))}
+		for _, line := range wrap(plain.Text(sentence(err)), max(10, m.width-2)) {
+			f.preview = append(f.preview, "  "+m.theme.warning.Render(line))
+		}
 		f.brief = f.preview
 		return
 	}

@@ -19,7 +19,7 @@ type area struct {
 
 // split shares the lines out. A panel takes what it needs and leaves a row.
 func (m *model) split() area {
-	a := area{head: 3, foot: 1}
+	a := area{head: 3, foot: len(m.drawFoot())}
 	if m.height < tiny {
 		a.head = 2
 	}
@@ -56,7 +56,7 @@ func (m *model) draw() []string {
 		lines = append(lines, screen(m.panel.lines(m, m.width, a.panel), m.width, a.panel)...)
 	}
 	if a.foot > 0 {
-		lines = append(lines, cut(m.drawFoot(), m.width))
+		lines = append(lines, m.drawFoot()...)
 	}
 	return lines[:min(len(lines), m.height)]
 }
@@ -282,17 +282,30 @@ func (m *model) tabAt(column int) scope {
 	return 0
 }
 
-// drawFoot draws the bottom line: what happened, else what can be done.
-func (m *model) drawFoot() string {
+// drawFoot draws the bottom: what happened, in a few lines where it needs them,
+// else what can be done.
+func (m *model) drawFoot() []string {
+	const most = 3
+	style, text := m.theme.bar, plain.Text(m.status.text)
 	switch {
-	case m.status.text != "" && m.status.trouble:
-		return m.theme.violation.Render("! " + plain.Text(m.status.text))
-	case m.status.text != "":
-		return plain.Text(m.status.text)
-	case m.panel != nil:
-		return ""
+	case text == "" && m.panel != nil:
+		return []string{""}
+	case text == "":
+		return []string{hints(&m.theme, m.scope(), m.width)}
+	case m.status.trouble:
+		style, text = m.theme.violation, "! "+text
 	}
-	return hints(&m.theme, m.scope(), m.width)
+	lines := wrap(text, m.width)
+	switch {
+	case m.height < tiny:
+		lines = []string{text}
+	case len(lines) > most:
+		lines = append(lines[:most-1], strings.Join(lines[most-1:], " "))
+	}
+	for i := range lines {
+		lines[i] = style.Render(cut(lines[i], m.width))
+	}
+	return lines
 }
 
 // rate is how many flows a second came in lately.

@@ -105,33 +105,39 @@ func (m *model) Init() tea.Cmd {
 
 // Update takes over one message. It never blocks.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.take(msg)
+	m.layout() // what is said at the bottom may need more lines, or less
+	return m, cmd
+}
+
+func (m *model) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = max(1, msg.Width), max(1, msg.Height)
 		m.layout()
 		if m.detail != nil {
-			return m, tea.Batch(m.refresh(), m.detail.write(m))
+			return tea.Batch(m.refresh(), m.detail.write(m))
 		}
-		return m, m.refresh()
+		return m.refresh()
 	case newsMsg:
-		return m, tea.Batch(m.takeNews(msg), m.feed.next)
+		return tea.Batch(m.takeNews(msg), m.feed.next)
 	case progressMsg, loadedMsg:
-		return m, m.takeLoading(msg)
+		return m.takeLoading(msg)
 	case flowsMsg:
-		return m, m.flows.take(m, msg)
+		return m.flows.take(m, msg)
 	case searchMsg:
-		return m, m.search.take(m, msg)
+		return m.search.take(m, msg)
 	case detailMsg:
-		return m, m.takeDetail(msg)
+		return m.takeDetail(msg)
 	case linesMsg:
-		return m, m.takeLines(msg)
+		return m.takeLines(msg)
 	case deskMsg:
-		return m, tea.Batch(m.desk.take(m, msg), m.leaveIfSaved(msg))
+		return tea.Batch(m.desk.take(m, msg), m.leaveIfSaved(msg))
 	case statusMsg:
 		m.status = status(msg)
-		return m, nil
+		return nil
 	}
-	return m, m.input(msg)
+	return m.input(msg)
 }
 
 // statusMsg is what a command that ran beside the loop has to say.
