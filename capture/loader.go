@@ -97,6 +97,18 @@ func (l *loader) fill(f *flow.Flow) (*flow.Flow, error) {
 	return &c, nil
 }
 
+// whole returns the flow with its bodies and its first frames.
+func (l *loader) whole(f *flow.Flow) (*flow.Flow, error) {
+	c, err := l.fill(f)
+	if err == nil && f.Kind == flow.WebSocket {
+		c.Frames, err = readFrames(l.conn, f.ID, 0, maxScanFrames)
+	}
+	return c, err
+}
+
+// maxScanFrames is how many frames of a WebSocket a scan loads.
+const maxScanFrames = 1000
+
 // framesAtOnce is how many frames are judged together.
 const framesAtOnce = 256
 

@@ -13,6 +13,7 @@ import (
 type passOptions struct {
 	after, upto flow.ID      // IDs above the one, up to the other; upto 0 is all that is there
 	headers     bool         // header blocks
+	bodies      bool         // contents of bodies, and frames
 	judge       policy.Judge // nil leaves flows unjudged; judging needs the headers
 }
 
@@ -185,7 +186,11 @@ func (p *pass) load(ctx context.Context, l *loader, flows *stmt, st *step) ([]Re
 	}
 	batch := make([]Recorded, len(rows))
 	for i, row := range rows {
-		batch[i].Flow = row.flow
+		if batch[i].Flow = row.flow; p.opts.bodies {
+			if batch[i].Flow, err = l.whole(row.flow); err != nil {
+				return nil, err
+			}
+		}
 		if p.opts.judge == nil {
 			continue
 		}

@@ -13,6 +13,7 @@ type ScanOptions struct {
 	After   flow.ID // only flows above it
 	Judge   bool    // judge them; else every judgement is empty
 	Headers bool    // load header blocks; else messages have none, unless judging needs them
+	Bodies  bool    // load the contents of bodies, and the first thousand frames
 }
 
 // Scan calls visit with every flow in ID order, some hundred at a time, as fast as
@@ -21,7 +22,7 @@ type ScanOptions struct {
 // flows that come later are left out (go on after the last one). Visit may keep the
 // batch. Scan ends with the first error of visit, or with that of ctx.
 func (s *Store) Scan(ctx context.Context, opts ScanOptions, visit func(batch []Recorded) error) error {
-	p := passOptions{after: opts.After, headers: opts.Headers}
+	p := passOptions{after: opts.After, headers: opts.Headers, bodies: opts.Bodies}
 	if opts.Judge {
 		p.judge = s.verdict.judging()
 	}

@@ -157,3 +157,24 @@ func TestSearchIsAllPages(t *testing.T) {
 		t.Errorf("without a file: %v", err)
 	}
 }
+
+func TestScanLoadsBodies(t *testing.T) {
+	s, _ := create(t, capture.Options{Judge: hostJudge{}})
+	scattered(t, s)
+	bodies, frames := 0, 0
+	for _, r := range scan(t, s, capture.ScanOptions{Bodies: true}) {
+		f := r.Flow
+		if f.Kind == flow.WebSocket && len(f.Frames) == 1 && string(f.Frames[0].Data) == "secret" {
+			frames++
+		}
+		if f.Request != nil && f.Request.Body.Size > 0 {
+			if string(f.Request.Body.Content) == "" {
+				t.Fatalf("flow %d has no body", f.ID)
+			}
+			bodies++
+		}
+	}
+	if bodies < 100 || frames != 1 {
+		t.Errorf("%d bodies, frames of %d WebSockets", bodies, frames)
+	}
+}

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,8 +16,8 @@ import (
 )
 
 // search is the filter: what was typed, and which flows it picks. It goes through
-// the capture in slices that run beside the loop, so that matches show while it is
-// still at work, and goes on with the flows that come later. All views show what
+// the capture beside the loop, in parts, so that matches show while it is still at
+// work, and goes on with the flows that come later. All views show what
 // it picks: flows, and the hosts and violations that these flows belong to.
 type search struct {
 	typed   string
@@ -50,7 +49,7 @@ func newFound() found {
 }
 
 const (
-	// slice is how long one look at the capture takes before its matches show.
+	// slice is how often a look at the capture tells what it has found.
 	slice = 60 * time.Millisecond
 	// wordsPace is how often flows that came later are searched for words: their
 	// bodies are found by the index, which is asked as a whole.
@@ -138,19 +137,22 @@ func (s *search) more(m *model) tea.Cmd {
 	if s.words == nil {
 		s.asked = m.cfg.Now()
 	}
-	return look{
+	look := &look{
 		ctx: ctx, store: m.cfg.Store, filter: s.filter, words: s.words, after: s.next, again: s.open, generation: s.generation,
-	}.run
+		parts: make(chan searchMsg, 1),
+	}
+	return tea.Batch(look.run, look.next)
 }
 
-// searchMsg is what one look brought.
+// searchMsg is what a look has brought since its last one.
 type searchMsg struct {
 	generation int
 	found      found
 	words      [][]flow.ID
 	next       flow.ID
+	again      []flow.ID // were looked at again, before anything else
 	open       []flow.ID
-	end        bool
+	more       tea.Cmd // waits for the next part; nil: the look is over
 	err        error
 }
 
@@ -159,7 +161,7 @@ func (s *search) take(m *model, msg searchMsg) tea.Cmd {
 	if msg.generation != s.generation || s.filter == nil {
 		return nil
 	}
-	s.busy = false
+	s.busy = msg.more != nil
 	if msg.err != nil {
 		if m.ctx.Err() == nil {
 			m.status = status{text: "the search stopped: " + msg.err.Error(), trouble: true}
@@ -167,12 +169,15 @@ func (s *search) take(m *model, msg searchMsg) tea.Cmd {
 		return nil // the next news tries again
 	}
 	s.words = msg.words
-	s.found.drop(s.open) // they were looked at again
+	s.found.drop(msg.again)
 	s.found.add(msg.found)
-	s.next, s.open = max(s.next, msg.next), msg.open
-	s.done = s.done || msg.end
+	if len(msg.again) > 0 {
+		s.open = nil
+	}
+	s.next, s.open = max(s.next, msg.next), append(s.open, msg.open...)
+	s.done = s.done || !s.busy
 	m.derive()
-	return m.refresh()
+	return tea.Batch(m.refresh(), msg.more)
 }
 
 // drop takes flows out again. Who reads the former list keeps it.
@@ -228,7 +233,8 @@ func (s *search) percent(m *model) int64 {
 	return min(99, int64(s.next)*100/int64(m.news.last))
 }
 
-// A look goes through one slice of the capture. It runs beside the loop.
+// A look goes through the capture once, beside the loop, and tells what it has found
+// so far now and then.
 type look struct {
 	ctx        context.Context
 	store      *capture.Store
@@ -238,20 +244,59 @@ type look struct {
 	generation int
 	words      [][]flow.ID // as in search; nil: ask the index
 
-	msg searchMsg
+	parts chan searchMsg // at most one: it grows until it is taken
+	told  time.Time
+	msg   searchMsg
 }
 
-// errSlice ends a look whose time is over.
-var errSlice = errors.New("time is over")
-
-func (l look) run() tea.Msg {
-	l.msg = searchMsg{generation: l.generation, found: newFound(), next: l.after}
+// run is the look. All that it has to say goes through parts, in order.
+func (l *look) run() tea.Msg {
+	defer close(l.parts)
+	l.told = time.Now()
+	l.begin(l.after)
 	err := l.search()
-	if err != nil && !errors.Is(err, errSlice) {
-		l.msg.err = err
+	select {
+	case former := <-l.parts: // nobody has taken it yet
+		l.msg = former.with(l.msg)
+	default:
 	}
-	l.msg.end, l.msg.words = err == nil, l.words
-	return l.msg
+	l.msg.err, l.msg.more = err, nil
+	l.parts <- l.msg
+	return nil
+}
+
+// next waits for a part.
+func (l *look) next() tea.Msg {
+	if part, ok := <-l.parts; ok {
+		return part
+	}
+	return nil
+}
+
+// begin begins another part.
+func (l *look) begin(at flow.ID) {
+	l.msg = searchMsg{generation: l.generation, found: newFound(), words: l.words, next: at, more: l.next}
+}
+
+// tell hands out what was found, when it is time and nobody is still busy with the
+// part before.
+func (l *look) tell() {
+	if time.Since(l.told) < slice {
+		return
+	}
+	select {
+	case l.parts <- l.msg:
+		l.begin(l.msg.next)
+		l.told = time.Now()
+	default:
+	}
+}
+
+// with joins two parts.
+func (m searchMsg) with(later searchMsg) searchMsg {
+	m.found.add(later.found)
+	later.found, later.again, later.open = m.found, m.again, append(m.open, later.open...)
+	return later
 }
 
 func (l *look) search() error {
@@ -264,18 +309,13 @@ func (l *look) search() error {
 	if host, ok := l.filter.Host(); ok {
 		return l.searchHost(host)
 	}
-	start := time.Now()
 	opts := capture.ScanOptions{
 		After: l.after, Judge: true, Headers: l.filter.Words() != nil || l.filter.Names("headers") || l.filter.Names("app"),
+		Bodies: l.filter.Names("body"),
 	}
 	return l.store.Scan(l.ctx, opts, func(batch []capture.Recorded) error {
-		if err := l.match(batch); err != nil {
-			return err
-		}
-		if time.Since(start) > slice {
-			return errSlice
-		}
-		return nil
+		defer l.tell()
+		return l.match(batch)
 	})
 }
 
@@ -291,26 +331,21 @@ func (l *look) askIndex() error {
 		}
 		l.words = append(l.words, ids)
 	}
+	l.msg.words = l.words
 	return nil
 }
 
 // searchHost looks at the flows of one host only, which the capture has an index of.
 func (l *look) searchHost(host string) error {
-	start := time.Now()
 	for {
 		page, err := l.store.Flows(l.ctx, capture.Query{Host: host, After: l.msg.next, Limit: 500})
 		if err != nil {
 			return err
 		}
-		if err := l.match(page); err != nil {
+		if err := l.match(page); err != nil || len(page) < 500 {
 			return err
 		}
-		switch {
-		case len(page) < 500:
-			return nil
-		case time.Since(start) > slice:
-			return errSlice
-		}
+		l.tell()
 	}
 }
 
@@ -327,6 +362,7 @@ func (l *look) lookAgain() error {
 		}
 		l.msg.next = next
 	}
+	l.msg.again = l.again
 	return nil
 }
 
