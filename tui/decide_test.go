@@ -235,8 +235,10 @@ func TestPhase(t *testing.T) {
 	r.press("3", "m")
 	r.sees("── Mark a phase")
 	r.press("down", "enter")
+	r.news()
 	r.sees("phase: ", "● rec")
 	r.press("m", "ctrl+u").typeText("my own phase").press("enter")
+	r.news()
 	r.sees("phase: my own phase")
 	r.observe(flowtest.Get("https://www.canada.ca/later", flowtest.ID(30)))
 	r.news()
@@ -244,6 +246,7 @@ func TestPhase(t *testing.T) {
 	r.sees("my own phase")
 	r.press("esc", "m", "ctrl+u", "enter")
 	r.sees("the phase has ended")
+	r.news()
 	r.press("up")
 	r.seesNot("phase: my own")
 }

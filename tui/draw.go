@@ -149,8 +149,8 @@ func unread(s capture.Summary) (n int) {
 func (m *model) recording(room int) string {
 	t := &m.theme
 	parts := m.alarms()
-	if m.phase != "" {
-		parts = append(parts, t.waived.Render("phase: "+plain.Text(m.phase)))
+	if m.news.phase != "" {
+		parts = append(parts, t.waived.Render("phase: "+plain.Text(m.news.phase)))
 	}
 	parts = append(parts, t.dim.Render(plain.Text(m.cfg.Capture)))
 	if m.cfg.Live {

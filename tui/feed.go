@@ -35,6 +35,7 @@ type newsMsg struct {
 	sum      capture.Summary
 	err      error // first trouble with the file
 	last     flow.ID
+	phase    string
 	problems []string
 }
 

@@ -26,8 +26,7 @@ type model struct {
 	width, height int
 	news          newsMsg
 	rate          rate
-	phase         string // that was marked last
-	view          scope  // the view that is shown: one of inConnect, inLists
+	view          scope // the view that is shown: one of inConnect, inLists
 	loading       *loading
 	reading       sync.Mutex // held while a capture is read
 

@@ -199,10 +199,9 @@ func (m *model) openPhase() tea.Cmd {
 	phases := []string{"before consent", "after consent", "in the background", ""}
 	return m.openForm(&form{
 		title: "Mark a phase: flows carry its name from now on", verb: "begin the phase; an empty name ends one",
-		fields: []*field{textField("phase", m.phase, phases...)},
+		fields: []*field{textField("phase", m.news.phase, phases...)},
 		submit: func(m *model, f *form) (tea.Cmd, string) {
 			name, store := f.fields[0].value(), m.cfg.Store
-			m.phase = name
 			say := "phase: " + name
 			if name == "" {
 				say = "the phase has ended"
