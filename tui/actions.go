@@ -30,6 +30,7 @@ func (m *model) do(a action) tea.Cmd {
 		m.connect.next(m)
 	case sortHosts:
 		m.hosts.order = (m.hosts.order + 1) % len(hostOrders)
+		m.status = status{text: "hosts by " + hostOrders[m.hosts.order].name}
 		m.hosts.take(m)
 	case groupHosts:
 		m.hosts.grouped = !m.hosts.grouped

@@ -23,23 +23,24 @@ type hostsView struct {
 // hostRow is a host, or the sum of a domain.
 type hostRow struct {
 	capture.Host
-	domain bool // a sum
-	below  int  // hosts of the sum
-	nested bool // stands below its domain
+	domain bool           // a sum
+	below  []capture.Host // of the sum
+	nested bool           // stands below its domain
 }
 
 // hostOrders are the orders that a key goes through.
 var hostOrders = []struct {
 	name    string
+	column  string // whose title says so
 	compare func(a, b capture.Host) int
 }{
-	{"verdict", func(a, b capture.Host) int { return cmp.Compare(b.Verdict.Weight(), a.Verdict.Weight()) }},
-	{"name", func(_, _ capture.Host) int { return 0 }},
-	{"flows", func(a, b capture.Host) int { return cmp.Compare(b.Flows, a.Flows) }},
-	{"bytes", func(a, b capture.Host) int {
+	{"verdict", "VERDICT", func(a, b capture.Host) int { return cmp.Compare(b.Verdict.Weight(), a.Verdict.Weight()) }},
+	{"name", "HOST", func(_, _ capture.Host) int { return 0 }},
+	{"flows", "FLOWS", func(a, b capture.Host) int { return cmp.Compare(b.Flows, a.Flows) }},
+	{"bytes", "DOWN", func(a, b capture.Host) int {
 		return cmp.Compare(b.BytesSent+b.BytesReceived, a.BytesSent+a.BytesReceived)
 	}},
-	{"last contact", func(a, b capture.Host) int { return b.Last.Compare(a.Last) }},
+	{"last contact", "LAST", func(a, b capture.Host) int { return b.Last.Compare(a.Last) }},
 }
 
 const sparkWidth = 16
@@ -97,7 +98,7 @@ func byDomain(hosts []capture.Host, compare func(a, b capture.Host) int) []hostR
 		members[name] = append(members[name], x)
 	}
 	for name, list := range members {
-		domains = append(domains, hostRow{Host: sum(name, list), domain: true, below: len(list)})
+		domains = append(domains, hostRow{Host: sum(name, list), domain: true, below: list})
 	}
 	slices.SortFunc(domains, func(a, b hostRow) int {
 		return cmp.Or(compare(a.Host, b.Host), strings.Compare(a.Name, b.Name))
@@ -148,8 +149,13 @@ func (h *hostsView) draw(m *model, width, height int) []string {
 		return m.emptyText(width, "No host was contacted.")
 	}
 	widths := fitColumns(hostColumns, width-2)
-	head := drawHead(&m.theme, hostColumns, widths)
-	lines := []string{sides(head, m.theme.dim.Render("by "+hostOrders[h.order].name), width)}
+	columns := slices.Clone(hostColumns)
+	for i := range columns {
+		if columns[i].title == hostOrders[h.order].column {
+			columns[i].title += "▾"
+		}
+	}
+	lines := []string{drawHead(&m.theme, columns, widths)}
 	from, to := h.list.visible()
 	first, last := m.news.sum.First, m.news.at
 	if !m.cfg.Live {
@@ -175,7 +181,7 @@ func (h *hostsView) cells(m *model, r hostRow, first, last time.Time) []cell {
 		plainCell(bytesText(r.BytesReceived)),
 		{clock(r.First), t.dim},
 		{clock(r.Last), t.dim},
-		{sparks(r.Activity.Spread(first, last, sparkWidth)), style},
+		{sparks(r.activity(first, last)), style},
 		{plain.Text(m.mask(false).text(strings.Join(r.senders(), ", "))), t.dim},
 	}
 }
@@ -184,11 +190,23 @@ func (r *hostRow) title() string {
 	name := plain.Text(r.Name)
 	switch {
 	case r.domain:
-		return "." + name + "  " + plural(r.below, "host")
+		return "." + name + "  " + plural(len(r.below), "host")
 	case r.nested:
 		return "  " + name
 	}
 	return name
+}
+
+// activity spreads the flows over the width of a sparkline; a sum has those of all
+// its hosts.
+func (r *hostRow) activity(first, last time.Time) []int {
+	counts := r.Activity.Spread(first, last, sparkWidth)
+	for _, x := range r.below {
+		for i, n := range x.Activity.Spread(first, last, sparkWidth) {
+			counts[i] += n
+		}
+	}
+	return counts
 }
 
 // senders says who talks to the host: apps as they name themselves, else devices.

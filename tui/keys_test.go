@@ -47,7 +47,7 @@ func TestEveryActionHasAKeyAndDoesSomething(t *testing.T) {
 			if b.in&in == 0 {
 				continue
 			}
-			r := newRig(t, setting{flows: append(story(), visits(100, 160, "")...), w: 40, h: 14})
+			r := newRig(t, setting{flows: append(story(), visits(100, 125, "")...), w: 40, h: 14})
 			r.press(map[scope]string{inConnect: "c", inViolations: "1", inHosts: "2", inFlows: "3", inDetail: "3"}[in])
 			r.press("down", "down", "down", "down")
 			if in == inDetail {
@@ -186,7 +186,7 @@ func TestRandomKeys(t *testing.T) {
 			state ^= state << 17
 			return int(state % uint64(n))
 		}
-		for i := range 400 {
+		for i := range 250 {
 			switch next(12) {
 			case 0:
 				r.resize(1+next(130), 1+next(45))

@@ -137,6 +137,7 @@ func TestPagingVisitsEveryFlowOnce(t *testing.T) {
 		flows[i] = flowtest.Get(fmt.Sprintf("https://www.canada.ca/p%04d", i+1), flowtest.ID(flow.ID(i+1)))
 	}
 	s := recorded(flows)
+	s.w, s.h = 60, 60
 	r := newRig(t, s)
 	r.press("3", "home")
 	seen := map[flow.ID]int{}
@@ -149,7 +150,7 @@ func TestPagingVisitsEveryFlowOnce(t *testing.T) {
 			}
 		}
 	}
-	for i := range n / 10 { // row by row
+	for i := range n / 20 { // row by row
 		if got := r.m.flows.rows[r.m.flows.cursor].id; got != flow.ID(i+1) {
 			t.Fatalf("after %d times down the cursor is on %d", i, got)
 		}
