@@ -18,29 +18,30 @@ type hostsView struct {
 	rows    map[string]hostRow
 	order   int // index into hostOrders
 	grouped bool
+	domains map[string]string // registered domains of hosts, which take a while to find
 }
 
 // hostRow is a host, or the sum of a domain.
 type hostRow struct {
-	capture.Host
-	domain bool           // a sum
-	below  []capture.Host // of the sum
-	nested bool           // stands below its domain
+	*capture.Host
+	domain bool            // a sum
+	below  []*capture.Host // of the sum
+	nested bool            // stands below its domain
 }
 
 // hostOrders are the orders that a key goes through.
 var hostOrders = []struct {
 	name    string
 	column  string // whose title says so
-	compare func(a, b capture.Host) int
+	compare func(a, b *capture.Host) int
 }{
-	{"verdict", "VERDICT", func(a, b capture.Host) int { return cmp.Compare(b.Verdict.Weight(), a.Verdict.Weight()) }},
-	{"name", "HOST", func(_, _ capture.Host) int { return 0 }},
-	{"flows", "FLOWS", func(a, b capture.Host) int { return cmp.Compare(b.Flows, a.Flows) }},
-	{"bytes", "DOWN", func(a, b capture.Host) int {
+	{"verdict", "VERDICT", func(a, b *capture.Host) int { return cmp.Compare(b.Verdict.Weight(), a.Verdict.Weight()) }},
+	{"name", "HOST", func(_, _ *capture.Host) int { return 0 }},
+	{"flows", "FLOWS", func(a, b *capture.Host) int { return cmp.Compare(b.Flows, a.Flows) }},
+	{"bytes", "DOWN", func(a, b *capture.Host) int {
 		return cmp.Compare(b.BytesSent+b.BytesReceived, a.BytesSent+a.BytesReceived)
 	}},
-	{"last contact", "LAST", func(a, b capture.Host) int { return b.Last.Compare(a.Last) }},
+	{"last contact", "LAST", func(a, b *capture.Host) int { return b.Last.Compare(a.Last) }},
 }
 
 const sparkWidth = 16
@@ -60,17 +61,20 @@ var hostColumns = []column{
 
 // take takes over the hosts of the summary that pass the filter.
 func (h *hostsView) take(m *model) {
-	all := slices.Clone(m.news.sum.Hosts)
-	if hits, on := m.search.hits(); on {
-		all = slices.DeleteFunc(all, func(x capture.Host) bool { return hits.hosts[x.Name] == 0 })
+	hits, filtered := m.search.hits()
+	var all []*capture.Host
+	for i := range m.news.sum.Hosts {
+		if x := &m.news.sum.Hosts[i]; !filtered || hits.hosts[x.Name] > 0 {
+			all = append(all, x)
+		}
 	}
 	compare := hostOrders[h.order].compare
-	slices.SortStableFunc(all, func(a, b capture.Host) int {
+	slices.SortStableFunc(all, func(a, b *capture.Host) int {
 		return cmp.Or(compare(a, b), strings.Compare(a.Name, b.Name))
 	})
 	var rows []hostRow
 	if h.grouped {
-		rows = byDomain(all, compare)
+		rows = h.byDomain(all, compare)
 	} else {
 		for _, x := range all {
 			rows = append(rows, hostRow{Host: x})
@@ -90,11 +94,11 @@ func (h *hostsView) take(m *model) {
 
 // byDomain puts each host below the sum of its registered domain. A domain of one
 // host stands for itself.
-func byDomain(hosts []capture.Host, compare func(a, b capture.Host) int) []hostRow {
-	members := map[string][]capture.Host{}
+func (h *hostsView) byDomain(hosts []*capture.Host, compare func(a, b *capture.Host) int) []hostRow {
+	members := map[string][]*capture.Host{}
 	var domains []hostRow
 	for _, x := range hosts {
-		name := policy.RegisteredDomain(x.Name)
+		name := h.domain(x.Name)
 		members[name] = append(members[name], x)
 	}
 	for name, list := range members {
@@ -117,9 +121,22 @@ func byDomain(hosts []capture.Host, compare func(a, b capture.Host) int) []hostR
 	return rows
 }
 
+// domain returns the registered domain of a host.
+func (h *hostsView) domain(host string) string {
+	name, known := h.domains[host]
+	if !known {
+		if h.domains == nil {
+			h.domains = map[string]string{}
+		}
+		name = policy.RegisteredDomain(host)
+		h.domains[host] = name
+	}
+	return name
+}
+
 // sum adds hosts up: the heaviest verdict, all flows and bytes.
-func sum(name string, hosts []capture.Host) capture.Host {
-	total := capture.Host{Name: name}
+func sum(name string, hosts []*capture.Host) *capture.Host {
+	total := &capture.Host{Name: name}
 	for _, x := range hosts {
 		if x.Verdict.Weight() > total.Verdict.Weight() || total.Flows == 0 {
 			total.Verdict, total.Rule, total.Source = x.Verdict, x.Rule, x.Source
@@ -141,7 +158,10 @@ func sum(name string, hosts []capture.Host) capture.Host {
 
 func (h *hostsView) selected() (selection, bool) {
 	r, ok := h.rows[h.list.key()]
-	return selection{host: r.Name, domain: r.domain}, ok
+	if !ok {
+		return selection{}, false
+	}
+	return selection{host: r.Name, domain: r.domain}, true
 }
 
 func (h *hostsView) draw(m *model, width, height int) []string {

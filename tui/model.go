@@ -218,7 +218,8 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 // announce says on the bottom line what is new and does not show where the person is.
 // What another policy makes a violation is not new.
 func (m *model) announce(before newsMsg, now capture.Summary) {
-	if len(now.Violations) > len(before.sum.Violations) && (m.view != inViolations || m.detail != nil) {
+	hidden := m.view != inViolations || m.detail != nil || m.violations.list.moved
+	if len(now.Violations) > len(before.sum.Violations) && hidden {
 		v := slices.MaxFunc(now.Violations, func(a, b capture.Violation) int { return a.First.Compare(b.First) })
 		if v.LastFlow > before.last {
 			m.status = status{text: fmt.Sprintf("new violation (1): %s, %s", v.Finding.Rule, v.Finding.Host)}
@@ -230,10 +231,15 @@ func (m *model) announce(before newsMsg, now capture.Summary) {
 	}
 }
 
-// derive brings the lists into line with the news, the filter and the order.
+// derive brings the list that is shown into line with the news, the filter and the
+// order. The others follow when they are shown.
 func (m *model) derive() {
-	m.violations.take(m)
-	m.hosts.take(m)
+	switch m.view {
+	case inViolations:
+		m.violations.take(m)
+	case inHosts:
+		m.hosts.take(m)
+	}
 }
 
 // refresh asks for what the visible view needs from the capture.
@@ -256,6 +262,7 @@ func (m *model) show(view scope) tea.Cmd {
 	}
 	m.detail = nil
 	m.view = view
+	m.derive()
 	m.layout()
 	return m.refresh()
 }
