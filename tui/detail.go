@@ -222,7 +222,7 @@ func (m *model) takeLines(msg linesMsg) tea.Cmd {
 	return nil
 }
 
-func (d *detail) draw(m *model, width, height int) []string {
+func (d *detail) draw(m *model, width int) []string {
 	t := &m.theme
 	if d.recorded == nil {
 		return []string{"", "  …"}

@@ -64,7 +64,7 @@ func (m *model) draw() []string {
 func (m *model) drawBody(height int) []string {
 	switch {
 	case m.detail != nil:
-		return m.detail.draw(m, m.width, height)
+		return m.detail.draw(m, m.width)
 	case m.loading != nil && m.news.sum.Flows == 0:
 		return m.loading.draw(m, m.width)
 	}

@@ -35,13 +35,13 @@ type flowsView struct {
 
 // flowRow is one flow as the table shows it: harmless text, secrets masked.
 type flowRow struct {
-	id                                        flow.ID
-	host                                      string
-	time, method, status, protocol, hostText  string
-	path, size, duration, verdict, app, phase string
-	weight                                    policy.Verdict
-	warning                                   bool
-	open, failed                              bool
+	id                                       flow.ID
+	host                                     string
+	time, method, status, protocol, hostText string
+	path, size, duration, verdict            string
+	weight                                   policy.Verdict
+	warning                                  bool
+	open, failed                             bool
 }
 
 // flowsMsg is a window that was fetched.

@@ -251,7 +251,8 @@ func TestMouse(t *testing.T) {
 	wheel := func(b tea.MouseButton) { r.send(tea.MouseMsg{X: 5, Y: 8, Action: tea.MouseActionPress, Button: b}) }
 	for text, view := range map[string]scope{"1 Viol": inViolations, "2 Hosts": inHosts, "3 Flows": inFlows, "c Connect": inConnect} {
 		line := strings.Split(r.m.View(), "\n")[2]
-		click(width(line[:strings.Index(line, text)])+2, 2)
+		before, _, _ := strings.Cut(line, text)
+		click(width(before)+2, 2)
 		if r.m.view != view {
 			t.Fatalf("a click on %s leads to view %d", text, r.m.view)
 		}
@@ -271,7 +272,8 @@ func TestMouse(t *testing.T) {
 		}
 		for i, tab := range detailTabs {
 			line := strings.Split(r.m.View(), "\n")[4]
-			click(width(line[:strings.Index(line, tab.name)])+1, 4)
+			before, _, _ := strings.Cut(line, tab.name)
+			click(width(before)+1, 4)
 			if r.m.detail.tab != i {
 				t.Fatalf("a click on %s opens tab %d", tab.name, r.m.detail.tab)
 			}
@@ -298,4 +300,49 @@ func TestMouse(t *testing.T) {
 	r.sees("following")
 	wheel(tea.MouseButtonWheelUp)
 	r.seesNot("following")
+}
+
+func TestNewViolationIsAnnounced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	id := flow.ID(100)
+	arrives := func() string {
+		id++
+		host := fmt.Sprintf("new%d.example", id)
+		r.observe(flowtest.Get("https://"+host+"/", flowtest.ID(id), flowtest.At(time.Duration(id)*time.Second)))
+		r.news()
+		return "new violation (1): host-not-allowed, " + host
+	}
+	r.press("1")
+	r.seesNot(arrives()) // it stands in the first row
+	for _, keys := range [][]string{{"down"}, {"enter"}, {"esc", "2"}, {"3"}} {
+		r.press(keys...)
+		r.sees(arrives())
+	}
+	r.observe(flowtest.Get("https://www.canada.ca/", flowtest.ID(200)))
+	r.press("up")
+	r.news()
+	r.seesNot("new violation")
+}
+
+func TestFirstFlowIsAnnounced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{})
+	r.press("c")
+	r.observe(flowtest.Get("https://www.canada.ca/"))
+	r.news()
+	r.sees("the first flow has arrived: 1 shows violations")
+}
+
+func TestTroubleIsNotTalkedOver(t *testing.T) {
+	t.Parallel()
+	var problems []string
+	r := newRig(t, setting{flows: story(), change: func(c *Config) { c.Problems = func() []string { return problems } }})
+	problems = []string{"cannot write audit.telltale: " + strings.Repeat("no space left on device, ", 8) + "the end"}
+	r.press("3")
+	r.observe(flowtest.Get("https://new.example/", flowtest.ID(100)))
+	r.news()
+	r.sees("! cannot write audit.telltale", "! 1 problem", "the end")
+	r.press("up")
+	r.seesNot("! cannot write")
 }

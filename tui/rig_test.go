@@ -405,7 +405,7 @@ func testConnect() *Connect {
 
 // story is the audit of COVID Alert, with everything that a capture can hold.
 func story() []*flow.Flow {
-	at := func(d time.Duration) flowtest.Option { return flowtest.At(d) }
+	at := flowtest.At
 	const s = time.Second
 	probe := func(d time.Duration) *flow.Flow {
 		return flowtest.Head("https://clients3.google.com/generate_204", at(d))
