@@ -177,7 +177,10 @@ func (s *story) connects() {
 }
 
 // visits lets the app make a request over TLS, with the certificate trusted.
-func (s *story) visits(args ...string) { s.phone(append([]string{"--cacert", s.path("trusted.pem")}, args...)...) }
+func (s *story) visits(args ...string) {
+	s.t.Helper()
+	s.phone(append([]string{"--cacert", s.path("trusted.pem")}, args...)...)
+}
 
 // ends waits for the end of the program and holds the terminal to being what it
 // was before. It returns all that is on the normal screen.
@@ -227,7 +230,7 @@ func TestWatchStory(t *testing.T) {
 	s.presses("a")
 	s.sees("+", "maps.tiles.example", "enter")
 	s.presses("Enter")
-	s.sees("1 VIOLATION", "w writes telltale.yaml")
+	s.sees("1 VIOLATION", "policy not written")
 	if got := s.read("telltale.yaml"); got != storyPolicy {
 		t.Errorf("the policy was written before anybody said so:\n%s", got)
 	}
@@ -242,7 +245,10 @@ func TestWatchStory(t *testing.T) {
 	s.presses("e")
 	s.sees("Write reports")
 	s.presses("Enter")
-	s.sees("wrote ")
+	if report := s.awaitFile("audit.md", "captive-portal-probe"); !strings.Contains(report, "clients3.google.com") {
+		t.Errorf("the report does not name the host:\n%s", report)
+	}
+	s.sees("wrote ", "audit.md")
 	s.presses("q")
 	said := s.ends(ExitClean)
 	for _, want := range []string{"clients3.google.com", "captive-portal-probe", "audit.telltale"} {

@@ -129,29 +129,37 @@ func (s *style) apply(parameters string) {
 
 // set takes over a parameter that stands alone.
 func (s *style) set(n int) {
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		*s = style{}
-	case n == 1:
+	case 1:
 		s.bold = true
-	case n == 2:
+	case 2:
 		s.dim = true
-	case n == 7:
+	case 7:
 		s.reverse = true
-	case n == 22:
+	case 22:
 		s.bold, s.dim = false, false
-	case n == 24:
+	case 24:
 		s.underline = false
-	case n == 27:
+	case 27:
 		s.reverse = false
+	case 39:
+		s.fore = ""
+	case 49:
+		s.back = ""
+	default:
+		s.colour(n)
+	}
+}
+
+// colour takes over one of the sixteen colours.
+func (s *style) colour(n int) {
+	switch {
 	case n >= 30 && n <= 37:
 		s.fore = palette[n-30]
-	case n == 39:
-		s.fore = ""
 	case n >= 40 && n <= 47:
 		s.back = palette[n-40]
-	case n == 49:
-		s.back = ""
 	case n >= 90 && n <= 97:
 		s.fore = palette[n-90+8]
 	case n >= 100 && n <= 107:
