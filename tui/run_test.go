@@ -235,3 +235,54 @@ func TestFeedKeepsThePace(t *testing.T) {
 		t.Fatalf("%d news in three times the pace", n)
 	}
 }
+
+// TestRunUnderLoad filters, decides and looks around while flows come in, open
+// first and ended later: with -race it shows that nothing is shared.
+func TestRunUnderLoad(t *testing.T) {
+	leavesNothing(t)
+	r := run(t.Context(), t, func(c *Config) {
+		c.Policy.File = filepath.Join(t.TempDir(), "telltale.yaml")
+		c.Policy.Parse = func(text []byte) (*policy.Policy, error) {
+			return policy.Parse("telltale.yaml", text, policy.Options{Now: func() time.Time { return noon }})
+		}
+	})
+	r.screen.shows(t, "NOTHING SEEN YET")
+	const n = 1500
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range n {
+			id := flow.ID(i + 1)
+			open := flowtest.Get("https://evil.example/", flowtest.ID(id), flowtest.Outcome(flow.Open))
+			open.Response = nil
+			r.store.Observe(open)
+			if i >= 20 {
+				r.store.Observe(flowtest.Get("https://evil.example/", flowtest.ID(id-20)))
+			}
+		}
+		for id := flow.ID(n - 19); id <= n; id++ {
+			r.store.Observe(flowtest.Get("https://evil.example/", flowtest.ID(id)))
+		}
+	}()
+	r.press("3/")
+	r.screen.shows(t, "── ")
+	r.press("status == 200")
+	r.press("\r")
+	r.press("kkk\x1b[A\x1b[5~")
+	r.press("1")
+	r.screen.shows(t, "host-not-allowed")
+	r.press("a")
+	r.screen.shows(t, "Allow evil.example")
+	r.press("\r")
+	r.screen.shows(t, "allowed evil.example")
+	r.press("3")
+	<-done
+	check(t, r.store.Sync())
+	r.screen.shows(t, "1,500 flows")
+	r.press("G")
+	r.screen.shows(t, "following")
+	r.press("qq")
+	if err := r.ends(); err != nil {
+		t.Fatal(err)
+	}
+}
