@@ -50,7 +50,7 @@ func produce(s *capture.Store, seed uint64, stop *atomic.Bool, again flow.ID) {
 		done.FrameOffset, done.Frames = f.FrameOffset+len(f.Frames), nil
 		s.Observe(&done)
 	}
-	for i := 0; i < 4_000 && !stop.Load(); i++ {
+	for i := 0; i < 400 && !stop.Load(); i++ {
 		id := s.NextID()
 		if again > 0 && i%100 == 0 {
 			id = 1 + flow.ID(random.Int64N(int64(again)))
@@ -107,7 +107,7 @@ func TestRejudgeBesideProducers(t *testing.T) {
 				producers.Go(func() { produce(s, seed, &stop, tt.again) })
 			}
 			var last switchJudge
-			for i := range 6 {
+			for i := range 3 {
 				last = switchJudge{hostJudge{allow: []string{".example", ".canada.ca"}[i%2]}, fmt.Sprint("word", i%3)}
 				if err := s.Rejudge(context.Background(), last, nil); err != nil {
 					t.Error(err)
