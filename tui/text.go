@@ -34,7 +34,11 @@ func cutLeft(s string, n int) string {
 	case over <= 0:
 		return s
 	}
-	return ansi.TruncateLeft(s, over+1, "…")
+	out := ansi.TruncateLeft(s, over+1, "…")
+	if width(out) > n { // a wide character was cut in half, and stayed
+		out = ansi.TruncateLeft(s, over+2, "…")
+	}
+	return out
 }
 
 // pad brings s to exactly n columns.
