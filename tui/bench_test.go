@@ -320,7 +320,7 @@ func BenchmarkLive(b *testing.B) {
 			if v.keys != nil {
 				defer watchLive(b, cfg, out, v.keys, v.text)()
 			}
-			feedLive(b, cfg.Store, 2*benchRate) // a filter has gone through what was there before
+			feedLive(b, cfg.Store, 4*benchRate) // a filter has gone through what was there before
 			b.ResetTimer()
 			before, written := cpuTime(), out.n.Load()
 			feedLive(b, cfg.Store, b.N)
