@@ -18,6 +18,7 @@ type hostTotal struct {
 	activity         activityTotal
 	apps             []string // sorted, as are clients; neither is changed in place: summaries share them
 	clients          clientSet
+	phases           phaseSet
 	unread           map[flow.Outcome]int
 	unreadShown      map[flow.Outcome]int // copy of unread that was handed out; nil when it has changed since
 	unreadCount      int
@@ -92,14 +93,20 @@ func (h *hostTotal) add(f *flow.Flow, j policy.Judgement) {
 	h.activity.add(f.Times.Start)
 	h.clients = h.clients.with(f.Client.Addr.Addr())
 	h.apps = withFirst(h.apps, f.UserAgent(), MaxApps)
+	h.phases = h.phases.with(f.Phase)
 }
 
-// withFirst returns the sorted names with another one, the first limit of them:
-// which ones are kept must not depend on which flow ended first.
+// withFirst is insertFirst for names of which "" is none.
 func withFirst(names []string, name string, limit int) []string {
 	if name == "" {
 		return names
 	}
+	return insertFirst(names, name, limit)
+}
+
+// insertFirst returns the sorted names with another one, the first limit of them:
+// which ones are kept must not depend on which flow ended first.
+func insertFirst(names []string, name string, limit int) []string {
 	i, found := slices.BinarySearch(names, name)
 	if found || i >= limit {
 		return names
@@ -112,7 +119,7 @@ func (h *hostTotal) row() Host {
 		Name: h.name, Verdict: h.worst.verdict, Rule: h.worst.rule, Category: h.worst.category, Source: h.worst.source,
 		Flows: h.flows, Violating: h.violating, Unread: h.unreadCount, First: h.span.first, Last: h.span.last,
 		BytesSent: h.sent, BytesReceived: h.received, Apps: slices.Clip(h.apps), Clients: slices.Clip(h.clients.names),
-		Activity: h.activity.activity(),
+		Phases: h.phases.names(), Activity: h.activity.activity(),
 	}
 }
 

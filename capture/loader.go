@@ -112,9 +112,12 @@ const maxScanFrames = 1000
 // framesAtOnce is how many frames are judged together.
 const framesAtOnce = 256
 
-// judge judges a flow with its bodies and its frames. ask judges a part of it, given
-// what was said of the parts before.
-func (l *loader) judge(ask func(part *flow.Flow, before policy.Judgement) policy.Judgement, f *flow.Flow) (policy.Judgement, error) {
+// judge judges a flow, with its bodies and its frames where the judge reads content.
+// ask judges a part of it, given what was said of the parts before.
+func (l *loader) judge(ask func(part *flow.Flow, before policy.Judgement) policy.Judgement, content bool, f *flow.Flow) (policy.Judgement, error) {
+	if !content {
+		return ask(f, policy.Judgement{}), nil
+	}
 	f, err := l.fill(f)
 	if err != nil {
 		return policy.Judgement{}, err

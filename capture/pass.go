@@ -184,7 +184,7 @@ func (p *pass) load(ctx context.Context, l *loader, flows *stmt, st *step) ([]Re
 			return nil, err
 		}
 	}
-	batch := make([]Recorded, len(rows))
+	batch, content := make([]Recorded, len(rows)), readsContent(p.opts.judge)
 	for i, row := range rows {
 		if batch[i].Flow = row.flow; p.opts.bodies {
 			if batch[i].Flow, err = l.whole(row.flow); err != nil {
@@ -197,7 +197,7 @@ func (p *pass) load(ctx context.Context, l *loader, flows *stmt, st *step) ([]Re
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if batch[i].Judgement, err = l.judge(p.judge, row.flow); err != nil {
+		if batch[i].Judgement, err = l.judge(p.judge, content, row.flow); err != nil {
 			return nil, err
 		}
 	}

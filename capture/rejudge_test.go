@@ -253,3 +253,34 @@ func TestCloseWhileJudgingAgain(t *testing.T) {
 		t.Error("a closed store judges")
 	}
 }
+
+// contentJudge notes whether it was given bodies and frames to read.
+type contentJudge struct {
+	hostJudge
+	reads bool
+	bytes *atomic.Int64
+}
+
+func (p contentJudge) ReadsContent() bool { return p.reads }
+
+func (p contentJudge) Judge(f *flow.Flow) policy.Judgement {
+	if f.Request != nil {
+		p.bytes.Add(int64(len(f.Request.Body.Content)))
+	}
+	p.bytes.Add(int64(len(f.Frames)))
+	return p.hostJudge.Judge(f)
+}
+
+// Contents are loaded for judges that read them, and for no others.
+func TestContentsForJudgesThatReadThem(t *testing.T) {
+	s, path := create(t, capture.Options{Judge: hostJudge{}})
+	scattered(t, s)
+	s.Close()
+	for _, reads := range []bool{true, false} {
+		judge := contentJudge{reads: reads, bytes: new(atomic.Int64)}
+		reopen(t, path, capture.Options{Judge: judge})
+		if got := judge.bytes.Load() > 0; got != reads {
+			t.Errorf("reads content %v: was given some: %v", reads, got)
+		}
+	}
+}

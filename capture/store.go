@@ -372,6 +372,9 @@ func (s *Store) Mark(name string) {
 	}
 }
 
+// Phase returns the name of the phase that goes on, "" for none.
+func (s *Store) Phase() string { return *s.phase.Load() }
+
 // Note adds a sentence to Health.Notes, once.
 func (s *Store) Note(sentence string) {
 	if !s.note(sentence) || s.worker == nil {

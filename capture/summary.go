@@ -24,6 +24,21 @@ type Summary struct {
 	Health      Health
 	First, Last time.Time // zero when there was no flow
 	Activity    Activity  // of all contacts
+	// Phases has a row for each phase, at most MaxPhases, in the order of their
+	// first flows; contacts outside of any count under "". It is nil when no
+	// contact has a phase. Of more phases it has the first by name: the sum of
+	// Flows then is less than that of the summary.
+	Phases []Phase
+}
+
+// Phase is the sum of the contacts that began while a mark of the operator stood
+// ("before consent"): see [Store.Mark].
+type Phase struct {
+	Name        string // as it was marked; "" for flows without a mark
+	Flows       int
+	Violating   int // flows with at least one finding that counts
+	Hosts       int // that were contacted in it
+	First, Last time.Time
 }
 
 // Host is the sum of the flows to one host.
@@ -40,6 +55,7 @@ type Host struct {
 	BytesSent, BytesReceived int64
 	Apps                     []string // distinct User-Agents, sorted, at most MaxApps
 	Clients                  []string // addresses of the devices that contacted it, in their order, at most MaxClients
+	Phases                   []string // in which it was contacted: as in Violation
 	Activity                 Activity
 }
 
@@ -48,6 +64,7 @@ const (
 	MaxApps       = 8
 	MaxClients    = 8
 	MaxServed     = 16
+	MaxPhases     = 64
 	MaxReferences = 1000
 )
 
@@ -62,6 +79,9 @@ type Violation struct {
 	First, Last time.Time
 	LastFlow    flow.ID  // highest ID of its flows: the newest
 	Clients     []string // addresses of the devices that sent it, in their order, at most MaxClients
+	// Phases are the names of the phases in which it happened, sorted, at most
+	// MaxPhases; "" is among them when some flows had none. It is nil when no flow had one.
+	Phases []string
 	// Interval is the median time between flows, 0 when there are fewer than
 	// three: a probe that fires by a timer shows here.
 	Interval time.Duration

@@ -23,6 +23,7 @@ type totals struct {
 	hosts                                      table[string, hostTotal]
 	violations, waivers                        table[string, violationTotal]
 	devices                                    table[netip.Addr, deviceTotal]
+	phases                                     phaseTotals
 }
 
 func newTotals() *totals {
@@ -39,6 +40,7 @@ func (t *totals) over() *totals {
 	c.activity = t.activity.clone()
 	c.hosts, c.devices = t.hosts.over(), t.devices.over()
 	c.violations, c.waivers = t.violations.over(), t.waivers.over()
+	c.phases = slices.Clone(t.phases)
 	return &c
 }
 
@@ -72,7 +74,9 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	if name == "" {
 		name = f.Host()
 	}
-	t.hosts.row(name, newHost, (*hostTotal).clone).add(f, j)
+	host := t.hosts.row(name, newHost, (*hostTotal).clone)
+	t.phases.add(f, j, !host.phases.has(f.Phase))
+	host.add(f, j)
 	t.addVerdict(f, j)
 }
 
@@ -106,7 +110,7 @@ func (t *totals) summary() Summary {
 	s := Summary{
 		Flows: t.flows, Allowed: t.allowed, Ignored: t.ignored, Waived: t.waived, Violating: t.violating,
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
-		Violations: violationRows(&t.violations), Waivers: violationRows(&t.waivers),
+		Violations: violationRows(&t.violations), Waivers: violationRows(&t.waivers), Phases: t.phases.rows(),
 		Health: Health{Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Unread: map[string]map[flow.Outcome]int{}},
 	}
 	hosts := t.hosts.sorted(func(a, b *hostTotal) int { return strings.Compare(a.name, b.name) })

@@ -153,7 +153,7 @@ func TestSummaryDoesNotDependOnOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for i := range 400 {
 		f := flowtest.Get("https://"+hosts[random.IntN(len(hosts))]+fmt.Sprintf("/%d", i), flowtest.At(time.Duration(random.IntN(1e6))*time.Millisecond),
-			flowtest.UserAgentOf(fmt.Sprintf("app %d", random.IntN(12))), flowtest.From(fmt.Sprintf("192.168.1.%d:99", random.IntN(15))), flowtest.Device(fmt.Sprint("d", i)))
+			flowtest.UserAgentOf(fmt.Sprintf("app %d", random.IntN(12))), flowtest.From(fmt.Sprintf("192.168.1.%d:99", random.IntN(15))), flowtest.Device(fmt.Sprint("d", i)), flowtest.Phase([]string{"", "a", "b", "c"}[random.IntN(4)]))
 		if i%9 == 0 {
 			f = flowtest.Refused(hosts[i%len(hosts)])
 		}
@@ -195,7 +195,7 @@ func TestSummaryNeverChanges(t *testing.T) {
 	var moments []moment
 	for i, id := range ids {
 		f := flowtest.Get("https://two.example/", flowtest.ID(flow.ID(id+1)), flowtest.At(time.Duration(id)*time.Second),
-			flowtest.UserAgentOf(fmt.Sprint("app ", id%40)), flowtest.From(fmt.Sprintf("192.168.1.%d:99", id%40)))
+			flowtest.UserAgentOf(fmt.Sprint("app ", id%40)), flowtest.From(fmt.Sprintf("192.168.1.%d:99", id%40)), flowtest.Phase(fmt.Sprint("phase ", id%100)))
 		switch id % 5 {
 		case 0:
 			f.Outcome = flow.Open

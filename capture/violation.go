@@ -21,6 +21,7 @@ type violationTotal struct {
 	last        flow.ID // highest
 	span        span
 	clients     clientSet
+	phases      phaseSet
 	samples     samples
 }
 
@@ -45,6 +46,7 @@ func (v *violationTotal) add(f *flow.Flow, finding policy.Finding) {
 	v.last = max(v.last, f.ID)
 	v.span.add(f)
 	v.clients = v.clients.with(f.Client.Addr.Addr())
+	v.phases = v.phases.with(f.Phase)
 	r := Reference{Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line, ID: f.ID}
 	if r.Capture == "" {
 		r.Entry = int(f.ID)
@@ -56,7 +58,7 @@ func (v *violationTotal) row() Violation {
 	return Violation{
 		ID: v.fingerprint, Finding: v.finding, Count: v.count, Method: v.method, URL: v.url, App: v.app,
 		First: v.span.first, Last: v.span.last, LastFlow: v.last, Interval: v.samples.interval(),
-		Clients: slices.Clip(v.clients.names), Flows: v.samples.handOut(),
+		Clients: slices.Clip(v.clients.names), Phases: v.phases.names(), Flows: v.samples.handOut(),
 	}
 }
 
