@@ -19,14 +19,28 @@ type Field struct {
 // NewField returns a field.
 func NewField(name, value string) Field { return Field{name, value} }
 
-// sensitive lists the header fields whose value is a credential.
-var sensitive = []string{"Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization"}
+// sensitive lists the header fields whose value is a credential: those of HTTP
+// (RFC 9110, 11.6.2 and 11.7.2; RFC 6265), then those that servers and gateways made
+// up. X-Client-Data and request IDs are none: they identify, and open nothing.
+var sensitive = []string{
+	"Authorization", "Cookie", "Set-Cookie", "Proxy-Authorization",
+	"Api-Key", "ApiKey", "Auth-Token", "X-Access-Token", "X-Api-Key", "X-Auth-Key", "X-Auth-Token", "X-Authorization",
+	"X-Csrf-Token", "X-CsrfToken", "X-Xsrf-Token", "X-Id-Token", "X-Refresh-Token", "X-Session-Token", "X-User-Token",
+	"X-Amz-Security-Token",      // docs.aws.amazon.com, Signature Version 4
+	"X-Goog-Api-Key",            // cloud.google.com/docs/authentication/api-keys
+	"X-Firebase-AppCheck",       // firebase.google.com/docs/app-check
+	"Ocp-Apim-Subscription-Key", // learn.microsoft.com, API Management
+	"X-Functions-Key",           // learn.microsoft.com, Azure Functions
+	"Private-Token",             // docs.gitlab.com/api/rest/authentication
+	"X-Vault-Token",             // developer.hashicorp.com/vault/api-docs
+	"X-Shopify-Access-Token",    // shopify.dev/docs/api
+}
 
 // Sensitive reports whether a header field of this name carries a credential.
 func Sensitive(name string) bool {
 	name = strings.TrimSpace(name)
 	for _, s := range sensitive {
-		if strings.EqualFold(s, name) {
+		if len(s) == len(name) && strings.EqualFold(s, name) { // most differ in length
 			return true
 		}
 	}

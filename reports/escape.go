@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"telltale/flow"
 )
 
 // This file is the quoting of single formats. Every string that a document shows
@@ -74,15 +76,6 @@ func spreadsheetCell(s string) string {
 	return s
 }
 
-// credentialNames are query parameters whose values are usually secrets.
-var credentialNames = map[string]bool{
-	"access_token": true, "api_key": true, "apikey": true, "assertion": true, "auth": true,
-	"authenticity_token": true, "client_secret": true, "code": true, "code_verifier": true, "id_token": true,
-	"key": true, "passwd": true, "password": true, "pwd": true, "refresh_token": true, "samlrequest": true,
-	"samlresponse": true, "secret": true, "session": true, "sessionid": true, "sid": true, "sig": true,
-	"signature": true, "token": true, "x-amz-security-token": true, "x-amz-signature": true,
-}
-
 // credentialIn returns the name of the first query parameter that is called like
 // a credential, "" when there is none.
 func credentialIn(rawURL string) string {
@@ -93,7 +86,7 @@ func credentialIn(rawURL string) string {
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		if value != "" && credentialNames[strings.ToLower(name)] {
+		if value != "" && flow.CredentialName(name) {
 			return name
 		}
 	}
