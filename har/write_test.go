@@ -68,6 +68,7 @@ func TestMaskReachesDecodedParameters(t *testing.T) {
 func TestMaskReachesEverything(t *testing.T) {
 	mask := func(s string) string { return strings.ReplaceAll(s, "t0ken-0123", flow.Redacted) }
 	f := secretive()
+	f.Phase = "as t0ken-0123"
 	f.Request.Body.Digest, f.Response.Body.Digest = "aa", "bb"
 	f.Request.Trailer = []flow.Field{flow.NewField("X-Sum", "t0ken-0123")}
 	ws := flowtest.WebSocket("wss://a.example/t0ken-0123", []flow.Frame{

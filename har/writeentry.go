@@ -48,6 +48,7 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 	}
 	e.Error = w.masked(f.Error)
 	e.Telltale.Error = e.Error
+	e.Telltale.Phase = w.masked(f.Phase)
 	e.Telltale.Altered = nil
 	for _, what := range f.Altered {
 		e.Telltale.Altered = append(e.Telltale.Altered, w.masked(what))
