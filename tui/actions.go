@@ -131,8 +131,10 @@ func (m *model) jump(last bool) tea.Cmd {
 		return m.flows.jump(m, to)
 	case m.view == inConnect:
 		m.connect.scroll(by)
-	default:
+	case last:
 		m.list().move(by)
+	default:
+		m.list().first()
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -21,13 +22,15 @@ type desk struct {
 	policy *policy.Policy // in force
 	text   []byte         // the file as it would say so
 	saved  []byte         // the file as it is; nil: there is none
+	kept   *policy.Policy // what the file says
 	past   []decision     // undone from the end
+	since  int            // of them, those before the file was last written
 	busy   bool           // everything is being judged again
 }
 
 // decision is the state before one change.
 type decision struct {
-	what   string
+	change policy.Change
 	policy *policy.Policy
 	text   []byte
 }
@@ -35,17 +38,19 @@ type decision struct {
 // deskMsg is the end of what ran beside the loop: a policy in force, or a file
 // written.
 type deskMsg struct {
-	applied *decision // the state to come back to; nil: not applied
-	undone  bool
-	policy  *policy.Policy
-	text    []byte
-	written bool
-	say     string
-	err     error
+	past   []decision // from then on; nil when nothing came into force
+	policy *policy.Policy
+	text   []byte
+	saved  []byte         // the file, where it was written or read again
+	kept   *policy.Policy // what it says
+	leave  bool           // the person wants to leave
+	host   string         // that was decided on
+	say    string
+	err    error
 }
 
 func newDesk(cfg Policy) desk {
-	d := desk{cfg: cfg, policy: cfg.Current, text: cfg.Text, saved: cfg.Text}
+	d := desk{cfg: cfg, policy: cfg.Current, kept: cfg.Current, text: cfg.Text, saved: cfg.Text}
 	if d.text == nil {
 		d.text = cfg.Draft
 	}
@@ -60,28 +65,41 @@ func (d *desk) unsaved() bool {
 	return !bytes.Equal(d.text, d.saved)
 }
 
-// apply judges everything under a changed text of the policy.
-func (d *desk) apply(m *model, text []byte, what, host string) tea.Cmd {
-	before := decision{what, d.policy, d.text}
+// judging brings a policy into force and judges everything again, beside the loop.
+// prepare makes the message that says what is in force then.
+func (d *desk) judging(m *model, prepare func() (deskMsg, error)) tea.Cmd {
 	d.busy = true
 	m.status = status{text: "judging every flow again …"}
-	parse, store, ctx, adopt := d.cfg.Parse, m.cfg.Store, m.ctx, d.cfg.Adopt
+	store, ctx, adopt := m.cfg.Store, m.ctx, d.cfg.Adopt
 	progress := newLoading()
 	judge := func() tea.Msg {
 		defer progress.end()
-		p, err := parse(text)
+		msg, err := prepare()
 		if err == nil {
-			err = store.Rejudge(ctx, p, progress.report)
+			err = store.Rejudge(ctx, msg.policy, progress.report)
 		}
 		if err != nil {
-			return deskMsg{err: fmt.Errorf("the decision was not applied: %w", err)}
+			return deskMsg{err: fmt.Errorf("the policy in force stays: %w", err)}
 		}
 		if adopt != nil {
-			adopt(p)
+			adopt(msg.policy)
 		}
-		return deskMsg{applied: &before, policy: p, text: text, say: what + effect(store.Summary().Hosts, host, what)}
+		if msg.host != "" {
+			msg.say += effect(store.Summary().Hosts, msg.host, msg.say)
+		}
+		return msg
 	}
 	return tea.Batch(judge, progress.next)
+}
+
+// apply brings a decision into force.
+func (d *desk) apply(m *model, text []byte, c policy.Change, host string) tea.Cmd {
+	past := append(slices.Clone(d.past), decision{c, d.policy, d.text})
+	parse := d.cfg.Parse
+	return d.judging(m, func() (deskMsg, error) {
+		p, err := parse(text)
+		return deskMsg{past: past, policy: p, text: text, say: decided(c), host: host}, err
+	})
 }
 
 // undo takes the last decision back. What was written stays written until it is
@@ -95,54 +113,93 @@ func (d *desk) undo(m *model) tea.Cmd {
 		return nil
 	}
 	last := d.past[len(d.past)-1]
-	d.busy = true
-	m.status = status{text: "judging every flow again …"}
-	store, ctx, adopt := m.cfg.Store, m.ctx, d.cfg.Adopt
-	progress := newLoading()
-	judge := func() tea.Msg {
-		defer progress.end()
-		if err := store.Rejudge(ctx, last.policy, progress.report); err != nil {
-			return deskMsg{err: fmt.Errorf("the decision was not undone: %w", err)}
+	past := slices.Clone(d.past[:len(d.past)-1])
+	return d.judging(m, func() (deskMsg, error) {
+		return deskMsg{past: past, policy: last.policy, text: last.text, say: "undone: " + decided(last.change)}, nil
+	})
+}
+
+// discard comes back to what the file says, so that the verdict in the reports is
+// one that can be repeated.
+func (d *desk) discard(m *model) tea.Cmd {
+	kept, saved := d.kept, d.saved
+	return d.judging(m, func() (deskMsg, error) {
+		return deskMsg{past: []decision{}, policy: kept, text: saved, leave: true}, nil
+	})
+}
+
+// rebase takes over a file that somebody else has changed, and makes the decisions
+// that are not written yet anew in it.
+func (d *desk) rebase(m *model) tea.Cmd {
+	cfg, unwritten := d.cfg, d.past[min(d.since, len(d.past)):]
+	return d.judging(m, func() (deskMsg, error) {
+		saved, err := os.ReadFile(cfg.File)
+		if err != nil {
+			return deskMsg{}, err
 		}
-		if adopt != nil {
-			adopt(last.policy)
+		kept, err := cfg.Parse(saved)
+		msg := deskMsg{past: []decision{}, policy: kept, text: saved, saved: saved, kept: kept}
+		for _, decision := range unwritten {
+			if err == nil {
+				err = msg.decide(cfg, decision.change)
+			}
 		}
-		return deskMsg{undone: true, policy: last.policy, text: last.text, say: "undone: " + last.what}
+		msg.say = cfg.File + " was changed by somebody else: its text is in force, with your decisions (w shows them)"
+		return msg, err
+	})
+}
+
+// decide adds a decision to what will be in force. One that the file has already
+// is no decision any more.
+func (msg *deskMsg) decide(cfg Policy, c policy.Change) error {
+	text, err := policy.Edit(cfg.File, msg.text, c, cfg.Options)
+	if errors.Is(err, policy.ErrUnchanged) {
+		return nil
 	}
-	return tea.Batch(judge, progress.next)
+	if err != nil {
+		return err
+	}
+	p, err := cfg.Parse(text)
+	if err == nil {
+		msg.past = append(msg.past, decision{c, msg.policy, msg.text})
+		msg.policy, msg.text = p, text
+	}
+	return err
 }
 
 // write puts the text into the file.
 func (d *desk) write() tea.Cmd {
-	file, text, saved := d.cfg.File, d.text, d.saved
+	file, text, saved, kept := d.cfg.File, d.text, d.saved, d.policy
 	return func() tea.Msg {
 		if err := policy.WriteFile(file, text, saved); err != nil {
 			return deskMsg{err: err}
 		}
-		return deskMsg{written: true, text: text, say: "wrote " + file}
+		return deskMsg{saved: text, kept: kept, say: "wrote " + file}
 	}
 }
 
 // take takes over what ran beside the loop.
 func (d *desk) take(m *model, msg deskMsg) tea.Cmd {
+	if errors.Is(msg.err, policy.ErrFileChanged) && !d.busy {
+		return d.rebase(m)
+	}
+	d.busy = d.busy && msg.policy == nil && msg.err == nil
 	if msg.err != nil {
-		d.busy = false
 		m.status = status{text: sentence(msg.err), trouble: true}
 		return nil
 	}
 	m.status = status{text: msg.say}
-	if msg.written {
-		d.saved = msg.text
+	if msg.kept != nil {
+		d.saved, d.kept, d.since = msg.saved, msg.kept, len(d.past)
+	}
+	if msg.policy == nil {
 		return nil
 	}
-	d.busy = false
-	d.policy, d.text = msg.policy, msg.text
-	if msg.undone {
-		d.past = d.past[:len(d.past)-1]
-	} else {
-		d.past = append(d.past, *msg.applied)
+	undone := len(msg.past) < len(d.past)
+	if d.policy, d.text, d.past = msg.policy, msg.text, msg.past; msg.kept != nil {
+		d.since = 0
 	}
-	if d.unsaved() {
+	if d.unsaved() && msg.kept == nil && !undone {
 		m.status.text += "  (w writes it to the policy, u undoes it)"
 	}
 	m.search.again()
@@ -169,7 +226,7 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		m.status = status{text: "nothing is selected that could be decided on"}
 		return nil
 	}
-	m.list().moved = true // the cursor stays with what is decided on
+	m.list().hold() // the cursor stays with what is decided on
 	patterns := policy.Suggest(s.host)
 	if s.domain {
 		patterns = []string{"." + s.host, "*." + s.host, s.host}
@@ -273,7 +330,7 @@ func (d *desk) submit(m *model, f *form, kind policy.ChangeKind, host string) (t
 	if err != nil {
 		return nil, plain.Text(sentence(err))
 	}
-	return d.apply(m, text, decided(c), host), ""
+	return d.apply(m, text, c, host), ""
 }
 
 // decided says a decision in a few words.

@@ -79,6 +79,7 @@ func (m *model) openDetail() tea.Cmd {
 	if s.domain {
 		return m.onlyThis()
 	}
+	m.list().hold()
 	if m.view == inFlows && m.flows.follow { // to come back to where it was opened
 		m.flows.follow, m.flows.left = false, m.news.last
 	}

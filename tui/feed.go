@@ -78,7 +78,7 @@ func (f *feed) next() tea.Msg {
 
 func (f *feed) read() tea.Msg {
 	f.last = time.Now()
-	m := newsMsg{at: f.now(), sum: f.store.Summary(), err: f.store.Err(), last: f.store.LastID()}
+	m := newsMsg{at: f.now(), sum: f.store.Summary(), err: f.store.Err(), last: f.store.LastID(), phase: f.store.Phase()}
 	if f.problems != nil {
 		m.problems = f.problems()
 	}

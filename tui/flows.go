@@ -30,6 +30,7 @@ type flowsView struct {
 	left           flow.ID // the newest flow when following stopped
 	busy           bool    // a window is on its way
 	stale          bool    // news came meanwhile
+	widest         int     // columns of the longest host so far
 	wanted         flow.ID // where the cursor goes with the next window; 0: it stays
 }
 
@@ -62,11 +63,11 @@ var flowColumns = []column{
 	{title: "METHOD", width: 7, rank: 1},
 	{title: "STATUS", width: 7},
 	{title: "PROTO", width: 9, rank: 6},
-	{title: "HOST", width: 16, flex: 3, left: true},
-	{title: "PATH", width: 10, flex: 4, rank: 2},
+	{title: "HOST", width: 24, flex: 2, host: true},
+	{title: "PATH", width: 14, flex: 4, rank: 2},
 	{title: "SIZE", width: 6, right: true, rank: 4},
-	{title: "TIME", width: 6, right: true, rank: 5},
-	{title: "VERDICT", width: 20, rank: 4},
+	{title: "TOOK", width: 6, right: true, rank: 5},
+	{title: "VERDICT", width: 20, rank: 7},
 }
 
 func (v *flowsView) resize(height int) {
@@ -205,6 +206,9 @@ func (v *flowsView) adopt(msg flowsMsg) {
 		}
 	}
 	v.rows, v.atStart, v.atEnd = msg.rows, msg.atStart, msg.atEnd
+	for _, r := range v.rows {
+		v.widest = max(v.widest, len(r.hostText))
+	}
 	i, _ := slices.BinarySearchFunc(v.rows, target, func(r flowRow, id flow.ID) int { return int(r.id - id) })
 	v.cursor = min(i, len(v.rows)-1)
 	switch {
@@ -288,7 +292,7 @@ func (v *flowsView) draw(m *model, screen, height int) []string {
 	if len(v.rows) == 0 {
 		return m.emptyText(screen, "No flow.")
 	}
-	widths := fitColumns(flowColumns, screen-2)
+	widths := fitColumns(flowColumns, screen-2, v.widest)
 	place := v.place(m)
 	head := cut(drawHead(&m.theme, flowColumns, widths), screen-width(place)-1)
 	lines := []string{sides(head, place, screen)}

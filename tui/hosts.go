@@ -18,6 +18,7 @@ type hostsView struct {
 	rows    map[string]hostRow
 	order   int // index into hostOrders
 	grouped bool
+	widest  int               // columns of the longest title so far
 	domains map[string]string // registered domains of hosts, which take a while to find
 }
 
@@ -48,14 +49,14 @@ const sparkWidth = 16
 
 var hostColumns = []column{
 	{title: "", width: 1},
-	{title: "HOST", width: 22, flex: 3, left: true},
+	{title: "HOST", width: 24, flex: 2, host: true},
 	{title: "VERDICT", width: 20, rank: 1},
 	{title: "FLOWS", width: 7, right: true},
 	{title: "UP", width: 6, right: true, rank: 4},
 	{title: "DOWN", width: 6, right: true, rank: 3},
 	{title: "FIRST", width: 8, rank: 6},
 	{title: "LAST", width: 8, rank: 2},
-	{title: "ACTIVITY", width: sparkWidth, rank: 5},
+	{title: "ACTIVITY", width: sparkWidth, chart: true, rank: 5},
 	{title: "SENT BY", width: 10, flex: 2, rank: 7},
 }
 
@@ -88,6 +89,7 @@ func (h *hostsView) take(m *model) {
 			keys[i] = "domain " + r.Name
 		}
 		h.rows[keys[i]] = r
+		h.widest = max(h.widest, len(r.title()))
 	}
 	h.list.replace(keys)
 }
@@ -168,14 +170,14 @@ func (h *hostsView) draw(m *model, width, height int) []string {
 	if len(h.list.keys) == 0 {
 		return m.emptyText(width, "No host was contacted.")
 	}
-	widths := fitColumns(hostColumns, width-2)
+	widths := fitColumns(hostColumns, width-2, h.widest)
 	columns := slices.Clone(hostColumns)
 	for i := range columns {
 		if columns[i].title == hostOrders[h.order].column {
 			columns[i].title += "▾"
 		}
 	}
-	lines := []string{drawHead(&m.theme, columns, widths)}
+	lines := []string{sides(drawHead(&m.theme, columns, widths), h.list.place(&m.theme), width)}
 	from, to := h.list.visible()
 	first, last := m.news.sum.First, m.news.at
 	if !m.cfg.Live {

@@ -218,7 +218,7 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 // announce says on the bottom line what is new and does not show where the person is.
 // What another policy makes a violation is not new.
 func (m *model) announce(before newsMsg, now capture.Summary) {
-	hidden := m.view != inViolations || m.detail != nil || m.violations.list.moved
+	hidden := m.view != inViolations || m.detail != nil || m.violations.list.held
 	if len(now.Violations) > len(before.sum.Violations) && hidden {
 		v := slices.MaxFunc(now.Violations, func(a, b capture.Violation) int { return a.First.Compare(b.First) })
 		if v.LastFlow > before.last {
@@ -257,7 +257,7 @@ func (m *model) refresh() tea.Cmd {
 // show goes to a view.
 func (m *model) show(view scope) tea.Cmd {
 	if view == inConnect && m.cfg.Connect == nil {
-		m.status = status{text: "this is a capture that was recorded before: no device can connect to it"}
+		m.status = status{text: "no device can connect to this audit: there is nothing to set up"}
 		return nil
 	}
 	m.detail = nil

@@ -179,7 +179,7 @@ func (m *model) leave() tea.Cmd {
 		title: "Quit", text: []string{fmt.Sprintf("  Decisions are not written to %s yet.", plain.Text(m.desk.cfg.File))},
 		answers: []answer{
 			{"w", "write them and quit", func(m *model) tea.Cmd { m.leaving = true; return m.desk.write() }},
-			{"q", "quit without them", quit},
+			{"q", "quit without them", func(m *model) tea.Cmd { return m.desk.discard(m) }},
 		},
 	})
 	return nil
@@ -187,7 +187,7 @@ func (m *model) leave() tea.Cmd {
 
 // leaveIfSaved ends the program when nothing would be lost any more.
 func (m *model) leaveIfSaved(msg deskMsg) tea.Cmd {
-	if msg.err == nil && m.leaving {
+	if msg.err == nil && (m.leaving && msg.policy == nil || msg.leave) {
 		return tea.Quit
 	}
 	m.leaving = false

@@ -12,13 +12,14 @@ type column struct {
 	width int  // columns; of a flexible one the least
 	flex  int  // share of the columns that are left over; 0: fixed
 	right bool // numbers stand at the right edge
-	left  bool // what is too long keeps its end, as file names do
+	host  bool // what is too long loses its middle; gets what it needs of the columns left over
+	chart bool // of bars, which are not to be drawn in reverse
 	rank  int  // 0 is always shown; of the others the highest goes first when the screen is narrow
 }
 
 // fitColumns returns the width of each column on a screen, 0 for those that have
-// no place. Columns stand one apart.
-func fitColumns(columns []column, screen int) []int {
+// no place. Columns stand one apart. wish is what the column of hosts needs.
+func fitColumns(columns []column, screen, wish int) []int {
 	widths := make([]int, len(columns))
 	used := -1
 	for i, c := range columns {
@@ -38,13 +39,17 @@ func fitColumns(columns []column, screen int) []int {
 		used -= widths[last] + 1
 		widths[last] = 0
 	}
-	shares := 0
+	shares, left := 0, max(0, screen-used)
 	for i, c := range columns {
+		if c.host && widths[i] > 0 {
+			extra := max(0, min(wish-widths[i], left*3/4))
+			widths[i] += extra
+			left -= extra
+		}
 		if widths[i] > 0 {
 			shares += c.flex
 		}
 	}
-	left := max(0, screen-used)
 	for i, c := range columns {
 		if widths[i] == 0 || c.flex == 0 {
 			continue
@@ -68,35 +73,35 @@ func plainCell(text string) cell { return cell{text: text} }
 
 // drawHead draws the titles of a table.
 func drawHead(t *theme, columns []column, widths []int) string {
-	cells := make([]cell, len(columns))
+	var line []string
 	for i, c := range columns {
-		cells[i] = plainCell(c.title)
+		if widths[i] > 0 {
+			line = append(line, fitCell(c, widths[i], c.title))
+		}
 	}
-	return t.dim.Render("  " + strings.TrimRight(joinCells(columns, widths, cells, false), " "))
+	return t.dim.Render("  " + strings.TrimRight(strings.Join(line, " "), " "))
 }
 
 // drawRow draws one row. The selected one has a mark in front of it too.
 func drawRow(t *theme, columns []column, widths []int, cells []cell, selected bool) string {
-	if selected {
-		return t.selected.Render("▸ " + joinCells(columns, widths, cells, false))
-	}
-	return "  " + joinCells(columns, widths, cells, true)
-}
-
-func joinCells(columns []column, widths []int, cells []cell, styled bool) string {
 	var b strings.Builder
+	front, gap := "  ", " "
+	if selected {
+		front, gap = t.selected.Render("▸ "), t.selected.Render(" ")
+	}
+	b.WriteString(front)
 	for i, c := range cells {
 		if widths[i] == 0 {
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteByte(' ')
+		if b.Len() > len(front) {
+			b.WriteString(gap)
 		}
-		text := fitCell(columns[i], widths[i], c.text)
-		if styled {
-			text = c.style.Render(text)
+		style := c.style
+		if selected && !columns[i].chart {
+			style = t.selected
 		}
-		b.WriteString(text)
+		b.WriteString(style.Render(fitCell(columns[i], widths[i], c.text)))
 	}
 	return b.String()
 }
@@ -105,9 +110,8 @@ func fitCell(c column, n int, text string) string {
 	switch {
 	case c.right:
 		return padLeft(text, n)
-	case c.left:
-		name := strings.TrimLeft(text, " ") // what it is indented by stays
-		return pad(text[:len(text)-len(name)]+cutLeft(name, n-len(text)+len(name)), n)
+	case c.host:
+		return pad(cutMiddle(text, n), n)
 	}
 	return pad(text, n)
 }

@@ -25,20 +25,19 @@ func cut(s string, n int) string {
 	return ansi.Truncate(s, n, "…")
 }
 
-// cutLeft keeps the end of s.
-func cutLeft(s string, n int) string {
-	over := width(s) - n
-	switch {
-	case n <= 0:
-		return ""
-	case over <= 0:
-		return s
+// cutMiddle keeps the start and more of the end of s: of a host that is too long,
+// the name that tells it from its neighbours, and the domain.
+func cutMiddle(s string, n int) string {
+	all := width(s)
+	if all <= n || n < 6 {
+		return cut(s, n)
 	}
-	out := ansi.TruncateLeft(s, over+1, "…")
-	if width(out) > n { // a wide character was cut in half, and stayed
-		out = ansi.TruncateLeft(s, over+2, "…")
+	head := ansi.Truncate(s, n/3, "")
+	tail := ansi.TruncateLeft(s, all-(n-width(head)-1), "")
+	if over := width(tail) - (n - width(head) - 1); over > 0 { // a wide character was cut in half, and stayed
+		tail = ansi.TruncateLeft(tail, over+1, "")
 	}
-	return out
+	return head + "…" + tail
 }
 
 // pad brings s to exactly n columns.

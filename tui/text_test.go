@@ -44,7 +44,7 @@ func TestCutAtColumns(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "short", "日本語日本語", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", "\x1b[1mbold and long\x1b[0m", "a日b本c語"} {
 		for n := range 14 {
-			for what, got := range map[string]string{"cut": cut(s, n), "cutLeft": cutLeft(s, n)} {
+			for what, got := range map[string]string{"cut": cut(s, n), "cutMiddle": cutMiddle(s, n)} {
 				if width(got) > n {
 					t.Errorf("%s(%q, %d) has %d columns: %q", what, s, n, width(got), got)
 				}

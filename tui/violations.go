@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"telltale/capture"
 	"telltale/flow"
@@ -16,12 +17,14 @@ import (
 type violationsView struct {
 	list list
 	rows map[string]capture.Violation
+
+	widest int // columns of the longest host so far
 }
 
 var violationColumns = []column{
 	{title: "", width: 1},
 	{title: "RULE", width: 20, rank: 1},
-	{title: "HOST", width: 18, flex: 3, left: true},
+	{title: "HOST", width: 18, flex: 2, host: true},
 	{title: "REQUEST", width: 12, flex: 4, rank: 2},
 	{title: "FLOWS", width: 6, right: true},
 	{title: "FIRST", width: 8, rank: 5},
@@ -43,6 +46,7 @@ func (v *violationsView) take(m *model) {
 	v.rows = make(map[string]capture.Violation, len(all))
 	for i, x := range all {
 		keys[i], v.rows[x.ID] = x.ID, x
+		v.widest = max(v.widest, len(x.Finding.Host))
 	}
 	v.list.replace(keys)
 }
@@ -59,8 +63,8 @@ func (v *violationsView) draw(m *model, width, height int) []string {
 	if len(v.list.keys) == 0 {
 		return m.emptyText(width, "No violation.")
 	}
-	widths := fitColumns(violationColumns, width-2)
-	lines := []string{drawHead(&m.theme, violationColumns, widths)}
+	widths := fitColumns(violationColumns, width-2, v.widest)
+	lines := []string{sides(drawHead(&m.theme, violationColumns, widths), v.list.place(&m.theme), width)}
 	from, to := v.list.visible()
 	for i := from; i < to && len(lines) < height; i++ {
 		cells := v.cells(m, v.rows[v.list.keys[i]])
@@ -77,7 +81,7 @@ func (v *violationsView) cells(m *model, x capture.Violation) []cell {
 		mark, style = "!", t.warning
 	}
 	every := ""
-	if x.Interval > 0 {
+	if x.Count > 2 && x.Interval >= time.Second { // less is one burst
 		every = durationText(x.Interval)
 	}
 	return []cell{
