@@ -2,6 +2,8 @@ package pretty
 
 import (
 	"strings"
+
+	"telltale/flow"
 )
 
 // form shows application/x-www-form-urlencoded (WHATWG URL, 5.1) as one line a
@@ -16,8 +18,15 @@ func (p *page) form(text string) {
 			continue
 		}
 		name, value, has := strings.Cut(pair, "=")
-		p.add(Key, p.mask(unpercent(name)))
-		if has {
+		name = unpercent(name)
+		p.add(Key, p.mask(name))
+		switch {
+		case !has:
+			continue
+		case value != "" && p.hides(name):
+			p.add(Punctuation, " = ")
+			p.add(String, flow.Redacted)
+		default:
 			p.add(Punctuation, " = ")
 			p.value(p.mask(unpercent(value)))
 		}

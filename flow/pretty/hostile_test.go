@@ -157,6 +157,54 @@ func TestMaskedNeverShows(t *testing.T) {
 	}
 }
 
+// named are bodies with the value "hunter2" under the name of a credential.
+var named = []struct{ contentType, content string }{
+	{"application/x-www-form-urlencoded", "user=ann&password=hunter2"},
+	{"application/x-www-form-urlencoded", "user%5Bpass%77ord%5D=hunter2"},
+	{"application/x-www-form-urlencoded", `data={"access_token":"hunter2"}`},
+	{"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nhunter2\r\n--b--\r\n"},
+	{"multipart/mixed; boundary=b", "--b\r\nX-Api-Key: hunter2\r\n\r\nx\r\n--b--\r\n"},
+	{"application/json", `{"user":"ann","password":"hunter2"}`},
+	{"application/json", `{"accessToken" : "hunter2\n"}`},
+	{"application/json", `{"pass\u0077ord":"hunter2"}`},
+	{"application/json", `{"token":["x",{"a":1,"b":[]},"hunter2",["hunter2"]]}`},
+	{"application/json", `{"auth":{"type":"x","password":"hunter2"}}`},
+	{"application/json", `{"token":"{\"a\":\"hunter2\"}"}`},
+	{"application/json", `{"a":"{\"token\":\"hunter2\"}"}`},
+	{"application/json", `{"a":1,"password":"hunter2`},
+	{"application/json", `{"a":1,"password":hunter2,"b":2}`},
+	{"application/json", `{"a":oops,"password":"hun\"ter2 hunter2"}`},
+	{"application/json", `{"a":oops,"password" : "hunter2`},
+	{"application/json", `{"token":"x"}{"token":"hunter2"}`},
+	{"text/plain", `{"password":"hunter2"}`},
+	{"text/event-stream", `data: {"password":"hunter2"}` + "\n\n"},
+}
+
+func TestCredentialsByNameNeedReveal(t *testing.T) {
+	for _, c := range named {
+		for _, mask := range []func(string) string{nil, hide("never")} {
+			d := Body(c.contentType, "", body(c.content), Options{Mask: mask})
+			hold(t, d, Options{})
+			text := shown(d) + strings.Join(d.Notes, "\n")
+			if strings.Contains(text, "hunter2") || !strings.Contains(text, flow.Redacted) {
+				t.Errorf("%s %s:\n%s", c.contentType, c.content, text)
+			}
+		}
+		if text := shown(Body(c.contentType, "", body(c.content), Options{Reveal: true})); !strings.Contains(text, "hunter2") {
+			t.Errorf("%s %s is not revealed:\n%s", c.contentType, c.content, text)
+		}
+	}
+	if got := shown(Query("q=1&token=hunter2&key=", Options{})); got != "q = 1\ntoken = "+flow.Redacted+"\nkey = \n" {
+		t.Error(got)
+	}
+	got := shown(Body("application/json", "", body(`{"pin":1,"password":1234,"key":null,"sid":"","auth":true,"token":[],"x":["y"]}`), Options{}))
+	for _, want := range []string{`"pin": 1,`, `"password": [redacted],`, `"key": null`, `"sid": ""`, `"auth": true`, `"token": []`, `"y"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is missing in:\n%s", want, got)
+		}
+	}
+}
+
 func TestRevealShowsCredentialsOfParts(t *testing.T) {
 	content := "--b\r\nCookie: id=7\r\n\r\nx\r\n--b--\r\n"
 	if got := shown(Body("multipart/mixed; boundary=b", "", body(content), Options{})); strings.Contains(got, "id=7") {
@@ -179,6 +227,12 @@ func FuzzBody(f *testing.F) {
 		opts := Options{Limit: 1 << 16, MaxLines: 200, Mask: hide("ann")}
 		hold(t, Body(contentType, encoding, flow.Body{Size: int64(len(content)) + 1, Content: content, Truncated: cut}, opts), opts)
 		hold(t, Query(contentType, opts), opts)
+		// A credential in whatever text stays hidden where the form is whole.
+		quoted, _ := json.Marshal(string(content))
+		object := Body("application/json", "", body(`{"x":`+string(quoted)+`,"password":"`+string(rune(0x1f511))+`"}`), opts)
+		if strings.Contains(shown(object), string(rune(0x1f511))) && !strings.Contains(string(content), string(rune(0x1f511))) {
+			t.Errorf("the password shows in:\n%s", shown(object))
+		}
 	})
 }
 

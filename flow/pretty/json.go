@@ -1,8 +1,12 @@
 package pretty
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+
+	"telltale/flow"
 )
 
 // guards are what servers put before JSON so that it is no script.
@@ -52,7 +56,7 @@ func (p *page) values(body string, cut bool) string {
 		end, what := s.value(at)
 		count++
 		if what != nil {
-			p.broken(body, end, what, cut)
+			p.broken(s, end, what, cut)
 			break
 		}
 		at = end
@@ -68,7 +72,8 @@ func (p *page) values(body string, cut bool) string {
 
 // broken says where JSON ends too early or stops being JSON, and shows what is
 // left as it is.
-func (p *page) broken(body string, at int, what error, cut bool) {
+func (p *page) broken(s *scanner, at int, what error, cut bool) {
+	body := s.text
 	if at >= len(body) {
 		if cut {
 			p.note("the JSON is cut off")
@@ -79,7 +84,28 @@ func (p *page) broken(body string, at int, what error, cut bool) {
 	}
 	line := 1 + strings.Count(body[:at], "\n")
 	p.note("not JSON from line %d, byte %d on: %v", line, at-strings.LastIndexByte(body[:at], '\n'), what)
-	p.text(Plain, body[at:])
+	rest := body[at:]
+	if s.hides() {
+		rest = flow.Redacted + body[s.word(at):]
+	}
+	p.text(Plain, p.withoutMembers(rest))
+}
+
+// member is a member of an object whose value is a string, or the start of one.
+var member = regexp.MustCompile(`("(?:[^"\\]|\\.)*"\s*:\s*)"(?:[^"\\]|\\.)*"?`)
+
+// withoutMembers redacts the credentials in text that once was JSON.
+func (p *page) withoutMembers(text string) string {
+	if p.opts.Reveal {
+		return text
+	}
+	return member.ReplaceAllStringFunc(text, func(found string) string {
+		end, _ := (&scanner{text: found}).quoted(0)
+		if !p.hides(decoded(found[:end])) {
+			return found
+		}
+		return member.ReplaceAllString(found, `$1"`+flow.Redacted+`"`)
+	})
 }
 
 // sniffJSON reports whether text that may be anything is JSON.
@@ -101,8 +127,19 @@ type scanner struct {
 	text   string
 	masked bool // [flow.Redacted] may stand for a value
 	page   *page
-	levels []byte // the open brackets
+	levels []level // those that are open
 }
+
+// level is an array or object that is open.
+type level struct {
+	bracket byte
+	// hidden says that the value that stands here next is a credential. What is in
+	// an array is called like it; the members of an object have names of their own.
+	hidden bool
+}
+
+// hides reports whether the value that comes next is shown as [flow.Redacted].
+func (s *scanner) hides() bool { return len(s.levels) > 0 && s.levels[len(s.levels)-1].hidden }
 
 func (p *page) scanner(text string) *scanner {
 	return &scanner{text: text, masked: p.opts.Mask != nil}
@@ -142,7 +179,7 @@ func (s *scanner) value(i int) (int, error) {
 				return i, err
 			}
 		}
-		if s.levels[len(s.levels)-1] == '{' {
+		if s.levels[len(s.levels)-1].bracket == '{' {
 			if i, err = s.name(i); err != nil {
 				return i, err
 			}
@@ -161,7 +198,7 @@ func (s *scanner) begin(i int) (end int, opened bool, err error) {
 	case c == '"':
 		end, ok := s.quoted(i)
 		if !ok {
-			s.add(String, s.text[i:])
+			s.add(String, s.unlessHidden(s.text[i:]))
 			return end, false, errEnd("the end of a string")
 		}
 		s.str(s.text[i:end])
@@ -177,10 +214,28 @@ func (s *scanner) begin(i int) (end int, opened bool, err error) {
 			s.add(class, word)
 			return end, false, errEnd("the end of a value")
 		}
+		if s.hides() {
+			return i, false, errors.New("that is no value")
+		}
 		return i, false, fmt.Errorf("%.20q is no value", s.text[i:min(max(end, i+1), len(s.text))])
+	}
+	if class == Number {
+		word = s.unlessHidden(word)
 	}
 	s.add(class, word)
 	return end, false, nil
+}
+
+// unlessHidden returns what is shown of a string or number. Nothing can be learned
+// from an empty string, nor from true, false and null.
+func (s *scanner) unlessHidden(raw string) string {
+	switch {
+	case !s.hides() || raw == `""`:
+		return raw
+	case raw[0] == '"':
+		return `"` + flow.Redacted + `"`
+	}
+	return flow.Redacted
 }
 
 // open walks through a bracket, and its counterpart when nothing is between.
@@ -194,7 +249,7 @@ func (s *scanner) open(i int, c byte) (end int, opened bool, err error) {
 		return next + 1, false, nil
 	}
 	s.add(Punctuation, s.text[i:i+1])
-	s.levels = append(s.levels, c)
+	s.levels = append(s.levels, level{c, c == '[' && s.hides()})
 	if next < len(s.text) {
 		s.line()
 	}
@@ -209,7 +264,7 @@ func (s *scanner) close(i int) (int, error) {
 		if i >= len(s.text) {
 			return i, errEnd("a closing bracket")
 		}
-		switch c, open := s.text[i], s.levels[len(s.levels)-1]; c {
+		switch c, open := s.text[i], s.levels[len(s.levels)-1].bracket; c {
 		case ',':
 			s.add(Punctuation, ",")
 			i = s.space(i + 1)
@@ -247,9 +302,11 @@ func (s *scanner) name(i int) (int, error) {
 			return end, errEnd("the end of a name")
 		}
 		s.add(Key, s.spelled(s.text[i:end]))
+		s.levels[len(s.levels)-1].hidden = s.page != nil && s.page.open && s.page.hides(decoded(s.text[i:end]))
 	case s.redactedAt(i):
 		end = s.word(i)
 		s.add(Key, s.text[i:end])
+		s.levels[len(s.levels)-1].hidden = false
 	default:
 		return i, fmt.Errorf("%.20q where a name belongs", s.text[i:i+1])
 	}

@@ -81,6 +81,10 @@ func (s *scanner) str(raw string) {
 	if s.page == nil || !s.page.open {
 		return
 	}
+	if s.hides() {
+		s.add(String, s.unlessHidden(raw))
+		return
+	}
 	if len(raw) > 4 && (raw[1] == '{' || raw[1] == '[') && raw[len(raw)-2] == raw[1]+2 && !s.page.tookOut(raw[1:]) && s.inner(raw) {
 		return
 	}
@@ -142,6 +146,18 @@ func (s *scanner) spelled(raw string) string {
 		}
 	}
 	return b.String()
+}
+
+// decoded returns what a string of JSON stands for, and what it looks like where it
+// is broken.
+func decoded(raw string) string {
+	if strings.IndexByte(raw, '\\') >= 0 {
+		var text string
+		if json.Unmarshal([]byte(raw), &text) == nil {
+			return text
+		}
+	}
+	return strings.Trim(raw, `"`)
 }
 
 // unescaped returns the character that "uXXXX" at the start of s stands for, or a

@@ -71,6 +71,11 @@ func (p *page) part(number int, part *multipart.Part, cut bool) {
 	if err != nil && !cut {
 		p.note("part %d ends early: %v", number, err)
 	}
+	if len(data) > 0 && p.hides(part.FormName()) {
+		p.line(1)
+		p.add(String, flow.Redacted)
+		return
+	}
 	data = p.transferred(part.Header, data)
 	t := parseType(part.Header.Get("Content-Type"))
 	p.nested(1, func() {

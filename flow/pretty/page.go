@@ -54,6 +54,9 @@ func (p *page) tookOut(s string) bool {
 	return p.opts.Mask != nil && strings.HasPrefix(s, flow.Redacted)
 }
 
+// hides reports whether the value of this name is shown as [flow.Redacted].
+func (p *page) hides(name string) bool { return !p.opts.Reveal && flow.CredentialName(name) }
+
 // note adds a sentence. Texts of the message in it become harmless here.
 func (p *page) note(format string, args ...any) {
 	s := strings.Join(plain.Lines(p.mask(fmt.Sprintf(format, args...))), " ")

@@ -7,7 +7,9 @@
 // It promises that whatever comes, the result is bounded ([Options]), that each
 // text in it is safe on a terminal (package plain; here a backslash is not
 // doubled, but what is written out has the class [Escape]), and that values which
-// Options.Mask hides do not show, however they were encoded. A body that is cut
+// Options.Mask hides do not show, however they were encoded. Values that are called
+// like a credential are redacted where the format names its values: in forms, parts
+// and JSON that is whole, not in free text. A body that is cut
 // or damaged is shown up to the damage, with a note that says where it breaks.
 //
 // It does not decode pixels, run scripts, colour or wrap. To see why a body is
@@ -102,8 +104,9 @@ type Options struct {
 	// Mask puts [flow.Redacted] in the place of values that must not be shown.
 	// Nil hides nothing.
 	Mask func(string) string
-	// Reveal shows credentials in headers inside of a body, which are
-	// otherwise redacted ([flow.Sensitive]).
+	// Reveal shows what is otherwise redacted by its name: credentials in headers
+	// inside of a body ([flow.Sensitive]), and values of parameters, parts of forms
+	// and members of JSON objects that are called like one ([flow.CredentialName]).
 	Reveal bool
 }
 
