@@ -65,6 +65,10 @@ func (e *Error) explain() {
 		e.Message = e.unknownName(name)
 		return
 	}
+	number := strings.HasPrefix(e.Message, "bad number syntax: ")
+	if (number || strings.HasPrefix(e.Message, "unexpected token Identifier(")) && e.numberWithUnit() {
+		return
+	}
 	if operator, ok := cut(e.Message, "unexpected token Identifier(\"", "\")"); ok {
 		if exact := exactOperator(operator); exact != "" {
 			e.Message = fmt.Sprintf("%s is spelt %s", operator, exact)
@@ -78,6 +82,8 @@ func (e *Error) explain() {
 		return
 	}
 	switch {
+	case number:
+		e.Message = "letters do not belong to a number; a text stands in quotes"
 	case e.Message == `unexpected token Operator("=")`:
 		e.Message = "= compares nothing; write =="
 	case strings.HasPrefix(e.Message, "unexpected token EOF"), strings.HasPrefix(e.Message, "unexpected end"):
