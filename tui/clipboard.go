@@ -71,15 +71,17 @@ func Clipboard(terminal io.Writer) func(string) (string, error) {
 		if !remote && !clipboard.Unsupported && clipboard.WriteAll(text) == nil {
 			return "", nil
 		}
-		sequence := osc52.New(text)
-		switch {
+		sequences := []osc52.Sequence{osc52.New(text)}
+		switch { // a multiplexer obeys itself, or passes it on, or both, as it was told
 		case os.Getenv("TMUX") != "":
-			sequence = sequence.Tmux()
+			sequences = append(sequences, osc52.New(text).Tmux())
 		case os.Getenv("STY") != "":
-			sequence = sequence.Screen()
+			sequences = append(sequences, osc52.New(text).Screen())
 		}
-		if _, err := sequence.WriteTo(terminal); err != nil {
-			return "", fmt.Errorf("ask the terminal: %w", err)
+		for _, sequence := range sequences {
+			if _, err := sequence.WriteTo(terminal); err != nil {
+				return "", fmt.Errorf("ask the terminal: %w", err)
+			}
 		}
 		return " through the terminal", nil
 	}

@@ -12,6 +12,7 @@ import (
 type connectView struct {
 	place int
 	top   int
+	seen  bool // a device was seen, and with it other lines
 }
 
 // next goes to the next address of this machine.
@@ -27,6 +28,9 @@ func (c *connectView) draw(m *model, width, height int) []string {
 	t := &m.theme
 	if len(m.cfg.Connect.Places) == 0 {
 		return []string{"", t.warning.Render("  This machine has no address that a phone can reach: is it in a network?")}
+	}
+	if seen := len(m.news.sum.Health.Devices) > 0; seen != c.seen {
+		c.seen, c.top = seen, 0
 	}
 	place := m.cfg.Connect.Places[c.place]
 	qr := c.qr(m, place)
@@ -122,7 +126,11 @@ func (c *connectView) checks(m *model, place Place, n int) []string {
 		title += " " + device.Name
 	}
 	lines := []string{"", "  " + t.title.Render(plain.Text(title))}
+	open := 0
 	for _, check := range m.cfg.Connect.Checklist(device, place, m.cfg.Now()) {
+		if check.State == CheckWaiting || check.State == CheckTrouble {
+			open++
+		}
 		mark, style := "○ ", t.dim
 		switch check.State {
 		case CheckDone:
@@ -136,6 +144,9 @@ func (c *connectView) checks(m *model, place Place, n int) []string {
 		for _, advice := range check.Advice {
 			lines = append(lines, indented("  ", advice, n)...)
 		}
+	}
+	if open == 0 {
+		lines = append(lines, indented("", "Use the app now. 1 shows violations, 2 hosts, 3 flows.", n)...)
 	}
 	return lines
 }

@@ -140,25 +140,56 @@ func TestMistakesStayInTheForm(t *testing.T) {
 	r.sees("── Allow")
 }
 
-func TestFileThatChangedIsLeftAlone(t *testing.T) {
+// Somebody edits the file while a decision is made: both are kept.
+func TestFileThatSomebodyElseChanged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setting{flows: story(), w: 200, h: 24})
 	r.onto("2", "clients3").press("a", "enter")
-	check(t, os.WriteFile(r.file, []byte(covidPolicy+"# somebody else\n"), 0o600))
+	theirs := covidPolicy + "# somebody else\n"
+	check(t, os.WriteFile(r.file, []byte(theirs), 0o600))
 	r.press("w", "enter")
-	r.sees("changed meanwhile", "! ")
-	if !strings.HasSuffix(r.fileText(), "# somebody else\n") {
+	r.sees("changed by somebody else", "not written")
+	if r.fileText() != theirs {
 		t.Fatal("what somebody else wrote is gone")
 	}
-	r.sees("not written")
-	r.press("q", "w") // writing fails again: no quitting
-	if r.quit {
-		t.Fatal("the decisions are lost")
+	r.press("w")
+	r.sees("+  - clients3.google.com")
+	r.press("enter")
+	r.seesNot("not written")
+	if text := r.fileText(); !strings.Contains(text, "# somebody else\n") || !strings.Contains(text, "- clients3.google.com") {
+		t.Fatalf("the file is\n%s", text)
 	}
-	r.sees("changed meanwhile")
-	r.press("q", "q")
+	r.press("q")
 	if !r.quit {
-		t.Fatal("q, q does not quit")
+		t.Fatal("q does not quit")
+	}
+}
+
+// What somebody else wrote is no policy: nothing is written, nothing lost.
+func TestFileThatSomebodyElseBroke(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	r.onto("2", "clients3").press("a", "enter")
+	check(t, os.WriteFile(r.file, []byte("version: 7\n"), 0o600))
+	r.press("q", "w")
+	r.sees("! ", "version", "not written")
+	if r.quit || r.fileText() != "version: 7\n" {
+		t.Fatal("it was left, or written")
+	}
+}
+
+// Decisions that are not written are not in the verdict that is left with.
+func TestQuitWithoutDecisions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	before := len(r.store.Summary().Violations)
+	r.onto("2", "clients3").press("a", "enter")
+	if len(r.store.Summary().Violations) >= before {
+		t.Fatal("the decision changed nothing")
+	}
+	r.press("q", "q")
+	if now := len(r.store.Summary().Violations); !r.quit || now != before {
+		t.Fatalf("%d violations before, %d after; left: %v", before, now, r.quit)
 	}
 }
 

@@ -235,6 +235,10 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		m.status = status{text: "no pattern of a policy can name this: " + s.host, trouble: true}
 		return nil
 	}
+	if rules := m.rulesOf(s); kind != policy.ChangeWaive && !contact(rules[0]) {
+		m.status = status{text: fmt.Sprintf("%s breaks %s, which no permission changes: x excuses it", s.host, rules[0])}
+		return nil
+	}
 	fields := []*field{textField("host", patterns[0], patterns...)}
 	if kind == policy.ChangeWaive {
 		rules := m.rulesOf(s)
@@ -267,6 +271,16 @@ func (m *model) rulesOf(s selection) []string {
 	return rules
 }
 
+// contact reports whether a rule is about who is contacted, which a permission can
+// change, and not about how.
+func contact(rule string) bool {
+	switch policy.Rule(rule) {
+	case policy.HostNotAllowed, policy.CaptivePortalProbe, policy.Tracker, policy.HostDenied:
+		return true
+	}
+	return false
+}
+
 // change reads the decision out of its form.
 func change(f *form, kind policy.ChangeKind) (policy.Change, error) {
 	c := policy.Change{Kind: kind, Pattern: f.fields[0].value()}
@@ -290,6 +304,11 @@ func (d *desk) preview(m *model, f *form, kind policy.ChangeKind) {
 	var text []byte
 	if err == nil {
 		text, err = policy.Edit(d.cfg.File, d.text, c, d.cfg.Options)
+	}
+	if kind == policy.ChangeWaive && c.Reason == "" {
+		f.preview = []string{m.theme.dim.Render("  write why: whoever reads the policy will ask")}
+		f.brief = f.preview
+		return
 	}
 	if err != nil {
 		for _, line := range wrap(plain.Text(sentence(err)), max(10, m.width-2)) {

@@ -74,7 +74,10 @@ func TestSecretsAreMaskedUntilRevealed(t *testing.T) {
 			look("copy")
 		}
 		for _, keys := range [][]string{{"a", "down"}, {"i"}, {"x"}} {
-			r.press(keys...)
+			if r.press(keys[0]); r.m.panel == nil {
+				continue // no permission changes what is wrong with it
+			}
+			r.press(keys[1:]...)
 			look("form")
 			r.press("esc")
 		}

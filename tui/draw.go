@@ -83,6 +83,8 @@ func (m *model) drawBody(height int) []string {
 func (m *model) emptyText(width int, text string) []string {
 	t := &m.theme
 	switch {
+	case m.news.err != nil:
+		text = "The capture cannot be read: " + plain.Text(m.news.err.Error())
 	case m.search.on() && m.search.done:
 		text = "Nothing here matches the filter: f switches it off, esc drops it."
 	case m.search.on():
@@ -153,7 +155,7 @@ func (m *model) recording(room int) string {
 		parts = append(parts, t.waived.Render("phase: "+plain.Text(m.news.phase)))
 	}
 	parts = append(parts, t.dim.Render(plain.Text(m.cfg.Capture)))
-	if m.cfg.Live {
+	if m.cfg.Live && m.news.err == nil {
 		parts = append(parts, t.violation.Render("●")+" rec "+m.elapsed())
 	}
 	return fitParts(parts, room)
@@ -289,7 +291,7 @@ func (m *model) drawFoot() []string {
 	style, text := m.theme.bar, plain.Text(m.status.text)
 	switch {
 	case text == "" && m.panel != nil:
-		return []string{""}
+		return nil // the panel says which keys there are
 	case text == "":
 		return []string{hints(&m.theme, m.scope(), m.width)}
 	case m.status.trouble:

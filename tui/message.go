@@ -58,8 +58,12 @@ func drawResponse(p *paper, d *detail) {
 	p.fields("", r.Header)
 	p.body(d, r.Header, r.Body)
 	p.fields("Trailers", r.Trailer)
-	if f.Kind == flow.WebSocket {
+	switch {
+	case f.Kind == flow.WebSocket:
 		p.frames(d)
+	case !f.Ended():
+		p.heading("Body")
+		p.prose("The response is still under way: its body shows when it ends.", p.theme.warning)
 	}
 }
 

@@ -132,6 +132,9 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.takeLines(msg)
 	case deskMsg:
 		return tea.Batch(m.desk.take(m, msg), m.leaveIfSaved(msg))
+	case existMsg:
+		m.askOverwrite(msg)
+		return nil
 	case statusMsg:
 		m.status = status(msg)
 		return nil

@@ -29,8 +29,12 @@ func (m *model) openFilter() tea.Cmd {
 	in.Placeholder = `words, or an expression: host endsWith ".google.com" and status >= 400`
 	cmd := in.Focus()
 	m.open(&filterLine{input: in, before: m.search.typed, off: m.search.off})
-	if m.view == inConnect {
-		return tea.Batch(cmd, m.show(inFlows))
+	if m.detail != nil || m.view == inConnect { // it shows what it picks in a list
+		view := m.view
+		if view == inConnect {
+			view = inFlows
+		}
+		return tea.Batch(cmd, m.show(view))
 	}
 	return cmd
 }
@@ -69,17 +73,34 @@ func (p *filterLine) lines(m *model, width, _ int) []string {
 	in := t.dressed(p.input)
 	in.Width = max(10, width-3)
 	lines := []string{ruled(t, "Filter", width), in.View()}
+	for _, line := range p.said(m, width-2) {
+		lines = append(lines, "  "+line)
+	}
+	return append(lines, t.key.Render("enter")+" keep  "+t.key.Render("tab")+" complete  "+t.key.Render("esc")+" as before")
+}
+
+// said says what is wrong, what can be asked for, or what was found.
+func (p *filterLine) said(m *model, room int) []string {
+	t := &m.theme
 	switch {
 	case m.search.mistake != nil:
-		return append(lines, t.warning.Render("  "+plain.Text(m.search.mistake.Error())))
+		text := plain.Text(m.search.mistake.Error())
+		if m.search.filter != nil {
+			text += " (the list shows the filter before)"
+		}
+		return []string{t.warning.Render(cut(text, room))}
 	case m.search.filter == nil:
-		return append(lines, t.dim.Render("  fields: "+fieldNames()))
+		var lines []string
+		for _, line := range wrap("fields: "+fieldNames(), max(20, room)) {
+			lines = append(lines, t.dim.Render(line))
+		}
+		return lines[:min(3, len(lines))]
 	}
-	text := "  " + plural(len(m.search.found.ids), "flow")
+	text := plural(len(m.search.found.ids), "flow")
 	if !m.search.done {
 		text += fmt.Sprintf(" so far, %d %% searched", m.search.percent(m))
 	}
-	return append(lines, text+t.dim.Render(fmt.Sprintf(" of %s on %s", count(m.news.sum.Flows), plural(len(m.search.found.hosts), "host"))))
+	return []string{text + t.dim.Render(fmt.Sprintf(" of %s on %s", count(m.news.sum.Flows), plural(len(m.search.found.hosts), "host")))}
 }
 
 func fieldNames() string {
@@ -229,16 +250,50 @@ func (m *model) openExport() tea.Cmd {
 			if len(files) == 0 || f.fields[0].value() == "" {
 				return nil, "tick a format and name a file"
 			}
-			write := m.cfg.Reports.Write
 			m.status = status{text: "writing …"}
-			return func() tea.Msg {
-				if err := write(files); err != nil {
-					return statusMsg{sentence(err), true}
-				}
-				return statusMsg{text: "wrote " + strings.Join(absolute(files), ", ")}
-			}, ""
+			return m.export(files), ""
 		},
 	})
+}
+
+// existMsg says which of the files of an export exist already.
+type existMsg struct{ files, exist []string }
+
+// export writes reports, after a question where a file would be lost.
+func (m *model) export(files []string) tea.Cmd {
+	write := m.writeReports(files)
+	return func() tea.Msg {
+		var exist []string
+		for _, file := range files {
+			if _, err := os.Lstat(file); err == nil {
+				exist = append(exist, file)
+			}
+		}
+		if len(exist) > 0 {
+			return existMsg{files, exist}
+		}
+		return write()
+	}
+}
+
+// askOverwrite asks before files are replaced.
+func (m *model) askOverwrite(msg existMsg) {
+	m.status = status{}
+	m.open(&question{
+		title:   "Write reports",
+		text:    []string{"  " + plain.Text(strings.Join(msg.exist, ", ")) + ": there is such a file already."},
+		answers: []answer{{"o", "overwrite", func(m *model) tea.Cmd { return m.writeReports(msg.files) }}},
+	})
+}
+
+func (m *model) writeReports(files []string) tea.Cmd {
+	write := m.cfg.Reports.Write
+	return func() tea.Msg {
+		if err := write(files); err != nil {
+			return statusMsg{sentence(err), true}
+		}
+		return statusMsg{text: "wrote " + strings.Join(absolute(files), ", ")}
+	}
 }
 
 // absolute names files as they can be found from anywhere.

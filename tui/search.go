@@ -315,8 +315,28 @@ func (l *look) search() error {
 	}
 	return l.store.Scan(l.ctx, opts, func(batch []capture.Recorded) error {
 		defer l.tell()
-		return l.match(batch)
+		for _, r := range batch {
+			l.noteLate(r.Flow.ID)
+			if err := l.match([]capture.Recorded{r}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// maxLate is how many numbers may be missing below a flow for them to be late: flows
+// get theirs when they begin and are written a moment later, not always in order.
+const maxLate = 256
+
+// noteLate notes the numbers below a flow that were not there yet, to look again.
+func (l *look) noteLate(id flow.ID) {
+	if l.msg.next == 0 || id-l.msg.next > maxLate {
+		return
+	}
+	for late := l.msg.next + 1; late < id; late++ {
+		l.msg.open = append(l.msg.open, late)
+	}
 }
 
 // askIndex finds the words in bodies and messages, which flows do not bring along.
@@ -356,6 +376,9 @@ func (l *look) lookAgain() error {
 		if err != nil {
 			return err
 		}
+		if err := l.loadBodies(page); err != nil {
+			return err
+		}
 		next := l.msg.next
 		if err := l.match(page); err != nil {
 			return err
@@ -363,6 +386,24 @@ func (l *look) lookAgain() error {
 		l.msg.next = next
 	}
 	l.msg.again = l.again
+	return nil
+}
+
+// loadBodies fills in what the filter reads and pages leave out.
+func (l *look) loadBodies(page []capture.Recorded) error {
+	if !l.filter.Names("body") {
+		return nil
+	}
+	from := loader{l.ctx, l.store, nil}
+	for i, r := range page {
+		whole, frames, err := from.flow(r.Flow.ID)
+		if err != nil {
+			return err
+		}
+		f := *whole.Flow
+		f.Frames = frames
+		page[i].Flow = &f
+	}
 	return nil
 }
 

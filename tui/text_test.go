@@ -71,7 +71,7 @@ func TestClipboardOverSSH(t *testing.T) {
 		if want := base64.StdEncoding.EncodeToString([]byte("a text\nof two lines")); !strings.Contains(out.String(), want) || how == "" {
 			t.Errorf("%s: the terminal was sent %q, %q", multiplexer, out.String(), how)
 		}
-		if (multiplexer == "TMUX") != strings.HasPrefix(out.String(), "\x1bPtmux;") {
+		if !strings.HasPrefix(out.String(), "\x1b]52;c;") || (multiplexer == "TMUX") != strings.Contains(out.String(), "\x1bPtmux;") {
 			t.Errorf("%s: the terminal was sent %q", multiplexer, out.String())
 		}
 	}

@@ -19,7 +19,9 @@ func drawWhy(p *paper, d *detail) {
 	p.heading("Contact")
 	p.fact("host", cmp.Or(j.Host, f.Host()))
 	p.fact("category", j.Category)
-	p.fact("decided by", sourceText(j.Source))
+	if len(j.Findings) == 0 {
+		p.fact("decided by", sourceText(j.Source))
+	}
 	p.fact("device", deviceText(f))
 	p.fact("app", p.mask.text(f.UserAgent()))
 	p.fact("phase", f.Phase)
@@ -66,16 +68,15 @@ func unjudgedText(f *flow.Flow) string {
 
 func (p *paper) finding(f policy.Finding) {
 	p.heading(string(f.Rule) + " · " + string(f.Severity))
+	p.fact("decided by", sourceText(f.Source))
 	p.prose(p.mask.text(f.Message), p.theme.bar)
 	if f.Remedy != "" {
 		p.heading("What to do")
 		p.prose(f.Remedy, p.theme.bar)
 	}
 	p.blank()
-	p.fact("host", f.Host)
 	p.fact("about", p.mask.text(f.Subject))
 	p.fact("run by", f.Owner)
-	p.fact("decided by", sourceText(f.Source))
 	p.fact("fingerprint", f.Fingerprint())
 }
 
