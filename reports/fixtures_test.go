@@ -23,6 +23,7 @@ var cases = map[string]func() *Report{
 	"hostile":      hostile,
 	"unread":       unreadAndWaived,
 	"damaged":      damaged,
+	"phases":       phased,
 	"zero":         func() *Report { return &Report{Checks: []Check{}, Flows: each()} },
 }
 
@@ -105,6 +106,36 @@ func covidAlert() *Report {
 	return r
 }
 
+// phased is the same audit in phases: the probe fires before anybody agreed to
+// anything, and a crash report follows after the last phase.
+func phased() *Report {
+	const before, agreed, crash = "before consent", "after consent", "crashes.example"
+	r := covidAlert()
+	s := &r.Summary
+	s.Flows, s.Violating = 10, 7
+	s.Phases = []capture.Phase{
+		{Name: before, Flows: 4, Violating: 3, Hosts: 2, First: epoch, Last: after(2*time.Minute + time.Second)},
+		{Name: agreed, Flows: 5, Violating: 3, Hosts: 3, First: after(3 * time.Minute), Last: after(5*time.Minute + 2*time.Second)},
+		{Flows: 1, Violating: 1, Hosts: 1, First: after(6 * time.Minute), Last: after(6 * time.Minute)},
+	}
+	probes := &s.Violations[0]
+	probes.Phases = []string{agreed, before}
+	s.Hosts[0].Phases, s.Hosts[1].Phases, s.Hosts[2].Phases = probes.Phases, probes.Phases, []string{agreed}
+	last := *probes
+	last.ID, last.Count, last.Method, last.URL, last.Interval, last.Phases = "1c", 1, "POST", "https://crashes.example/report", 0, nil
+	last.First, last.Last, last.Flows = after(6*time.Minute), after(6*time.Minute), []capture.Reference{{Capture: "covid-alert.har", Entry: 10, ID: 10}}
+	last.Finding = policy.Finding{Rule: policy.HostNotAllowed, Severity: policy.SeverityError, Host: crash, Title: "a host that nothing in the policy allows"}
+	s.Violations = append(s.Violations, last)
+	s.Hosts = append([]capture.Host{{Name: crash, Verdict: policy.Violation, Rule: policy.HostNotAllowed, Flows: 1, Violating: 1, First: last.First, Last: last.Last}}, s.Hosts...)
+	s.Last, r.Captures[0].Entries = last.Last, 10
+	r.Flows = each(
+		flowtest.Head("https://clients3.google.com/generate_204", flowtest.At(time.Second), flowtest.Phase(before)),
+		flowtest.Head("https://clients3.google.com/generate_204", flowtest.At(181*time.Second), flowtest.Phase(agreed)),
+		flowtest.Post("https://crashes.example/report", "{}", flowtest.At(6*time.Minute)),
+	)
+	return r
+}
+
 func clean() *Report {
 	r := covidAlert()
 	r.Verdict = Clean
@@ -162,14 +193,15 @@ func hostile() *Report {
 		Title: bad, Message: bad, Remedy: bad + "\n\n    " + bad + "\n\n```\n" + bad, Source: policy.Source{File: bad, Line: 1, Text: bad},
 	}
 	v := capture.Violation{ID: "00", Finding: finding, Count: 1, Method: "=" + bad, URL: "https://user:hunter2@evil.example/?access_token=1&q=" + bad, App: "@" + bad,
-		First: epoch, Last: epoch, Flows: []capture.Reference{{Capture: bad, Entry: 1, Line: 1, ID: 1}}}
+		First: epoch, Last: epoch, Flows: []capture.Reference{{Capture: bad, Entry: 1, Line: 1, ID: 1}}, Phases: []string{"", "=" + bad}}
 	r.Summary = capture.Summary{
 		Flows: 2, Violating: 1, Waived: 1, First: epoch, Last: epoch,
 		Hosts: []capture.Host{
-			{Name: "=" + bad, Verdict: policy.Violation, Rule: policy.HostNotAllowed, Flows: 2, Unread: 1, Apps: []string{"-" + bad, "+" + bad}, Source: finding.Source},
+			{Name: "=" + bad, Verdict: policy.Violation, Rule: policy.HostNotAllowed, Flows: 2, Unread: 1, Phases: v.Phases, Apps: []string{"-" + bad, "+" + bad}, Source: finding.Source},
 			{Name: bad, Verdict: policy.Allowed, Flows: 1, Source: finding.Source},
 		},
 		Violations: []capture.Violation{v}, Waivers: []capture.Violation{v},
+		Phases: []capture.Phase{{Name: "=" + bad, Flows: 1, Violating: 1, Hosts: 1, First: epoch, Last: epoch}, {Flows: 1, Hosts: 1}},
 		Health: capture.Health{
 			Devices: []capture.Device{{Addr: bad, Name: bad, Flows: 1}},
 			Unread:  map[string]map[flow.Outcome]int{bad: {flow.Tunnelled: 1}},
@@ -179,7 +211,7 @@ func hostile() *Report {
 	r.Flows = each(
 		flowtest.Get("https://user:hunter2@evil.example/?q="+secret, flowtest.Asked("evil.example:443"), flowtest.Host("evil.example"), flowtest.UserAgentOf(bad), flowtest.Header("Cookie", "a=hunter2"),
 			flowtest.ResponseBody("text/html", strings.ToValidUTF8(bad, "?"))),
-		flowtest.Post("https://evil.example/", bad), // not UTF-8
+		flowtest.Post("https://evil.example/", bad, flowtest.Phase(strings.ToValidUTF8(bad, "?"))), // not UTF-8
 		flowtest.Refused("evil.example"),
 	)
 	return r
@@ -227,6 +259,12 @@ func huge(n int) *Report {
 		v := covidAlert().Summary.Violations[0]
 		v.ID, v.Finding.Host, v.URL, v.App = fmt.Sprint(i), name, "https://"+name+"/"+long, long
 		v.Finding.Message, v.Finding.Remedy, v.Finding.Title = long, long, long
+		if i < capture.MaxPhases {
+			r.Summary.Phases = append(r.Summary.Phases, capture.Phase{Name: long + name, Flows: 1, Hosts: 1})
+		}
+		for _, p := range r.Summary.Phases {
+			v.Phases = append(v.Phases, p.Name)
+		}
 		r.Summary.Violations = append(r.Summary.Violations, v)
 		r.Summary.Waivers = append(r.Summary.Waivers, v)
 		r.Summary.Hosts = append(r.Summary.Hosts, capture.Host{Name: name, Verdict: policy.Violation, Flows: 1, Unread: 1},

@@ -13,7 +13,7 @@ import (
 // end.
 var flowsHeader = []string{
 	"id", "time", "kind", "mode", "client", "method", "url", "host", "status", "protocol", "outcome", "verdict", "rule",
-	"app", "bytes_sent", "bytes_received", "duration_ms", "error",
+	"app", "bytes_sent", "bytes_received", "duration_ms", "error", "phase",
 }
 
 // FlowsCSV returns what writes a list of flows, one row each, as they come
@@ -62,6 +62,6 @@ func flowRow(r *Report, seen capture.Recorded) []string {
 		strconv.FormatInt(int64(f.ID), 10), csvTime(f.Times.Start), string(f.Kind), text(f.Mode), client, text(f.Method()),
 		spreadsheetCell(plain.Text(r.url(f.URL()))), text(f.Host()), strconv.Itoa(f.Status()), text(f.Protocol()), string(f.Outcome),
 		string(j.Verdict), string(j.Rule()), text(f.UserAgent()), strconv.FormatInt(f.BytesSent(), 10),
-		strconv.FormatInt(f.BytesReceived(), 10), elapsed, text(f.Error),
+		strconv.FormatInt(f.BytesReceived(), 10), elapsed, text(f.Error), text(f.Phase),
 	}
 }

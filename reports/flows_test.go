@@ -20,9 +20,9 @@ func TestFlowsCSV(t *testing.T) {
 	mask := func(s string) string { return strings.ReplaceAll(s, "geheim", flow.Redacted) }
 	write, finish := FlowsCSV(&b, mask)
 	flows := flowtest.Number(
-		flowtest.Head("https://clients3.google.com/generate_204"),
+		flowtest.Head("https://clients3.google.com/generate_204", flowtest.Phase("before consent")),
 		flowtest.Refused("pinned.example"),
-		flowtest.Get("https://u:p@a.example/?q=geheim", flowtest.UserAgentOf("=cmd|'/C calc'!A0\x1b[2J")),
+		flowtest.Get("https://u:p@a.example/?q=geheim", flowtest.UserAgentOf("=cmd|'/C calc'!A0\x1b[2J"), flowtest.Phase("=geheim\x1b")),
 		flowtest.Get("http://open.example/", flowtest.Outcome(flow.Open)),
 	)
 	for _, f := range flows {
@@ -38,14 +38,14 @@ func TestFlowsCSV(t *testing.T) {
 		t.Fatalf("%v: %q", err, rows)
 	}
 	want := []string{"1", "2026-11-20T12:00:00Z", "http", "http", "192.168.1.23", "HEAD", "https://clients3.google.com/generate_204",
-		"clients3.google.com", "204", "HTTP/1.1", "completed", "violation", "tracker", flowtest.UserAgent, "0", "0", "100", ""}
+		"clients3.google.com", "204", "HTTP/1.1", "completed", "violation", "tracker", flowtest.UserAgent, "0", "0", "100", "", "before consent"}
 	if !slices.Equal(rows[1], want) {
 		t.Errorf("got  %q\nwant %q", rows[1], want)
 	}
 	if rows[2][6] != "https://pinned.example" || rows[2][10] != "client-refused" {
 		t.Errorf("a connection that could not be read: %q", rows[2])
 	}
-	if rows[3][6] != "https://[redacted]@a.example/?q=[redacted]" || rows[3][13] != `'=cmd|'/C calc'!A0\x1b[2J` {
+	if rows[3][6] != "https://[redacted]@a.example/?q=[redacted]" || rows[3][13] != `'=cmd|'/C calc'!A0\x1b[2J` || rows[3][18] != `'=[redacted]\x1b` {
 		t.Errorf("a hostile flow: %q", rows[3])
 	}
 	if rows[4][16] != "" {

@@ -27,6 +27,7 @@ type document struct {
 	Captures   []captureEntry `json:"captures"`
 	Verdict    string         `json:"verdict"`
 	Summary    Summary        `json:"summary"`
+	Phases     []phase        `json:"phases,omitempty"`
 	Hosts      []host         `json:"hosts"`
 	Violations []Violation    `json:"violations"`
 	Waived     []Violation    `json:"waived"`
@@ -69,6 +70,17 @@ type Summary struct {
 	Last       *string `json:"last"`
 }
 
+// phase is what was seen while a mark of the operator stood.
+type phase struct {
+	Name       string  `json:"name"` // "" for flows without a mark
+	First      *string `json:"first"`
+	Last       *string `json:"last"`
+	Flows      int     `json:"flows"`
+	Hosts      int     `json:"hosts"`
+	Violating  int     `json:"violating"`  // flows
+	Violations int     `json:"violations"` // that happened in it
+}
+
 type host struct {
 	Host          string   `json:"host"`
 	Verdict       string   `json:"verdict"`
@@ -82,6 +94,7 @@ type host struct {
 	Violating     int      `json:"violating"`
 	Unread        int      `json:"unread"`
 	Apps          []string `json:"apps"`
+	Phases        []string `json:"phases,omitempty"`
 	Decided       *source  `json:"decided"`
 }
 
@@ -109,6 +122,7 @@ type Violation struct {
 	Last        *string     `json:"last"`
 	Interval    *float64    `json:"interval_seconds"` // median between flows
 	App         string      `json:"app"`
+	Phases      []string    `json:"phases,omitempty"` // "": some flows had none
 	Explanation string      `json:"explanation"`
 	Remedy      string      `json:"remedy"`
 	Decided     *source     `json:"decided"`
@@ -182,11 +196,18 @@ func newDocument(r *Report) *document {
 	for _, c := range r.Captures {
 		d.Captures = append(d.Captures, captureEntry{r.text(c.File), c.Entries, r.text(c.Producer), c.SHA256, c.Skipped, r.text(c.Error)})
 	}
+	violations := violationsByPhase(s)
+	for _, p := range s.Phases {
+		d.Phases = append(d.Phases, phase{
+			Name: r.text(p.Name), First: stamp(p.First), Last: stamp(p.Last),
+			Flows: p.Flows, Hosts: p.Hosts, Violating: p.Violating, Violations: violations[p.Name],
+		})
+	}
 	for _, h := range s.Hosts {
 		d.Hosts = append(d.Hosts, host{
 			Host: r.text(h.Name), Verdict: string(h.Verdict), Flows: h.Flows, Rule: string(h.Rule), Category: h.Category,
 			First: stamp(h.First), Last: stamp(h.Last), BytesSent: h.BytesSent, BytesReceived: h.BytesReceived,
-			Violating: h.Violating, Unread: h.Unread, Apps: r.texts(h.Apps), Decided: r.source(h.Source),
+			Violating: h.Violating, Unread: h.Unread, Apps: r.texts(h.Apps), Phases: r.texts(h.Phases), Decided: r.source(h.Source),
 		})
 	}
 	for _, v := range s.Violations {
@@ -223,7 +244,7 @@ func (r *Report) violation(v capture.Violation) Violation {
 		Subject: r.text(f.Subject), Category: f.Category, Owner: r.text(f.Owner), Method: r.text(v.Method),
 		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
 		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
-		Flows: make([]reference, 0, len(v.Flows)),
+		Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
 	}
 	if v.Interval > 0 {
 		seconds := v.Interval.Seconds()

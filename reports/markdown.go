@@ -35,6 +35,7 @@ func writeMarkdown(w io.Writer, r *Report) error {
 	m.opening()
 	m.worth()
 	m.contacted()
+	m.phases()
 	m.violations()
 	m.waivers()
 	m.allowed()
@@ -236,6 +237,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 		evidence("Sender", "not named: no `User-Agent` was seen")
 	}
 	evidence("Seen", seen(v))
+	evidence("Phase", phasesOf(r, v, code))
 	evidence("Where", place(r, v, textEntries, inMarkdown))
 	b.WriteByte('\n')
 	section("Likely cause and remedy", fit(block, r.mask(f.Remedy), maxProse))

@@ -91,6 +91,7 @@ func (s *screen) about(r *Report) {
 		text += ", " + period(sum.First, sum.Last)
 	}
 	s.field(0, "seen", text)
+	s.phases(r)
 	for i, c := range r.Captures {
 		if i == textNotes {
 			s.more(len(r.Captures)-i, "captures")
@@ -118,6 +119,7 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	s.field(3, "request", request(r, v, onTerminal))
 	s.field(3, "user-agent", plain.Text(clip(r.mask(v.App), maxText)))
 	s.field(3, "seen", seen(v))
+	s.field(3, "phase", phasesOf(r, v, quoted))
 	s.field(3, "where", place(r, v, textEntries, onTerminal))
 	s.program(3, "why", clip(r.mask(f.Message), maxProse))
 	s.program(3, "remedy", clip(r.mask(f.Remedy), maxProse))
