@@ -102,6 +102,7 @@ type flowEvent struct {
 	Sent     int64    `json:"bytes_sent"`
 	Received int64    `json:"bytes_received"`
 	Duration float64  `json:"duration_ms"`
+	Phase    string   `json:"phase,omitempty"`
 	Altered  []string `json:"altered,omitempty"`
 	SNI      string   `json:"sni,omitempty"`
 	JA4      string   `json:"ja4,omitempty"`
@@ -126,7 +127,7 @@ func newFlowEvent(r capture.Recorded, mask func(string) string) flowEvent {
 		Method: f.Method(), URL: url, Host: f.Host(), Status: f.Status(), Protocol: f.Protocol(),
 		Outcome: string(f.Outcome), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
 		Error: mask(f.Error), App: mask(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
-		Duration: float64(f.Duration().Microseconds()) / 1000, Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
+		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: mask(f.Phase), Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
 	}
 	if f.Client.Addr.IsValid() {
 		e.Client = f.Client.Addr.Addr().String()
