@@ -48,16 +48,27 @@ func Curl(f *flow.Flow, mask func(string) string) string {
 		}
 	}
 	note := ""
-	if body := mask(string(r.Body.Content)); body != "" && len(body) <= maxCurlBody && !r.Body.Truncated && isText(body) {
+	if body := mask(formBody(r, reveal)); body != "" && len(body) <= maxCurlBody && !r.Body.Truncated && isText(body) {
 		add("--data-binary", body)
 	} else if r.Body.Size > 0 {
 		note = fmt.Sprintf(" # without its body of %s", plural(int(r.Body.Size), "byte", "bytes"))
 	}
 	url := f.URL()
 	if !reveal {
-		url = mask(flow.WithoutUser(url))
+		url = mask(flow.MaskURL(url))
 	}
 	return strings.Join(append(words, shellWord(url)), " ") + note
+}
+
+// formBody returns the body of a request. Values of a form that are called like
+// credentials are redacted unless reveal is set.
+func formBody(r *flow.Request, reveal bool) string {
+	body := string(r.Body.Content)
+	kind, _, _ := strings.Cut(flow.Get(r.Header, "Content-Type"), ";")
+	if reveal || !strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") {
+		return body
+	}
+	return strings.TrimPrefix(flow.MaskURL("?"+body), "?")
 }
 
 // isText reports whether a body can stand on a command line and on a screen.
@@ -68,7 +79,10 @@ func isText(s string) bool {
 // MarkdownLine returns a list item of GitHub's Markdown on one flow: what was
 // sent, how it ended, and what the policy says of it.
 func MarkdownLine(f *flow.Flow, j policy.Judgement, mask func(string) string) string {
-	url := URL(f.URL(), mask)
+	url := f.URL()
+	if mask != nil {
+		url = mask(flow.MaskURL(url))
+	}
 	line := "- " + code(f.Method()+" "+url)
 	if status := f.Status(); status > 0 {
 		line += fmt.Sprintf(" → %d", status)

@@ -27,7 +27,7 @@ func (k mask) url(s string) string {
 	if k.values == nil {
 		return s
 	}
-	return k.values(flow.WithoutUser(s))
+	return k.values(flow.MaskURL(s))
 }
 
 // field returns the value of a header field.
