@@ -106,6 +106,29 @@ func TestManyPhasesAreCut(t *testing.T) {
 	}
 }
 
+// A summary in between leaves the totals as they were, and of phases that began at
+// one time the one with the lowest ID is the first, whatever came first.
+func TestPhasesInAnyOrder(t *testing.T) {
+	var flows []*flow.Flow
+	for _, name := range []string{"c", "a", "b", "a", "b", "c"} {
+		flows = append(flows, flowtest.Get("https://one.example/", flowtest.Phase(name)))
+	}
+	flowtest.Number(flows...)
+	want := summarize(t, flows...).Phases
+	if len(want) != 3 || want[0].Name != "c" || want[1].Name != "a" || want[2].Name != "b" {
+		t.Fatalf("%+v", want)
+	}
+	s := capture.New(capture.Options{Judge: hostJudge{}})
+	defer s.Close()
+	for _, f := range slices.Backward(flows) {
+		observe(t, s, f)
+		s.Summary()
+	}
+	if diff := cmp.Diff(want, s.Summary().Phases); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Phases come from marks, count while flows are open, and are the same when the
 // capture is read back or judged again.
 func TestPhasesOfMarks(t *testing.T) {
@@ -131,7 +154,8 @@ func TestPhasesOfMarks(t *testing.T) {
 	opened.Outcome, opened.Times.End = flow.Open, time.Time{}
 	observe(t, s, &opened, next("https://one.example/", flowtest.Outcome(flow.Open)))
 	const open = `"" 1/0/1, "before consent" 2/2/1`
-	for range 2 {
+	for i := range 3 { // open flows are there each time, once
+		s.Note(fmt.Sprint("add up anew ", i))
 		if got := phases(s); got != open {
 			t.Errorf("while flows are open: %s", got)
 		}
@@ -140,7 +164,16 @@ func TestPhasesOfMarks(t *testing.T) {
 	observe(t, s, slow, next("https://one.example/"))
 	s.Mark("")
 	observe(t, s, next("https://two.example/"))
-	const want = `"" 2/1/2, "before consent" 2/2/1, "after consent" 1/1/1`
+	const most = `"" 2/1/2, "before consent" 2/2/1, "after consent" 1/1/1`
+	for i := range 3 {
+		s.Note(fmt.Sprint("and anew ", i))
+		if got := phases(s); got != most {
+			t.Errorf("with one flow open: %s", got)
+		}
+	}
+	s.Mark("after consent")
+	observe(t, s, next("https://two.example/"))
+	const want = `"" 2/1/2, "before consent" 2/2/1, "after consent" 2/2/2`
 	if got := phases(s); got != want {
 		t.Errorf("live: %s", got)
 	}
