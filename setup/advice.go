@@ -216,15 +216,18 @@ func advisePinning(p Progress, app *Item) []string {
 		}
 		return append(advice, "That is a service of "+owner+", which always refuses: expected.")
 	}
-	why := []string{"The authority is trusted, so the app pins its certificates there."}
+	advice = append(advice, "Other TLS from this address was read, so something there trusts the CA.")
 	if d := p.device(); d == androidDevice || d == unknownDevice {
-		why = []string{
-			"The authority is trusted, so an app pins its certificates there, or",
-			"(Android 7 and later) trusts no certificate that a user installed.",
-		}
+		advice = append(advice,
+			"This may be an app that pins its own certificates, or (Android 7 and",
+			"later) trusts none that a user installed; or a program without the CA.")
+	} else {
+		advice = append(advice, "This may be an app that pins its own, or a program without the CA.")
 	}
-	advice = append(advice, why...)
-	advice = append(advice, "It cannot be read there; it is recorded and judged by name.")
+	advice = append(advice,
+		"To tell: open that host in the device's browser. If that can be read, it",
+		"is the app. What shares an address is not told apart.",
+		"It cannot be read there; it is recorded and judged by name.")
 	if app.State == Done {
 		return advice
 	}
