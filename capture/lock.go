@@ -73,6 +73,13 @@ func isLocked(capture string) (bool, error) {
 	return !ok, err
 }
 
+// Recording reports whether a process, perhaps this one, records the capture at path
+// now. Where that cannot be told, it is false.
+func Recording(path string) bool {
+	locked, err := isLocked(path)
+	return locked && err == nil
+}
+
 func sameFile(f *os.File, path string) bool {
 	a, err := f.Stat()
 	if err != nil {

@@ -17,8 +17,14 @@ func TestSecondSessionContinues(t *testing.T) {
 	s, path := create(t, capture.Options{Judge: hostJudge{}})
 	s.Note("no UDP is seen")
 	observe(t, s, flowtest.Get("https://x.example/", flowtest.ID(s.NextID())), flowtest.Get("https://y.example/", flowtest.ID(s.NextID()), flowtest.Outcome(flow.Open)))
+	if !capture.Recording(path) || capture.Recording(path+"2") {
+		t.Error("a recorder is missed, or one is seen where there is no capture")
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if capture.Recording(path) {
+		t.Error("a recorder that has ended is seen")
 	}
 	again, err := capture.Create(path, capture.Options{Judge: hostJudge{}})
 	if err != nil {
