@@ -234,6 +234,7 @@ func (a *audit) everywhere() bool {
 func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	defer a.sayWhatIsAwaited(s)()
 	if err := a.proxy.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		s.complain(fmt.Errorf("cannot stop the proxy: %w", err))
 		trouble = true

@@ -7,6 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"telltale/ca"
+	"telltale/capture"
+	"telltale/policy"
+	"telltale/tui"
 )
 
 // What net/http prints about servers does not reach the person's screen, and not
@@ -34,5 +40,39 @@ func TestLibrariesDoNotWriteToTheScreen(t *testing.T) {
 func TestCAFolderIsAbsolute(t *testing.T) {
 	if got := caFolder("ca"); !filepath.IsAbs(got) || filepath.Base(got) != "ca" {
 		t.Errorf("--ca ca is %s", got)
+	}
+}
+
+// Where nobody says which flows are the app's, a plain request of the system does
+// not end the checklist of a device that trusts nothing yet.
+func TestLastStepNeedsTLS(t *testing.T) {
+	authority, err := ca.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &audit{flags: &liveFlags{}, authority: authority}
+	now := time.Now()
+	plain := capture.Device{Addr: "192.0.2.7", First: now, Last: now, Flows: 1, Apps: []string{"CaptiveNetworkSupport-481 wispr"}}
+	read := plain
+	read.Decrypted = now
+	for name, c := range map[string]struct {
+		device capture.Device
+		text   string // of the policy
+		want   tui.CheckState
+	}{
+		"plain HTTP":                     {plain, "version: 1\nallow: [canada.ca]\n", tui.CheckWaiting},
+		"TLS":                            {read, "version: 1\nallow: [canada.ca]\n", tui.CheckDone},
+		"another app":                    {read, "version: 1\nallow: [canada.ca]\napp: {user-agent: \"Weather*\"}\n", tui.CheckWaiting},
+		"plain HTTP of the app, by name": {plain, "version: 1\nallow: [canada.ca]\napp: {user-agent: \"CaptiveNetwork*\"}\n", tui.CheckDone},
+	} {
+		pol, err := policy.Parse("telltale.yaml", []byte(c.text), policyOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.policy.Store(pol)
+		checks := a.checklist(c.device, tui.Place{Host: "192.0.2.1", Port: "8080"}, now)
+		if last := checks[len(checks)-1]; last.State != c.want {
+			t.Errorf("%s: %q is %v, want %v", name, last.Text, last.State, c.want)
+		}
 	}
 }

@@ -47,8 +47,10 @@ func newDemo(s *streams) *cobra.Command {
 	var folder string
 	var screen bool
 	c := command("demo", func(c *cobra.Command, _ []string) error {
-		if screen && !hasScreen(s) {
-			return withHint(errors.New("--watch needs a terminal to draw on and to read keys from"), "telltale demo runs without one")
+		if screen {
+			if err := needsScreen(s, "--watch"); err != nil {
+				return withHint(err, "telltale demo runs without one")
+			}
 		}
 		return demo(c.Context(), s, folder, screen)
 	})
@@ -62,7 +64,9 @@ func newDemo(s *streams) *cobra.Command {
 // demo runs a whole audit on this machine: a stand-in app talks through the real
 // proxy, over real TLS, to servers that play the ones on the stage of 2020.
 func demo(parent context.Context, s *streams, folder string, screen bool) error {
-	ctx, stop := interruptible(parent, 0)
+	ctx, end := context.WithCancel(parent)
+	defer end()
+	ctx, stop := interruptible(ctx, 0)
 	defer stop()
 	private, err := os.MkdirTemp("", "telltale-demo-*")
 	if err != nil {
@@ -87,8 +91,9 @@ func demo(parent context.Context, s *streams, folder string, screen bool) error 
 	if err != nil {
 		return err
 	}
+	written := &writtenReports{}
 	if screen {
-		watchDemo(ctx, s, a, said)
+		watchDemo(ctx, s, a, said, written)
 	} else {
 		s.say("the proxy listens on %s; the app and its servers run on this machine, nothing leaves it", a.address())
 		if err := runDemoApp(ctx, a, func(line string) { s.say("  app: %s", line) }); err != nil && ctx.Err() == nil {
@@ -96,15 +101,20 @@ func demo(parent context.Context, s *streams, folder string, screen bool) error 
 		}
 		s.say("")
 	}
+	end()
 	doc, trouble := a.finish(s, "telltale demo")
-	trouble = flags.conclude(s, a, doc, false, false) || trouble
+	if screen {
+		trouble = a.leave(s, doc, written) || trouble
+	} else {
+		trouble = flags.conclude(s, a, doc, false, false) || trouble
+	}
 	s.say("\nnext: read %s, which is ready to be pasted into an issue,", filepath.Join(folder, "audit.md"))
 	s.say("then audit an app of yours: telltale watch --allow '*.example.com'")
 	return s.verdictExit(doc, trouble)
 }
 
 // watchDemo shows the audit while the app runs, until the person leaves.
-func watchDemo(ctx context.Context, s *streams, a *audit, said *notices) {
+func watchDemo(ctx context.Context, s *streams, a *audit, said *notices, written *writtenReports) {
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -116,7 +126,7 @@ func watchDemo(ctx context.Context, s *streams, a *audit, said *notices) {
 			}
 		}
 	}()
-	_ = a.showScreen(ctx, s, said, nil, "telltale demo --watch")
+	_ = a.showScreen(ctx, s, said, nil, "telltale demo --watch", written)
 	stop()
 	<-ended
 }

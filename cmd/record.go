@@ -31,7 +31,9 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(c.Context(), flags.duration)
+	ctx, end := context.WithCancel(c.Context())
+	defer end()
+	ctx, stop := interruptible(ctx, flags.duration)
 	defer stop()
 	a.announce(s)
 	var log *eventLog
@@ -46,6 +48,7 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 		stopProgress = startProgress(s, a)
 	}
 	trouble := a.await(ctx, s, child)
+	end() // from here on, a signal ends the program at once
 	stopProgress()
 	command := commandLine(c, nil)
 	doc, failed := a.finish(s, command)

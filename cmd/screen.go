@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,10 @@ import (
 // copies are the forms in which the screen copies a flow.
 var copies = []tui.Copy{
 	{Key: "u", Name: "URL", Text: func(f *flow.Flow, _ policy.Judgement, mask func(string) string) string {
-		return reports.URL(f.URL(), mask)
+		if mask == nil {
+			return f.URL()
+		}
+		return mask(flow.MaskURL(f.URL()))
 	}},
 	{Key: "c", Name: "curl command", Text: func(f *flow.Flow, _ policy.Judgement, mask func(string) string) string {
 		return reports.Curl(f, mask)
@@ -65,15 +69,6 @@ func forScreen(base string, write func(files []string) error) tui.Reports {
 	return r
 }
 
-// writeReports writes every file that can be written.
-func writeReports(files []string, doc *reports.Report) error {
-	var failed []error
-	for _, file := range files {
-		failed = append(failed, reports.WriteFile(file, doc))
-	}
-	return errors.Join(failed...)
-}
-
 // reportBase proposes the name of a report from that of its capture.
 func reportBase(file string) string {
 	base := file
@@ -95,7 +90,7 @@ func (a *audit) connection() (*tui.Connect, error) {
 		if err != nil {
 			return nil, err
 		}
-		hosts = append(reachable, host)
+		hosts = slices.Concat(reachable, hosts)
 	}
 	c := &tui.Connect{Guides: a.guides, Checklist: a.checklist}
 	for _, h := range hosts {
@@ -173,7 +168,7 @@ func (a *audit) checklist(d capture.Device, at tui.Place, now time.Time) []tui.C
 			p.App = d.Last
 		}
 	}
-	if !p.AppKnown && d.Flows > 0 {
+	if !p.AppKnown && d.Flows > 0 && !d.Decrypted.IsZero() { // before that, plain HTTP of the system would be the app
 		p.App = d.Last
 	}
 	var checks []tui.Check

@@ -4,10 +4,14 @@ package cmd
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,27 +28,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	defer l.Close()
 	for name, trap := range map[string]string{"by default": "", "ignored by the shell": `trap "" INT; `} {
 		t.Run(name, func(t *testing.T) {
-			c := exec.Command("sh", "-c", trap+`exec telltale record --listen 127.0.0.1:0 --allow-local --quiet --keep none --ca "$0"`, t.TempDir())
-			c.Env = append(c.Environ(), "XDG_DATA_HOME="+t.TempDir())
-			stderr, err := c.StderrPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewReader(stderr)
-			var addr string
-			for addr == "" {
-				line, err := lines.ReadString('\n')
-				if err != nil {
-					t.Fatal(err)
-				}
-				if after, ok := strings.CutPrefix(line, "listening on "); ok {
-					addr = strings.TrimSpace(after)
-				}
-			}
-			go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the program
+			c, addr := startRecording(t, trap, "--keep", "none")
 			holdOpen(t, addr, l)
 			ended := make(chan error, 1)
 			go func() { ended <- c.Wait() }()
@@ -66,9 +50,88 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
+// startRecording runs record behind a command of the shell, and returns its address.
+func startRecording(t *testing.T, before string, flags ...string) (c *exec.Cmd, addr string) {
+	t.Helper()
+	script := before + `exec telltale record --listen 127.0.0.1:0 --allow-local --allow-empty --quiet --ca "$0" "$@"`
+	c = exec.Command("sh", append([]string{"-c", script, t.TempDir()}, flags...)...)
+	c.Env = append(c.Environ(), "XDG_DATA_HOME="+t.TempDir())
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill() }) //nolint:errcheck // it has ended, unless the test failed
+	lines := bufio.NewReader(stderr)
+	for addr == "" {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, ok := strings.CutPrefix(line, "listening on "); ok {
+			addr = strings.TrimSpace(after)
+		}
+	}
+	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the program
+	return c, addr
+}
+
+// A connection that drops ends a recording as SIGTERM does, and drops more than
+// once: a shell passes on what the terminal said already.
+func TestHangUpEndsInOrder(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	report := filepath.Join(t.TempDir(), "audit.json")
+	c, addr := startRecording(t, "", "--keep", "none", "--allow", "127.0.0.1", "--report", report)
+	release := holdOpen(t, addr, l)
+	tick := time.NewTicker(bounce + 50*time.Millisecond)
+	defer tick.Stop()
+	for range 3 {
+		if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		<-tick.C
+	}
+	release()
+	var exit *exec.ExitError
+	if err := c.Wait(); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != ExitViolations) { // nobody decrypted the tunnel
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(report); err != nil || !strings.Contains(string(text), `"verdict"`) {
+		t.Errorf("the report: %v\n%s", err, text)
+	}
+}
+
+// What nohup(1) started goes on.
+func TestHangUpIsIgnoredUnderNohup(t *testing.T) {
+	c, addr := startRecording(t, `trap "" HUP; `, "--keep", "none")
+	for range 50 {
+		if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		page, err := http.Get("http://" + addr + "/") //nolint:noctx // the page of the proxy itself
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Body.Close()
+	}
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 // holdOpen makes a tunnel to l through the proxy at addr, which keeps a recording
-// from ending by itself.
-func holdOpen(t *testing.T, addr string, l net.Listener) {
+// from ending by itself until it is released.
+func holdOpen(t *testing.T, addr string, l net.Listener) (release func()) {
+	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -87,4 +150,5 @@ func holdOpen(t *testing.T, addr string, l net.Listener) {
 	if _, err := io.ReadFull(s, make([]byte, 2)); err != nil {
 		t.Fatal(err)
 	}
+	return func() { c.Close(); s.Close() }
 }

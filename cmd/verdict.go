@@ -83,20 +83,29 @@ func masker(pol *policy.Policy, reveal bool) func(string) string {
 	return pol.Mask
 }
 
-// writeAll writes the reports that were asked for and returns what failed. One
-// that fails does not keep the others from being written.
+// writeAll writes the reports that were asked for and says so.
 func (r *reportFlags) writeAll(s *streams, doc *reports.Report) (failed bool) {
+	written, failed := r.write(s, doc)
+	for _, file := range written {
+		if !r.quiet {
+			s.say("wrote %s", file)
+		}
+	}
+	return failed
+}
+
+// write writes the reports that were asked for. One that fails does not keep the
+// others from being written.
+func (r *reportFlags) write(s *streams, doc *reports.Report) (written []string, failed bool) {
 	for _, file := range r.files {
 		if err := reports.WriteFile(file, doc); err != nil {
 			s.complain(err)
 			failed = true
 			continue
 		}
-		if !r.quiet {
-			s.say("wrote %s", file)
-		}
+		written = append(written, file)
 	}
-	return failed
+	return written, failed
 }
 
 // show writes the document to w in the named format, "none" for nothing.

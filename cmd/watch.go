@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,8 +23,8 @@ func newWatch(s *streams) *cobra.Command {
 	flags := &liveFlags{}
 	var exit bool
 	c := command("watch", func(c *cobra.Command, args []string) error {
-		if !hasScreen(s) {
-			return withHint(errors.New("watch needs a terminal to draw on and to read keys from"), "telltale record does the same audit without a screen")
+		if err := needsScreen(s, "watch"); err != nil {
+			return withHint(err, "telltale record does the same audit without a screen")
 		}
 		var doc *reports.Report
 		var trouble bool
@@ -63,6 +64,8 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 	if err != nil {
 		return nil, false, err
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	ctx, stop := interruptible(ctx, flags.duration)
 	defer stop()
 	go a.sayWhenStopped(ctx, quiet)
@@ -70,22 +73,21 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 	if err != nil {
 		s.complain(err) // the screen says that no device can connect
 	}
-	trouble = a.showScreen(ctx, s, said, connect, command)
+	written := &writtenReports{}
+	trouble = a.showScreen(ctx, s, said, connect, command, written)
+	end() // from here on, a signal ends the program at once
 	doc, failed := a.finish(s, command)
-	if !a.discard {
-		s.say("capture: %s", a.path)
-	}
-	return doc, flags.conclude(s, a, doc, false, false) || failed || trouble, nil
+	return doc, a.leave(s, doc, written) || failed || trouble, nil
 }
 
 // showScreen gives the terminal to the screen until the person leaves, and repeats
 // what was said meanwhile. Without connect, devices are none of its business.
-func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string) (trouble bool) {
+func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string, written *writtenReports) (trouble bool) {
 	err := tui.Run(ctx, tui.Config{
 		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems,
 		Policy: a.flags.policy.forScreen(a.policy.Load(), a.policy.Store),
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
-			return writeReports(files, a.document(command))
+			return written.write(files, a.document(command))
 		}),
 		Copies: copies, Reveal: a.flags.report.reveal, NoColor: a.flags.report.noColor,
 	}, s.in, s.out)
@@ -129,28 +131,31 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 		return nil, false, err
 	}
 	defer w.close()
-	said := &notices{}
-	quietLibraries(&streams{in: s.in, out: s.out, err: said})
+	said, written := &notices{}, &writtenReports{}
+	quiet := &streams{in: s.in, out: s.out, err: said}
+	quietLibraries(quiet)
+	if capture.Recording(name) {
+		quiet.say("warning: %s is being recorded: what comes from now on is not shown", name)
+	}
 	ctx, stop := interruptible(c.Context(), 0)
 	defer stop()
 	document := func() *reports.Report {
 		sum := w.store.Summary()
-		doc := flags.report.document(w.policy, flags.policy.allow, sum, []reports.CaptureInfo{w.info})
+		doc := flags.report.document(w.policy.Load(), flags.policy.allow, sum, []reports.CaptureInfo{w.info})
 		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modes
 		return doc
 	}
 	err = tui.Run(ctx, tui.Config{
 		Store: w.store, Capture: name, Load: w.load, Problems: said.problems,
-		Policy:  flags.policy.forScreen(pol, func(p *policy.Policy) { w.policy = p }),
-		Reports: forScreen(reportBase(name), func(files []string) error { return writeReports(files, document()) }),
+		Policy:  flags.policy.forScreen(pol, w.policy.Store),
+		Reports: forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
 		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
 	}, s.in, s.out)
 	trouble = said.repeat(s, errors.Join(err, w.failed))
 	doc = document()
-	if err := flags.report.show(s.out, "text", doc); err != nil {
-		return nil, false, err
-	}
-	return doc, flags.report.writeAll(s, doc) || trouble, nil
+	trouble = flags.report.tell(s, doc, written) || trouble
+	flags.report.summarize(s, doc, name, written)
+	return doc, trouble, nil
 }
 
 // onlyForLive refuses flags that mean nothing for a capture that exists.
@@ -171,7 +176,7 @@ func onlyForLive(set *pflag.FlagSet) (err error) {
 // capture that is removed afterwards, so that both can be paged and searched.
 type watched struct {
 	store  *capture.Store
-	policy *policy.Policy
+	policy atomic.Pointer[policy.Policy] // in force; the screen may change it while a report is written
 	info   reports.CaptureInfo
 	modes  []string
 	load   func(ctx context.Context, progress func(done, total int)) error
@@ -183,7 +188,8 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 	if name == standardInput {
 		return nil, withHint(errors.New("watch reads keys from standard input, so a capture cannot come from there"), "save it to a file first")
 	}
-	w := &watched{policy: pol, info: reports.CaptureInfo{File: name, Producer: "telltale"}}
+	w := &watched{info: reports.CaptureInfo{File: name, Producer: "telltale"}}
+	w.policy.Store(pol)
 	isCapture, err := startsWith(name, sqliteMagic)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the capture: %w", err)
@@ -211,7 +217,7 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 
 // judge judges every flow of a capture of ours.
 func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
-	w.failed = w.store.Rejudge(ctx, w.policy, progress)
+	w.failed = w.store.Rejudge(ctx, w.policy.Load(), progress)
 	w.info.Entries = w.store.Summary().Flows
 	return w.failed
 }
@@ -283,10 +289,4 @@ func (n *notices) repeat(s *streams, err error) (trouble bool) {
 		trouble = true
 	}
 	return trouble
-}
-
-// hasScreen reports whether a person sits at a terminal that can be drawn on.
-func hasScreen(s *streams) bool {
-	keys, ok := s.in.(*os.File)
-	return ok && isTerminal(keys) && isTerminal(s.out)
 }

@@ -251,7 +251,7 @@ func TestWatchStory(t *testing.T) {
 	s.sees("wrote ", "audit.md")
 	s.presses("q")
 	said := s.ends(ExitClean)
-	for _, want := range []string{"clients3.google.com", "captive-portal-probe", "audit.telltale"} {
+	for _, want := range []string{"clients3.google.com", "captive-portal-probe", "\ncapture: audit.telltale\nreport: audit.md\nexit code 0"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is missing in what was said at the end:\n%s", want, said)
 		}
