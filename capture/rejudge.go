@@ -97,7 +97,7 @@ func (s *Store) rebuildBeside(ctx context.Context, judge policy.Judge, progress 
 	if err != nil {
 		return err
 	}
-	defer k.do(func() error { //nolint:errcheck // fails when the worker is gone, and then nothing is noted
+	defer k.do(func() error { //nolint:errcheck,unparam // fails when the worker is gone, and then nothing is noted
 		k.changes = nil
 		return nil
 	})
@@ -218,14 +218,13 @@ func (r *rebuild) add(batch []Recorded) error {
 // catchUp looks at flows that were written since the others were read. ids are sorted.
 func (r *rebuild) catchUp(ctx context.Context, ids []flow.ID) error {
 	var again []flow.ID
-	for i, id := range ids {
+	for _, id := range ids {
 		if id > r.upto {
 			after := r.upto
 			r.upto = ids[len(ids)-1]
 			if err := r.read(ctx, after, r.add); err != nil {
 				return err
 			}
-			ids = ids[:i]
 			break
 		}
 		// A flow of this session that was counted had been written when it was read,

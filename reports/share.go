@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"telltale/flow"
@@ -28,8 +29,8 @@ func Curl(f *flow.Flow, mask func(string) string) string {
 	words := []string{"curl"}
 	add := func(option, value string) { words = append(words, option, shellWord(value)) }
 	switch r.Method {
-	case "", "GET":
-	case "HEAD":
+	case "", http.MethodGet:
+	case http.MethodHead:
 		words = append(words, "--head")
 	default:
 		add("-X", r.Method)

@@ -111,15 +111,15 @@ func (s *style) apply(parameters string) {
 	for i := 0; i < len(codes); i++ {
 		code, sub, _ := strings.Cut(codes[i], ":")
 		n, _ := strconv.Atoi(code) // an empty parameter is 0
-		switch {
-		case n == 38 || n == 48:
+		switch n {
+		case 38, 48:
 			colour, used := extended(codes[i+1:])
 			if i += used; n == 38 {
 				s.fore = colour
 			} else {
 				s.back = colour
 			}
-		case n == 4:
+		case 4:
 			s.underline = sub != "0"
 		default:
 			s.set(n)
