@@ -98,15 +98,19 @@ func (a *audit) leave(s *streams, doc *reports.Report, written *writtenReports) 
 	return trouble
 }
 
-// tell prints the report as text and writes the files that were asked for.
+// tell writes the files that were asked for and prints the report as text, in this
+// order: a terminal that is gone or stopped keeps no file from being written. What
+// could not be written stands below the text, where it is seen.
 func (r *reportFlags) tell(s *streams, doc *reports.Report, written *writtenReports) (trouble bool) {
-	if err := r.show(s.out, "text", doc); err != nil {
-		s.complain(err)
-		trouble = true
-	}
-	files, failed := r.write(s, doc)
+	files, troubles := r.write(doc)
 	written.add(files...)
-	return failed || trouble
+	if err := r.show(s.out, "text", doc); err != nil {
+		troubles = append(troubles, err)
+	}
+	for _, err := range troubles {
+		s.complain(err)
+	}
+	return len(troubles) > 0
 }
 
 // summarize prints one line each for the verdict, the capture and every report, on

@@ -85,27 +85,29 @@ func masker(pol *policy.Policy, reveal bool) func(string) string {
 
 // writeAll writes the reports that were asked for and says so.
 func (r *reportFlags) writeAll(s *streams, doc *reports.Report) (failed bool) {
-	written, failed := r.write(s, doc)
+	written, troubles := r.write(doc)
+	for _, err := range troubles {
+		s.complain(err)
+	}
 	for _, file := range written {
 		if !r.quiet {
 			s.say("wrote %s", file)
 		}
 	}
-	return failed
+	return len(troubles) > 0
 }
 
 // write writes the reports that were asked for. One that fails does not keep the
 // others from being written.
-func (r *reportFlags) write(s *streams, doc *reports.Report) (written []string, failed bool) {
+func (r *reportFlags) write(doc *reports.Report) (written []string, troubles []error) {
 	for _, file := range r.files {
 		if err := reports.WriteFile(file, doc); err != nil {
-			s.complain(err)
-			failed = true
+			troubles = append(troubles, err)
 			continue
 		}
 		written = append(written, file)
 	}
-	return written, failed
+	return written, troubles
 }
 
 // show writes the document to w in the named format, "none" for nothing.

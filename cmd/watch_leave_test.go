@@ -167,3 +167,21 @@ func TestWatchNeedsATerminalThatDraws(t *testing.T) {
 		}
 	}
 }
+
+// TestWatchNamesOnlyReportsThatExist: what could not be written is said below the
+// text, and is not among the last lines.
+func TestWatchNamesOnlyReportsThatExist(t *testing.T) {
+	s := newStory(t)
+	s.write("empty.har", `{"log":{"version":"1.2","creator":{"name":"hand","version":"1"},"entries":[]}}`)
+	if err := os.Mkdir(s.path("taken.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.starts("watch", "empty.har", "--allow-empty", "--report", "taken.json", "--report", "audit.md")
+	s.sees("empty.har")
+	s.presses("q")
+	said := s.ends(ExitFailed)
+	const last = "\nverdict: clean: 0 violations, 0 of 0 flows, 0 hosts\ncapture: empty.har\nreport: audit.md\nexit code 2\n"
+	if !strings.Contains(said, last) || !strings.Contains(said, "error: ") || !strings.Contains(said, "taken.json") {
+		t.Errorf("the last lines are not%s\nbut:\n%s", last, said)
+	}
+}

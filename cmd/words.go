@@ -40,8 +40,8 @@ Exit codes: telltale help exit-codes`,
 		use:   "record [flags] [-- CMD ARG...]",
 		short: "Audit live traffic without a screen: proxy, record, judge, report",
 		long: `Starts the proxy and records and judges every flow of the devices that use it.
-Ends on SIGINT or SIGTERM, after --for, or when CMD ends, then prints the
-verdict and writes the reports. CMD runs with the proxy and the CA in its
+Ends on SIGINT, SIGTERM or SIGHUP, after --for, or when CMD ends, then prints
+the verdict and writes the reports. CMD runs with the proxy and the CA in its
 environment.
 
 Exit codes: telltale help exit-codes`,
