@@ -197,8 +197,8 @@ func TestCredentialsByNameNeedReveal(t *testing.T) {
 	if got := shown(Query("q=1&token=hunter2&key=", Options{})); got != "q = 1\ntoken = "+flow.Redacted+"\nkey = \n" {
 		t.Error(got)
 	}
-	got := shown(Body("application/json", "", body(`{"pin":1,"password":1234,"key":null,"sid":"","auth":true,"token":[],"x":["y"]}`), Options{}))
-	for _, want := range []string{`"pin": 1,`, `"password": [redacted],`, `"key": null`, `"sid": ""`, `"auth": true`, `"token": []`, `"y"`} {
+	got := shown(Body("application/json", "", body(`{"pin":1,"password":1234,"key":5,"code":404,"clientSecret":"s3cr3t","sid":"","auth":true,"token":[],"x":["y"]}`), Options{}))
+	for _, want := range []string{`"pin": 1,`, `"password": [redacted],`, `"key": 5`, `"code": 404`, `"clientSecret": [redacted]`, `"sid": ""`, `"auth": true`, `"token": []`, `"y"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is missing in:\n%s", want, got)
 		}

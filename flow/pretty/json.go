@@ -101,7 +101,7 @@ func (p *page) withoutMembers(text string) string {
 	}
 	return member.ReplaceAllStringFunc(text, func(found string) string {
 		end, _ := (&scanner{text: found}).quoted(0)
-		if !p.hides(decoded(found[:end])) {
+		if !p.hidesMember(decoded(found[:end])) {
 			return found
 		}
 		return member.ReplaceAllString(found, `$1"`+flow.Redacted+`"`)
@@ -302,7 +302,7 @@ func (s *scanner) name(i int) (int, error) {
 			return end, errEnd("the end of a name")
 		}
 		s.add(Key, s.spelled(s.text[i:end]))
-		s.levels[len(s.levels)-1].hidden = s.page != nil && s.page.open && s.page.hides(decoded(s.text[i:end]))
+		s.levels[len(s.levels)-1].hidden = s.page != nil && s.page.open && s.page.hidesMember(decoded(s.text[i:end]))
 	case s.redactedAt(i):
 		end = s.word(i)
 		s.add(Key, s.text[i:end])

@@ -57,6 +57,12 @@ func (p *page) tookOut(s string) bool {
 // hides reports whether the value of this name is shown as [flow.Redacted].
 func (p *page) hides(name string) bool { return !p.opts.Reveal && flow.CredentialName(name) }
 
+// hidesMember is hides for members of JSON objects, where "code" is that of an
+// error and "key" that of a map far more often than a secret.
+func (p *page) hidesMember(name string) bool {
+	return !strings.EqualFold(name, "code") && !strings.EqualFold(name, "key") && p.hides(name)
+}
+
 // note adds a sentence. Texts of the message in it become harmless here.
 func (p *page) note(format string, args ...any) {
 	s := strings.Join(plain.Lines(p.mask(fmt.Sprintf(format, args...))), " ")
