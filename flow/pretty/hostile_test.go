@@ -198,7 +198,7 @@ func TestCredentialsByNameNeedReveal(t *testing.T) {
 		t.Error(got)
 	}
 	got := shown(Body("application/json", "", body(`{"pin":1,"password":1234,"key":5,"code":404,"clientSecret":"s3cr3t","sid":"","auth":true,"token":[],"x":["y"]}`), Options{}))
-	for _, want := range []string{`"pin": 1,`, `"password": [redacted],`, `"key": 5`, `"code": 404`, `"clientSecret": [redacted]`, `"sid": ""`, `"auth": true`, `"token": []`, `"y"`} {
+	for _, want := range []string{`"pin": 1,`, `"password": [redacted],`, `"key": 5`, `"code": 404`, `"clientSecret": "[redacted]"`, `"sid": ""`, `"auth": true`, `"token": []`, `"y"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is missing in:\n%s", want, got)
 		}
