@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
@@ -17,19 +18,21 @@ var errRerecorded = errors.New("a flow was recorded anew")
 const (
 	// fewChanges is how many flows may be left to look at while observations wait.
 	fewChanges = 512
-	// maxCatchUps bounds how often we try to get there: a producer at full speed
-	// may never let us.
-	maxCatchUps = 16
+	// mostChanges is how many of them may be looked at in one go while observations
+	// wait. It is more than the queue holds, so that no producer, however fast, keeps
+	// us from an end.
+	mostChanges = 4 * queueItems
 	// maxRebuilds is how often judging beside the worker is tried before it waits.
 	maxRebuilds = 3
 )
 
 // Rejudge replaces the policy: every recorded flow is read and judged again and
 // the totals are made anew. Recording goes on meanwhile; observations wait only
-// for the last few flows of it, about as long as for a batch. From then on
+// for the last few flows of it, about as long as for a batch, or longer, a part at
+// a time, where they come faster than flows can be judged. From then on
 // summaries and pages say what the new policy does. On an error, ctx's among
-// them, the former policy and totals stay. progress, which may be nil, is told on
-// the caller's goroutine how many flows of those there were are done.
+// them, the former policy and totals stay. progress, which may be nil, is told
+// how many flows of those there were are done, by one goroutine at a time.
 func (s *Store) Rejudge(ctx context.Context, judge policy.Judge, progress func(done, total int)) error {
 	if s.path == "" {
 		return fmt.Errorf("judge again: %w", ErrNotRecorded)
@@ -85,7 +88,7 @@ func (s *Store) rebuild(ctx context.Context, judge policy.Judge, progress func(d
 }
 
 // rebuildBeside does so while the worker goes on, in three steps: all flows, with
-// the worker noting which it writes meanwhile; those, until they are few; and the
+// the worker noting which it writes meanwhile; those, while they get fewer; and the
 // rest on the worker's goroutine.
 func (s *Store) rebuildBeside(ctx context.Context, judge policy.Judge, progress func(done, total int)) error {
 	k, r, written := s.worker, newRebuild(s, judge), new(changes)
@@ -104,28 +107,52 @@ func (s *Store) rebuildBeside(ctx context.Context, judge policy.Judge, progress 
 	if err := r.readAll(ctx, progress); err != nil {
 		return err
 	}
-	for range maxCatchUps {
-		ids := written.take()
+	if err := r.pursue(ctx, written); err != nil {
+		return err
+	}
+	return r.conclude(ctx, written, mostChanges)
+}
+
+// pursue looks at what was written meanwhile, and meanwhile again, while it gets
+// less: a producer at full speed may write as fast as we read.
+func (r *rebuild) pursue(ctx context.Context, written *changes) error {
+	for before := math.MaxInt; ; {
+		ids := written.take(math.MaxInt)
 		if err := r.catchUp(ctx, ids); err != nil {
 			return err
 		}
-		if len(ids) < fewChanges {
-			break
+		if len(ids) < fewChanges || len(ids) > before/2 {
+			return nil
+		}
+		before = len(ids)
+	}
+}
+
+// conclude looks at the rest on the worker's goroutine, at most so many flows in one
+// go, and makes the rebuild the state of the store. Between two goes the worker
+// writes what has come.
+func (r *rebuild) conclude(ctx context.Context, written *changes, most int) error {
+	s := r.store
+	for installed := false; !installed; {
+		err := s.worker.do(func() error {
+			if err := s.complete(); err != nil {
+				return err
+			}
+			if err := r.catchUp(ctx, written.take(most)); err != nil || !written.none() {
+				return err
+			}
+			for id, e := range s.worker.live {
+				e.judged = r.open[id].judgement // of all its frames so far
+			}
+			r.install()
+			installed = true
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return k.do(func() error {
-		if err := s.complete(); err != nil {
-			return err
-		}
-		if err := r.catchUp(ctx, written.take()); err != nil {
-			return err
-		}
-		for id, e := range k.live {
-			e.judged = r.open[id].judgement // of all its frames so far
-		}
-		r.install()
-		return nil
-	})
+	return nil
 }
 
 // changes are the flows that the worker has written since someone asked.
@@ -146,14 +173,23 @@ func (c *changes) note(batch []*entry) {
 	}
 }
 
-// take returns what was noted since the last time, sorted.
-func (c *changes) take() []flow.ID {
+// take returns what was noted and not yet taken, at most so many flows: those that
+// came first, in order.
+func (c *changes) take(most int) []flow.ID {
 	c.mu.Lock()
-	ids := c.ids
-	c.ids = nil
-	c.mu.Unlock()
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	defer c.mu.Unlock()
+	slices.Sort(c.ids)
+	ids := slices.Compact(c.ids)
+	n := min(most, len(ids))
+	c.ids = ids[n:]
+	return ids[:n:n]
+}
+
+// none reports whether everything that was noted was taken.
+func (c *changes) none() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.ids) == 0
 }
 
 // rebuild is the state of an audit under another policy, in the making.
