@@ -17,6 +17,7 @@ import (
 type detail struct {
 	from     selection // what was opened
 	recorded *capture.Recorded
+	judged   *policy.Policy // in force when it was read; nil: not all flows were judged yet
 	frames   []flow.Frame
 	trouble  string // why a part could not be loaded
 	tab      int
@@ -31,11 +32,10 @@ type detail struct {
 
 // written says what the lines of a detail are of.
 type written struct {
-	id       flow.ID
+	recorded *capture.Recorded
 	tab      int
 	width    int
 	revealed bool
-	ended    bool
 	policy   *policy.Policy
 }
 
@@ -63,8 +63,9 @@ const maxFrames = 500
 
 // detailMsg is a flow that was loaded with its bodies.
 type detailMsg struct {
-	from     selection
+	of       *detail
 	recorded *capture.Recorded
+	judged   *policy.Policy // in force when the reading began
 	frames   []flow.Frame
 	err      error
 	none     bool // there is no flow further in that direction
@@ -85,22 +86,26 @@ func (m *model) openDetail() tea.Cmd {
 	}
 	m.detail = &detail{from: s}
 	m.layout()
-	return m.detail.load(m, s, func(l loader) (flow.ID, error) { return l.start(s) })
+	return m.detail.load(m, func(l loader) (flow.ID, error) { return l.start(s) })
 }
 
 // load finds a flow and reads it with its bodies, beside the loop.
-func (d *detail) load(m *model, from selection, find func(loader) (flow.ID, error)) tea.Cmd {
+func (d *detail) load(m *model, find func(loader) (flow.ID, error)) tea.Cmd {
 	if d.busy {
 		return nil
 	}
 	d.busy = true
 	l := loader{m.ctx, m.cfg.Store, m.search.ids()}
+	msg := detailMsg{of: d, judged: m.desk.policy}
+	if m.loading != nil {
+		msg.judged = nil
+	}
 	return func() tea.Msg {
 		id, err := find(l)
 		if err != nil || id == 0 {
-			return detailMsg{from: from, err: err, none: err == nil}
+			msg.err, msg.none = err, err == nil
+			return msg
 		}
-		msg := detailMsg{from: from}
 		msg.recorded, msg.frames, msg.err = l.flow(id)
 		return msg
 	}
@@ -108,11 +113,11 @@ func (d *detail) load(m *model, from selection, find func(loader) (flow.ID, erro
 
 // refresh reads a flow again that has not ended or was judged anew.
 func (d *detail) refresh(m *model) tea.Cmd {
-	if d.recorded == nil || d.recorded.Flow.Ended() && d.written.policy == m.desk.policy {
+	if d.recorded == nil || d.recorded.Flow.Ended() && d.judged == m.desk.policy {
 		return nil
 	}
 	id := d.recorded.Flow.ID
-	return d.load(m, d.from, func(loader) (flow.ID, error) { return id, nil })
+	return d.load(m, func(loader) (flow.ID, error) { return id, nil })
 }
 
 // step goes to the next or previous flow of what was opened.
@@ -120,16 +125,15 @@ func (d *detail) step(m *model, by int) tea.Cmd {
 	if d.recorded == nil {
 		return nil
 	}
-	at := d.recorded.Flow.ID
-	from := d.from
-	return d.load(m, from, func(l loader) (flow.ID, error) { return l.beside(from, at, by) })
+	from, at := d.from, d.recorded.Flow.ID
+	return d.load(m, func(l loader) (flow.ID, error) { return l.beside(from, at, by) })
 }
 
 // takeDetail takes over a flow that was loaded.
 func (m *model) takeDetail(msg detailMsg) tea.Cmd {
 	d := m.detail
-	if d == nil || d.from.host != msg.from.host {
-		return nil
+	if d == nil || d != msg.of {
+		return nil // it was closed meanwhile
 	}
 	d.busy = false
 	switch {
@@ -145,7 +149,7 @@ func (m *model) takeDetail(msg detailMsg) tea.Cmd {
 		if d.recorded == nil || d.recorded.Flow.ID != msg.recorded.Flow.ID {
 			d.top, d.revealed = 0, false
 		}
-		d.recorded, d.frames, d.trouble = msg.recorded, msg.frames, ""
+		d.recorded, d.frames, d.judged, d.trouble = msg.recorded, msg.frames, msg.judged, ""
 		if msg.err != nil {
 			d.trouble = msg.err.Error()
 		}
@@ -198,7 +202,7 @@ func (d *detail) room() int { return max(1, d.height-2) }
 
 // asked returns what the lines should be of.
 func (d *detail) asked(m *model) written {
-	return written{d.recorded.Flow.ID, d.tab, d.width, d.revealed, d.recorded.Flow.Ended(), m.desk.policy}
+	return written{d.recorded, d.tab, d.width, d.revealed, m.desk.policy}
 }
 
 // write writes the tab, beside the loop; scrolling only cuts from it.

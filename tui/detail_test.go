@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,33 @@ func TestNextAndPrevious(t *testing.T) {
 	r.press("esc", "/").typeText("generate_204").press("enter", "end", "enter")
 	r.sees("flow 20")
 	steps("p", "flow 19 ", "flow 5 ", "flow 2 ", "no flow further")
+}
+
+// A flow that was asked for by a detail that was closed since is not shown in another
+// one, whichever comes first.
+func TestDetailOfAnotherFlow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: visits(1, 3, "a.example")})
+	r.press("3", "home")
+	r.hold = true
+	r.press("enter", "esc", "down", "enter")
+	slices.Reverse(r.held)
+	r.release()
+	r.sees("flow 2 ")
+}
+
+// A flow that was being read while a decision came into force is read again.
+func TestDetailReadUnderAFormerPolicy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story()})
+	r.onto("1", "clients3").press("enter")
+	before := *r.m.detail.recorded
+	r.press("a", "enter")
+	r.sees("✓ Allowed by telltale.yaml")
+	r.send(detailMsg{of: r.m.detail, recorded: &before, judged: r.m.desk.past[0].policy})
+	r.sees("✗ captive-portal-probe")
+	r.news()
+	r.sees("✓ Allowed by telltale.yaml")
 }
 
 // secrets are what no screen may show before a person asks for it.

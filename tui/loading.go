@@ -67,8 +67,10 @@ func (m *model) takeLoading(msg tea.Msg) tea.Cmd {
 		if msg.err != nil && m.ctx.Err() == nil {
 			m.status = status{text: msg.err.Error(), trouble: true}
 		}
+		m.search.again() // what it picked depends on verdicts, which there are from now on
+		return m.applySearch()
 	}
-	return nil // what was read comes as news
+	return nil
 }
 
 // text says how far it is.

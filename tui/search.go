@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,7 +29,7 @@ type search struct {
 	generation int // counts filters, so that answers to a former one are known
 	found      found
 	next       flow.ID     // everything up to it was looked at
-	open       []flow.ID   // looked at before they ended, so to be looked at again
+	open       []flow.ID   // to be looked at again: had not ended, or were not there yet; sorted
 	words      [][]flow.ID // for each word, the flows in which the index has it
 	asked      time.Time   // when the index was asked for them
 	busy       bool
@@ -74,6 +75,7 @@ func (s *search) ids() []flow.ID {
 func (s *search) set(m *model, typed string) tea.Cmd {
 	s.typed, s.mistake = typed, nil
 	if typed == "" {
+		s.off = false
 		s.restart(nil)
 		return m.applySearch()
 	}
@@ -161,7 +163,9 @@ func (s *search) take(m *model, msg searchMsg) tea.Cmd {
 	if msg.generation != s.generation || s.filter == nil {
 		return nil
 	}
-	s.busy = msg.more != nil
+	if s.busy = msg.more != nil; !s.busy {
+		s.stop() // nothing is under way, but its context is still there
+	}
 	if msg.err != nil {
 		if m.ctx.Err() == nil {
 			m.status = status{text: "the search stopped: " + msg.err.Error(), trouble: true}
@@ -175,6 +179,7 @@ func (s *search) take(m *model, msg searchMsg) tea.Cmd {
 		s.open = nil
 	}
 	s.next, s.open = max(s.next, msg.next), append(s.open, msg.open...)
+	slices.Sort(s.open)
 	s.done = s.done || !s.busy
 	m.derive()
 	return tea.Batch(m.refresh(), msg.more)
@@ -243,6 +248,7 @@ type look struct {
 	again      []flow.ID
 	generation int
 	words      [][]flow.ID // as in search; nil: ask the index
+	newest     flow.ID     // when the look began
 
 	parts chan searchMsg // at most one: it grows until it is taken
 	told  time.Time
@@ -252,7 +258,7 @@ type look struct {
 // run is the look. All that it has to say goes through parts, in order.
 func (l *look) run() tea.Msg {
 	defer close(l.parts)
-	l.told = time.Now()
+	l.told, l.newest = time.Now(), l.store.LastID()
 	l.begin(l.after)
 	err := l.search()
 	select {
@@ -315,27 +321,32 @@ func (l *look) search() error {
 	}
 	return l.store.Scan(l.ctx, opts, func(batch []capture.Recorded) error {
 		defer l.tell()
-		for _, r := range batch {
-			l.noteLate(r.Flow.ID)
-			if err := l.match([]capture.Recorded{r}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return l.matchNew(batch)
 	})
 }
 
-// maxLate is how many numbers may be missing below a flow for them to be late: flows
-// get theirs when they begin and are written a moment later, not always in order.
+// matchNew looks at flows above all that were looked at.
+func (l *look) matchNew(batch []capture.Recorded) error {
+	for _, r := range batch {
+		l.noteLate(r.Flow.ID)
+		if err := l.match([]capture.Recorded{r}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxLate is how many of the newest numbers may still be late: flows get theirs when
+// they begin and are written a moment later, not always in order.
 const maxLate = 256
 
-// noteLate notes the numbers below a flow that were not there yet, to look again.
+// late reports whether a flow that is not there may still come.
+func (l *look) late(id flow.ID) bool { return id > l.newest-maxLate }
+
+// noteLate notes the numbers below a flow that were passed over, to look again.
 func (l *look) noteLate(id flow.ID) {
-	if l.msg.next == 0 || id-l.msg.next > maxLate {
-		return
-	}
-	for late := l.msg.next + 1; late < id; late++ {
-		l.msg.open = append(l.msg.open, late)
+	for passed := max(l.msg.next, l.newest-maxLate) + 1; passed < id; passed++ {
+		l.msg.open = append(l.msg.open, passed)
 	}
 }
 
@@ -358,18 +369,19 @@ func (l *look) askIndex() error {
 // searchHost looks at the flows of one host only, which the capture has an index of.
 func (l *look) searchHost(host string) error {
 	for {
-		page, err := l.store.Flows(l.ctx, capture.Query{Host: host, After: l.msg.next, Limit: 500})
+		page, err := l.store.Flows(l.ctx, capture.Query{Host: host, After: l.msg.next, Before: l.newest + 1, Limit: 500})
 		if err != nil {
 			return err
 		}
-		if err := l.match(page); err != nil || len(page) < 500 {
+		if err := l.matchNew(page); err != nil || len(page) < 500 {
 			return err
 		}
 		l.tell()
 	}
 }
 
-// lookAgain looks at flows that had not ended when they were looked at.
+// lookAgain looks at flows that had not ended when they were looked at, or were not
+// there yet.
 func (l *look) lookAgain() error {
 	for part := range slices.Chunk(l.again, 500) {
 		page, err := l.store.Flows(l.ctx, capture.Query{IDs: part, Limit: len(part)})
@@ -379,6 +391,11 @@ func (l *look) lookAgain() error {
 		if err := l.loadBodies(page); err != nil {
 			return err
 		}
+		for _, id := range part {
+			if !has(page, id) && l.late(id) {
+				l.msg.open = append(l.msg.open, id)
+			}
+		}
 		next := l.msg.next
 		if err := l.match(page); err != nil {
 			return err
@@ -387,6 +404,12 @@ func (l *look) lookAgain() error {
 	}
 	l.msg.again = l.again
 	return nil
+}
+
+// has reports whether a flow is on a page.
+func has(page []capture.Recorded, id flow.ID) bool {
+	_, found := slices.BinarySearchFunc(page, id, func(r capture.Recorded, id flow.ID) int { return cmp.Compare(r.Flow.ID, id) })
+	return found
 }
 
 // loadBodies fills in what the filter reads and pages leave out.

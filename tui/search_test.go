@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,13 +114,57 @@ func TestFilterSeesFlowsThatEndLater(t *testing.T) {
 // flow may be written after flows with higher IDs were looked at.
 func TestHostFilterMissesNoLateFlow(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, setting{flows: visits(1, 3, "a.example")})
-	promised := r.store.NextID()
-	r.press("3", "/").typeText(`host == "a.example"`).press("enter")
-	r.sees("3 flows")
-	r.observe(visit(promised, "a.example"))
-	r.news()
-	r.sees("4 flows")
+	for _, text := range []string{`host == "a.example"`, `status == 200`} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, setting{flows: visits(1, 3, "a.example")})
+			first, second := r.store.NextID(), r.store.NextID()
+			r.observe(visit(r.store.NextID(), "a.example"))
+			r.press("3", "/").typeText(text).press("enter")
+			r.sees("4 flows")
+			for i, late := range []flow.ID{second, first} {
+				for range 3 { // looking again and again in vain is no reason to give up
+					r.news()
+				}
+				r.observe(visit(late, "a.example"))
+				r.news()
+				r.sees(fmt.Sprint(5+i, " flows"))
+			}
+			if !slices.IsSorted(r.m.search.found.ids) || r.m.search.found.hosts["a.example"] != 6 {
+				t.Errorf("found %+v", r.m.search.found)
+			}
+		})
+	}
+}
+
+// TestLookingBeforeEverythingIsJudged: what was picked and opened while a capture was
+// still being judged is asked for anew.
+func TestLookingBeforeEverythingIsJudged(t *testing.T) {
+	t.Parallel()
+	judging := func() *rig {
+		r := newRig(t, setting{flows: story(), change: func(c *Config) { c.Live = false }})
+		check(t, r.store.Rejudge(t.Context(), nil, nil))
+		r.m.loading = newLoading()
+		r.news()
+		return r
+	}
+	judged := func(r *rig) {
+		check(t, r.store.Rejudge(t.Context(), r.m.desk.policy, nil))
+		r.news()
+		r.send(loadedMsg{})
+	}
+	r := judging()
+	r.press("3", "/").typeText(`verdict == "violation"`).press("enter")
+	r.sees("Nothing here matches")
+	judged(r)
+	r.sees("8 flows", "clients3")
+
+	r = judging()
+	r.press("3", "home", "down", "enter")
+	r.sees("Not judged")
+	judged(r)
+	r.sees("captive-portal-probe")
+	r.seesNot("Not judged")
 }
 
 func TestToggleInTheMiddleOfASearch(t *testing.T) {
