@@ -75,7 +75,7 @@ func reportBase(file string) string {
 	for _, ext := range []string{".gz", ".har", capture.Ext} {
 		base = strings.TrimSuffix(base, ext)
 	}
-	if base == "" || base == file && file == "" {
+	if base == "" {
 		return "audit"
 	}
 	return base

@@ -88,7 +88,7 @@ func (m *model) doDesk(a action) tea.Cmd {
 	case copyIt:
 		return m.openCopy()
 	case showHelp:
-		m.open(newHelp(m))
+		m.open(&help{})
 	case quit:
 		return m.leave()
 	}
@@ -119,8 +119,7 @@ func (m *model) move(a action) (cmd tea.Cmd, done bool) {
 }
 
 func (m *model) jump(last bool) tea.Cmd {
-	by := -1 << 40
-	to := oldest
+	by, to := -1<<30, oldest
 	if last {
 		by, to = -by, newest
 	}

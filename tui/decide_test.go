@@ -165,6 +165,22 @@ func TestFileThatSomebodyElseChanged(t *testing.T) {
 	}
 }
 
+// What was decided after a written decision was undone is not lost when the file turns
+// out to be changed.
+func TestFileChangedAfterUndoing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	r.onto("2", "clients3").press("a", "enter", "w", "enter", "u")
+	r.onto("2", "captive.example").press("a", "enter")
+	check(t, os.WriteFile(r.file, []byte(covidPolicy+"# somebody else\n"), 0o600))
+	r.press("w", "enter")
+	r.sees("changed by somebody else", "not written")
+	r.press("w", "enter")
+	if text := r.fileText(); !strings.Contains(text, "# somebody else\n") || !strings.Contains(text, "- captive.example.net") {
+		t.Fatalf("the file is\n%s", text)
+	}
+}
+
 // What somebody else wrote is no policy: nothing is written, nothing lost.
 func TestFileThatSomebodyElseBroke(t *testing.T) {
 	t.Parallel()
@@ -247,6 +263,47 @@ func TestDecidingWhileEverythingIsJudgedAgain(t *testing.T) {
 	r.sees("5 VIOLATIONS", "not written")
 }
 
+// A file that cannot be written does not make the screen believe that judging is over.
+func TestWritingFailsWhileEverythingIsJudgedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	r.onto("2", "clients3").press("a", "enter")
+	check(t, os.Remove(r.file))
+	check(t, os.Mkdir(r.file, 0o700))
+	r.onto("2", "captive.example").press("a")
+	r.hold = true
+	r.press("enter")
+	judging := r.held
+	r.held, r.hold = nil, false
+	r.press("w", "enter")
+	r.sees("! ")
+	if r.press("a"); r.m.panel != nil {
+		t.Fatal("a decision can be begun while one is under way")
+	}
+	for _, cmd := range judging {
+		r.run(cmd)
+	}
+	r.news()
+	r.sees("allowed captive.example.net", "not written")
+	if n := len(r.m.desk.past); n != 2 {
+		t.Fatalf("%d decisions can be undone", n)
+	}
+}
+
+// A host that breaks several rules can be allowed where one of them is about the host.
+func TestAllowWhereItIsOneOfSeveralRules(t *testing.T) {
+	t.Parallel()
+	fronted := flowtest.Get("https://x.example.org/", flowtest.ID(1))
+	fronted.Server.SNI = "other.example.com"
+	r := newRig(t, setting{flows: []*flow.Flow{fronted}, w: 200, h: 24})
+	rules := r.m.rulesOf(selection{host: "x.example.org"})
+	if len(rules) < 2 || contact(rules[0]) {
+		t.Fatalf("it breaks %v, and it should break a rule first that no permission changes", rules)
+	}
+	r.onto("2", "x.example.org").press("a")
+	r.sees("── Allow x.example.org")
+}
+
 func TestDetailShowsTheNewVerdict(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setting{flows: story()})
@@ -298,6 +355,10 @@ func TestExport(t *testing.T) {
 	r.press("e", "enter")
 	r.sees(`! cannot write`)
 	checkScreen(t, r.m)
+
+	r.m.loading = newLoading()
+	r.press("e")
+	r.sees("still being read")
 }
 
 func TestHostThatNoPatternNames(t *testing.T) {

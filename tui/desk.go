@@ -43,6 +43,8 @@ type deskMsg struct {
 	text   []byte
 	saved  []byte         // the file, where it was written or read again
 	kept   *policy.Policy // what it says
+	since  int            // as in desk
+	judged bool           // it ends what desk.judging began
 	leave  bool           // the person wants to leave
 	host   string         // that was decided on
 	say    string
@@ -74,16 +76,20 @@ func (d *desk) judging(m *model, prepare func() (deskMsg, error)) tea.Cmd {
 	progress := newLoading()
 	judge := func() tea.Msg {
 		defer progress.end()
-		msg, err := prepare()
-		if err == nil {
-			err = store.Rejudge(ctx, msg.policy, progress.report)
-		}
+		var msg deskMsg
+		err := m.awaited(func() (err error) {
+			if msg, err = prepare(); err == nil {
+				err = store.Rejudge(ctx, msg.policy, progress.report)
+			}
+			if err == nil && adopt != nil {
+				adopt(msg.policy)
+			}
+			return err
+		})
 		if err != nil {
-			return deskMsg{err: fmt.Errorf("the policy in force stays: %w", err)}
+			return deskMsg{judged: true, err: fmt.Errorf("the policy in force stays: %w", err)}
 		}
-		if adopt != nil {
-			adopt(msg.policy)
-		}
+		msg.judged = true
 		if msg.host != "" {
 			msg.say += effect(store.Summary().Hosts, msg.host, msg.say)
 		}
@@ -131,7 +137,7 @@ func (d *desk) discard(m *model) tea.Cmd {
 // rebase takes over a file that somebody else has changed, and makes the decisions
 // that are not written yet anew in it.
 func (d *desk) rebase(m *model) tea.Cmd {
-	cfg, unwritten := d.cfg, d.past[min(d.since, len(d.past)):]
+	cfg, unwritten := d.cfg, d.past[d.since:]
 	return d.judging(m, func() (deskMsg, error) {
 		saved, err := os.ReadFile(cfg.File)
 		if err != nil {
@@ -168,13 +174,14 @@ func (msg *deskMsg) decide(cfg Policy, c policy.Change) error {
 }
 
 // write puts the text into the file.
-func (d *desk) write() tea.Cmd {
-	file, text, saved, kept := d.cfg.File, d.text, d.saved, d.policy
+func (d *desk) write(m *model) tea.Cmd {
+	file, saved := d.cfg.File, d.saved
+	msg := deskMsg{saved: d.text, kept: d.policy, since: len(d.past), say: "wrote " + file}
 	return func() tea.Msg {
-		if err := policy.WriteFile(file, text, saved); err != nil {
+		if err := m.awaited(func() error { return policy.WriteFile(file, msg.saved, saved) }); err != nil {
 			return deskMsg{err: err}
 		}
-		return deskMsg{saved: text, kept: kept, say: "wrote " + file}
+		return msg
 	}
 }
 
@@ -183,22 +190,21 @@ func (d *desk) take(m *model, msg deskMsg) tea.Cmd {
 	if errors.Is(msg.err, policy.ErrFileChanged) && !d.busy {
 		return d.rebase(m)
 	}
-	d.busy = d.busy && msg.policy == nil && msg.err == nil
+	d.busy = d.busy && !msg.judged
 	if msg.err != nil {
 		m.status = status{text: sentence(msg.err), trouble: true}
 		return nil
 	}
 	m.status = status{text: msg.say}
 	if msg.kept != nil {
-		d.saved, d.kept, d.since = msg.saved, msg.kept, len(d.past)
+		d.saved, d.kept, d.since = msg.saved, msg.kept, min(msg.since, len(d.past))
 	}
 	if msg.policy == nil {
 		return nil
 	}
 	undone := len(msg.past) < len(d.past)
-	if d.policy, d.text, d.past = msg.policy, msg.text, msg.past; msg.kept != nil {
-		d.since = 0
-	}
+	d.policy, d.text, d.past = msg.policy, msg.text, msg.past
+	d.since = min(d.since, len(d.past))
 	if d.unsaved() && msg.kept == nil && !undone {
 		m.status.text += "  (w writes it to the policy, u undoes it)"
 	}
@@ -235,13 +241,17 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		m.status = status{text: "no pattern of a policy can name this: " + s.host, trouble: true}
 		return nil
 	}
-	if rules := m.rulesOf(s); kind != policy.ChangeWaive && !contact(rules[0]) {
+	rules := m.rulesOf(s)
+	about := rules // of a host, any of them; of a violation, its own
+	if s.violation != nil {
+		about = rules[:1]
+	}
+	if kind != policy.ChangeWaive && !slices.ContainsFunc(about, contact) {
 		m.status = status{text: fmt.Sprintf("%s breaks %s, which no permission changes: x excuses it", s.host, rules[0])}
 		return nil
 	}
 	fields := []*field{textField("host", patterns[0], patterns...)}
 	if kind == policy.ChangeWaive {
-		rules := m.rulesOf(s)
 		until := m.cfg.Now().AddDate(0, 3, 0).Format(time.DateOnly)
 		fields = append(fields, textField("rule", rules[0], rules...), textField("reason", ""), textField("until", until))
 	} else {

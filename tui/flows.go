@@ -209,7 +209,7 @@ func (v *flowsView) adopt(msg flowsMsg) {
 	for _, r := range v.rows {
 		v.widest = max(v.widest, len(r.hostText))
 	}
-	i, _ := slices.BinarySearchFunc(v.rows, target, func(r flowRow, id flow.ID) int { return int(r.id - id) })
+	i, _ := slices.BinarySearchFunc(v.rows, target, func(r flowRow, id flow.ID) int { return cmp.Compare(r.id, id) })
 	v.cursor = min(i, len(v.rows)-1)
 	switch {
 	case target == newest:

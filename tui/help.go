@@ -12,8 +12,6 @@ type help struct {
 	bottom int // the furthest that top may go, as last drawn
 }
 
-func newHelp(*model) *help { return &help{} }
-
 func (h *help) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 	key, ok := msg.(tea.KeyMsg)
 	if !ok {

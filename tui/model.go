@@ -28,7 +28,7 @@ type model struct {
 	rate          rate
 	view          scope // the view that is shown: one of inConnect, inLists
 	loading       *loading
-	reading       sync.Mutex // held while a capture is read
+	running       sync.RWMutex // held for reading by what is awaited at the end
 
 	connect    connectView
 	violations violationsView
@@ -74,22 +74,28 @@ func newModel(ctx context.Context, cfg Config, t theme) *model {
 	return m
 }
 
-// end stops what runs beside the loop.
+// end stops what runs beside the loop, and waits for what must not be cut off.
 func (m *model) end(cancel func()) {
 	cancel()
 	m.feed.close()
-	m.reading.Lock() // until Load has returned
-	defer m.reading.Unlock()
+	m.running.Lock()
+	defer m.running.Unlock()
+}
+
+// awaited runs what the end waits for, beside the loop: what reads or changes the
+// store's verdict, or writes files. After the end it runs nothing.
+func (m *model) awaited(run func() error) error {
+	m.running.RLock()
+	defer m.running.RUnlock()
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	return run()
 }
 
 // load reads the capture that exists already.
 func (m *model) load(ctx context.Context, progress func(done, total int)) error {
-	m.reading.Lock()
-	defer m.reading.Unlock()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return m.cfg.Load(ctx, progress)
+	return m.awaited(func() error { return m.cfg.Load(ctx, progress) })
 }
 
 // Init starts what runs beside the loop.

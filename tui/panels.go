@@ -178,7 +178,7 @@ func (m *model) openWrite() tea.Cmd {
 	}
 	m.open(&question{
 		title: "Write " + plain.Text(m.desk.cfg.File), text: m.diffLines(policy.DiffLines(m.desk.saved, m.desk.text)),
-		answers: []answer{{"enter", "write the file", func(m *model) tea.Cmd { return m.desk.write() }}},
+		answers: []answer{{"enter", "write the file", func(m *model) tea.Cmd { return m.desk.write(m) }}},
 	})
 	return nil
 }
@@ -199,7 +199,7 @@ func (m *model) leave() tea.Cmd {
 	m.open(&question{
 		title: "Quit", text: []string{fmt.Sprintf("  Decisions are not written to %s yet.", plain.Text(m.desk.cfg.File))},
 		answers: []answer{
-			{"w", "write them and quit", func(m *model) tea.Cmd { m.leaving = true; return m.desk.write() }},
+			{"w", "write them and quit", func(m *model) tea.Cmd { m.leaving = true; return m.desk.write(m) }},
 			{"q", "quit without them", func(m *model) tea.Cmd { return m.desk.discard(m) }},
 		},
 	})
@@ -234,6 +234,10 @@ func (m *model) openPhase() tea.Cmd {
 
 // openExport asks for the formats and the name of reports.
 func (m *model) openExport() tea.Cmd {
+	if m.loading != nil {
+		m.status = status{text: "the capture is still being read: a report would not know all of it"}
+		return nil
+	}
 	fields := []*field{textField("file", m.cfg.Reports.Base)}
 	for _, format := range m.cfg.Reports.Formats {
 		fields = append(fields, boxField(format.Ext, format.Ext == ".md", format.Help))
@@ -289,7 +293,7 @@ func (m *model) askOverwrite(msg existMsg) {
 func (m *model) writeReports(files []string) tea.Cmd {
 	write := m.cfg.Reports.Write
 	return func() tea.Msg {
-		if err := write(files); err != nil {
+		if err := m.awaited(func() error { return write(files) }); err != nil {
 			return statusMsg{sentence(err), true}
 		}
 		return statusMsg{text: "wrote " + strings.Join(absolute(files), ", ")}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,6 +201,31 @@ func TestRunWaitsForLoading(t *testing.T) {
 	}
 	if loading {
 		t.Fatal("Run has returned, and the capture is still being read")
+	}
+}
+
+// TestRunWaitsForReports: a report that was begun is written to its end.
+func TestRunWaitsForReports(t *testing.T) {
+	begun, left := make(chan struct{}), make(chan struct{})
+	var written atomic.Bool
+	r := run(t.Context(), t, func(c *Config) {
+		c.Reports = Reports{Base: filepath.Join(t.TempDir(), "audit"), Formats: []ReportFormat{{"markdown", ".md", ""}}, Write: func([]string) error {
+			close(begun)
+			<-left
+			written.Store(true)
+			return nil
+		}}
+	})
+	r.screen.shows(t, "NOTHING SEEN YET")
+	r.press("e")
+	r.screen.shows(t, "Write reports")
+	r.press("\r")
+	<-begun
+	r.press("q")
+	r.screen.shows(t, "\x1b[?1049l")
+	close(left)
+	if err := r.ends(); err != nil || !written.Load() {
+		t.Fatalf("written: %v, %v", written.Load(), err)
 	}
 }
 

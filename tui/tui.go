@@ -13,8 +13,9 @@
 //   - the loop of the program does no input or output: whatever may block runs in
 //     a command, and its result comes back as a message.
 //
-// It does not open captures, run the proxy, write reports or read policy files by
-// itself: [Config] hands those over. Its one model is made of plain parts, each a
+// It does not open captures, run the proxy or write reports by itself: [Config] hands
+// those over. The policy file it writes when a person says so, and reads only when
+// somebody else has changed it. Its one model is made of plain parts, each a
 // struct that draws itself as lines; keys and styles are tables (keys.go, theme.go).
 //
 // To see what it does, run it in tmux and look at `tmux capture-pane -p`; the
@@ -140,7 +141,7 @@ type Reports struct {
 type ReportFormat struct{ Name, Ext, Help string }
 
 // Run shows the screen until the person leaves or ctx ends, and returns when
-// Config.Load has. It returns an error only when the terminal cannot be used.
+// Config.Load and whatever changes a verdict or writes a file have ended. It returns an error only when the terminal cannot be used.
 func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	if cfg.Clipboard == nil {
 		cfg.Clipboard = Clipboard(out)
