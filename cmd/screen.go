@@ -63,7 +63,7 @@ func forScreen(base string, write func(files []string) error) tui.Reports {
 	r := tui.Reports{Base: base, Write: write}
 	for _, f := range reports.Formats {
 		if f.Ext != "" {
-			r.Formats = append(r.Formats, tui.ReportFormat{Name: f.Name, Ext: f.Ext, Help: f.Help})
+			r.Formats = append(r.Formats, tui.ReportFormat{Ext: f.Ext, Help: f.Help})
 		}
 	}
 	return r

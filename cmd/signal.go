@@ -20,6 +20,7 @@ const bounce = 300 * time.Millisecond
 func interruptible(parent context.Context, after time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
 	if after > 0 {
+		cancel()
 		ctx, cancel = context.WithTimeout(parent, after)
 	}
 	interrupts, hangups := make(chan os.Signal, 1), make(chan os.Signal, 1)

@@ -151,7 +151,11 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 		Reports: forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
 		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
 	}, s.in, s.out)
-	trouble = said.repeat(s, errors.Join(err, w.failed))
+	trouble = said.repeat(s, err, w.failed)
+	if errors.Is(w.failed, context.Canceled) {
+		return nil, false, withHint(errors.New("left before the whole capture was judged, so nothing is proven"),
+			"stay until a verdict stands at the top, or use telltale check")
+	}
 	doc = document()
 	trouble = flags.report.tell(s, doc, written) || trouble
 	flags.report.summarize(s, doc, name, written)
@@ -181,14 +185,14 @@ type watched struct {
 	modes  []string
 	load   func(ctx context.Context, progress func(done, total int)) error
 	folder string // of the temporary capture; "" for none
-	failed error  // what of it could not be read
+	failed error  // why not all of it was judged; context.Canceled: somebody has left
 }
 
 func openWatched(name string, pol *policy.Policy) (*watched, error) {
 	if name == standardInput {
 		return nil, withHint(errors.New("watch reads keys from standard input, so a capture cannot come from there"), "save it to a file first")
 	}
-	w := &watched{info: reports.CaptureInfo{File: name, Producer: "telltale"}}
+	w := &watched{info: reports.CaptureInfo{File: name, Producer: "telltale"}, failed: context.Canceled}
 	w.policy.Store(pol)
 	isCapture, err := startsWith(name, sqliteMagic)
 	if err != nil {
@@ -219,6 +223,9 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
 	w.failed = w.store.Rejudge(ctx, w.policy.Load(), progress)
 	w.info.Entries = w.store.Summary().Flows
+	if w.failed != nil {
+		w.info.Error = w.failed.Error()
+	}
 	return w.failed
 }
 
@@ -276,17 +283,20 @@ func (n *notices) problems() []string {
 	return all
 }
 
-// repeat prints what was said meanwhile, and reports whether there was trouble.
-func (n *notices) repeat(s *streams, err error) (trouble bool) {
+// repeat prints what was said meanwhile and what went wrong, and reports whether there
+// was trouble. That somebody has left is none.
+func (n *notices) repeat(s *streams, errs ...error) (trouble bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, line := range n.lines {
 		s.say("%s", line)
 		trouble = trouble || strings.HasPrefix(line, "error: ")
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		s.complain(err)
-		trouble = true
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			s.complain(err)
+			trouble = true
+		}
 	}
 	return trouble
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aymanbagabas/go-osc52/v2"
 	tea "github.com/charmbracelet/bubbletea"
 
+	"telltale/capture"
 	"telltale/flow/plain"
 )
 
@@ -35,10 +36,13 @@ func (m *model) copyOf(s selection, c Copy) tea.Cmd {
 	secrets := m.mask(m.detail != nil && m.detail.revealed)
 	return func() tea.Msg {
 		id, err := l.start(s)
-		if err != nil || id == 0 {
+		if err == nil && id == 0 {
 			return statusMsg{"the capture holds no flow of it", true}
 		}
-		r, _, err := l.flow(id)
+		var r *capture.Recorded
+		if err == nil {
+			r, _, err = l.flow(id)
+		}
 		if r == nil {
 			return statusMsg{"cannot read the flow: " + err.Error(), true}
 		}
@@ -62,10 +66,10 @@ func (m *model) put(text string) tea.Cmd {
 	}
 }
 
-// Clipboard returns a function that puts texts on the clipboard: by the system's
+// clipboardOf returns a function that puts texts on the clipboard: by the system's
 // own program, or, over SSH and where there is none, by asking the terminal
 // (OSC 52, xterm control sequences; most terminals obey).
-func Clipboard(terminal io.Writer) func(string) (string, error) {
+func clipboardOf(terminal io.Writer) func(string) (string, error) {
 	return func(text string) (string, error) {
 		remote := os.Getenv("SSH_TTY") != "" || os.Getenv("SSH_CONNECTION") != ""
 		if !remote && !clipboard.Unsupported && clipboard.WriteAll(text) == nil {

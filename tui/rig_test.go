@@ -110,7 +110,7 @@ func newRig(t testing.TB, s setting) *rig {
 		},
 		Reports: Reports{
 			Base: "audit", Write: func(files []string) error { r.wrote = append(r.wrote, files...); return nil },
-			Formats: []ReportFormat{{"html", ".html", "for people, one file"}, {"markdown", ".md", "for a bug tracker"}, {"json", ".json", "for programs"}},
+			Formats: []ReportFormat{{".html", "for people, one file"}, {".md", "for a bug tracker"}, {".json", "for programs"}},
 		},
 		Now:       func() time.Time { return r.now },
 		Clipboard: func(text string) (string, error) { r.copied = append(r.copied, text); return "", nil },

@@ -209,7 +209,7 @@ func TestRunWaitsForReports(t *testing.T) {
 	begun, left := make(chan struct{}), make(chan struct{})
 	var written atomic.Bool
 	r := run(t.Context(), t, func(c *Config) {
-		c.Reports = Reports{Base: filepath.Join(t.TempDir(), "audit"), Formats: []ReportFormat{{"markdown", ".md", ""}}, Write: func([]string) error {
+		c.Reports = Reports{Base: filepath.Join(t.TempDir(), "audit"), Formats: []ReportFormat{{".md", "for a bug tracker"}}, Write: func([]string) error {
 			close(begun)
 			<-left
 			written.Store(true)

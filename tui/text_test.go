@@ -66,7 +66,7 @@ func TestClipboardOverSSH(t *testing.T) {
 			t.Setenv(multiplexer, "x")
 		}
 		var out strings.Builder
-		how, err := Clipboard(&out)("a text\nof two lines")
+		how, err := clipboardOf(&out)("a text\nof two lines")
 		check(t, err)
 		if want := base64.StdEncoding.EncodeToString([]byte("a text\nof two lines")); !strings.Contains(out.String(), want) || how == "" {
 			t.Errorf("%s: the terminal was sent %q, %q", multiplexer, out.String(), how)

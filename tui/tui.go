@@ -60,7 +60,7 @@ type Config struct {
 
 	Now func() time.Time // nil is time.Now
 	// Clipboard puts a text on the clipboard and says how, in words that may follow
-	// "copied"; nil is that of [Clipboard].
+	// "copied"; nil uses the system's program, or asks the terminal.
 	Clipboard func(text string) (how string, err error)
 	Copies    []Copy
 }
@@ -137,14 +137,15 @@ type Reports struct {
 	Write func(files []string) error
 }
 
-// ReportFormat is one format of a report.
-type ReportFormat struct{ Name, Ext, Help string }
+// ReportFormat is one format of a report: the extension of its files, and what it is for.
+type ReportFormat struct{ Ext, Help string }
 
 // Run shows the screen until the person leaves or ctx ends, and returns when
-// Config.Load and whatever changes a verdict or writes a file have ended. It returns an error only when the terminal cannot be used.
+// Config.Load and whatever changes a verdict or writes a file have ended. It returns
+// an error only when the terminal cannot be used.
 func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	if cfg.Clipboard == nil {
-		cfg.Clipboard = Clipboard(out)
+		cfg.Clipboard = clipboardOf(out)
 	}
 	inside, cancel := context.WithCancel(ctx)
 	m := newModel(inside, cfg, newTheme(out, cfg.NoColor))
