@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -36,8 +37,11 @@ var copies = []tui.Copy{
 
 // forScreen is the policy as the screen edits it. adopt hears of each policy that
 // comes into force.
-func (p *policyFlags) forScreen(current *policy.Policy, adopt func(*policy.Policy)) tui.Policy {
+func (p *policyFlags) forScreen(said *notices, current *policy.Policy, adopt func(*policy.Policy)) tui.Policy {
 	edited := tui.Policy{Current: current, File: current.File(), Options: policyOptions(), Adopt: adopt}
+	edited.Dropped = func() {
+		fmt.Fprintf(said, "warning: decisions that were not written to %s are not in this verdict\n", edited.File)
+	}
 	if edited.File == "" {
 		edited.File, edited.Draft = defaultPolicy, policy.NewFile("what the app may contact", p.allow)
 		edited.Parse = func(text []byte) (*policy.Policy, error) {

@@ -85,7 +85,7 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string, written *writtenReports) (trouble bool) {
 	err := tui.Run(ctx, tui.Config{
 		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems,
-		Policy: a.flags.policy.forScreen(a.policy.Load(), a.policy.Store),
+		Policy: a.flags.policy.forScreen(said, a.policy.Load(), a.policy.Store),
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
 			return written.write(files, a.document(command))
 		}),
@@ -147,7 +147,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	}
 	err = tui.Run(ctx, tui.Config{
 		Store: w.store, Capture: name, Load: w.load, Problems: said.problems,
-		Policy:  flags.policy.forScreen(pol, w.policy.Store),
+		Policy:  flags.policy.forScreen(said, pol, w.policy.Store),
 		Reports: forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
 		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
 	}, s.in, s.out)

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"telltale/flow"
@@ -49,7 +50,9 @@ func Curl(f *flow.Flow, mask func(string) string) string {
 		}
 	}
 	note := ""
-	if body := mask(formBody(r, reveal)); body != "" && len(body) <= maxCurlBody && !r.Body.Truncated && isText(body) {
+	if body := mask(formBody(r, reveal)); !reveal && namesCredential(body) {
+		note = " # without its body, which has a credential"
+	} else if body != "" && len(body) <= maxCurlBody && !r.Body.Truncated && isText(body) {
 		add("--data-binary", body)
 	} else if r.Body.Size > 0 {
 		note = fmt.Sprintf(" # without its body of %s", plural(int(r.Body.Size), "byte", "bytes"))
@@ -70,6 +73,20 @@ func formBody(r *flow.Request, reveal bool) string {
 		return body
 	}
 	return strings.TrimPrefix(flow.MaskURL("?"+body), "?")
+}
+
+// member is how JSON names a value (RFC 8259, 4).
+var member = regexp.MustCompile(`"([^"\\]{1,64})"\s*:`)
+
+// namesCredential reports whether a text has a member, as JSON has them, that is
+// called like a credential.
+func namesCredential(body string) bool {
+	for _, m := range member.FindAllStringSubmatch(body, -1) {
+		if m[1] != "code" && m[1] != "key" && flow.CredentialName(m[1]) {
+			return true
+		}
+	}
+	return false
 }
 
 // isText reports whether a body can stand on a command line and on a screen.

@@ -48,6 +48,15 @@ func TestCurl(t *testing.T) {
 	if got := Curl(long, nil); !strings.HasSuffix(got, "# without its body of 9,999 bytes") && !strings.HasSuffix(got, "# without its body of 9999 bytes") {
 		t.Errorf("a long body: %s", got[max(0, len(got)-80):])
 	}
+	secret := sharedFlow()
+	secret.Request.Header = nil
+	secret.Request.Body = flow.Body{Size: 30, Content: []byte(`{"nested": {"client_secret" : "TOP"}}`)}
+	if got := Curl(secret, hideMe); strings.Contains(got, "TOP") || !strings.HasSuffix(got, "# without its body, which has a credential") {
+		t.Errorf("JSON with a credential: %s", got)
+	}
+	if got := Curl(secret, nil); !strings.Contains(got, "TOP") {
+		t.Errorf("revealed: %s", got)
+	}
 	head := sharedFlow()
 	head.Request.Method, head.Request.Body = "HEAD", flow.Body{}
 	if got := Curl(head, nil); !strings.HasPrefix(got, "curl --head ") || strings.Contains(got, "--data") {

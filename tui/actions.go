@@ -31,10 +31,10 @@ func (m *model) do(a action) tea.Cmd {
 	case sortHosts:
 		m.hosts.order = (m.hosts.order + 1) % len(hostOrders)
 		m.status = status{text: "hosts by " + hostOrders[m.hosts.order].name}
-		m.hosts.take(m)
+		m.hosts.rearrange(m)
 	case groupHosts:
 		m.hosts.grouped = !m.hosts.grouped
-		m.hosts.take(m)
+		m.hosts.rearrange(m)
 	case showFilter:
 		return m.openFilter()
 	case toggleFilter:

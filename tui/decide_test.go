@@ -369,3 +369,49 @@ func TestHostThatNoPatternNames(t *testing.T) {
 		r.sees("no pattern of a policy can name this")
 	}
 }
+
+// Decisions that a signal overtakes are not in the verdict, and somebody says so.
+func TestSignalBeforeDecisionsAreWritten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	dropped := false
+	r.m.desk.cfg.Dropped = func() { dropped = true }
+	before := len(r.store.Summary().Violations)
+	r.onto("2", "clients3").press("a", "enter")
+	r.m.desk.abandon(r.store)
+	if now := len(r.store.Summary().Violations); now != before || !dropped {
+		t.Errorf("%d violations before, %d after, told: %v", before, now, dropped)
+	}
+	dropped = false
+	r.press("w", "enter")
+	after := len(r.store.Summary().Violations)
+	r.m.desk.abandon(r.store)
+	if dropped || len(r.store.Summary().Violations) != after {
+		t.Error("what was written is gone")
+	}
+}
+
+func TestPolicyFileThatIsGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	r.onto("2", "clients3").press("a", "enter")
+	check(t, os.Remove(r.file))
+	r.press("w", "enter")
+	r.sees("is gone: w writes it anew", "not written")
+	r.press("w", "enter")
+	if !strings.Contains(r.fileText(), "- clients3.google.com") {
+		t.Fatalf("the file is\n%s", r.fileText())
+	}
+}
+
+func TestCtrlCTwiceQuits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 200, h: 24})
+	r.onto("2", "clients3").press("a", "enter", "ctrl+c")
+	if r.sees("── Quit"); r.quit {
+		t.Fatal("decisions are lost at once")
+	}
+	if r.press("ctrl+c"); !r.quit {
+		t.Fatal("ctrl+c twice does not quit")
+	}
+}

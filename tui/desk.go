@@ -2,10 +2,13 @@ package tui
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -71,6 +74,7 @@ func (d *desk) unsaved() bool {
 // prepare makes the message that says what is in force then.
 func (d *desk) judging(m *model, prepare func() (deskMsg, error)) tea.Cmd {
 	d.busy = true
+	m.violations.list.settle, m.hosts.list.settle = true, true
 	m.status = status{text: "judging every flow again …"}
 	store, ctx, adopt := m.cfg.Store, m.ctx, d.cfg.Adopt
 	progress := newLoading()
@@ -134,12 +138,33 @@ func (d *desk) discard(m *model) tea.Cmd {
 	})
 }
 
+// abandon takes back what was decided and neither written nor given up: the screen
+// was ended by something else than the person.
+func (d *desk) abandon(store *capture.Store) {
+	if !d.busy && !d.unsaved() {
+		return
+	}
+	if err := store.Rejudge(context.Background(), d.kept, nil); err != nil {
+		return // what the store cannot do it has said itself
+	}
+	if d.cfg.Adopt != nil {
+		d.cfg.Adopt(d.kept)
+	}
+	if d.cfg.Dropped != nil {
+		d.cfg.Dropped()
+	}
+}
+
 // rebase takes over a file that somebody else has changed, and makes the decisions
 // that are not written yet anew in it.
 func (d *desk) rebase(m *model) tea.Cmd {
 	cfg, unwritten := d.cfg, d.past[d.since:]
+	past, inForce, text, kept := slices.Clone(d.past), d.policy, d.text, d.kept
 	return d.judging(m, func() (deskMsg, error) {
 		saved, err := os.ReadFile(cfg.File)
+		if errors.Is(err, fs.ErrNotExist) {
+			return deskMsg{past: past, policy: inForce, text: text, kept: kept, say: cfg.File + " is gone: w writes it anew"}, nil
+		}
 		if err != nil {
 			return deskMsg{}, err
 		}
@@ -214,7 +239,7 @@ func (d *desk) take(m *model, msg deskMsg) tea.Cmd {
 
 // sentence writes an error on one line, with what to do about it.
 func sentence(err error) string {
-	text := err.Error()
+	text, _, _ := strings.Cut(err.Error(), "\n") // below it stands the place in a file
 	var h interface{ Hint() string }
 	if errors.As(err, &h) && h.Hint() != "" {
 		text += " (" + h.Hint() + ")"

@@ -310,7 +310,12 @@ func (v *flowsView) place(m *model) string {
 	case v.below > 0:
 		return m.theme.warning.Render("↓ " + count(v.below) + " new (G)")
 	}
-	return m.theme.dim.Render(count(int(v.rows[v.cursor].id)) + "/" + count(int(m.news.last)))
+	at, of := int(v.rows[v.cursor].id), int(m.news.last)
+	if ids := m.search.ids(); ids != nil {
+		i, _ := slices.BinarySearch(ids, v.rows[v.cursor].id)
+		at, of = min(i+1, len(ids)), len(ids)
+	}
+	return m.theme.dim.Render(count(at) + "/" + count(of))
 }
 
 func newFlowRow(r capture.Recorded, secrets mask) flowRow {

@@ -94,6 +94,13 @@ func (h *hostsView) take(m *model) {
 	h.list.replace(keys)
 }
 
+// rearrange brings the hosts into the order that the person asked for.
+func (h *hostsView) rearrange(m *model) {
+	h.list.settle = true
+	h.take(m)
+	h.list.settle = false
+}
+
 // byDomain puts each host below the sum of its registered domain. A domain of one
 // host stands for itself.
 func (h *hostsView) byDomain(hosts []*capture.Host, compare func(a, b *capture.Host) int) []hostRow {
@@ -177,7 +184,7 @@ func (h *hostsView) draw(m *model, width, height int) []string {
 			columns[i].title += "▾"
 		}
 	}
-	lines := []string{sides(drawHead(&m.theme, columns, widths), h.list.place(&m.theme), width)}
+	lines := []string{h.list.head(&m.theme, drawHead(&m.theme, columns, widths), width)}
 	from, to := h.list.visible()
 	first, last := m.news.sum.First, m.news.at
 	if !m.cfg.Live {

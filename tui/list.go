@@ -13,28 +13,46 @@ type list struct {
 	height int  // items on the screen
 	held   bool // the person reads: the cursor stays with its item
 	above  int  // items that came above the screen while it was held
+	settle bool // the person changed the sequence: all of it may move
 }
 
-// replace takes over a changed sequence. A held item keeps its line on the screen;
-// when it is gone, the one in its place has the cursor.
+// replace takes over a changed sequence. A held item keeps its line on the screen,
+// and what is new above stays above; when it is gone, the one in its place has the
+// cursor.
 func (l *list) replace(keys []string) {
-	line, before := l.cursor-l.top, l.cursor
+	line, fresh := l.cursor-l.top, 0
 	if l.held && l.cursor < len(l.keys) {
 		if i := slices.Index(keys, l.keys[l.cursor]); i >= 0 {
-			l.cursor = i
+			l.cursor, fresh = i, l.fresh(keys[:i])
 		}
 	}
-	l.above += max(0, l.cursor-before)
+	if l.above += fresh; l.settle {
+		l.above = 0
+	}
 	l.keys = keys
-	l.top = l.cursor - line
+	l.top = min(l.cursor-line, max(l.above, len(keys)-l.height))
 	l.clamp()
+}
+
+// fresh counts the keys that the list does not have yet.
+func (l *list) fresh(keys []string) (n int) {
+	known := make(map[string]bool, len(l.keys))
+	for _, key := range l.keys {
+		known[key] = true
+	}
+	for _, key := range keys {
+		if !known[key] {
+			n++
+		}
+	}
+	return n
 }
 
 // resize takes over the number of lines on the screen and leaves none of them empty.
 func (l *list) resize(height int) {
 	if height = max(1, height); height != l.height {
 		l.height = height
-		l.top = min(l.top, len(l.keys)-l.height)
+		l.top = min(l.top, max(l.above, len(l.keys)-l.height))
 	}
 	l.clamp()
 }
@@ -73,12 +91,13 @@ func (l *list) scroll(by int) {
 	l.clamp()
 }
 
-// place says what came above the screen, "" when nothing did.
-func (l *list) place(t *theme) string {
+// head adds to the titles of the table what came above the screen.
+func (l *list) head(t *theme, titles string, screen int) string {
 	if l.above == 0 {
-		return ""
+		return titles
 	}
-	return t.warning.Render("↑ " + count(l.above) + " new (g)")
+	place := t.warning.Render("↑ " + count(l.above) + " new (g)")
+	return sides(cut(titles, screen-width(place)-1), place, screen)
 }
 
 // key returns the key under the cursor, "" in an empty list.

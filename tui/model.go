@@ -221,6 +221,9 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 	}
 	m.news, m.search.fresh = n, true
 	m.derive()
+	if !m.desk.busy && m.view&(inViolations|inHosts) != 0 {
+		m.list().settle = false
+	}
 	return m.refresh()
 }
 

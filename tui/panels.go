@@ -96,11 +96,26 @@ func (p *filterLine) said(m *model, room int) []string {
 		}
 		return lines[:min(3, len(lines))]
 	}
+	if name, ok := half(m.search.typed); ok && m.search.filter.Words() != nil {
+		return []string{t.warning.Render(cut("looked for as words; an expression compares with ==: "+name+` == "…"`, room))}
+	}
 	text := plural(len(m.search.found.ids), "flow")
 	if !m.search.done {
 		text += fmt.Sprintf(" so far, %d %% searched", m.search.percent(m))
 	}
 	return []string{text + t.dim.Render(fmt.Sprintf(" of %s on %s", count(m.news.sum.Flows), plural(len(m.search.found.hosts), "host")))}
+}
+
+// half returns the field with which a text begins that looks like a comparison and
+// is none: `host=a.example`.
+func half(typed string) (field string, ok bool) {
+	for _, f := range filter.Fields {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(typed), f.Name)
+		if rest = strings.TrimSpace(rest); ok && (strings.HasPrefix(rest, "=") || strings.HasPrefix(rest, "~")) {
+			return f.Name, true
+		}
+	}
+	return "", false
 }
 
 func fieldNames() string {
@@ -129,6 +144,7 @@ type question struct {
 	title   string
 	text    []string
 	answers []answer
+	again   func(m *model) tea.Cmd // what ctrl+c does; nil: it goes back
 }
 
 type answer struct {
@@ -141,7 +157,11 @@ func (q *question) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 	if !ok {
 		return nil, false
 	}
-	if s := key.String(); s == "esc" || s == "ctrl+c" {
+	switch s := key.String(); {
+	case s == "ctrl+c" && q.again != nil:
+		m.panel = nil
+		return q.again(m), true
+	case s == "esc" || s == "ctrl+c":
 		return nil, true
 	}
 	for _, a := range q.answers {
@@ -190,7 +210,7 @@ func (m *model) leave() tea.Cmd {
 	case m.desk.busy:
 		m.open(&question{
 			title: "Quit", text: []string{"  A decision is still being applied."},
-			answers: []answer{{"q", "quit without it", quit}},
+			answers: []answer{{"q", "quit without it", quit}}, again: quit,
 		})
 		return nil
 	case !m.desk.unsaved():
@@ -202,6 +222,7 @@ func (m *model) leave() tea.Cmd {
 			{"w", "write them and quit", func(m *model) tea.Cmd { m.leaving = true; return m.desk.write(m) }},
 			{"q", "quit without them", func(m *model) tea.Cmd { return m.desk.discard(m) }},
 		},
+		again: func(m *model) tea.Cmd { return m.desk.discard(m) },
 	})
 	return nil
 }

@@ -346,3 +346,56 @@ func TestTroubleIsNotTalkedOver(t *testing.T) {
 	r.press("up")
 	r.seesNot("! cannot write")
 }
+
+// named returns the keys of a list.
+func named(names string) []string { return strings.Fields(names) }
+
+func TestListHoldsOnToWhatIsRead(t *testing.T) {
+	t.Parallel()
+	held := func(height int, names, cursor string) *list {
+		l := &list{}
+		l.resize(height)
+		l.replace(named(names))
+		l.move(slices.Index(l.keys, cursor))
+		return l
+	}
+	for _, test := range []struct {
+		what          string
+		l             *list
+		then          string
+		settle        bool
+		cursor        string
+		line, above   int
+		first         string // on the screen
+		firstReturned string // after g
+	}{
+		{"new ones above a short list", held(10, "b a", "a"), "d c b a", false, "a", 1, 2, "b", "d"},
+		{"and below", held(10, "b a", "b"), "b a z", false, "b", 0, 0, "b", "b"},
+		{"new ones above a long list", held(2, "d c b a", "b"), "f e d c b a", false, "b", 1, 2, "c", "f"},
+		{"another order shows all that fits", held(10, "a b c d", "a"), "d c b a", true, "a", 3, 0, "d", "d"},
+		{"what was there moves above, but fits", held(10, "a b c d", "a"), "d c b a", false, "a", 3, 0, "d", "d"},
+		{"what comes back by an undo", held(10, "c b", "b"), "d c b", true, "b", 2, 0, "d", "d"},
+		{"the item is gone", held(10, "c b a", "b"), "c a", false, "a", 1, 0, "c", "c"},
+	} {
+		test.l.settle = test.settle
+		test.l.replace(named(test.then))
+		from, _ := test.l.visible()
+		if test.l.key() != test.cursor || test.l.cursor-test.l.top != test.line || test.l.above != test.above || test.l.keys[from] != test.first {
+			t.Errorf("%s: cursor on %s in line %d, %d above, first %s", test.what, test.l.key(), test.l.cursor-test.l.top, test.l.above, test.l.keys[from])
+		}
+		if test.l.first(); test.l.key() != test.firstReturned || test.l.above != 0 {
+			t.Errorf("%s: g goes to %s, %d above", test.what, test.l.key(), test.l.above)
+		}
+	}
+}
+
+func TestWhatCameAboveIsCounted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 80, h: 24})
+	r.press("1", "down")
+	r.observe(flowtest.Get("https://new.example/", flowtest.ID(9001), flowtest.At(20*time.Minute)))
+	r.news()
+	r.sees("↑ 1 new (g)")
+	r.press("g")
+	r.seesNot("new (g)")
+}

@@ -127,6 +127,9 @@ type Policy struct {
 	// Adopt tells the recorder of a policy that is in force from now on. Nil: nobody
 	// needs to know.
 	Adopt func(*policy.Policy)
+	// Dropped is told when the screen ended without being asked to, by a signal,
+	// while decisions were not written: they are no longer in force. May be nil.
+	Dropped func()
 }
 
 // Reports writes reports of what the store holds at that moment.
@@ -149,10 +152,11 @@ func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	}
 	inside, cancel := context.WithCancel(ctx)
 	m := newModel(inside, cfg, newTheme(out, cfg.NoColor))
-	defer m.end(cancel)
 	program := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(newTerminal(ctx, out)),
 		tea.WithAltScreen(), tea.WithMouseCellMotion(), tea.WithoutSignalHandler())
 	_, err := program.Run()
+	m.end(cancel)
+	m.desk.abandon(cfg.Store)
 	if err != nil && !errors.Is(err, tea.ErrProgramKilled) {
 		return fmt.Errorf("cannot use the terminal: %w", err)
 	}

@@ -64,7 +64,7 @@ func (v *violationsView) draw(m *model, width, height int) []string {
 		return m.emptyText(width, "No violation.")
 	}
 	widths := fitColumns(violationColumns, width-2, v.widest)
-	lines := []string{sides(drawHead(&m.theme, violationColumns, widths), v.list.place(&m.theme), width)}
+	lines := []string{v.list.head(&m.theme, drawHead(&m.theme, violationColumns, widths), width)}
 	from, to := v.list.visible()
 	for i := from; i < to && len(lines) < height; i++ {
 		cells := v.cells(m, v.rows[v.list.keys[i]])
