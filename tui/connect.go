@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -99,6 +100,11 @@ func (c *connectView) text(m *model, place Place, n int) []string {
 		proxy + other,
 		"  Page    " + t.title.Render(place.Page),
 	}
+	if addr, err := netip.ParseAddr(place.Host); err == nil && addr.IsLoopback() {
+		for _, line := range indented("", "Only programs on this machine reach that address.", n) {
+			lines = append(lines, t.warning.Render(line))
+		}
+	}
 	guides := c.guides(m, place, n)
 	if len(m.news.sum.Health.Devices) == 0 {
 		return append(append(lines, guides...), "", t.dim.Render("  ○ Waiting for a device …"))
@@ -140,7 +146,12 @@ func (c *connectView) checks(m *model, place Place, n int) []string {
 		case CheckTrouble:
 			mark, style = "✗ ", t.violation
 		}
-		lines = append(lines, "  "+style.Render(mark+plain.Text(check.Text)))
+		for i, part := range wrap(plain.Text(check.Text), max(10, n-4)) {
+			if i > 0 {
+				mark = "  "
+			}
+			lines = append(lines, "  "+style.Render(mark+part))
+		}
 		for _, advice := range check.Advice {
 			lines = append(lines, indented("  ", advice, n)...)
 		}

@@ -82,7 +82,13 @@ func (p *paper) document(d pretty.Document) {
 	for _, line := range d.Lines {
 		p.documentLine(line)
 	}
+	if len(d.Notes) > 0 && len(d.Lines) > manyLines { // who has come to the end wants to know why it ends there
+		p.prose(capital(d.Notes[len(d.Notes)-1])+".", p.theme.warning)
+	}
 }
+
+// manyLines is how many lines put the notes of a body out of sight.
+const manyLines = 200
 
 // documentLine breaks first and colours then: a line that is scrolled to on its own
 // has its own colours.
