@@ -165,7 +165,7 @@ func (m *model) back() tea.Cmd {
 		m.layout()
 		return m.refresh()
 	case m.search.filter != nil:
-		return m.search.set(m, "")
+		return m.search.set(m, m.search.before(m.search.typed))
 	}
 	return nil
 }
@@ -182,6 +182,9 @@ func (m *model) onlyThis() tea.Cmd {
 		text = fmt.Sprintf("host == %q or host endsWith %q", s.host, "."+s.host)
 	case s.violation != nil:
 		text += fmt.Sprintf(" and rule == %q", s.violation.Finding.Rule)
+	}
+	if m.search.typed != text {
+		m.search.former, m.search.narrowed = m.search.typed, text
 	}
 	return tea.Batch(m.search.set(m, text), m.show(inFlows))
 }

@@ -26,6 +26,8 @@ type search struct {
 	off     bool           // kept, but not applied
 	mistake error          // what is wrong with what is being typed; the former filter stays
 
+	narrowed, former string // what a key has put in the place of what was typed
+
 	generation int // counts filters, so that answers to a former one are known
 	found      found
 	next       flow.ID     // everything up to it was looked at
@@ -69,6 +71,16 @@ func (s *search) ids() []flow.ID {
 		return nil
 	}
 	return s.found.ids
+}
+
+// before returns what dropping a filter comes back to: what was typed before a key
+// narrowed it, else nothing.
+func (s *search) before(typed string) string {
+	if s.narrowed == "" || typed != s.narrowed {
+		return ""
+	}
+	s.narrowed = ""
+	return s.former
 }
 
 // set takes over what was typed. A mistake leaves the former filter in force.

@@ -262,3 +262,15 @@ func TestFilterLeavesNoFile(t *testing.T) {
 		t.Fatal("a filter changed the policy file")
 	}
 }
+
+func TestDroppingAnotherKeysFilterComesBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 120, h: 24})
+	r.press("2", "/").typeText("canada").press("enter")
+	r.onto("2", "www.canada.ca").press("F")
+	r.sees(`/host == "www.canada.ca"`)
+	r.press("esc")
+	r.sees("/canada ")
+	r.press("esc")
+	r.seesNot("/canada ")
+}
