@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 
+	"telltale/flow"
 	"telltale/policy/catalog"
 )
 
@@ -46,7 +47,7 @@ func pathOf(url string) requestPath {
 	if isCleanPath(path) {
 		return requestPath{path, path}
 	}
-	return requestPath{unescape(path), normalPath(path)}
+	return requestPath{flow.Unpercent(path), normalPath(path)}
 }
 
 // isCleanPath reports whether nothing in the path needs a second reading.
@@ -73,7 +74,7 @@ const maxDecodings = 4
 // parameters dropped, dot segments resolved (RFC 3986, 5.2.4).
 func normalPath(path string) string {
 	for range maxDecodings {
-		decoded := unescape(path)
+		decoded := flow.Unpercent(path)
 		if decoded == path {
 			break
 		}
@@ -98,44 +99,6 @@ func normalPath(path string) string {
 		normal += "/"
 	}
 	return normal
-}
-
-// unescape removes percent-encoding once and leaves what is not valid as it is.
-func unescape(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if c, ok := percentByte(s, i); ok {
-			out = append(out, c)
-			i += 2
-			continue
-		}
-		out = append(out, s[i])
-	}
-	return string(out)
-}
-
-// percentByte returns the byte that the triplet at s[i] stands for.
-func percentByte[T string | []byte](s T, i int) (byte, bool) {
-	if s[i] != '%' || i+2 >= len(s) {
-		return 0, false
-	}
-	hi, lo := hexDigit(s[i+1]), hexDigit(s[i+2])
-	return byte(hi<<4 | lo), hi >= 0 && lo >= 0
-}
-
-func hexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }
 
 // within reports whether both readings of the path match one of the patterns. They

@@ -151,7 +151,7 @@ func (r reading) origin(i int) int {
 }
 
 func decodePercent(s []byte, i int, out []byte) ([]byte, int) {
-	if c, ok := percentByte(s, i); ok {
+	if c, ok := flow.PercentByte(s, i); ok {
 		return append(out, c), 3
 	}
 	return out, 0
@@ -181,15 +181,11 @@ func jsonRune(s []byte, i int) (rune, int) {
 	if i+6 > len(s) || s[i] != '\\' || s[i+1] != 'u' {
 		return 0, 0
 	}
-	var r rune
-	for _, c := range s[i+2 : i+6] {
-		d := hexDigit(c)
-		if d < 0 {
-			return 0, 0
-		}
-		r = r<<4 | rune(d)
+	var unit [2]byte
+	if _, err := hex.Decode(unit[:], s[i+2:i+6]); err != nil {
+		return 0, 0
 	}
-	return r, 6
+	return rune(unit[0])<<8 | rune(unit[1]), 6
 }
 
 // find returns how the secret stands in a text, "" when it does not.

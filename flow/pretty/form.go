@@ -50,37 +50,7 @@ func (p *page) value(text string) {
 }
 
 // unpercent decodes percent encoding, with a plus sign for a space.
-func unpercent(s string) string {
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return s
-	}
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '+':
-			out = append(out, ' ')
-		case s[i] == '%' && i+2 < len(s) && hexDigit(s[i+1]) >= 0 && hexDigit(s[i+2]) >= 0:
-			out = append(out, byte(hexDigit(s[i+1])<<4|hexDigit(s[i+2])))
-			i += 2
-		default:
-			out = append(out, s[i])
-		}
-	}
-	return string(out)
-}
-
-// hexDigit returns the value of a hexadecimal digit, -1 for none.
-func hexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
-}
+func unpercent(s string) string { return flow.Unpercent(strings.ReplaceAll(s, "+", " ")) }
 
 // events shows an event stream (WHATWG HTML, 9.2): field names, and data that is
 // JSON in its shape.
