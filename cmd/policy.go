@@ -187,7 +187,7 @@ func newPolicyExplain(s *streams) *cobra.Command {
 func explain(w io.Writer, e policy.Explanation) {
 	fmt.Fprintf(w, "%s %s\n", e.Method, plain.Text(e.URL))
 	fmt.Fprintf(w, "  verdict: %s\n", e.Verdict)
-	fmt.Fprintf(w, "  decided by: %s\n", describe(e.Source))
+	fmt.Fprintf(w, "  decided by: %s\n", e.Source.String())
 	if e.Category != "" {
 		fmt.Fprintf(w, "  known as: %s\n", e.Category)
 	}
@@ -196,7 +196,7 @@ func explain(w io.Writer, e policy.Explanation) {
 		if step.Decided {
 			mark = ">"
 		}
-		fmt.Fprintf(w, "  %s %-9s %s: %s\n", mark, step.Stage, describe(step.Source), step.Text)
+		fmt.Fprintf(w, "  %s %-9s %s: %s\n", mark, step.Stage, step.Source.String(), step.Text)
 	}
 	for _, f := range e.Findings {
 		fmt.Fprintf(w, "  rule: %s (%s)\n    %s\n", f.Rule, f.Severity, f.Title)
@@ -209,16 +209,6 @@ func indented(w io.Writer, label, text string) {
 	if text != "" {
 		fmt.Fprintf(w, "%s%s\n", label, strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(label))))
 	}
-}
-
-func describe(src policy.Source) string {
-	switch {
-	case src.File != "" && src.Line > 0:
-		return fmt.Sprintf("%s:%d: %s", src.File, src.Line, src.Text)
-	case src.File != "":
-		return src.File + ": " + src.Text
-	}
-	return src.Text
 }
 
 func newPolicySchema(s *streams) *cobra.Command {

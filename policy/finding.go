@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 
 	"telltale/flow"
 )
@@ -72,6 +73,17 @@ type Source struct {
 	File string // "" for the default policy and for --allow
 	Line int    // 1-based; 0 when there is no file
 	Text string // the deciding entry as written, or what stands for it: "nothing allows this host"
+}
+
+// String returns the place and the entry: "telltale.yaml:7: *.canada.ca".
+func (s Source) String() string {
+	switch {
+	case s.File != "" && s.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", s.File, s.Line, s.Text)
+	case s.File != "":
+		return s.File + ": " + s.Text
+	}
+	return s.Text
 }
 
 // A Finding is one breach of the policy by one flow. Findings with one

@@ -20,7 +20,7 @@ func drawWhy(p *paper, d *detail) {
 	p.fact("host", cmp.Or(j.Host, f.Host()))
 	p.fact("category", j.Category)
 	if len(j.Findings) == 0 {
-		p.fact("decided by", sourceText(j.Source))
+		p.fact("decided by", j.Source.String())
 	}
 	p.fact("device", deviceText(f))
 	p.fact("app", p.mask.text(f.UserAgent()))
@@ -45,11 +45,11 @@ func (p *paper) verdict(f *flow.Flow, j policy.Judgement) {
 	case policy.Violation:
 		p.prose(fmt.Sprintf("✗ %s: %s", j.Rule(), j.Findings[0].Title), style)
 	case policy.Waived:
-		p.prose(fmt.Sprintf("~ Waived: %s, excused by %s", j.Rule(), sourceText(j.Source)), style)
+		p.prose(fmt.Sprintf("~ Waived: %s, excused by %s", j.Rule(), j.Source.String()), style)
 	case policy.Allowed:
-		p.prose("✓ Allowed by "+sourceText(j.Source), style)
+		p.prose("✓ Allowed by "+j.Source.String(), style)
 	case policy.Ignored:
-		p.prose("· Ignored as noise of the device by "+sourceText(j.Source), style)
+		p.prose("· Ignored as noise of the device by "+j.Source.String(), style)
 	default:
 		p.prose("– Not judged: "+unjudgedText(f), style)
 	}
@@ -68,7 +68,7 @@ func unjudgedText(f *flow.Flow) string {
 
 func (p *paper) finding(f policy.Finding) {
 	p.heading(string(f.Rule) + " · " + string(f.Severity))
-	p.fact("decided by", sourceText(f.Source))
+	p.fact("decided by", f.Source.String())
 	p.prose(p.mask.text(f.Message), p.theme.bar)
 	if f.Remedy != "" {
 		p.heading("What to do")
@@ -96,21 +96,10 @@ func (p *paper) whyNot(f *flow.Flow, j policy.Judgement) {
 			mark = "▸"
 		}
 		p.prose(fmt.Sprintf("%s %s: %s", mark, step.Stage, p.mask.text(step.Text)), p.theme.bar)
-		if text := sourceText(step.Source); text != "" && step.Matched {
+		if text := step.Source.String(); text != "" && step.Matched {
 			p.prose("    "+text, p.theme.dim)
 		}
 	}
-}
-
-// sourceText names the line of the policy that decided.
-func sourceText(s policy.Source) string {
-	switch {
-	case s.File != "" && s.Line > 0:
-		return fmt.Sprintf("%s:%d: %s", s.File, s.Line, s.Text)
-	case s.File != "":
-		return s.File + ": " + s.Text
-	}
-	return s.Text
 }
 
 func deviceText(f *flow.Flow) string {
