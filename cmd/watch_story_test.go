@@ -264,38 +264,9 @@ func TestWatchStory(t *testing.T) {
 // selects moves the cursor of a list to the row with a text.
 func (s *story) selects(text string) {
 	s.t.Helper()
-	for {
-		at, want := rows(s.sees("▸", text), text)
-		switch {
-		case at == want:
-			return
-		case at < want:
-			s.presses("Down")
-		default:
-			s.presses("Up")
-		}
-		_, err := s.terminal.AwaitThat(s.ctx, "a cursor that moved towards "+text, func(screen string) bool {
-			now, _ := rows(screen, text)
-			return now != at
-		})
-		if err != nil {
-			s.t.Fatal(err)
-		}
+	if err := s.terminal.Point(s.ctx, text); err != nil {
+		s.t.Fatal(err)
 	}
-}
-
-// rows returns the lines of the cursor and of the first row with a text.
-func rows(screen, text string) (at, want int) {
-	at, want = -1, -1
-	for i, line := range strings.Split(screen, "\n") {
-		if strings.HasPrefix(line, "▸") {
-			at = i
-		}
-		if want < 0 && i > 2 && strings.Contains(line, text) {
-			want = i
-		}
-	}
-	return at, want
 }
 
 // TestWatchEndsOnSignal: a phone lab stops the audit from outside, and finds the

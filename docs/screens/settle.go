@@ -31,43 +31,7 @@ func drawn(rows int, texts []string) func(string) bool {
 
 // points moves the cursor of a list to the first row with a text.
 func (s *studio) points(text string) step {
-	return func(ctx context.Context) error {
-		for {
-			var at, want int
-			_, err := s.terminal.AwaitThat(ctx, "a row with "+text, func(screen string) bool {
-				at, want = rows(screen, text)
-				return at >= 0 && want >= 0
-			})
-			if err != nil || at == want {
-				return err
-			}
-			key := "Down"
-			if at > want {
-				key = "Up"
-			}
-			if err := s.terminal.Press(ctx, key); err != nil {
-				return err
-			}
-			moved := func(screen string) bool { now, _ := rows(screen, text); return now != at }
-			if _, err := s.terminal.AwaitThat(ctx, "a cursor that moves", moved); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// rows returns the lines of the cursor and of the first row with a text.
-func rows(screen, text string) (at, want int) {
-	at, want = -1, -1
-	for i, line := range strings.Split(screen, "\n") {
-		if strings.HasPrefix(line, "▸") {
-			at = i
-		}
-		if want < 0 && i > 2 && strings.Contains(line, text) {
-			want = i
-		}
-	}
-	return at, want
+	return func(ctx context.Context) error { return s.terminal.Point(ctx, text) }
 }
 
 // No word boundary in front: the end of an escape sequence is a letter.

@@ -4,8 +4,9 @@
 // A [Terminal] is a tmux server of its own: a private socket, no configuration of
 // the user's, a fixed size and exactly the environment that is asked for. It
 // promises that what [Terminal.Await] returns is what a person would see at that
-// moment, and that the server ends with [Terminal.Close]. It knows nothing about
-// telltale, and it does not sleep: whoever types waits for what must appear first.
+// moment, and that the server ends with [Terminal.Close]. Of telltale it knows how a
+// list marks its cursor, no more, and it does not sleep: whoever types waits for what
+// must appear first.
 //
 // To look at a terminal that hangs, leave out the Close and run
 // `TMUX_TMPDIR=FOLDER tmux -L screen attach`; errors hold the last screen.
@@ -169,6 +170,50 @@ func (t *Terminal) AwaitThat(ctx context.Context, wanted string, is func(screen 
 			return "", fmt.Errorf("the screen never showed %s: %w; it shows:\n%s", wanted, ctx.Err(), last)
 		}
 	}
+}
+
+// Point moves the cursor of a list, a row that starts with ▸, to the first row below
+// the head of the screen that has a text.
+func (t *Terminal) Point(ctx context.Context, text string) error {
+	for {
+		var at, want int
+		_, err := t.AwaitThat(ctx, "a cursor, and a row with "+text, func(screen string) bool {
+			at, want = rows(screen, text)
+			return at >= 0 && want >= 0
+		})
+		if err != nil || at == want {
+			return err
+		}
+		key := "Down"
+		if at > want {
+			key = "Up"
+		}
+		if err := t.Press(ctx, key); err != nil {
+			return err
+		}
+		moved := func(screen string) bool { now, _ := rows(screen, text); return now != at }
+		if _, err := t.AwaitThat(ctx, "a cursor that moves towards "+text, moved); err != nil {
+			return err
+		}
+	}
+}
+
+// head is how many lines of the screen stand above a list.
+const head = 3
+
+// rows returns the lines of the cursor and of the first row with a text, -1 where
+// there is none.
+func rows(screen, text string) (at, want int) {
+	at, want = -1, -1
+	for i, line := range strings.Split(screen, "\n") {
+		if strings.HasPrefix(line, "▸") {
+			at = i
+		}
+		if want < 0 && i >= head && strings.Contains(line, text) {
+			want = i
+		}
+	}
+	return at, want
 }
 
 // Signal sends a signal to the program.
