@@ -25,7 +25,7 @@ var Functions = []struct{ Name, Help string }{
 	{"upper", "upper(method): the text in upper case"},
 	{"trim", "trim(error): the text without white space around it"},
 	{"len", "len(url): length of the text, in characters"},
-	{"indexOf", `indexOf(url, "?"): where the text is found first, -1 for nowhere`},
+	{"indexOf", `indexOf(url, "?"): where the text is found first, -1 if it is not there`},
 	{"abs", "abs(sent - received): the number without its sign"},
 	{"string", "string(status): the number as a text"},
 }

@@ -160,7 +160,7 @@ func decoded(raw string) string {
 	return strings.Trim(raw, `"`)
 }
 
-// unescaped returns the character that "uXXXX" at the start of s stands for, or a
+// unescaped returns the character that "u" and four digits at the start of s stand for, or a
 // pair of them, and how many bytes it takes; 0 when it is none.
 func unescaped(s string) (r rune, n int) {
 	if r, n = unit(s); n == 0 || !utf16.IsSurrogate(r) {
