@@ -26,6 +26,16 @@ const (
 	Undecryptable      Rule = "undecryptable"
 )
 
+// OfContact reports whether a rule is about who is contacted, which a permission
+// can change, and not about how.
+func (r Rule) OfContact() bool {
+	switch r {
+	case HostDenied, Tracker, CaptivePortalProbe, HostNotAllowed:
+		return true
+	}
+	return false
+}
+
 // Rules lists every rule, the most specific first. Waivers may name any of them.
 var Rules = []Rule{
 	HostDenied, Tracker, CaptivePortalProbe, HostNotAllowed, HostMismatch, Cleartext, WeakTLS,

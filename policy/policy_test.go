@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"testing"
 
 	"telltale/policy"
@@ -18,5 +19,18 @@ func TestReadsContent(t *testing.T) {
 		if got := p.ReadsContent(); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+func TestOfContact(t *testing.T) {
+	var of []policy.Rule
+	for _, rule := range policy.Rules {
+		if rule.OfContact() {
+			of = append(of, rule)
+		}
+	}
+	want := []policy.Rule{policy.HostDenied, policy.Tracker, policy.CaptivePortalProbe, policy.HostNotAllowed}
+	if !slices.Equal(of, want) {
+		t.Errorf("%v", of)
 	}
 }

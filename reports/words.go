@@ -122,8 +122,7 @@ func headline(r *Report, st style) string {
 // about says in one sentence what broke the policy.
 func about(r *Report, v capture.Violation, st style) string {
 	host := st.data(clip(r.mask(v.Finding.Host), maxHost))
-	switch v.Finding.Rule {
-	case policy.HostNotAllowed, policy.CaptivePortalProbe, policy.Tracker, policy.HostDenied:
+	if v.Finding.Rule.OfContact() {
 		return fmt.Sprintf("%s was contacted %s against the policy", host, times(v.Count))
 	}
 	if v.Count == 1 {

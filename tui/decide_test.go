@@ -297,7 +297,7 @@ func TestAllowWhereItIsOneOfSeveralRules(t *testing.T) {
 	fronted.Server.SNI = "other.example.com"
 	r := newRig(t, setting{flows: []*flow.Flow{fronted}, w: 200, h: 24})
 	rules := r.m.rulesOf(selection{host: "x.example.org"})
-	if len(rules) < 2 || contact(rules[0]) {
+	if len(rules) < 2 || policy.Rule(rules[0]).OfContact() {
 		t.Fatalf("it breaks %v, and it should break a rule first that no permission changes", rules)
 	}
 	r.onto("2", "x.example.org").press("a")

@@ -271,7 +271,7 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 	if s.violation != nil {
 		about = rules[:1]
 	}
-	if kind != policy.ChangeWaive && !slices.ContainsFunc(about, contact) {
+	if kind != policy.ChangeWaive && !slices.ContainsFunc(about, func(rule string) bool { return policy.Rule(rule).OfContact() }) {
 		m.status = status{text: fmt.Sprintf("%s breaks %s, which no permission changes: x excuses it", s.host, rules[0])}
 		return nil
 	}
@@ -304,16 +304,6 @@ func (m *model) rulesOf(s selection) []string {
 		rules = append(rules, string(policy.HostNotAllowed))
 	}
 	return rules
-}
-
-// contact reports whether a rule is about who is contacted, which a permission can
-// change, and not about how.
-func contact(rule string) bool {
-	switch policy.Rule(rule) {
-	case policy.HostNotAllowed, policy.CaptivePortalProbe, policy.Tracker, policy.HostDenied:
-		return true
-	}
-	return false
 }
 
 // change reads the decision out of its form.
