@@ -50,7 +50,7 @@ const (
 	Unjudged  Verdict = ""          // not a contact: nothing to judge
 	Ignored   Verdict = "ignored"   // the device's own noise
 	Allowed   Verdict = "allowed"   // on the allow-list
-	Waived    Verdict = "waived"    // a violation that the policy excuses until a date
+	Waived    Verdict = "waived"    // a violation that does not count: a waiver excuses it until a date, or a baseline has it
 	Violation Verdict = "violation" // neither allowed nor ignored nor waived
 )
 
@@ -110,6 +110,8 @@ type Finding struct {
 	Message string
 	Remedy  string // how to make it stop, with code where the catalogue knows it
 	Source  Source
+	// Known says that a [Baseline] has the violation, so that it does not count.
+	Known bool
 }
 
 // Fingerprint identifies the violation across runs: rule, host and subject, never

@@ -63,6 +63,11 @@ type Report struct {
 	// Notes are further sentences on the health of the audit, which appear
 	// beside those of Summary.Health.
 	Notes []string
+	// Warnings are why a verdict is worth little: see [WarningsOf]. Every format
+	// that people read puts them beside the verdict.
+	Warnings []string
+	// Baseline is the earlier audit whose violations do not count, nil without one.
+	Baseline *BaselineInfo
 	// Command is the command line that was run, quoted for a shell, without
 	// secrets. Empty when there was none.
 	Command string
@@ -97,6 +102,13 @@ type PolicyInfo struct {
 	File   string   // as the user named it; "" when there was none
 	Digest string   // lower-case hex SHA-256 of the file; "" without one
 	Allow  []string // patterns that were added by --allow
+}
+
+// BaselineInfo says beside what the audit was judged. The violations that it
+// excused are among Summary.Waivers, marked as known.
+type BaselineInfo struct {
+	File       string // as the user named it
+	Violations int    // that it holds
 }
 
 // Check is one rule that was applied.

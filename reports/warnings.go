@@ -1,0 +1,53 @@
+package reports
+
+import (
+	"fmt"
+
+	"telltale/capture"
+	"telltale/flow"
+)
+
+// FewFlows is how many flows an audit has to have before its silence means
+// something, where the user says nothing else.
+const FewFlows = 5
+
+// WarningsOf returns why the verdict on a capture is worth little: nearly
+// nothing was recorded, most of it could not be read or did not complete, or
+// nothing of it came from the app (appUnseen). Each is a sentence. An audit without any
+// flow is not warned of: it has no verdict.
+func WarningsOf(s capture.Summary, appUnseen bool, fewFlows int) []string {
+	if s.Flows == 0 {
+		return nil
+	}
+	var out []string
+	if s.Flows < fewFlows {
+		out = append(out, fmt.Sprintf("Nearly empty: %s recorded, where fewer than %d say next to nothing about an app.",
+			plural(s.Flows, "flow was", "flows were"), fewFlows))
+	}
+	if n := undecrypted(s.Health); 2*n > s.Flows {
+		out = append(out, fmt.Sprintf("Mostly unread: the content of %d of %s could not be read, so that most of this verdict goes by the host's name alone.",
+			n, plural(s.Flows, "flow", "flows")))
+	}
+	if n := s.Health.Failed; 2*n > s.Flows {
+		out = append(out, fmt.Sprintf("Mostly failed: %d of %s did not complete, as with a device that is offline. An app that gets no answers does not do what it does elsewhere.",
+			n, plural(s.Flows, "flow", "flows")))
+	}
+	if appUnseen {
+		out = append(out, "Not the app: no flow carries a User-Agent that the policy names as the app's own (app.user-agent).")
+	}
+	return out
+}
+
+// undecrypted counts the connections whose content is unknown, those that failed
+// before there was any left out.
+func undecrypted(h capture.Health) int {
+	n := 0
+	for _, outcomes := range h.Unread {
+		for outcome, count := range outcomes {
+			if outcome != flow.UpstreamFailed && outcome != flow.Abandoned {
+				n += count
+			}
+		}
+	}
+	return n
+}
