@@ -16,10 +16,10 @@ import (
 func (d *reader) build() (f *flow.Flow, message string) {
 	e := &d.draft
 	if own := d.ownRecord(); own != nil {
-		if flow.CanonicalHost(flow.Authority(e.url)) == "" {
-			return nil, unusable(e.url)
+		if f := d.ownFlow(own); f.Host() != "" && flow.CanonicalHost(flow.Authority(e.url)) != "" {
+			return f, ""
 		}
-		return d.ownFlow(own), ""
+		return nil, unusable(e.url)
 	}
 	if strings.EqualFold(e.method, "CONNECT") {
 		return d.connectRow()
