@@ -13,7 +13,7 @@ import (
 // csvHeader names the columns. They only ever grow at the end.
 var csvHeader = []string{
 	"host", "verdict", "rule", "category", "flows", "violating", "unread", "bytes_sent", "bytes_received",
-	"first", "last", "apps", "policy_file", "policy_line", "policy_text",
+	"first", "last", "apps", "policy_file", "policy_line", "policy_text", "known",
 }
 
 // writeCSV writes one row for each host, in the order of the JSON (RFC 4180).
@@ -23,6 +23,12 @@ func writeCSV(w io.Writer, r *Report) error {
 	out.UseCRLF = true
 	if err := out.Write(csvHeader); err != nil {
 		return err
+	}
+	known := map[string]int{} // violations that the baseline has, by host
+	for _, v := range r.Summary.Waivers {
+		if v.Finding.Known {
+			known[v.Finding.Host]++
+		}
 	}
 	text := func(s string) string { return spreadsheetCell(plain.Text(r.mask(s))) }
 	for _, h := range r.Summary.Hosts {
@@ -39,7 +45,7 @@ func writeCSV(w io.Writer, r *Report) error {
 			strconv.Itoa(h.Flows), strconv.Itoa(h.Violating), strconv.Itoa(h.Unread),
 			strconv.FormatInt(h.BytesSent, 10), strconv.FormatInt(h.BytesReceived, 10),
 			csvTime(h.First), csvTime(h.Last), text(strings.Join(apps, " | ")),
-			text(h.Source.File), line, text(h.Source.Text),
+			text(h.Source.File), line, text(h.Source.Text), strconv.Itoa(known[h.Name]),
 		}); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ var cases = map[string]func() *Report{
 	"unread":       unreadAndWaived,
 	"damaged":      damaged,
 	"phases":       phased,
+	"baseline":     besideBaseline,
+	"warned":       warned,
 	"zero":         func() *Report { return &Report{Checks: []Check{}, Flows: each()} },
 }
 
@@ -186,12 +189,15 @@ func hostile() *Report {
 	r.Mask = func(s string) string { return strings.ReplaceAll(s, secret, flow.Redacted) }
 	r.Policy = PolicyInfo{Name: bad, File: bad, Digest: "00", Allow: []string{bad}}
 	r.Captures = []CaptureInfo{{File: bad, Entries: 1, Producer: bad, SHA256: "00", Skipped: map[string]int{attack: 1}, Error: bad}}
-	r.Notes = []string{bad}
+	r.Notes, r.Warnings = []string{bad}, []string{bad}
+	r.Baseline = &BaselineInfo{File: bad, Violations: 1}
 	r.Command = "telltale check " + shellWord(bad)
 	finding := policy.Finding{
 		Rule: policy.HostNotAllowed, Severity: policy.SeverityError, Host: bad, Subject: bad, Category: "unknown", Owner: bad,
 		Title: bad, Message: bad, Remedy: bad + "\n\n    " + bad + "\n\n```\n" + bad, Source: policy.Source{File: bad, Line: 1, Text: bad},
 	}
+	known := finding
+	known.Known = true
 	v := capture.Violation{ID: "00", Finding: finding, Count: 1, Method: "=" + bad, URL: "https://user:hunter2@evil.example/?access_token=1&q=" + bad, App: "@" + bad,
 		First: epoch, Last: epoch, Flows: []capture.Reference{{Capture: bad, Entry: 1, Line: 1, ID: 1}}, Phases: []string{"", "=" + bad}}
 	r.Summary = capture.Summary{
@@ -200,7 +206,7 @@ func hostile() *Report {
 			{Name: "=" + bad, Verdict: policy.Violation, Rule: policy.HostNotAllowed, Flows: 2, Unread: 1, Phases: v.Phases, Apps: []string{"-" + bad, "+" + bad}, Source: finding.Source},
 			{Name: bad, Verdict: policy.Allowed, Flows: 1, Source: finding.Source},
 		},
-		Violations: []capture.Violation{v}, Waivers: []capture.Violation{v},
+		Violations: []capture.Violation{v}, Waivers: []capture.Violation{v, {ID: "01", Finding: known, Count: 1, Method: v.Method, URL: v.URL, Flows: v.Flows}},
 		Phases: []capture.Phase{{Name: "=" + bad, Flows: 1, Violating: 1, Hosts: 1, First: epoch, Last: epoch}, {Flows: 1, Hosts: 1}},
 		Health: capture.Health{
 			Devices: []capture.Device{{Addr: bad, Name: bad, Flows: 1}},
@@ -248,6 +254,45 @@ func unreadAndWaived() *Report {
 	return r
 }
 
+// besideBaseline has what was known before, what a waiver excuses and what is new.
+func besideBaseline() *Report {
+	r := covidAlert()
+	r.Baseline = &BaselineInfo{File: "baseline.json", Violations: 3}
+	r.Command = "telltale check covid-alert.har --policy telltale.yaml --baseline baseline.json"
+	waived := unreadAndWaived().Summary.Waivers[0]
+	known := r.Summary.Violations[0]
+	known.Finding.Known = true
+	fresh := capture.Violation{
+		ID: "5e0c11d2aa07b9f4", Count: 1, Method: "POST", URL: "https://crashes.example/report", First: after(2 * time.Minute), Last: after(2 * time.Minute),
+		Finding: policy.Finding{
+			Rule: policy.HostNotAllowed, Severity: policy.SeverityError, Host: "crashes.example", Title: "contacts a host that the policy does not name",
+			Message: "Nothing in the policy names this host.", Remedy: "Remove what sends it, or allow the host under allow.",
+			Source: policy.Source{File: "telltale.yaml", Line: 5, Text: "nothing in allow names this host"},
+		},
+		Flows: []capture.Reference{{Capture: "covid-alert.har", Entry: 5, Line: 180, ID: 5}},
+	}
+	s := &r.Summary
+	s.Violations, s.Waivers = []capture.Violation{fresh}, []capture.Violation{waived, known}
+	s.Flows, s.Violating, s.Waived = 12, 1, 8
+	s.Hosts[0].Verdict = policy.Waived
+	s.Hosts = append([]capture.Host{
+		{Name: "captive.apple.com", Verdict: policy.Waived, Rule: policy.CaptivePortalProbe, Category: "captive-portal", Flows: 2, Source: waived.Finding.Source, First: epoch, Last: after(time.Minute)},
+	}, s.Hosts...)
+	s.Hosts = slices.Insert(s.Hosts, 2, capture.Host{Name: "crashes.example", Verdict: policy.Violation, Rule: policy.HostNotAllowed, Flows: 1, Violating: 1,
+		Source: fresh.Finding.Source, First: fresh.First, Last: fresh.Last})
+	return r
+}
+
+// warned is a clean verdict that is worth little.
+func warned() *Report {
+	r := clean()
+	r.Warnings = []string{
+		"Nearly empty: 3 flows were recorded, where fewer than 5 say next to nothing about an app.",
+		"Not the app: no flow carries a User-Agent that the policy names as the app's own (app.user-agent).",
+	}
+	return r
+}
+
 // huge has more of everything than a document can show.
 func huge(n int) *Report {
 	r := covidAlert()
@@ -271,7 +316,7 @@ func huge(n int) *Report {
 			capture.Host{Name: "a" + name, Verdict: policy.Allowed, Flows: 1, Source: policy.Source{Text: long + name}})
 		r.Summary.Health.Unread[name] = map[flow.Outcome]int{flow.Tunnelled: 1}
 		r.Summary.Health.Devices = append(r.Summary.Health.Devices, capture.Device{Addr: name, Name: long, Flows: 1})
-		r.Notes = append(r.Notes, long)
+		r.Notes, r.Warnings = append(r.Notes, long), append(r.Warnings, long)
 		r.Captures = append(r.Captures, CaptureInfo{File: name, Producer: long, Error: long})
 		r.Checks = append(r.Checks, Check{Rule: policy.Rule(name), Title: long})
 		r.Policy.Allow = append(r.Policy.Allow, name)

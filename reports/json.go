@@ -25,7 +25,9 @@ type document struct {
 	Generated  string         `json:"generated"`
 	Policy     policyInfo     `json:"policy"`
 	Captures   []captureEntry `json:"captures"`
+	Baseline   *baseline      `json:"baseline,omitempty"`
 	Verdict    string         `json:"verdict"`
+	Warnings   []string       `json:"warnings"` // why the verdict is worth little
 	Summary    Summary        `json:"summary"`
 	Phases     []phase        `json:"phases,omitempty"`
 	Hosts      []host         `json:"hosts"`
@@ -46,6 +48,12 @@ type policyInfo struct {
 	File   string   `json:"file"`
 	SHA256 string   `json:"sha256,omitempty"`
 	Allow  []string `json:"allow,omitempty"`
+}
+
+// baseline is the earlier audit whose violations do not count.
+type baseline struct {
+	File       string `json:"file"`
+	Violations int    `json:"violations"`
 }
 
 type captureEntry struct {
@@ -123,6 +131,7 @@ type Violation struct {
 	Interval    *float64    `json:"interval_seconds"` // median between flows
 	App         string      `json:"app"`
 	Phases      []string    `json:"phases,omitempty"` // "": some flows had none
+	Known       bool        `json:"known,omitempty"`  // the baseline has it, so that it does not count
 	Explanation string      `json:"explanation"`
 	Remedy      string      `json:"remedy"`
 	Decided     *source     `json:"decided"`
@@ -189,9 +198,12 @@ func newDocument(r *Report) *document {
 	d := &document{
 		Schema: Schema, Tool: tool{r.Tool.Name, r.Tool.Version}, Generated: r.Generated.UTC().Format(time.RFC3339),
 		Policy:  policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)},
-		Verdict: r.Verdict, Summary: NewSummary(r), Command: r.text(r.Command),
+		Verdict: r.Verdict, Warnings: r.texts(r.Warnings), Summary: NewSummary(r), Command: r.text(r.Command),
 		Captures: []captureEntry{}, Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
 		Health: newHealth(r),
+	}
+	if b := r.Baseline; b != nil {
+		d.Baseline = &baseline{r.text(b.File), b.Violations}
 	}
 	for _, c := range r.Captures {
 		d.Captures = append(d.Captures, captureEntry{r.text(c.File), c.Entries, r.text(c.Producer), c.SHA256, c.Skipped, r.text(c.Error)})
@@ -244,7 +256,7 @@ func (r *Report) violation(v capture.Violation) Violation {
 		Subject: r.text(f.Subject), Category: f.Category, Owner: r.text(f.Owner), Method: r.text(v.Method),
 		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
 		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
-		Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
+		Known: f.Known, Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
 	}
 	if v.Interval > 0 {
 		seconds := v.Interval.Seconds()

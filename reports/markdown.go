@@ -32,12 +32,13 @@ type markdown struct {
 func writeMarkdown(w io.Writer, r *Report) error {
 	m := &markdown{r: r}
 	m.line("# %s: %s", title(r.Verdict), headline(r, inMarkdown))
+	m.warnings()
 	m.opening()
 	m.worth()
 	m.contacted()
 	m.phases()
 	m.violations()
-	m.waivers()
+	m.excused()
 	m.allowed()
 	m.checks()
 	m.reproduce()
@@ -49,6 +50,18 @@ func writeMarkdown(w io.Writer, r *Report) error {
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", args...) }
 
 func (m *markdown) heading(text string) { m.line("\n## %s\n", text) }
+
+// warnings stand beside the verdict, which they make worth less.
+func (m *markdown) warnings() {
+	rows := warnings(m.r, inMarkdown)
+	shown := roomFor(rows, budgetList)
+	for _, row := range rows[:shown] {
+		m.line("\n> **Warning:** %s", row)
+	}
+	if left := len(rows) - shown; left > 0 {
+		m.line("\n> **Warning:** … and %d more", left)
+	}
+}
 
 // opening says in two or three sentences what was recorded and what was found.
 func (m *markdown) opening() {
@@ -66,7 +79,7 @@ func (m *markdown) opening() {
 		when = ", " + period(s.First, s.Last)
 	}
 	m.line("The capture shows %s to %s%s. %s", plural(s.Flows, "flow", "flows"),
-		plural(len(s.Hosts), "host", "hosts"), when, shares(s))
+		plural(len(s.Hosts), "host", "hosts"), when, shares(m.r))
 	if n := len(s.Violations); n > 0 {
 		m.line("\n%s, with the evidence, why it matters and how to make it stop.",
 			plural(n, "violation is described below", "violations are described below"))
@@ -83,7 +96,12 @@ func (m *markdown) next() {
 }
 
 // shares says how the flows divide by verdict, in a sentence.
-func shares(s capture.Summary) string {
+func shares(r *Report) string {
+	s := r.Summary
+	excuse := "a waiver"
+	if r.Baseline != nil {
+		excuse = "a waiver or the baseline"
+	}
 	var parts []string
 	add := func(n int, one, many string) {
 		switch {
@@ -94,7 +112,7 @@ func shares(s capture.Summary) string {
 		}
 	}
 	add(s.Violating, "breaks the policy", "break the policy")
-	add(s.Waived, "is excused by a waiver", "are excused by a waiver")
+	add(s.Waived, "is excused by "+excuse, "are excused by "+excuse)
 	add(s.Allowed, "is allowed", "are allowed")
 	add(s.Ignored, "is ignored as noise of the device", "are ignored as noise of the device")
 	if len(parts) == 0 {
@@ -277,18 +295,25 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// waivers lists what the policy excused.
-func (m *markdown) waivers() {
-	if len(m.r.Summary.Waivers) == 0 {
-		return
+// excused lists what did not count: what the policy waives, and what the baseline
+// has.
+func (m *markdown) excused() {
+	waived, known := excused(m.r)
+	list := func(heading, why, by string, violations []capture.Violation) {
+		if len(violations) == 0 {
+			return
+		}
+		m.heading(heading)
+		m.line("%s\n", why)
+		rows := make([]string, 0, len(violations))
+		for _, v := range violations {
+			rows = append(rows, fmt.Sprintf("- %s: %s, %s. %s: %s", code(clip(m.r.mask(v.Finding.Host), maxHost)),
+				code(string(v.Finding.Rule)), times(v.Count), by, decided(m.r, v.Finding.Source, inMarkdown)))
+		}
+		m.capped(rows, budgetList)
 	}
-	m.heading("What was waived")
-	m.line("These would be violations; the policy excuses them.\n")
-	rows := make([]string, 0, len(m.r.Summary.Waivers))
-	for _, v := range m.r.Summary.Waivers {
-		rows = append(rows, fmt.Sprintf("- %s: %s, %s. Waiver: %s", code(clip(m.r.mask(v.Finding.Host), maxHost)), code(string(v.Finding.Rule)), times(v.Count), decided(m.r, v.Finding.Source, inMarkdown)))
-	}
-	m.capped(rows, budgetList)
+	list("What was waived", "These would be violations; the policy excuses them.", "Waiver", waived)
+	list("Known from "+baselineName(m.r, inMarkdown), "These were there before and do not count; what is new does.", "Deciding policy line", known)
 }
 
 // allowed says which hosts were allowed or ignored, by the line that did it.
@@ -383,6 +408,9 @@ func (m *markdown) provenance() {
 		rows = append(rows, "- Generated: "+moment(r.Generated))
 	}
 	rows = append(rows, "- Policy: "+policyName(r, inMarkdown)+digest(r.Policy.Digest))
+	if b := r.Baseline; b != nil {
+		rows = append(rows, fmt.Sprintf("- Baseline: %s, %s", code(clip(r.mask(b.File), maxText)), plural(b.Violations, "violation", "violations")))
+	}
 	for _, c := range r.Captures {
 		row := fmt.Sprintf("- Capture: %s, %s", captureName(r, c.File, inMarkdown), plural(c.Entries, "entry", "entries"))
 		if c.Producer != "" {

@@ -29,8 +29,12 @@ func reproduce(r *Report) []step {
 	}
 	kept := r.keptCaptures()
 	judge := r.Policy.flags()
+	again := judge
+	if r.Baseline != nil && r.Baseline.File != "" {
+		again = slices.Concat(judge, []string{"--baseline", r.Baseline.File})
+	}
 	if len(kept) > 0 && !strings.HasPrefix(r.Command, "telltale check ") {
-		steps = append(steps, step{"judge the same recording again", shell("telltale", "check", kept, judge)})
+		steps = append(steps, step{"judge the same recording again", shell("telltale", "check", kept, again)})
 	}
 	if len(kept) > 0 && len(r.Summary.Violations) > 0 {
 		pick := []string{"--where", `verdict == "violation"`}

@@ -57,7 +57,7 @@ func writeText(w io.Writer, r *Report) error {
 		}
 		s.violation(r, i+1, v)
 	}
-	s.waivers(r)
+	s.excused(r)
 	s.hosts(r)
 	s.list("What this verdict is worth", worth(r, onTerminal))
 	s.list("What to do next", next(r))
@@ -79,12 +79,23 @@ func (s *screen) verdict(r *Report) {
 	}
 	word := strings.ToUpper(title(r.Verdict))
 	s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(headline(r, onTerminal), s.width-len(word)-2))
+	for i, warning := range warnings(r, onTerminal) {
+		if i == textNotes {
+			s.more(len(r.Warnings)-i, "warnings")
+			break
+		}
+		const word = "WARNING"
+		s.labelled(0, len(word)+2, s.paint(yellow, word), len(word), Wrap(warning, s.width-len(word)-2))
+	}
 }
 
 // about writes what was judged by what.
 func (s *screen) about(r *Report) {
 	s.WriteByte('\n')
 	s.field(0, "policy", policyName(r, onTerminal))
+	if b := r.Baseline; b != nil {
+		s.field(0, "baseline", fmt.Sprintf("%s, %s", plain.Text(clip(r.mask(b.File), maxText)), plural(b.Violations, "violation", "violations")))
+	}
 	sum := r.Summary
 	text := fmt.Sprintf("%s to %s", plural(sum.Flows, "flow", "flows"), plural(len(sum.Hosts), "host", "hosts"))
 	if !sum.First.IsZero() {
@@ -126,20 +137,22 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	s.field(3, "decided by", decided(r, f.Source, onTerminal))
 }
 
-// waivers writes what the policy excused, one line each.
-func (s *screen) waivers(r *Report) {
-	if len(r.Summary.Waivers) == 0 {
-		return
-	}
-	items := make([]string, 0, len(r.Summary.Waivers))
-	for _, v := range r.Summary.Waivers {
-		item := fmt.Sprintf("%s: %s, %s", plain.Text(clip(r.mask(v.Finding.Host), maxHost)), v.Finding.Rule, times(v.Count))
-		if by := decided(r, v.Finding.Source, onTerminal); by != "" {
-			item += " (" + by + ")"
+// excused writes what did not count, one line each.
+func (s *screen) excused(r *Report) {
+	waived, known := excused(r)
+	items := func(violations []capture.Violation) []string {
+		items := make([]string, 0, len(violations))
+		for _, v := range violations {
+			item := fmt.Sprintf("%s: %s, %s", plain.Text(clip(r.mask(v.Finding.Host), maxHost)), v.Finding.Rule, times(v.Count))
+			if by := decided(r, v.Finding.Source, onTerminal); by != "" {
+				item += " (" + by + ")"
+			}
+			items = append(items, item)
 		}
-		items = append(items, item)
+		return items
 	}
-	s.list("Waived by the policy", items)
+	s.list("Waived by the policy", items(waived))
+	s.list("Known from "+baselineName(r, onTerminal), items(known))
 }
 
 // hosts writes the table of hosts, the heaviest verdict first.
@@ -180,7 +193,12 @@ func (s *screen) checks(r *Report) {
 }
 
 // heading starts a section.
-func (s *screen) heading(title string) { s.WriteString("\n" + s.paint(bold, title) + "\n") }
+func (s *screen) heading(title string) {
+	s.WriteByte('\n')
+	for _, line := range s.paintAll(bold, Wrap(title, s.width)) {
+		s.WriteString(line + "\n")
+	}
+}
 
 // list writes a section of items. Without items there is none.
 func (s *screen) list(title string, items []string) {

@@ -70,6 +70,36 @@ func heaviestFirst(hosts []capture.Host) []capture.Host {
 	return sorted
 }
 
+// excused parts what did not count into what the policy waives and what the
+// baseline has.
+func excused(r *Report) (waived, known []capture.Violation) {
+	for _, v := range r.Summary.Waivers {
+		if v.Finding.Known {
+			known = append(known, v)
+		} else {
+			waived = append(waived, v)
+		}
+	}
+	return waived, known
+}
+
+// baselineName is what the baseline is called in a document.
+func baselineName(r *Report, st style) string {
+	if r.Baseline == nil || r.Baseline.File == "" {
+		return "the baseline"
+	}
+	return "the baseline " + st.data(clip(r.mask(r.Baseline.File), maxText))
+}
+
+// warnings say why the verdict is worth little.
+func warnings(r *Report, st style) []string {
+	out := make([]string, 0, len(r.Warnings))
+	for _, w := range r.Warnings {
+		out = append(out, st.prose(clip(r.mask(w), maxText)))
+	}
+	return out
+}
+
 // violatingHosts counts the hosts with at least one violation.
 func violatingHosts(s capture.Summary) int {
 	n := 0
