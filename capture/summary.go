@@ -20,7 +20,7 @@ type Summary struct {
 	Hosts []Host
 	// Violations are sorted by severity, then rule, then host.
 	Violations  []Violation
-	Waivers     []Violation // what the policy excused, likewise
+	Waivers     []Violation // what the policy or a baseline excused, likewise
 	Health      Health
 	First, Last time.Time // zero when there was no flow
 	Activity    Activity  // of all contacts

@@ -92,6 +92,7 @@ func (t *totals) addVerdict(f *flow.Flow, j policy.Judgement) {
 	case policy.Violation:
 		t.violating++
 		addFindings(&t.violations, f, j.Findings)
+		addFindings(&t.waivers, f, j.Excused)
 	}
 }
 

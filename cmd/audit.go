@@ -16,6 +16,7 @@ import (
 	"telltale/ca"
 	"telltale/capture"
 	"telltale/flow"
+	"telltale/intake"
 	"telltale/policy"
 	"telltale/proxy"
 	"telltale/reports"
@@ -49,6 +50,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	}
 	pol, err := flags.policy.orNothing()
 	if err != nil {
+		return nil, err
+	}
+	if err := flags.gate.load(context.Background(), pol); err != nil {
 		return nil, err
 	}
 	cfg, err := flags.proxyConfig()
@@ -111,7 +115,7 @@ func listen(addr string) (net.Listener, error) {
 // openCapture opens the file that the flows go to: the user's own, or one in the
 // data folder that expires.
 func (a *audit) openCapture(s *streams) error {
-	opts := capture.Options{Judge: a.policy.Load(), Log: toolLog(s)}
+	opts := capture.Options{Judge: a.flags.gate.judge(a.policy.Load()), Log: toolLog(s)}
 	if a.flags.save != "" {
 		a.path = a.flags.save
 		if info, err := os.Stat(filepath.Dir(a.path)); err != nil || !info.IsDir() {
@@ -247,6 +251,7 @@ func (a *audit) document(command string) *reports.Report {
 	_ = a.store.Sync() // what it fails at, close says again
 	sum := a.store.Summary()
 	doc := a.flags.report.document(a.policy.Load(), a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
+	a.flags.gate.apply(doc, a.policy.Load())
 	doc.Command, doc.Modes = command, []string{"http"}
 	doc.Flows = everyFlow(a.store)
 	return doc
@@ -256,13 +261,7 @@ func (a *audit) document(command string) *reports.Report {
 // them.
 func everyFlow(store *capture.Store) func(yield func(*flow.Flow) error) error {
 	return func(yield func(*flow.Flow) error) error {
-		return store.All(context.Background(), func(f *flow.Flow) error {
-			seen := *f
-			if err := loadContent(context.Background(), store, &seen); err != nil {
-				return err
-			}
-			return yield(&seen)
-		})
+		return intake.EachWhole(context.Background(), store, yield)
 	}
 }
 

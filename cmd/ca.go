@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"telltale/ca"
+	"telltale/intake"
 	"telltale/setup"
 )
 
@@ -82,7 +83,7 @@ func newCAExport(s *streams, folder *string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if output == standardInput {
+		if output == intake.StandardInput {
 			_, err := s.out.Write(content)
 			return err
 		}

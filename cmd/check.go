@@ -2,15 +2,15 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"telltale/capture"
 	"telltale/flow"
-	"telltale/policy"
+	"telltale/intake"
 	"telltale/reports"
 )
 
@@ -18,12 +18,14 @@ import (
 type judgement struct {
 	policy policyFlags
 	report reportFlags
+	gate   gateFlags
 	format string
 }
 
 func (j *judgement) register(c *cobra.Command, format string) {
 	j.policy.register(c)
 	j.report.register(c)
+	j.gate.register(c)
 	c.Flags().StringVar(&j.format, "format", format, "`format` on standard output: "+strings.Join(formatNames(), ", "))
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
 }
@@ -91,23 +93,26 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	if err != nil {
 		return nil, false, err
 	}
-	in, troubles := findInputs(args)
-	defer in.close()
-	if err := in.keepStdin(s.in); err != nil {
+	if err := j.gate.load(ctx, pol); err != nil {
 		return nil, false, err
 	}
-	in.bodies = len(pol.Secrets()) > 0
-	sum, infos, modes, more := judge(ctx, in, pol)
+	in, troubles := intake.Find(args, s.in)
+	defer in.Close()
+	stop := startMeter(s, in, j.report.quiet)
+	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), len(pol.Secrets()) > 0)
+	stop()
 	troubles = append(troubles, more...)
 	for _, t := range troubles {
 		s.complain(t)
 	}
-	doc = j.report.document(pol, j.policy.allow, sum, infos)
+	doc = j.report.document(pol, j.policy.allow, sum, captureInfos(infos))
 	if len(troubles) > 0 && doc.Verdict == reports.Clean {
 		doc.Verdict = reports.Inconclusive // an input that is not there at all
 	}
+	j.gate.apply(doc, pol)
 	doc.Command, doc.Modes = commandLine(c, args), modes
-	doc.Flows = func(yield func(*flow.Flow) error) error { return in.again(ctx, yield) }
+	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
+	j.warn(s, doc)
 	if err := j.report.show(s.out, j.format, doc); err != nil {
 		return nil, false, err
 	}
@@ -115,42 +120,45 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	return doc, failed || len(troubles) > 0, nil
 }
 
-// judge sends every flow of the inputs through a store that keeps totals alone.
-// modes are the ways in by which the flows came, in order of appearance.
-func judge(ctx context.Context, in *inputs, pol *policy.Policy) (sum capture.Summary, infos []reports.CaptureInfo, modes []string, troubles []error) {
-	store := capture.New(capture.Options{Judge: pol})
-	infos, troubles = in.each(ctx, func(f *flow.Flow) error {
-		if len(modes) == 0 || modes[len(modes)-1] != f.Mode && !slices.Contains(modes, f.Mode) {
-			modes = append(modes, f.Mode)
-		}
-		f.ID = store.NextID()
-		store.Observe(f)
-		return nil
-	})
-	for _, info := range infos {
-		for _, note := range info.Notes {
-			store.Note(info.File + ": " + note)
-		}
-	}
-	if err := store.Close(); err != nil {
-		troubles = append(troubles, err)
-	}
-	return store.Summary(), infos, modes, troubles
-}
-
 // again reads the inputs once more, bodies included, for reports that list single
-// flows. What is damaged was said the first time.
-func (in *inputs) again(ctx context.Context, yield func(*flow.Flow) error) error {
-	second := &inputs{files: in.files, stdin: in.stdin, bodies: true}
+// flows. What is damaged was said the first time; what has changed since was not.
+func again(ctx context.Context, in *intake.Set, yield func(*flow.Flow) error) error {
 	var id flow.ID
-	var failed error
-	second.each(ctx, func(f *flow.Flow) error {
+	infos, err := in.Read(ctx, intake.Options{Bodies: true}, func(f *flow.Flow) error {
 		id++
 		f.ID = id
-		failed = yield(f)
-		return failed
+		return yield(f)
 	})
-	return failed
+	for _, info := range infos {
+		var changed *intake.ChangedError
+		if errors.As(info.Err, &changed) {
+			err = errors.Join(err, changed)
+		}
+	}
+	return err
+}
+
+// warn says why the verdict is worth little where what is printed does not.
+func (j *judgement) warn(s *streams, doc *reports.Report) {
+	if f, ok := reports.ByName(j.format); ok && f.ForPeople && !j.report.quiet {
+		return
+	}
+	for _, warning := range doc.Warnings {
+		s.say("warning: %s", warning)
+	}
+}
+
+// captureInfos says of each input what documents say.
+func captureInfos(infos []intake.Info) []reports.CaptureInfo {
+	all := make([]reports.CaptureInfo, 0, len(infos))
+	for _, i := range infos {
+		c := reports.CaptureInfo{File: i.File, Entries: i.Entries, Producer: i.Producer, SHA256: i.SHA256, Skipped: i.Skipped, Notes: i.Notes}
+		if i.Err != nil {
+			c.Error = i.Err.Error()
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // commandLine returns the command as the reader of a report can repeat it.
@@ -159,7 +167,7 @@ func commandLine(c *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, quote(arg))
 	}
-	for _, name := range []string{"policy", "allow"} {
+	for _, name := range []string{"policy", "allow", "baseline"} {
 		f := c.Flags().Lookup(name)
 		if f == nil || !f.Changed {
 			continue

@@ -15,6 +15,7 @@ import (
 	"telltale/capture/filter"
 	"telltale/flow"
 	"telltale/flow/plain"
+	"telltale/intake"
 	"telltale/policy"
 	"telltale/reports"
 )
@@ -41,14 +42,11 @@ func newFlows(s *streams) *cobra.Command {
 		if pol.File() == "" && len(flags.allow) == 0 {
 			s.say("note: no policy, so every host is a violation; name one with --policy or --allow")
 		}
-		in, troubles := findInputs(args)
-		defer in.close()
-		if err := in.keepStdin(s.in); err != nil {
-			return err
-		}
-		in.bodies = format == "har" || len(pol.Secrets()) > 0 || pick.Names("body") || pick.Words() != nil
+		in, troubles := intake.Find(args, s.in)
+		defer in.Close()
+		bodies := format == "har" || len(pol.Secrets()) > 0 || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
-		more, err := l.list(c.Context(), s.out, format, in)
+		more, err := l.list(c.Context(), s.out, format, in, bodies)
 		for _, t := range append(troubles, more...) {
 			s.complain(t)
 			err = exitCode(ExitFailed)
@@ -76,23 +74,27 @@ type lister struct {
 	next   flow.ID
 }
 
-func (l *lister) list(ctx context.Context, w io.Writer, format string, in *inputs) ([]error, error) {
+func (l *lister) list(ctx context.Context, w io.Writer, format string, in *intake.Set, bodies bool) (troubles []error, err error) {
 	write, finish := l.printer(w, format)
-	var failed error
-	_, troubles := in.each(ctx, func(f *flow.Flow) error {
+	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
 		if f.ID == 0 || f.Origin.Capture != "" {
 			l.next++
 			f.ID = l.next
 		}
 		r := capture.Recorded{Flow: f, Judgement: l.policy.Judge(f)}
-		var ok bool
-		if ok, failed = l.wants(r); failed == nil && ok {
-			failed = write(r)
+		ok, err := l.wants(r)
+		if err == nil && ok {
+			err = write(r)
 		}
-		return failed
+		return err
 	})
-	if failed != nil {
-		return nil, failed // of ours, not of the capture
+	if err != nil {
+		return nil, err // of ours, not of a capture
+	}
+	for _, info := range infos {
+		if info.Err != nil {
+			troubles = append(troubles, info.Err)
+		}
 	}
 	return troubles, finish()
 }

@@ -24,6 +24,7 @@ import (
 type liveFlags struct {
 	policy policyFlags
 	report reportFlags
+	gate   gateFlags // of record
 
 	listen           string
 	save             string

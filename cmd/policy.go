@@ -13,6 +13,7 @@ import (
 
 	"telltale/capture"
 	"telltale/flow/plain"
+	"telltale/intake"
 	"telltale/policy"
 )
 
@@ -31,7 +32,7 @@ func newPolicyInit(s *streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if output == standardInput {
+		if output == intake.StandardInput {
 			_, err := s.out.Write(draft)
 			return err
 		}
@@ -54,12 +55,9 @@ func draftPolicy(c *cobra.Command, s *streams, name string, from []string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	in, troubles := findInputs(from)
-	defer in.close()
-	if err := in.keepStdin(s.in); err != nil {
-		return nil, err
-	}
-	sum, _, _, more := judge(c.Context(), in, nothing)
+	in, troubles := intake.Find(from, s.in)
+	defer in.Close()
+	sum, _, _, more := judge(c.Context(), in, nothing, false)
 	if err := errors.Join(append(troubles, more...)...); err != nil {
 		return nil, err
 	}

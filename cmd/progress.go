@@ -1,8 +1,12 @@
 package cmd
 
 import (
+	"fmt"
+	"time"
+
 	"telltale/capture"
 	"telltale/flow/plain"
+	"telltale/intake"
 )
 
 // follow calls tell whenever something happened in the store, until stop is called.
@@ -56,4 +60,50 @@ func (p *progress) once(key, format string, args ...any) {
 		p.told[key] = true
 		p.s.say(format, args...)
 	}
+}
+
+// meterDelay is how long reading may take before a person wants to know how far it is.
+const meterDelay = time.Second
+
+// startMeter shows at a terminal how much of the captures was read.
+func startMeter(s *streams, in *intake.Set, quiet bool) (stop func()) {
+	if quiet || !isTerminal(s.err) {
+		return func() {}
+	}
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		shown := false
+		tick := time.NewTicker(meterDelay)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				read, total := in.Progress()
+				fmt.Fprint(s.err, "\r"+ansiEraseLine+meter(read, total))
+				shown = true
+				tick.Reset(meterDelay / 5)
+			case <-end:
+				if shown {
+					fmt.Fprint(s.err, "\r"+ansiEraseLine)
+				}
+				return
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-done
+	}
+}
+
+// ansiEraseLine erases from the cursor to the end of the line (ECMA-48, 8.3.41).
+const ansiEraseLine = "\x1b[K"
+
+func meter(read, total int64) string {
+	const mb = 1e6
+	if total <= 0 {
+		return fmt.Sprintf("reading: %.0f MB", float64(read)/mb)
+	}
+	return fmt.Sprintf("reading: %.0f of %.0f MB (%d %%)", float64(read)/mb, float64(total)/mb, 100*read/total)
 }

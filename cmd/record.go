@@ -18,6 +18,7 @@ func newRecord(s *streams) *cobra.Command {
 	})
 	c.Args = cobra.ArbitraryArgs
 	flags.register(c)
+	flags.gate.register(c)
 	c.Flags().BoolVar(&events, "events", false, "print one JSON object a line on standard output, as things happen")
 	return c
 }

@@ -1,11 +1,7 @@
 package cmd
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -124,31 +120,10 @@ func (a *audit) place(at tui.Place) setup.Place {
 	return setup.Place{Host: at.Host, Port: at.Port, Authority: a.authority.Certificate().Subject.CommonName}
 }
 
-// startsWith reports whether a file begins with some bytes.
-func startsWith(name string, magic []byte) (bool, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return false, err
-	}
-	head := make([]byte, len(magic))
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	return bytes.Equal(head[:n], magic), nil
-}
-
 // take returns what puts the flows of other captures into the temporary one.
-func (w *watched) take(ctx context.Context, modes map[string]bool, progress func(done, total int)) func(*flow.Flow) error {
+func (w *watched) take(modes map[string]bool, progress func(done, total int)) func(*flow.Flow) error {
 	done := 0
 	return func(f *flow.Flow) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		modes[f.Mode] = true
 		f.ID = w.store.NextID()
 		w.store.Observe(f)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"telltale/capture"
+	"telltale/intake"
 	"telltale/policy"
 	"telltale/reports"
 	"telltale/tui"
@@ -189,12 +190,12 @@ type watched struct {
 }
 
 func openWatched(name string, pol *policy.Policy) (*watched, error) {
-	if name == standardInput {
+	if name == intake.StandardInput {
 		return nil, withHint(errors.New("watch reads keys from standard input, so a capture cannot come from there"), "save it to a file first")
 	}
 	w := &watched{info: reports.CaptureInfo{File: name, Producer: "telltale"}, failed: context.Canceled}
 	w.policy.Store(pol)
-	isCapture, err := startsWith(name, sqliteMagic)
+	isCapture, err := intake.IsStored(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the capture: %w", err)
 	}
@@ -203,11 +204,10 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 		w.store, err = capture.Open(name, capture.Options{})
 		return w, err
 	}
-	in, troubles := findInputs([]string{name})
+	in, troubles := intake.Find([]string{name}, nil)
 	if len(troubles) > 0 {
 		return nil, troubles[0]
 	}
-	in.bodies = true
 	if w.folder, err = os.MkdirTemp("", "telltale-watch-*"); err != nil {
 		return nil, fmt.Errorf("cannot make a folder to read the capture into: %w", err)
 	}
@@ -230,18 +230,20 @@ func (w *watched) judge(ctx context.Context, progress func(done, total int)) err
 }
 
 // read reads other captures into the temporary one.
-func (w *watched) read(ctx context.Context, in *inputs, progress func(done, total int)) error {
+func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, total int)) error {
 	modes := map[string]bool{}
-	infos, troubles := in.each(ctx, w.take(ctx, modes, progress))
+	infos, err := in.Read(ctx, intake.Options{Bodies: true}, w.take(modes, progress))
 	for mode := range modes {
 		w.modes = append(w.modes, mode)
 	}
-	for _, info := range infos {
+	troubles := []error{err}
+	for i, info := range captureInfos(infos) {
 		w.info.Entries += info.Entries
 		w.info.Producer, w.info.Skipped, w.info.SHA256, w.info.Error = info.Producer, info.Skipped, info.SHA256, info.Error
 		for _, note := range info.Notes {
 			w.store.Note(info.File + ": " + note)
 		}
+		troubles = append(troubles, infos[i].Err)
 	}
 	w.failed = errors.Join(append(troubles, w.store.Sync())...)
 	return w.failed

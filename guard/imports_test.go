@@ -36,6 +36,7 @@ var places = map[string][]string{
 	// 2: the store.
 	"capture":        {"flow", "flow/content", "policy"},
 	"capture/filter": {"flow", "flow/content", "policy"},
+	"compare":        {"flow", "policy", "capture"},
 
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow"},
@@ -43,7 +44,8 @@ var places = map[string][]string{
 	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "tui/quiet"},
 	"tui/quiet":       {},
 	"tui/tmux":        {},
-	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "har"},
+	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "har"},
+	"intake":          {"flow", "har", "capture"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "ca"},
 

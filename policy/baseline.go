@@ -41,9 +41,9 @@ func (j besideBaseline) Judge(f *flow.Flow) Judgement {
 	case len(known) == 0:
 		return judged
 	case len(fresh) > 0:
-		judged.Findings, judged.Source = fresh, fresh[0].Source
+		judged.Findings, judged.Excused, judged.Source = fresh, append(known, judged.Excused...), fresh[0].Source
 	default:
-		judged.Verdict, judged.Findings = Waived, known
+		judged.Verdict, judged.Findings, judged.Excused = Waived, append(known, judged.Excused...), nil
 	}
 	return judged
 }

@@ -130,6 +130,8 @@ type Judgement struct {
 	// Findings are the breaches that make the verdict Violation, or, when it is
 	// Waived, those that were excused. The first one names the violation.
 	Findings []Finding
+	// Excused are the breaches of a Violation that do not count beside the others.
+	Excused []Finding
 }
 
 // Rule returns the rule that names the violation, "" when there is none.

@@ -54,7 +54,7 @@ func (p *Policy) Judge(f *flow.Flow) Judgement {
 	}
 	counting, excused, by := p.excuse(s, findings)
 	if len(counting) > 0 {
-		j.Verdict, j.Findings, j.Source = Violation, counting, counting[0].Source
+		j.Verdict, j.Findings, j.Excused, j.Source = Violation, counting, excused, counting[0].Source
 		return j
 	}
 	j.Verdict, j.Findings, j.Source = Waived, excused, by

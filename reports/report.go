@@ -180,6 +180,8 @@ type Format struct {
 	Help string // what it is for, in a few words
 	// NeedsFlows says that it is made from Report.Flows, not only from totals.
 	NeedsFlows bool
+	// ForPeople says that it is read by people, and so shows Report.Warnings.
+	ForPeople bool
 	// Private says that it holds the content of traffic, so that files of it are
 	// readable by their owner alone.
 	Private bool
@@ -188,8 +190,8 @@ type Format struct {
 
 // Formats lists every format. It is the only list.
 var Formats = []Format{
-	{Name: "text", Ext: ".txt", Help: "the verdict for people, as on the terminal", Write: writeText},
-	{Name: "markdown", Ext: ".md", Help: "the audit, ready to paste as an issue", Write: writeMarkdown},
+	{Name: "text", Ext: ".txt", Help: "the verdict for people, as on the terminal", ForPeople: true, Write: writeText},
+	{Name: "markdown", Ext: ".md", Help: "the audit, ready to paste as an issue", ForPeople: true, Write: writeMarkdown},
 	{Name: "json", Ext: ".json", Help: "everything, for programs", Write: writeJSON},
 	{Name: "csv", Ext: ".csv", Help: "one row for each host, for spreadsheets", Write: writeCSV},
 	{Name: "har", Ext: ".har", Help: "every flow, for browsers' developer tools", NeedsFlows: true, Private: true, Write: writeHAR},

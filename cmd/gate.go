@@ -1,0 +1,154 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/intake"
+	"telltale/policy"
+	"telltale/reports"
+)
+
+// gateFlags say beside what an audit counts, and what its verdict has to be worth.
+type gateFlags struct {
+	baseline string
+	strict   bool
+	minFlows int
+
+	known policy.Baseline
+	info  *reports.BaselineInfo
+}
+
+func (g *gateFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&g.baseline, "baseline", "", "an earlier capture or JSON report: only violations that `file` lacks count")
+	c.Flags().BoolVar(&g.strict, "strict", false, "a clean verdict that is worth little is inconclusive: nearly empty, mostly unread, mostly failed, or not the app's")
+	c.Flags().IntVar(&g.minFlows, "min-flows", reports.FewFlows, "warn of audits with fewer than this `number` of flows")
+}
+
+// load reads the baseline. A capture is judged by the policy of the audit.
+func (g *gateFlags) load(ctx context.Context, pol *policy.Policy) error {
+	if g.minFlows < 0 {
+		return fmt.Errorf("--min-flows: %d is no number of flows", g.minFlows)
+	}
+	if g.baseline == "" {
+		return nil
+	}
+	known, isReport, err := baselineOfReport(g.baseline)
+	if err == nil && !isReport {
+		known, err = baselineOfCapture(ctx, g.baseline, pol)
+	}
+	if err != nil {
+		return withHint(fmt.Errorf("--baseline: %w", err), "write one with: telltale check CAPTURE --report baseline.json")
+	}
+	g.known, g.info = known, &reports.BaselineInfo{File: g.baseline, Violations: len(known)}
+	return nil
+}
+
+// judge returns what flows are judged by.
+func (g *gateFlags) judge(pol *policy.Policy) policy.Judge { return g.known.Beside(pol) }
+
+// apply completes a document by what the flags ask.
+func (g *gateFlags) apply(doc *reports.Report, pol *policy.Policy) {
+	doc.Baseline = g.info
+	doc.Warnings = reports.WarningsOf(doc.Summary, appUnseen(pol, doc.Summary), g.minFlows)
+	if g.strict && doc.Verdict == reports.Clean && len(doc.Warnings) > 0 {
+		doc.Verdict = reports.Inconclusive
+	}
+	if n := g.gone(doc.Summary); n > 0 {
+		doc.Notes = append(doc.Notes, fmt.Sprintf("%d of the %s in the baseline did not happen here. Where they are fixed, a new baseline keeps them from coming back.", n, plural(len(g.known), "violation")))
+	}
+}
+
+// gone counts the violations of the baseline that the audit did not see.
+func (g *gateFlags) gone(sum capture.Summary) int {
+	n := len(g.known)
+	for _, v := range sum.Waivers {
+		if g.known[v.ID] {
+			n--
+		}
+	}
+	return n
+}
+
+// appUnseen reports whether the policy says which User-Agents are the app's own,
+// and no contact had one.
+func appUnseen(pol *policy.Policy, sum capture.Summary) bool {
+	if !pol.KnowsApp() {
+		return false
+	}
+	for _, h := range sum.Hosts {
+		for _, agent := range h.Apps {
+			if pol.IsApp(agent) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func baselineOfReport(file string) (known policy.Baseline, isReport bool, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, false, fmt.Errorf("cannot read the earlier audit: %w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, false, nil
+	}
+	known, isReport, err = reports.ReadBaseline(bufio.NewReader(f))
+	if err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return known, isReport, err
+}
+
+func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (policy.Baseline, error) {
+	in, troubles := intake.Find([]string{file}, nil)
+	defer in.Close()
+	sum, _, _, more := judge(ctx, in, pol, len(pol.Secrets()) > 0)
+	if err := errors.Join(append(troubles, more...)...); err != nil {
+		return nil, err
+	}
+	if sum.Inconclusive() {
+		return nil, fmt.Errorf("%s holds no contact, so it is no audit to go by", file)
+	}
+	known := policy.Baseline{}
+	for _, v := range sum.Violations {
+		known[v.ID] = true
+	}
+	return known, nil
+}
+
+// judge sends every flow of the inputs through a store that keeps totals alone.
+// modes are the ways in by which the flows came, in order of appearance.
+func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
+	store := capture.New(capture.Options{Judge: by})
+	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
+		if len(modes) == 0 || modes[len(modes)-1] != f.Mode && !slices.Contains(modes, f.Mode) {
+			modes = append(modes, f.Mode)
+		}
+		f.ID = store.NextID()
+		store.Observe(f)
+		return nil
+	})
+	for _, info := range infos {
+		for _, note := range info.Notes {
+			store.Note(info.File + ": " + note)
+		}
+		if info.Err != nil {
+			troubles = append(troubles, info.Err)
+		}
+	}
+	if err = errors.Join(err, store.Close()); err != nil {
+		troubles = append(troubles, err)
+	}
+	return store.Summary(), infos, modes, troubles
+}

@@ -1,0 +1,166 @@
+package intake
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Find resolves what the user named to inputs. A folder stands for every capture
+// in it and below, in the order of their names; "-" for standard input, which is
+// copied to a temporary file that its owner alone can read, as pipes are: reports
+// may need a second reading. A file that is named twice is read once, so that
+// nothing is counted twice.
+//
+// The errors are of arguments that lead to no capture; the set has the others. A
+// file that cannot be opened is an input, whose Info will say so.
+func Find(args []string, stdin io.Reader) (*Set, []error) {
+	f := finder{set: &Set{digests: map[string]string{}}, stdin: stdin, seen: map[fingerprint][]fs.FileInfo{}}
+	for _, arg := range args {
+		f.argument(arg)
+	}
+	return f.set, f.errs
+}
+
+type finder struct {
+	set   *Set
+	stdin io.Reader
+	// seen has the files by what tells most of them apart without a comparison.
+	seen map[fingerprint][]fs.FileInfo
+	errs []error
+}
+
+type fingerprint struct {
+	size    int64
+	changed time.Time
+}
+
+func (f *finder) argument(arg string) {
+	if arg == StandardInput {
+		f.keep(arg, f.stdin)
+		return
+	}
+	info, err := os.Stat(arg)
+	switch {
+	case err == nil && info.IsDir():
+		f.folder(arg)
+	case err == nil && !info.Mode().IsRegular():
+		f.pipe(arg)
+	default:
+		f.add(input{name: arg, path: arg}, info)
+	}
+}
+
+// add takes an input in, unless it is there already. info is nil for a file that
+// cannot be looked at.
+func (f *finder) add(in input, info fs.FileInfo) {
+	if info != nil {
+		key := fingerprint{info.Size(), info.ModTime()}
+		if slices.ContainsFunc(f.seen[key], func(other fs.FileInfo) bool { return os.SameFile(info, other) }) {
+			return
+		}
+		f.seen[key] = append(f.seen[key], info)
+		in.size = info.Size()
+	}
+	f.set.total += in.size
+	f.set.inputs = append(f.set.inputs, in)
+}
+
+func (f *finder) fail(format string, args ...any) {
+	f.errs = append(f.errs, fmt.Errorf(format, args...))
+}
+
+// folder looks for captures in a folder and below. A part of it that cannot be
+// searched is an error beside what was found.
+func (f *finder) folder(root string) {
+	found, failures := 0, len(f.errs)
+	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			f.fail("cannot search the folder %s: %w", root, err)
+			return nil
+		}
+		if info, ok := captureFile(path, d); ok {
+			found++
+			f.add(input{name: path, path: path}, info)
+		}
+		return nil
+	})
+	if found == 0 && len(f.errs) == failures {
+		f.fail("the folder %s holds no capture (%s)", root, strings.Join(Extensions, ", "))
+	}
+}
+
+// captureFile reports whether an entry of a folder is a capture, by its name. A
+// link to a file counts as the file; one to a folder is not followed.
+func captureFile(path string, d fs.DirEntry) (fs.FileInfo, bool) {
+	if d.IsDir() || !hasCaptureName(d.Name()) {
+		return nil, false
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, true // says so when it is read
+	}
+	if !info.Mode().IsRegular() {
+		return nil, false
+	}
+	return info, !isArchiveName(d.Name()) || archiveHoldsCapture(path)
+}
+
+func hasCaptureName(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(Extensions, func(ext string) bool { return strings.HasSuffix(name, ext) })
+}
+
+func isArchiveName(name string) bool { return strings.EqualFold(filepath.Ext(name), ".zip") }
+
+// archiveHoldsCapture looks into an archive that somebody put among the captures.
+// One that cannot be opened may hold some, and will say that it is damaged.
+func archiveHoldsCapture(path string) bool {
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return true
+	}
+	defer z.Close()
+	return len(captureMembers(&z.Reader)) > 0
+}
+
+// pipe keeps what a pipe or a device gives, as the shell's <(command) makes them.
+func (f *finder) pipe(path string) {
+	r, err := os.Open(path)
+	if err != nil {
+		f.add(input{name: path, path: path}, nil)
+		return
+	}
+	defer r.Close()
+	f.keep(path, r)
+}
+
+// keep copies what can be read only once to a file, once.
+func (f *finder) keep(name string, r io.Reader) {
+	if slices.ContainsFunc(f.set.inputs, func(in input) bool { return in.name == name }) {
+		return
+	}
+	what := name
+	if name == StandardInput {
+		what = "standard input"
+	}
+	copied, err := os.CreateTemp("", "telltale-input-*") // 0600
+	if err != nil {
+		f.fail("cannot keep %s: %w", what, err)
+		return
+	}
+	size, err := io.Copy(copied, r)
+	if err = errors.Join(err, copied.Close()); err != nil {
+		os.Remove(copied.Name())
+		f.fail("cannot keep %s: %w", what, err)
+		return
+	}
+	f.add(input{name: name, path: copied.Name(), kept: true, size: size}, nil)
+}

@@ -1,0 +1,120 @@
+// Package intake reads captures that exist already, whatever wrote them, and
+// hands out their flows: HAR files and mitmproxy's flow files, plain, compressed
+// with gzip or inside a ZIP archive, captures of telltale, folders of all these,
+// and standard input.
+//
+// It knows where captures lie and how they are packed. What a file holds is told
+// by its first bytes, never by its name, which only decides what of a folder is
+// looked at ([Extensions]). The formats themselves are those of the packages har,
+// mitmproxy and capture.
+//
+// It promises that flows come in the order of the inputs and of each file,
+// however many are read at once; that each input has its [Info], with the error
+// of one that could not be read to its end, and that the others are read all the
+// same; that memory stays bounded, also for data that expands beyond reason; that
+// a file which changed while it was read is an error; and that it never writes
+// to an input.
+//
+// It judges nothing, and leaves nothing behind once [Set.Close] was called. To
+// debug an import, compare Info.Entries with what the producer shows, then look
+// at the Origin of the flows.
+package intake
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"telltale/flow"
+)
+
+// StandardInput is how a user names standard input.
+const StandardInput = "-"
+
+// Extensions are the names by which captures are found in a folder. An archive
+// counts only if it holds a capture.
+var Extensions = []string{".har", ".har.gz", ".telltale", ".mitm", ".flow", ".flows", ".zip"}
+
+// Info is what is known of one input after it was read.
+type Info struct {
+	File     string // as the user named it; a member of an archive with several: "run.zip/login.har"
+	Entries  int    // entries of a HAR, flows of the others
+	Producer string // program that wrote it; "" when unknown
+	SHA256   string // lower-case hex of the digest of the file, or of the unpacked member
+	// Skipped counts entries that are no contact with a server, by the scheme of
+	// their URL ("data").
+	Skipped map[string]int
+	Notes   []string // sentences on what the reader met
+	Err     error    // why it could not be read to its end; nil when it could
+}
+
+// Options say what is read.
+type Options struct {
+	Bodies bool // load contents of bodies and WebSocket messages
+}
+
+// Set is the captures that a user named. They can be read any number of times.
+type Set struct {
+	inputs  []input
+	total   int64        // bytes of all inputs
+	done    atomic.Int64 // bytes that the current reading has passed
+	mu      sync.Mutex
+	digests map[string]string // of each input by its name, as the first reading met it; under mu
+}
+
+// input is one file that the user named or that a folder holds.
+type input struct {
+	name string // as the user knows it
+	path string // on the disk; for standard input and pipes, where they were kept
+	kept bool   // path is a copy of ours
+	size int64  // bytes
+}
+
+// Progress returns how many bytes of all inputs were read, and how many there are.
+// It may be called while they are read.
+func (s *Set) Progress() (done, total int64) { return min(s.done.Load(), s.total), s.total }
+
+// Len returns the number of inputs.
+func (s *Set) Len() int { return len(s.inputs) }
+
+// Close removes what reading standard input left behind.
+func (s *Set) Close() error {
+	var errs []error
+	for _, in := range s.inputs {
+		if in.kept {
+			errs = append(errs, os.Remove(in.path))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Read hands every flow of every input to observe, in order, on the caller's
+// goroutine, while it reads ahead on all cores. It returns what is known of each
+// input, in order, and the error of observe or of ctx, which ends the reading: the
+// inputs behind are then missing. Where input is damaged, the flows before the
+// damage were delivered and its Info says so. A second reading that meets other
+// content than the first says so too.
+func (s *Set) Read(ctx context.Context, opts Options, observe func(*flow.Flow) error) ([]Info, error) {
+	s.done.Store(0)
+	ctx, cancel := context.WithCancelCause(ctx)
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer cancel(nil)
+	var infos []Info
+	for _, st := range s.start(ctx, opts, &readers) {
+		for batch := range st.batches {
+			for _, f := range batch {
+				if err := observe(f); err != nil {
+					return infos, err
+				}
+			}
+		}
+		if ctx.Err() != nil {
+			return infos, context.Cause(ctx)
+		}
+		infos = append(infos, st.infos...)
+	}
+	return infos, nil
+}

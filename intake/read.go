@@ -1,0 +1,233 @@
+package intake
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"telltale/flow"
+	"telltale/har"
+)
+
+// The first bytes of what is not read as text.
+var (
+	// sqliteMagic starts every SQLite file, and so every capture of ours
+	// (https://www.sqlite.org/fileformat.html, 1.3.1).
+	sqliteMagic = []byte("SQLite format 3\x00")
+	// zipMagic starts an archive with members, emptyZip one without
+	// (APPNOTE 4.3.7 and 4.3.16).
+	zipMagic  = []byte("PK\x03\x04")
+	emptyZip  = []byte("PK\x05\x06")
+	gzipMagic = []byte{0x1f, 0x8b} // RFC 1952, 2.3.1
+)
+
+// headSize is how much of a file is looked at to tell what it is.
+const headSize = 512
+
+// reading is the state of reading one input.
+type reading struct {
+	ctx     context.Context
+	set     *Set
+	opts    Options
+	deliver func(*flow.Flow) error
+}
+
+// file reads one input of whatever kind.
+func (r *reading) file(in input) []Info {
+	if err := context.Cause(r.ctx); err != nil {
+		return []Info{{File: in.name, Err: err}}
+	}
+	f, err := os.Open(in.path)
+	if err != nil {
+		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
+	}
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
+	}
+	infos, settled := r.open(in, f, before.Size())
+	if settled && !in.kept && changed(in.path, before) {
+		infos[0].Err = &ChangedError{File: in.name}
+	}
+	return infos
+}
+
+// open reads a file by what its first bytes are. settled says that it must not
+// change meanwhile; a capture of ours may, and is read as it is at one moment.
+func (r *reading) open(in input, f *os.File, size int64) (infos []Info, settled bool) {
+	var head [headSize]byte
+	n, err := f.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}, false
+	}
+	switch start := head[:n]; {
+	case bytes.HasPrefix(start, sqliteMagic):
+		return []Info{r.stored(in, size)}, false
+	case bytes.HasPrefix(start, zipMagic), bytes.HasPrefix(start, emptyZip):
+		return r.archive(in, f, size), true
+	}
+	return []Info{r.stream(in.name, &counted{ctx: r.ctx, r: f, done: &r.set.done}, beside(in))}, true
+}
+
+// changed reports whether the file at path is no longer what it was.
+func changed(path string, before fs.FileInfo) bool {
+	now, err := os.Stat(path)
+	return err != nil || !os.SameFile(before, now) || now.Size() != before.Size() || !now.ModTime().Equal(before.ModTime())
+}
+
+// named puts the name that the user knows into an error of the system.
+func named(err error, name string) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return &fs.PathError{Op: path.Op, Path: name, Err: path.Err}
+	}
+	return err
+}
+
+// attachments opens what a HAR keeps beside itself.
+type attachments func(name string) (io.ReadCloser, error)
+
+// stream reads a capture that is read from its start to its end, compressed with
+// gzip or not.
+func (r *reading) stream(name string, packed io.Reader, attached attachments) Info {
+	digest := &digester{r: packed, hash: sha256.New()}
+	info := r.unpack(name, bufio.NewReaderSize(digest, 64<<10), digest, attached)
+	if context.Cause(r.ctx) == nil {
+		_, _ = io.Copy(io.Discard, digest) // the digest is of the whole file, also of one that broke off
+	}
+	info.SHA256 = digest.String()
+	return info
+}
+
+func (r *reading) unpack(name string, b *bufio.Reader, digest *digester, attached attachments) Info {
+	if head, _ := b.Peek(len(gzipMagic)); !bytes.Equal(head, gzipMagic) {
+		return r.text(name, b, attached)
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		return Info{File: name, Err: &har.Error{File: name, Message: "expected a gzip file, as its first bytes promise", Err: err}}
+	}
+	bounded := &expanding{r: z, packed: func() int64 { return digest.n }}
+	return r.text(name, bufio.NewReaderSize(bounded, 64<<10), attached)
+}
+
+// text reads a HAR or a flow file of mitmproxy. An error of the reader reaches the
+// Info as the format's own, with the place.
+func (r *reading) text(name string, b *bufio.Reader, attached attachments) Info {
+	head, _ := b.Peek(headSize)
+	if bytes.HasPrefix(head, sqliteMagic) {
+		return Info{File: name, Producer: "telltale", Err: &PackedError{File: name}}
+	}
+	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies}, r.deliver)
+	return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
+}
+
+// A PackedError says that a capture of telltale is compressed or in an archive,
+// where it cannot be read: SQLite needs a file.
+type PackedError struct{ File string }
+
+// Error names the file.
+func (e *PackedError) Error() string {
+	return e.File + ": a capture of telltale that is packed; expected it as a file of its own"
+}
+
+// Hint says what to do.
+func (e *PackedError) Hint() string { return "unpack it first, with gunzip or unzip" }
+
+// beside opens bodies that lie beside a HAR file, as Playwright writes them. The
+// names come from the file: they reach nothing outside of its folder.
+func beside(in input) attachments {
+	if in.kept {
+		return nil
+	}
+	return func(name string) (io.ReadCloser, error) {
+		if !isAttachmentName(name) {
+			return nil, fs.ErrNotExist
+		}
+		folder, err := os.OpenRoot(filepath.Dir(in.path))
+		if err != nil {
+			return nil, err
+		}
+		defer folder.Close()
+		return folder.Open(name)
+	}
+}
+
+// isAttachmentName reports whether a name is one that Playwright gives to a body:
+// its SHA-1 in hexadecimal and an extension. In an open folder, a HAR is not to
+// name whatever else lies there.
+func isAttachmentName(name string) bool {
+	const sha1 = 40
+	if len(name) < sha1 || name != filepath.Base(name) {
+		return false
+	}
+	_, err := hex.DecodeString(name[:sha1])
+	return err == nil && (len(name) == sha1 || name[sha1] == '.')
+}
+
+// counted counts what passes, and ends the reading when ctx is done.
+type counted struct {
+	ctx  context.Context
+	r    io.Reader
+	done *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	n, err := c.r.Read(p)
+	c.done.Add(int64(n))
+	return n, err
+}
+
+// digester hashes and counts what is read through it.
+type digester struct {
+	r    io.Reader
+	hash hash.Hash
+	n    int64
+}
+
+func (d *digester) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	d.hash.Write(p[:n])
+	d.n += int64(n)
+	return n, err
+}
+
+func (d *digester) String() string { return hex.EncodeToString(d.hash.Sum(nil)) }
+
+// Data that expands more than this is refused once it passes the floor: HAR files
+// shrink to a tenth or a fiftieth, and what goes beyond is made to harm.
+const (
+	maxExpansion   = 200
+	expansionFloor = 16 << 20
+)
+
+// expanding bounds how far compressed data expands.
+type expanding struct {
+	r      io.Reader
+	packed func() int64 // bytes of compressed data that were read
+	n      int64
+}
+
+func (e *expanding) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	e.n += int64(n)
+	if e.n > expansionFloor && e.n/maxExpansion > e.packed() {
+		return 0, fmt.Errorf("the compressed data expands more than %d times, as only an archive bomb does", maxExpansion)
+	}
+	return n, err
+}

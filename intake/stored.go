@@ -1,0 +1,113 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+
+	"telltale/capture"
+	"telltale/flow"
+)
+
+// stored reads a capture of telltale.
+func (r *reading) stored(in input, size int64) Info {
+	info := Info{File: in.name, Producer: "telltale"}
+	store, err := capture.Open(in.path, capture.Options{})
+	if err != nil {
+		info.Err = err
+		return info
+	}
+	defer store.Close()
+	if capture.Recording(in.path) {
+		info.Notes = append(info.Notes, "It is still being recorded: what comes from now on is not in this verdict.")
+	}
+	last, passed := store.LastID(), int64(0)
+	each := func(f *flow.Flow) error {
+		info.Entries++
+		now := int64(float64(size) * float64(f.ID) / float64(last))
+		r.set.done.Add(now - passed)
+		passed = now
+		seen := *f
+		seen.Origin = flow.Origin{Capture: in.name, Entry: int(f.ID)}
+		return r.deliver(&seen)
+	}
+	if r.opts.Bodies {
+		info.Err = EachWhole(r.ctx, store, each)
+	} else {
+		info.Err = store.Scan(r.ctx, capture.ScanOptions{Headers: true}, func(batch []capture.Recorded) error {
+			for _, recorded := range batch {
+				if err := each(recorded.Flow); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	info.SHA256 = fileDigest(in.path)
+	return info
+}
+
+// EachWhole calls visit with every flow of a capture, with what is kept apart from
+// it: the contents of its bodies, and all messages of a WebSocket.
+func EachWhole(ctx context.Context, store *capture.Store, visit func(*flow.Flow) error) error {
+	return store.All(ctx, func(f *flow.Flow) error {
+		if f.Kind == flow.WebSocket {
+			frames, err := allFrames(ctx, store, f.ID)
+			if err != nil {
+				return err
+			}
+			whole := *f
+			whole.Frames, f = frames, &whole
+		}
+		return visit(f)
+	})
+}
+
+// framePage is how many WebSocket messages one look at the capture fetches.
+const framePage = 1000
+
+func allFrames(ctx context.Context, store *capture.Store, id flow.ID) ([]flow.Frame, error) {
+	var all []flow.Frame
+	for {
+		page, err := store.Frames(ctx, id, len(all), framePage)
+		all = append(all, page...)
+		if err != nil || len(page) < framePage {
+			return all, err
+		}
+	}
+}
+
+func fileDigest(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	d := &digester{r: f, hash: sha256.New()}
+	if _, err := io.Copy(io.Discard, d); err != nil {
+		return ""
+	}
+	return d.String()
+}
+
+// IsStored reports whether a file is a capture of telltale, which can be opened as
+// it is.
+func IsStored(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.IsDir() {
+		return false, err
+	}
+	head := make([]byte, len(sqliteMagic))
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return bytes.Equal(head[:n], sqliteMagic), nil
+}
