@@ -3,11 +3,8 @@ package reports
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"telltale/capture"
 	"telltale/policy"
@@ -65,22 +62,11 @@ func (m *markdown) warnings() {
 
 // opening says in two or three sentences what was recorded and what was found.
 func (m *markdown) opening() {
-	s := m.r.Summary
 	m.WriteByte('\n')
 	m.line("**Policy:** %s", policyName(m.r, inMarkdown))
 	m.WriteByte('\n')
-	if s.Flows == 0 {
-		m.line("The capture shows no HTTP exchange and no connection. That does not mean that the app contacts nobody: most often the device was not connected, or the app was not used.")
-		m.next()
-		return
-	}
-	when := ""
-	if !s.First.IsZero() {
-		when = ", " + period(s.First, s.Last)
-	}
-	m.line("The capture shows %s to %s%s. %s", plural(s.Flows, "flow", "flows"),
-		plural(len(s.Hosts), "host", "hosts"), when, shares(m.r))
-	if n := len(s.Violations); n > 0 {
+	m.line("%s", recorded(m.r))
+	if n := len(m.r.Summary.Violations); n > 0 {
 		m.line("\n%s, with the evidence, why it matters and how to make it stop.",
 			plural(n, "violation is described below", "violations are described below"))
 	}
@@ -93,39 +79,6 @@ func (m *markdown) next() {
 		m.heading("What to do next")
 		m.items(steps, budgetList)
 	}
-}
-
-// shares says how the flows divide by verdict, in a sentence.
-func shares(r *Report) string {
-	s := r.Summary
-	excuse := "a waiver"
-	if r.Baseline != nil {
-		excuse = "a waiver or the baseline"
-	}
-	var parts []string
-	add := func(n int, one, many string) {
-		switch {
-		case n == s.Flows && n > 1:
-			parts = append(parts, "all "+many)
-		case n > 0:
-			parts = append(parts, plural(n, one, many))
-		}
-	}
-	add(s.Violating, "breaks the policy", "break the policy")
-	add(s.Waived, "is excused by "+excuse, "are excused by "+excuse)
-	add(s.Allowed, "is allowed", "are allowed")
-	add(s.Ignored, "is ignored as noise of the device", "are ignored as noise of the device")
-	if len(parts) == 0 {
-		return ""
-	}
-	return "Of these flows, " + joinAnd(parts) + "."
-}
-
-func joinAnd(parts []string) string {
-	if n := len(parts); n > 1 {
-		return strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
-	}
-	return strings.Join(parts, "")
 }
 
 // worth says what the verdict is worth, before anything else is claimed.
@@ -145,19 +98,8 @@ func (m *markdown) worth() {
 // unread lists the hosts whose connections could not be read, and why.
 func (m *markdown) unread() []string {
 	var rows []string
-	unread := m.r.Summary.Health.Unread
-	for _, host := range sortedKeys(unread) {
-		byName := map[string]int{}
-		for outcome, n := range unread[host] {
-			reason, ok := outcomes[outcome]
-			if !ok {
-				reason = string(outcome)
-			}
-			byName[reason] += n
-		}
-		for _, reason := range sortedKeys(byName) {
-			rows = append(rows, fmt.Sprintf("| %s | %d | %s |", cell(clip(m.r.mask(host), maxHost)), byName[reason], prose(reason)))
-		}
+	for _, u := range silences(m.r) {
+		rows = append(rows, fmt.Sprintf("| %s | %d | %s |", cell(clip(m.r.mask(u.host), maxHost)), u.connections, prose(u.why)))
 	}
 	return rows
 }
@@ -185,7 +127,7 @@ func (m *markdown) contacted() {
 	m.table("| Host | Verdict | Flows | Sent | Received | First (UTC) | Last (UTC) |\n| --- | --- | ---: | ---: | ---: | --- | --- |",
 		rows, budgetHosts, fmt.Sprintf("All %d hosts", len(rows)))
 	m.WriteByte('\n')
-	m.line("Sent and received count the bytes of content, without headers.")
+	m.line("%s", contentNote)
 }
 
 func tableTime(t time.Time) string {
@@ -240,7 +182,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 			fmt.Fprintf(&b, "**%s.** %s\n\n", title, text)
 		}
 	}
-	section("What it is", m.what(f))
+	section("What it is", what(r, f, inMarkdown))
 	section("Why it matters", fit(block, r.mask(f.Message), maxProse))
 	fmt.Fprintf(&b, "**Evidence.** The capture shows:\n\n")
 	evidence := func(what, text string) {
@@ -261,38 +203,6 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	section("Likely cause and remedy", fit(block, r.mask(f.Remedy), maxProse))
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.TrimRight(b.String(), "\n") + "\n"
-}
-
-// what names a violation: its title, and who is behind the host.
-func (m *markdown) what(f policy.Finding) string {
-	parts := []string{sentence(fit(prose, capital(m.r.mask(f.Title)), maxText))}
-	if f.Owner != "" {
-		parts = append(parts, "Operator or sender: "+sentence(fit(prose, m.r.mask(f.Owner), maxText)))
-	}
-	if f.Category != "" {
-		parts = append(parts, "Category: "+sentence(prose(f.Category)))
-	}
-	if f.Severity != "" {
-		parts = append(parts, "Severity: "+sentence(prose(string(f.Severity))))
-	}
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
-}
-
-// capital makes the first letter of a title that of a sentence.
-func capital(s string) string {
-	r, size := utf8.DecodeRuneInString(s)
-	if r == utf8.RuneError {
-		return s
-	}
-	return string(unicode.ToUpper(r)) + s[size:]
-}
-
-// sentence ends s with a full stop where it has no end of its own.
-func sentence(s string) string {
-	if s == "" || strings.ContainsRune(".!?", rune(s[len(s)-1])) {
-		return s
-	}
-	return s + "."
 }
 
 // excused lists what did not count: what the policy waives, and what the baseline
@@ -318,57 +228,21 @@ func (m *markdown) excused() {
 
 // allowed says which hosts were allowed or ignored, by the line that did it.
 func (m *markdown) allowed() {
-	type line struct {
-		verdict policy.Verdict
-		source  policy.Source
-	}
-	groups := map[line][]string{}
-	var order []line
-	for _, h := range m.r.Summary.Hosts {
-		if h.Verdict != policy.Allowed && h.Verdict != policy.Ignored {
-			continue
-		}
-		key := line{h.Verdict, h.Source}
-		if groups[key] == nil {
-			order = append(order, key)
-		}
-		groups[key] = append(groups[key], fmt.Sprintf("%s (%d)", code(clip(m.r.mask(h.Name), maxHost)), h.Flows))
-	}
-	if len(order) == 0 {
+	rows := permitted(m.r, inMarkdown)
+	if len(rows) == 0 {
 		return
 	}
-	slices.SortStableFunc(order, func(a, b line) int { return b.verdict.Weight() - a.verdict.Weight() })
 	m.heading("What was allowed")
-	rows := make([]string, 0, len(order))
-	for _, key := range order {
-		by := decided(m.r, key.source, inMarkdown)
-		if by == "" {
-			by = "the policy"
-		}
-		hosts := groups[key]
-		const shown = 10
-		if len(hosts) > shown {
-			hosts = append(hosts[:shown:shown], fmt.Sprintf("and %d more", len(hosts)-shown))
-		}
-		rows = append(rows, fmt.Sprintf("- %s by %s: %s", past(key.verdict), by, strings.Join(hosts, ", ")))
-	}
-	m.capped(rows, budgetList)
+	m.items(rows, budgetList)
 	m.WriteByte('\n')
-	m.line("The number of flows is in brackets.")
-}
-
-func past(v policy.Verdict) string {
-	if v == policy.Ignored {
-		return "Ignored"
-	}
-	return "Allowed"
+	m.line("%s", permittedNote)
 }
 
 // checks lists the rules that were applied.
 func (m *markdown) checks() {
 	checks := m.r.checks()
 	m.heading("What was checked")
-	m.line("Each flow was judged by these rules, as the policy sets them.\n")
+	m.line("%s\n", checksNote)
 	rows := make([]string, 0, len(checks))
 	for _, c := range checks {
 		row := fmt.Sprintf("- %s", code(string(c.Rule)))

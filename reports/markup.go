@@ -56,13 +56,34 @@ func prose(s string) string {
 // block returns prose of several lines: paragraphs, and indented or fenced code
 // as fenced code.
 func block(s string) string {
-	var parts, text, program []string
+	var parts []string
+	for _, p := range passages(s) {
+		if p.program {
+			parts = append(parts, fenced("", p.lines))
+		} else {
+			parts = append(parts, strings.Join(proseLines(p.lines), "\n"))
+		}
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+// A passage is lines that belong together: a paragraph, or a piece of a program.
+type passage struct {
+	program bool
+	lines   []string // harmless
+}
+
+// passages divides prose of several lines. What is indented by four spaces or
+// stands between fences is a program.
+func passages(s string) []passage {
+	var out []passage
+	var text, program []string
 	end := func() {
 		if len(text) > 0 {
-			parts = append(parts, strings.Join(proseLines(text), "\n"))
+			out = append(out, passage{lines: text})
 		}
 		if len(program) > 0 {
-			parts = append(parts, fenced("", program))
+			out = append(out, passage{true, program})
 		}
 		text, program = nil, nil
 	}
@@ -91,7 +112,7 @@ func block(s string) string {
 		}
 	}
 	end()
-	return strings.Join(parts, "\n\n")
+	return out
 }
 
 // fit renders as much of s as makes limit characters, and less where quoting

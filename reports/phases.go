@@ -17,6 +17,9 @@ const (
 	textPhases = 8   // phases on the terminal
 )
 
+// phasesNote says what phases are.
+const phasesNote = "Phases were marked by the person who made the audit. A flow belongs to the one in which it began, and a violation to all in which it happened."
+
 // phaseName names a phase. What quote returns tells a name from our own words.
 func phaseName(r *Report, name string, quote func(string) string) string {
 	if name == "" {
@@ -114,7 +117,7 @@ func (m *markdown) phases() {
 	}
 	m.table("| Phase | From (UTC) | To (UTC) | Flows | Hosts | Violations |\n| --- | --- | --- | ---: | ---: | ---: |", rows, budgetList, "")
 	m.WriteByte('\n')
-	m.line("Phases were marked by the person who made the audit. A flow belongs to the one in which it began, and a violation to all in which it happened.")
+	m.line("%s", phasesNote)
 	if n := flowsInOtherPhases(s); n > 0 {
 		m.line("%s in further phases.", plural(n, "more flow was", "more flows were"))
 	}

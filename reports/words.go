@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"telltale/capture"
 	"telltale/flow"
@@ -27,17 +29,24 @@ const (
 	maxProse  = 2000
 )
 
+// What lists in several documents need said of them.
+const (
+	contentNote = "Sent and received count the bytes of content, without headers."
+	checksNote  = "Each flow was judged by these rules, as the policy sets them."
+)
+
 // style is how one kind of document shows text.
 type style struct {
 	data  func(string) string // text from a capture, a file name, a policy's entry
 	prose func(string) string // sentences of ours, which may quote a capture
+	name  func(string) string // a name that a person gave, told from our own words
 }
 
 // onTerminal shows text on a terminal.
-var onTerminal = style{data: plain.Text, prose: func(s string) string { return strings.Join(plain.Lines(s), " ") }}
+var onTerminal = style{data: plain.Text, prose: func(s string) string { return strings.Join(plain.Lines(s), " ") }, name: quoted}
 
 // inMarkdown shows text as Markdown.
-var inMarkdown = style{data: code, prose: func(s string) string { return fit(prose, s, maxProse) }}
+var inMarkdown = style{data: code, prose: func(s string) string { return fit(prose, s, maxProse) }, name: code}
 
 // mask hides never-send values.
 func (r *Report) mask(s string) string {
@@ -246,6 +255,128 @@ func policyName(r *Report, st style) string {
 	return name
 }
 
+// what names a violation: its title, and who is behind the host.
+func what(r *Report, f policy.Finding, st style) string {
+	parts := []string{sentence(st.prose(clip(capital(r.mask(f.Title)), maxText)))}
+	if f.Owner != "" {
+		parts = append(parts, "Operator or sender: "+sentence(st.prose(clip(r.mask(f.Owner), maxText))))
+	}
+	if f.Category != "" {
+		parts = append(parts, "Category: "+sentence(st.prose(f.Category)))
+	}
+	if f.Severity != "" {
+		parts = append(parts, "Severity: "+sentence(st.prose(string(f.Severity))))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+}
+
+// capital makes the first letter of a title that of a sentence.
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[size:]
+}
+
+// sentence ends s with a full stop where it has no end of its own.
+func sentence(s string) string {
+	if s == "" || strings.ContainsRune(".!?", rune(s[len(s)-1])) {
+		return s
+	}
+	return s + "."
+}
+
+// permittedNote explains the numbers in what permitted returns.
+const permittedNote = "The number of flows is in brackets."
+
+// permitted says which hosts were allowed or ignored, a sentence for each line of
+// the policy that did it.
+func permitted(r *Report, st style) []string {
+	type line struct {
+		verdict policy.Verdict
+		source  policy.Source
+	}
+	groups := map[line][]string{}
+	var order []line
+	for _, h := range r.Summary.Hosts {
+		if h.Verdict != policy.Allowed && h.Verdict != policy.Ignored {
+			continue
+		}
+		key := line{h.Verdict, h.Source}
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], fmt.Sprintf("%s (%d)", st.data(clip(r.mask(h.Name), maxHost)), h.Flows))
+	}
+	slices.SortStableFunc(order, func(a, b line) int { return b.verdict.Weight() - a.verdict.Weight() })
+	rows := make([]string, 0, len(order))
+	for _, key := range order {
+		by := decided(r, key.source, st)
+		if by == "" {
+			by = "the policy"
+		}
+		hosts := groups[key]
+		const shown = 10
+		if len(hosts) > shown {
+			hosts = append(hosts[:shown:shown], fmt.Sprintf("and %d more", len(hosts)-shown))
+		}
+		did := "Allowed"
+		if key.verdict == policy.Ignored {
+			did = "Ignored"
+		}
+		rows = append(rows, fmt.Sprintf("%s by %s: %s", did, by, strings.Join(hosts, ", ")))
+	}
+	return rows
+}
+
+// recorded says what was recorded and how the policy judged it.
+func recorded(r *Report) string {
+	s := r.Summary
+	if s.Flows == 0 {
+		return "The capture shows no HTTP exchange and no connection. That does not mean that the app contacts nobody: most often the device was not connected, or the app was not used."
+	}
+	when := ""
+	if !s.First.IsZero() {
+		when = ", " + period(s.First, s.Last)
+	}
+	return fmt.Sprintf("The capture shows %s to %s%s. %s", plural(s.Flows, "flow", "flows"),
+		plural(len(s.Hosts), "host", "hosts"), when, shares(r))
+}
+
+// shares says how the flows divide by verdict, in a sentence.
+func shares(r *Report) string {
+	s := r.Summary
+	excuse := "a waiver"
+	if r.Baseline != nil {
+		excuse = "a waiver or the baseline"
+	}
+	var parts []string
+	add := func(n int, one, many string) {
+		switch {
+		case n == s.Flows && n > 1:
+			parts = append(parts, "all "+many)
+		case n > 0:
+			parts = append(parts, plural(n, one, many))
+		}
+	}
+	add(s.Violating, "breaks the policy", "break the policy")
+	add(s.Waived, "is excused by "+excuse, "are excused by "+excuse)
+	add(s.Allowed, "is allowed", "are allowed")
+	add(s.Ignored, "is ignored as noise of the device", "are ignored as noise of the device")
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Of these flows, " + joinAnd(parts) + "."
+}
+
+func joinAnd(parts []string) string {
+	if n := len(parts); n > 1 {
+		return strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	}
+	return strings.Join(parts, "")
+}
+
 // captureName is what a capture is called in a document.
 func captureName(r *Report, file string, st style) string {
 	if file == "" {
@@ -343,79 +474,6 @@ func seen(v capture.Violation) string {
 
 // cadence says the median time between flows.
 func cadence(d time.Duration) string { return "every " + duration(round(d)) + " (median)" }
-
-// round drops the digits that a timer on a phone does not keep.
-func round(d time.Duration) time.Duration {
-	if d < 100*time.Millisecond {
-		return d
-	}
-	return d.Round(50 * time.Millisecond)
-}
-
-// duration writes a duration in the one unit that a person would choose.
-func duration(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return "less than 1 ms"
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
-	case d < 3*time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < 3*time.Hour:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	case d < 72*time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
-	}
-	return fmt.Sprintf("%.0f days", d.Hours()/24)
-}
-
-// moment writes a time for people, to the second, in UTC.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
-
-// period writes two times, without the date of the second where it is the same.
-func period(from, to time.Time) string {
-	from, to = from.UTC(), to.UTC()
-	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
-		return from.Format(time.DateTime) + " to " + to.Format(time.TimeOnly) + " UTC"
-	}
-	return from.Format(time.DateTime) + " to " + moment(to)
-}
-
-// size writes a number of bytes for people.
-func size(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, unit := float64(n)/1000, 0
-	for value >= 999.5 && unit < len("kMGTPE")-1 {
-		value /= 1000
-		unit++
-	}
-	if value < 9.95 {
-		return fmt.Sprintf("%.1f %cB", value, "kMGTPE"[unit])
-	}
-	return fmt.Sprintf("%.0f %cB", value, "kMGTPE"[unit])
-}
-
-// plural writes a number and its noun.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-func times(n int) string {
-	switch n {
-	case 1:
-		return "once"
-	case 2:
-		return "twice"
-	}
-	return fmt.Sprintf("%d times", n)
-}
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))

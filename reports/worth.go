@@ -112,6 +112,32 @@ func devices(r *Report, st style) []string {
 	return out
 }
 
+// A silence is connections to one host that could not be read for one reason.
+type silence struct {
+	host, why   string
+	connections int
+}
+
+// silences lists the hosts whose connections could not be read, and why.
+func silences(r *Report) []silence {
+	var out []silence
+	unread := r.Summary.Health.Unread
+	for _, host := range sortedKeys(unread) {
+		byReason := map[string]int{}
+		for outcome, n := range unread[host] {
+			reason, ok := outcomes[outcome]
+			if !ok {
+				reason = string(outcome)
+			}
+			byReason[reason] += n
+		}
+		for _, reason := range sortedKeys(byReason) {
+			out = append(out, silence{host, reason, byReason[reason]})
+		}
+	}
+	return out
+}
+
 // unread counts the connections that could not be read, and their hosts.
 func unread(h capture.Health) (connections, hosts int) {
 	for _, outcomes := range h.Unread {
