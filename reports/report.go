@@ -192,6 +192,7 @@ type Format struct {
 var Formats = []Format{
 	{Name: "text", Ext: ".txt", Help: "the verdict for people, as on the terminal", ForPeople: true, Write: writeText},
 	{Name: "markdown", Ext: ".md", Help: "the audit, ready to paste as an issue", ForPeople: true, Write: writeMarkdown},
+	{Name: "html", Ext: ".html", Help: "the audit as one page, to look at and to print", ForPeople: true, Write: writeHTML},
 	{Name: "json", Ext: ".json", Help: "everything, for programs", Write: writeJSON},
 	{Name: "csv", Ext: ".csv", Help: "one row for each host, for spreadsheets", Write: writeCSV},
 	{Name: "har", Ext: ".har", Help: "every flow, for browsers' developer tools", NeedsFlows: true, Private: true, Write: writeHAR},
