@@ -30,15 +30,23 @@ func ByName(name string) (Format, bool) {
 	return Format{}, false
 }
 
-// ByFile returns the format that a file's name asks for. An unknown extension is
-// an error that names the known ones.
+// ByFile returns the format that a file's name asks for by how it ends; of two
+// endings that fit, the longer one decides. An unknown ending is an error that
+// names the known ones.
 func ByFile(path string) (Format, error) {
-	ext := filepath.Ext(path)
+	name := strings.ToLower(filepath.Base(path))
+	best, longest := Format{}, 0
 	for _, f := range Formats {
-		if strings.EqualFold(f.Ext, ext) {
-			return f, nil
+		for _, ending := range append([]string{f.Ext}, f.Also...) {
+			if len(ending) > longest && strings.HasSuffix(name, ending) {
+				best, longest = f, len(ending)
+			}
 		}
 	}
+	if longest > 0 {
+		return best, nil
+	}
+	ext := filepath.Ext(path)
 	known := make([]string, len(Formats))
 	for i, f := range Formats {
 		known[i] = fmt.Sprintf("%s (%s)", f.Ext, f.Name)

@@ -176,7 +176,10 @@ func Now() time.Time {
 // A Format is one kind of document.
 type Format struct {
 	Name string // as --format takes it
-	Ext  string // of file names, with the dot, lower case
+	Ext  string // of file names, with the dot, lower case; of several dots all count
+	// Also are further endings of file names that mean it, lower case: names that
+	// programs look for.
+	Also []string
 	Help string // what it is for, in a few words
 	// NeedsFlows says that it is made from Report.Flows, not only from totals.
 	NeedsFlows bool
@@ -196,4 +199,5 @@ var Formats = []Format{
 	{Name: "json", Ext: ".json", Help: "everything, for programs", Write: writeJSON},
 	{Name: "csv", Ext: ".csv", Help: "one row for each host, for spreadsheets", Write: writeCSV},
 	{Name: "har", Ext: ".har", Help: "every flow, for browsers' developer tools", NeedsFlows: true, Private: true, Write: writeHAR},
+	{Name: "sarif", Ext: ".sarif", Also: []string{".sarif.json"}, Help: "SARIF 2.1.0, for code scanning", Write: writeSARIF},
 }

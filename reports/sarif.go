@@ -1,0 +1,410 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"telltale/capture"
+	"telltale/policy"
+)
+
+// SARIF 2.1.0 (docs.oasis-open.org/sarif/sarif/v2.1.0), in the subset that GitHub's
+// code scanning reads ("SARIF support for code scanning" in its documentation).
+//
+// Where the two differ, the log satisfies both: each result has a location in a
+// file, as code scanning refuses a log otherwise, and the fingerprint stands under
+// the one name that it looks at as well as under one of our own. There are no
+// automationDetails: with them, the upload action ignores its input "category",
+// which alone can keep apart two captures that one policy judges.
+//
+// Code scanning does not read suppressions and opens an alert for each result. A
+// result that is excused therefore has the level note, which fails no check.
+const (
+	sarifVersion = "2.1.0"
+	sarifSchema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+// Limits. Code scanning refuses a log of more than 25,000 results or 10 MB when
+// compressed, shows 5,000 of them, and 100 locations of one.
+const (
+	sarifResults  = 25_000
+	sarifDetailed = 5_000 // with Markdown and all evidence
+	sarifRelated  = 20
+	sarifNotes    = 100 // notifications
+)
+
+type sarifLog struct {
+	Schema  string     `json:"$schema"`
+	Version string     `json:"version"`
+	Runs    []sarifRun `json:"runs"`
+}
+
+type sarifRun struct {
+	Tool        sarifTool         `json:"tool"`
+	Invocations []sarifInvocation `json:"invocations"`
+	Artifacts   []sarifArtifact   `json:"artifacts,omitempty"`
+	Results     []sarifResult     `json:"results"`
+	ColumnKind  string            `json:"columnKind"`
+	Properties  sarifTotals       `json:"properties"`
+}
+
+// sarifTotals say in the run's property bag what a list of results cannot: the
+// verdict, and what was judged and found to be allowed.
+type sarifTotals struct {
+	Verdict  string      `json:"verdict"`
+	Policy   policyInfo  `json:"policy"`
+	Baseline *baseline   `json:"baseline,omitempty"`
+	Summary  Summary     `json:"summary"`
+	Hosts    []sarifHost `json:"hosts"`
+}
+
+type sarifHost struct {
+	Host    string `json:"host"`
+	Verdict string `json:"verdict"`
+	Flows   int    `json:"flows"`
+}
+
+type sarifTool struct {
+	Driver sarifDriver `json:"driver"`
+}
+
+type sarifDriver struct {
+	Name            string      `json:"name"`
+	Version         string      `json:"version,omitempty"`
+	SemanticVersion string      `json:"semanticVersion,omitempty"`
+	Rules           []sarifRule `json:"rules"`
+}
+
+// sarifRule is a reportingDescriptor (3.49).
+type sarifRule struct {
+	ID       string        `json:"id"`
+	Name     string        `json:"name"`
+	Short    *sarifMessage `json:"shortDescription,omitempty"`
+	Full     *sarifMessage `json:"fullDescription,omitempty"`
+	Default  *sarifDefault `json:"defaultConfiguration,omitempty"`
+	Help     *sarifMessage `json:"help,omitempty"`
+	Property *sarifRuleBag `json:"properties,omitempty"`
+}
+
+type sarifDefault struct {
+	Level string `json:"level"`
+}
+
+// sarifRuleBag has the names that code scanning gives a meaning to.
+type sarifRuleBag struct {
+	Tags             []string `json:"tags"`
+	Precision        string   `json:"precision"`
+	ProblemSeverity  string   `json:"problem.severity"`
+	SecuritySeverity string   `json:"security-severity,omitempty"`
+}
+
+type sarifMessage struct {
+	Text     string `json:"text"`
+	Markdown string `json:"markdown,omitempty"`
+}
+
+type sarifInvocation struct {
+	Successful    bool                `json:"executionSuccessful"`
+	CommandLine   string              `json:"commandLine,omitempty"`
+	End           string              `json:"endTimeUtc,omitempty"`
+	Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
+}
+
+type sarifNotification struct {
+	Descriptor sarifReference  `json:"descriptor"`
+	Level      string          `json:"level"`
+	Message    sarifMessage    `json:"message"`
+	Locations  []sarifLocation `json:"locations,omitempty"`
+}
+
+type sarifReference struct {
+	ID string `json:"id"`
+}
+
+type sarifArtifact struct {
+	Location    sarifFile         `json:"location"`
+	Description *sarifMessage     `json:"description,omitempty"`
+	Roles       []string          `json:"roles"`
+	Hashes      map[string]string `json:"hashes,omitempty"`
+}
+
+// sarifFile is an artifactLocation (3.4).
+type sarifFile struct {
+	URI  string `json:"uri"`
+	Base string `json:"uriBaseId,omitempty"`
+}
+
+type sarifLocation struct {
+	ID       int            `json:"id,omitempty"`
+	Physical sarifPlace     `json:"physicalLocation"`
+	Logical  []sarifLogical `json:"logicalLocations,omitempty"`
+	Message  *sarifMessage  `json:"message,omitempty"`
+}
+
+type sarifPlace struct {
+	File   sarifFile    `json:"artifactLocation"`
+	Region *sarifRegion `json:"region,omitempty"`
+}
+
+// sarifRegion is a whole line: where in the line the entry stands is not known.
+type sarifRegion struct {
+	Start       int           `json:"startLine"`
+	StartColumn int           `json:"startColumn"`
+	End         int           `json:"endLine"`
+	Snippet     *sarifMessage `json:"snippet,omitempty"`
+}
+
+type sarifLogical struct {
+	Name string `json:"fullyQualifiedName"`
+	Kind string `json:"kind"`
+}
+
+type sarifResult struct {
+	RuleID       string             `json:"ruleId"`
+	RuleIndex    int                `json:"ruleIndex"`
+	Level        string             `json:"level"`
+	Message      sarifMessage       `json:"message"`
+	Locations    []sarifLocation    `json:"locations"`
+	Related      []sarifLocation    `json:"relatedLocations,omitempty"`
+	Fingerprints map[string]string  `json:"partialFingerprints"`
+	Count        int                `json:"occurrenceCount,omitempty"`
+	Baseline     string             `json:"baselineState,omitempty"`
+	Suppressions []sarifSuppression `json:"suppressions,omitempty"`
+	Request      *sarifRequest      `json:"webRequest,omitempty"`
+	Properties   sarifResultBag     `json:"properties"`
+}
+
+type sarifSuppression struct {
+	Kind          string `json:"kind"`
+	Status        string `json:"status"`
+	Justification string `json:"justification"`
+}
+
+type sarifRequest struct {
+	Method string `json:"method,omitempty"`
+	Target string `json:"target"`
+}
+
+type sarifResultBag struct {
+	Host     string `json:"host"`
+	Subject  string `json:"subject,omitempty"`
+	Category string `json:"category,omitempty"`
+	Owner    string `json:"owner,omitempty"`
+	App      string `json:"userAgent,omitempty"`
+}
+
+// sarif builds a log.
+type sarif struct {
+	r      *Report
+	folder string
+	index  map[policy.Rule]int // of driver.rules
+}
+
+func writeSARIF(w io.Writer, r *Report) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	s := &sarif{r: r, folder: workingFolder(), index: map[policy.Rule]int{}}
+	if err := enc.Encode(sarifLog{Schema: sarifSchema, Version: sarifVersion, Runs: []sarifRun{s.run()}}); err != nil {
+		return fmt.Errorf("encode the report as SARIF: %w", err)
+	}
+	safe := &visibleWriter{w: w}
+	if _, err := safe.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return safe.close()
+}
+
+func (s *sarif) run() sarifRun {
+	r := s.r
+	driver := sarifDriver{Name: r.Tool.Name, Version: r.Tool.Version, Rules: s.rules()}
+	if driver.Name == "" {
+		driver.Name = "telltale" // code scanning refuses an empty one
+	}
+	if semantic.MatchString(r.Tool.Version) {
+		driver.SemanticVersion = strings.TrimPrefix(r.Tool.Version, "v")
+	}
+	run := sarifRun{
+		Tool: sarifTool{driver}, Invocations: []sarifInvocation{s.invocation()}, Artifacts: s.artifacts(),
+		Results: s.results(), ColumnKind: "unicodeCodePoints",
+		Properties: sarifTotals{
+			Verdict: r.Verdict, Summary: NewSummary(r), Hosts: []sarifHost{},
+			Policy: policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)},
+		},
+	}
+	if r.Baseline != nil {
+		run.Properties.Baseline = &baseline{r.text(r.Baseline.File), r.Baseline.Violations}
+	}
+	for _, h := range r.Summary.Hosts {
+		run.Properties.Hosts = append(run.Properties.Hosts, sarifHost{r.text(h.Name), string(h.Verdict), h.Flows})
+	}
+	return run
+}
+
+// semantic is the form of a semantic version (semver.org, 2.0.0) of a release or of
+// a build after it; what git describes otherwise is none.
+var semantic = regexp.MustCompile(`^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z][0-9A-Za-z.-]*)?(\+[0-9A-Za-z.-]+)?$`)
+
+// rules are the checks that were applied, and those that some result is of beside
+// them.
+func (s *sarif) rules() []sarifRule {
+	out := []sarifRule{}
+	add := func(c Check) {
+		if _, have := s.index[c.Rule]; !have {
+			s.index[c.Rule] = len(out)
+			out = append(out, sarifRuleOf(c))
+		}
+	}
+	for _, c := range s.r.checks() {
+		add(c)
+	}
+	for _, v := range slices.Concat(s.r.Summary.Violations, s.r.Summary.Waivers) {
+		add(checkOf(v.Finding.Rule, v.Finding.Severity))
+	}
+	return out
+}
+
+// checkOf returns what is known of a rule that the report does not list.
+func checkOf(rule policy.Rule, severity policy.Severity) Check {
+	for _, d := range policy.Detectors {
+		if d.Rule == rule {
+			return Check{Rule: d.Rule, Title: d.Title, Help: d.Help, Severity: d.Severity}
+		}
+	}
+	return Check{Rule: rule, Severity: severity}
+}
+
+func (s *sarif) artifacts() []sarifArtifact {
+	var out []sarifArtifact
+	for _, c := range s.r.Captures {
+		if c.File == "" {
+			continue
+		}
+		a := sarifArtifact{Location: s.file(c.File), Roles: []string{"analysisTarget"}}
+		if c.SHA256 != "" {
+			a.Hashes = map[string]string{"sha-256": c.SHA256}
+		}
+		text := "capture, " + plural(c.Entries, "entry", "entries")
+		if c.Producer != "" {
+			text += ", by " + inSARIF.data(clip(s.r.mask(c.Producer), maxText))
+		}
+		a.Description = &sarifMessage{Text: text}
+		out = append(out, a)
+	}
+	return out
+}
+
+// file names a file. One whose place in the repository is not known has an absolute
+// URI and no base.
+func (s *sarif) file(name string) sarifFile {
+	uri := uriOf(slashed(s.r.mask(name), s.folder))
+	if strings.HasPrefix(uri, "file:") {
+		return sarifFile{URI: uri}
+	}
+	return sarifFile{uri, "%SRCROOT%"}
+}
+
+func (s *sarif) results() []sarifResult {
+	out := []sarifResult{}
+	for _, v := range slices.Concat(s.r.Summary.Violations, s.r.Summary.Waivers) {
+		if len(out) == sarifResults {
+			break
+		}
+		excused := len(out) >= len(s.r.Summary.Violations)
+		out = append(out, s.result(v, excused, len(out) < sarifDetailed))
+	}
+	return out
+}
+
+// result is one violation, with a message in Markdown when detailed.
+func (s *sarif) result(v capture.Violation, excused, detailed bool) sarifResult {
+	r, f := s.r, v.Finding
+	res := sarifResult{
+		RuleID: string(f.Rule), RuleIndex: s.index[f.Rule], Level: sarifLevel(f.Severity), Count: v.Count,
+		Locations: []sarifLocation{s.location(v)},
+		// Code scanning looks at the first name alone and adds the rule and file to it.
+		Fingerprints: map[string]string{"primaryLocationLineHash": v.ID, "telltaleViolation/v1": v.ID},
+		Properties:   sarifResultBag{r.text(f.Host), r.text(f.Subject), f.Category, r.text(f.Owner), r.text(v.App)},
+	}
+	if v.URL != "" {
+		res.Request = &sarifRequest{r.text(v.Method), validText(r.url(v.URL))}
+	}
+	limit := 1
+	if detailed {
+		limit = sarifRelated
+	}
+	shown := r.evidence(v, limit)
+	for i, at := range shown {
+		res.Related = append(res.Related, sarifLocation{
+			ID: i + 1, Physical: s.place(at), Message: &sarifMessage{Text: capital(at.note) + " shows it."},
+		})
+	}
+	res.Message = s.message(v, shown, detailed)
+	if r.Baseline != nil {
+		res.Baseline = "new"
+		if f.Known {
+			res.Baseline = "unchanged"
+		}
+	}
+	if excused {
+		res.Level = "note"
+		why := decided(r, f.Source, inSARIF)
+		if f.Known {
+			why = "known from " + baselineName(r, inSARIF)
+		}
+		res.Suppressions = []sarifSuppression{{"external", "accepted", why}}
+	}
+	return res
+}
+
+func sarifLevel(s policy.Severity) string {
+	if s == policy.SeverityWarning {
+		return "warning"
+	}
+	return "error"
+}
+
+// location is where a person would act: see spotOf. An audit that was not kept and
+// had no policy file is in no file; code scanning wants one all the same.
+func (s *sarif) location(v capture.Violation) sarifLocation {
+	at := s.r.spotOf(v)
+	loc := sarifLocation{Logical: []sarifLogical{{s.r.text(v.Finding.Host), "resource"}}}
+	if at.file == "" {
+		loc.Physical = sarifPlace{sarifFile{"live-capture", "%SRCROOT%"}, &sarifRegion{Start: 1, StartColumn: 1, End: 1}}
+		loc.Message = &sarifMessage{Text: "The live capture, which was not kept."}
+		return loc
+	}
+	loc.Physical = s.place(at)
+	if at.note != "" {
+		text := inSARIF.data(clip(s.r.mask(at.note), maxText))
+		loc.Message = &sarifMessage{Text: text}
+		if v.Finding.Source.File != "" && at.line > 0 {
+			loc.Physical.Region.Snippet = &sarifMessage{Text: s.r.text(at.note)}
+		}
+	}
+	return loc
+}
+
+func (s *sarif) place(at spot) sarifPlace {
+	line := max(at.line, 1) // code scanning wants a line
+	return sarifPlace{s.file(at.file), &sarifRegion{Start: line, StartColumn: 1, End: line}}
+}
+
+func (s *sarif) invocation() sarifInvocation {
+	inv := sarifInvocation{
+		Successful:    !slices.ContainsFunc(s.r.Captures, func(c CaptureInfo) bool { return c.Error != "" }),
+		CommandLine:   s.r.text(s.r.Command),
+		Notifications: s.notifications(),
+	}
+	if !s.r.Generated.IsZero() {
+		inv.End = s.r.Generated.UTC().Format(time.RFC3339)
+	}
+	return inv
+}

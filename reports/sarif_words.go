@@ -1,0 +1,142 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"telltale/capture"
+	"telltale/flow/plain"
+)
+
+// This file is what a SARIF log says in sentences.
+
+// inSARIF shows text in a plain text message of SARIF. "[a](b)" would be a link
+// there (3.11.6), so that what closes its text never stands beside what opens its
+// target.
+var inSARIF = style{
+	data:  func(s string) string { return unlinked(plain.Text(s)) },
+	prose: func(s string) string { return unlinked(strings.Join(plain.Lines(s), " ")) },
+}
+
+func unlinked(s string) string { return strings.ReplaceAll(s, "](", "] (") }
+
+// sarifEvent is what an audit reports on itself. Code scanning wants a description
+// and help for each event that the tool declares, and so none is declared.
+type sarifEvent struct {
+	id, level string
+}
+
+var (
+	captureDamaged = sarifEvent{"capture-damaged", "error"}    // it could not be read to its end
+	proofless      = sarifEvent{"inconclusive", "error"}       // the audit proves nothing
+	verdictWeak    = sarifEvent{"verdict-weak", "warning"}     // the verdict is worth little
+	resultsLeftOut = sarifEvent{"results-left-out", "warning"} // there are more violations than results
+	verdictNote    = sarifEvent{"verdict-note", "note"}        // what the verdict is worth
+)
+
+// notifications say what the list of results is worth.
+func (s *sarif) notifications() []sarifNotification {
+	r := s.r
+	var out []sarifNotification
+	tell := func(e sarifEvent, text string, files ...string) {
+		if len(out) >= sarifNotes || text == "" {
+			return
+		}
+		n := sarifNotification{Descriptor: sarifReference{e.id}, Level: e.level, Message: sarifMessage{Text: text}}
+		for _, file := range files {
+			n.Locations = append(n.Locations, sarifLocation{Physical: sarifPlace{File: s.file(file)}})
+		}
+		out = append(out, n)
+	}
+	if n := len(r.Summary.Violations) + len(r.Summary.Waivers) - sarifResults; n > 0 {
+		tell(resultsLeftOut, fmt.Sprintf("%s for which there is no room; a .json report has all.", plural(n, "more violation was found", "more violations were found")))
+	}
+	for _, c := range r.Captures {
+		if c.Error == "" {
+			continue
+		}
+		why := strings.TrimSuffix(inSARIF.prose(clip(r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText)), ".")
+		if c.File == "" {
+			tell(captureDamaged, "The live capture could not be read: "+why+".")
+			continue
+		}
+		tell(captureDamaged, captureName(r, c.File, inSARIF)+" could not be read to its end: "+why+". What could be read of it was judged.", c.File)
+	}
+	if r.Verdict != Clean && r.Verdict != Violations {
+		tell(proofless, strings.Join(append([]string{capital(headline(r, inSARIF)) + "."}, next(r)...), " "))
+	}
+	for _, warning := range warnings(r, inSARIF) {
+		tell(verdictWeak, warning)
+	}
+	for _, note := range worth(&Report{Summary: r.Summary, Modes: r.Modes, Notes: r.Notes, Captures: undamaged(r.Captures), Mask: r.Mask, Reveal: r.Reveal}, inSARIF) {
+		tell(verdictNote, note)
+	}
+	return out
+}
+
+// undamaged leaves out the captures of which a notification of their own tells.
+func undamaged(captures []CaptureInfo) []CaptureInfo {
+	return slices.DeleteFunc(slices.Clone(captures), func(c CaptureInfo) bool { return c.Error != "" })
+}
+
+// message says what was found: the first sentence is the title of an alert. The
+// shown places are those of the related locations, to which it links.
+func (s *sarif) message(v capture.Violation, shown []spot, detailed bool) sarifMessage {
+	r, f := s.r, v.Finding
+	text := []string{
+		fmt.Sprintf("%s (%s).", about(r, v, inSARIF), f.Rule),
+		sentence(capital(inSARIF.prose(clip(r.mask(f.Title), maxText)))),
+		"Request: " + sentence(request(r, v, inSARIF)) + " Seen " + seen(v) + ".",
+	}
+	if len(shown) > 0 {
+		text = append(text, "Evidence: "+links(shown)+".")
+	}
+	if !detailed {
+		return sarifMessage{Text: joined(text, " ")}
+	}
+	text = append(text, lines(r, f.Message), lines(r, f.Remedy))
+	return sarifMessage{Text: joined(text, "\n\n"), Markdown: s.markdown(v, shown)}
+}
+
+// lines is prose of several lines as plain text.
+func lines(r *Report, text string) string {
+	return unlinked(strings.Join(plain.Lines(clip(r.mask(text), maxProse)), "\n"))
+}
+
+// joined joins the parts that say something.
+func joined(parts []string, between string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), between)
+}
+
+// links link to the related locations, which are numbered from 1.
+func links(shown []spot) string {
+	out := make([]string, len(shown))
+	for i, at := range shown {
+		out[i] = fmt.Sprintf("[%s](%d)", at.note, i+1)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (s *sarif) markdown(v capture.Violation, shown []spot) string {
+	r, f := s.r, v.Finding
+	m := &markdown{r: r}
+	parts := []string{
+		fmt.Sprintf("**%s** (%s). %s", about(r, v, inMarkdown), code(string(f.Rule)), m.what(f)),
+		"**Request.** " + request(r, v, inMarkdown) + ", seen " + seen(v) + ".",
+	}
+	section := func(title, text string) {
+		if text != "" {
+			parts = append(parts, fmt.Sprintf("**%s.** %s", title, text))
+		}
+	}
+	where := place(r, v, textEntries, inMarkdown)
+	if len(shown) > 0 {
+		where += " (" + links(shown) + ")"
+	}
+	section("Where", where)
+	section("Why it matters", fit(block, r.mask(f.Message), maxProse))
+	section("Likely cause and remedy", fit(block, r.mask(f.Remedy), maxProse))
+	section("Deciding policy line", decided(r, f.Source, inMarkdown))
+	return strings.Join(parts, "\n\n")
+}
