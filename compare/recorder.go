@@ -1,0 +1,217 @@
+package compare
+
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
+)
+
+// Limits of what a recorder tells apart; what is more goes unnamed. Counts of flows
+// are exact all the same.
+const (
+	maxApps     = 1 << 10
+	maxPhases   = 1 << 10
+	maxSessions = 1 << 14
+	maxSettings = 1 << 16
+	maxAppName  = 64 // bytes
+)
+
+// Apps says which flows are those of the app that is audited. *policy.Policy does.
+type Apps interface {
+	// KnowsApp reports whether there is a rule for it.
+	KnowsApp() bool
+	// IsApp reports whether a User-Agent is the app's own.
+	IsApp(userAgent string) bool
+}
+
+// A Recorder is the policy of one capture that is being judged, and notes what it is
+// asked about. Hand it to the store as its judge, then ask for the Audit. It may be
+// asked by several goroutines.
+type Recorder struct {
+	judge policy.Judge
+	apps  Apps
+
+	mu         sync.Mutex
+	actions    *actions
+	violations map[string]uint32 // number by fingerprint
+	ids        []string          // fingerprint by number
+	appNames   *names
+	phases     *names
+	sessions   *names
+	settings   map[setting]uint32
+	places     []setting // by number
+	uses       []stretch // likewise
+	journal    *journal
+	open       map[flow.ID]bool // flows that were noted before their end
+}
+
+// ownApp stands for the app that is audited, whatever its User-Agents call it.
+const ownApp = "\x00own"
+
+// NewRecorder returns a recorder of one capture.
+func NewRecorder(judge policy.Judge, apps Apps) *Recorder {
+	r := &Recorder{
+		judge: judge, apps: apps, actions: newActions(maxActions), violations: map[string]uint32{},
+		appNames: newNames(maxApps), phases: newNames(maxPhases), sessions: newNames(maxSessions),
+		settings: map[setting]uint32{}, journal: newJournal(), open: map[flow.ID]bool{},
+	}
+	r.setting(setting{}) // what is too much goes there
+	return r
+}
+
+// Judge says what the policy says, and notes it. Of a flow that is asked about in
+// several states, the first one counts.
+func (r *Recorder) Judge(f *flow.Flow) policy.Judgement {
+	j := r.judge.Judge(f)
+	r.note(f, j)
+	return j
+}
+
+// ReadsContent reports whether the policy looks into bodies, see
+// [policy.Policy.ReadsContent].
+func (r *Recorder) ReadsContent() bool {
+	says, ok := r.judge.(interface{ ReadsContent() bool })
+	return !ok || says.ReadsContent()
+}
+
+// note writes down a contact. The device's own noise is left out: it goes on whatever
+// is done with the app, and so says nothing of its use.
+func (r *Recorder) note(f *flow.Flow, j policy.Judgement) {
+	if j.Verdict == policy.Unjudged || j.Verdict == policy.Ignored {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open[f.ID] {
+		if f.Ended() {
+			delete(r.open, f.ID)
+		}
+		return
+	}
+	if !f.Ended() && f.ID != 0 {
+		r.open[f.ID] = true
+	}
+	at := nanoseconds(f.Times.Start)
+	where := r.setting(setting{
+		session: r.sessions.of(f.Origin.Capture), app: r.appNames.of(r.appOf(f.UserAgent())),
+		phase: r.phases.of(f.Phase), client: f.Client.Addr.Addr().Unmap(),
+	})
+	r.uses[where].add(at)
+	for i, finding := range j.Findings {
+		id := finding.Fingerprint()
+		if i == 0 || !counted(j.Findings[:i], id) {
+			r.journal.add(event{at, r.violation(id) | isViolation, where})
+		}
+	}
+	// What breaks a rule, excused or not, is nobody's company: the fix that takes one
+	// such request away often takes the others too.
+	if len(j.Findings) == 0 {
+		r.journal.add(event{at, r.actions.of(f, j.Host), where})
+	}
+}
+
+func counted(findings []policy.Finding, id string) bool {
+	for _, f := range findings {
+		if f.Fingerprint() == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Recorder) violation(id string) uint32 {
+	n, ok := r.violations[id]
+	if !ok {
+		n = uint32(len(r.ids)) //nolint:gosec // G115: ids are kept, so that memory ends before numbers do
+		r.violations[id] = n
+		r.ids = append(r.ids, id)
+	}
+	return n
+}
+
+func (r *Recorder) setting(s setting) uint32 {
+	n, ok := r.settings[s]
+	if !ok && len(r.places) < maxSettings {
+		n = uint32(len(r.places)) //nolint:gosec // G115: bounded by maxSettings
+		r.settings[s] = n
+		r.places, r.uses = append(r.places, s), append(r.uses, noUse)
+	}
+	return n
+}
+
+// appOf names the app that a User-Agent belongs to.
+func (r *Recorder) appOf(userAgent string) string {
+	if userAgent == "" {
+		return ""
+	}
+	if r.apps.KnowsApp() && r.apps.IsApp(userAgent) {
+		return ownApp
+	}
+	return product(userAgent)
+}
+
+// product returns the name of the first product in a User-Agent (RFC 9110, 10.1.5)
+// without its version, by which one app is known in two of its builds. Names of apps
+// may have spaces, which the RFC does not foresee: "COVID Alert/1.2".
+func product(userAgent string) string {
+	name, _, versioned := strings.Cut(userAgent, "/")
+	if !versioned {
+		name, _, _ = strings.Cut(name, " ")
+	}
+	name = strings.TrimSpace(name)
+	if len(name) > maxAppName {
+		name = strings.ToValidUTF8(name[:maxAppName], "")
+	}
+	if name == ownApp || !utf8.ValidString(name) {
+		return ""
+	}
+	return name
+}
+
+// Audit returns what was noted, beside the store's totals of the same flows. damaged
+// says that the capture could not be read to its end. Nothing may be judged after it.
+func (r *Recorder) Audit(totals capture.Summary, damaged bool) *Audit {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.journal.sort(r.nameOf)
+	a := &Audit{Summary: totals, Damaged: damaged, knowsApp: r.apps.KnowsApp(), level: r.actions.level, traces: map[string]*trace{}}
+	for i, s := range r.places {
+		if r.uses[i].flows > 0 {
+			a.uses = append(a.uses, r.use(s, r.uses[i]))
+		}
+	}
+	found := make([][]int32, len(r.ids)) // places in the journal, by violation
+	did := map[uint64]bool{}
+	for i := range r.journal.length {
+		e := r.journal.at(i)
+		if n := e.what &^ isViolation; n != e.what {
+			found[n] = append(found[n], int32(i)) //nolint:gosec // G115: a journal of 2^31 events is 32 GiB
+			continue
+		}
+		did[uint64(e.what)<<16|uint64(r.places[e.where].app)] = true
+	}
+	for key := range did {
+		a.deeds = append(a.deeds, deed{r.actions.names[key>>16], r.appNames.list[key&0xFFFF]})
+	}
+	for n, id := range r.ids {
+		a.traces[id] = r.trace(found[n])
+	}
+	r.journal = newJournal()
+	return a
+}
+
+// nameOf names what an event is about.
+func (r *Recorder) nameOf(what uint32) string {
+	if n := what &^ isViolation; n != what {
+		return r.ids[n]
+	}
+	return r.actions.names[what]
+}
+
+func (r *Recorder) use(s setting, over stretch) use {
+	return use{session: r.sessions.list[s.session], app: r.appNames.list[s.app], phase: r.phases.list[s.phase], stretch: over}
+}
