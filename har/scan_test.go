@@ -144,3 +144,25 @@ func FuzzScanner(f *testing.F) {
 		}
 	})
 }
+
+// TestPlainRunIsThatOfTheTable compares the search by words with one by bytes, with
+// each byte at each place.
+func TestPlainRunIsThatOfTheTable(t *testing.T) {
+	for length := range 26 {
+		for at := range length {
+			for c := range 256 {
+				for _, fill := range []byte{'a', 0x80, 0xff, ' ', '!', '#', '[', ']'} {
+					b := bytes.Repeat([]byte{fill}, length)
+					b[at] = byte(c)
+					want := length
+					if !plain[c] {
+						want = at
+					}
+					if got := plainRun(b); got != want {
+						t.Fatalf("%q: %d plain bytes, want %d", b, got, want)
+					}
+				}
+			}
+		}
+	}
+}

@@ -5,11 +5,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -102,16 +100,17 @@ type attachments func(name string) (io.ReadCloser, error)
 // stream reads a capture that is read from its start to its end, compressed with
 // gzip or not.
 func (r *reading) stream(name string, packed io.Reader, attached attachments) Info {
-	digest := &digester{r: packed, hash: sha256.New()}
-	info := r.unpack(name, bufio.NewReaderSize(digest, 64<<10), digest, attached)
+	belt := newConveyor(packed)
+	defer belt.close()
+	info := r.unpack(name, belt, attached)
 	if context.Cause(r.ctx) == nil {
-		_, _ = io.Copy(io.Discard, digest) // the digest is of the whole file, also of one that broke off
+		info.SHA256 = belt.finish()
 	}
-	info.SHA256 = digest.String()
 	return info
 }
 
-func (r *reading) unpack(name string, b *bufio.Reader, digest *digester, attached attachments) Info {
+func (r *reading) unpack(name string, belt *conveyor, attached attachments) Info {
+	b := bufio.NewReaderSize(belt, headSize)
 	if head, _ := b.Peek(len(gzipMagic)); !bytes.Equal(head, gzipMagic) {
 		return r.text(name, b, attached)
 	}
@@ -119,7 +118,7 @@ func (r *reading) unpack(name string, b *bufio.Reader, digest *digester, attache
 	if err != nil {
 		return Info{File: name, Err: &har.Error{File: name, Message: "expected a gzip file, as its first bytes promise", Err: err}}
 	}
-	bounded := &expanding{r: z, packed: func() int64 { return digest.n }}
+	bounded := &expanding{r: z, packed: func() int64 { return belt.n }}
 	return r.text(name, bufio.NewReaderSize(bounded, 64<<10), attached)
 }
 
@@ -192,22 +191,6 @@ func (c *counted) Read(p []byte) (int, error) {
 	c.done.Add(int64(n))
 	return n, err
 }
-
-// digester hashes and counts what is read through it.
-type digester struct {
-	r    io.Reader
-	hash hash.Hash
-	n    int64
-}
-
-func (d *digester) Read(p []byte) (int, error) {
-	n, err := d.r.Read(p)
-	d.hash.Write(p[:n])
-	d.n += int64(n)
-	return n, err
-}
-
-func (d *digester) String() string { return hex.EncodeToString(d.hash.Sum(nil)) }
 
 // Data that expands more than this is refused once it passes the floor: HAR files
 // shrink to a tenth or a fiftieth, and what goes beyond is made to harm.

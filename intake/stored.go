@@ -3,7 +3,6 @@ package intake
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"os"
@@ -78,19 +77,6 @@ func allFrames(ctx context.Context, store *capture.Store, id flow.ID) ([]flow.Fr
 			return all, err
 		}
 	}
-}
-
-func fileDigest(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	d := &digester{r: f, hash: sha256.New()}
-	if _, err := io.Copy(io.Discard, d); err != nil {
-		return ""
-	}
-	return d.String()
 }
 
 // IsStored reports whether a file is a capture of telltale, which can be opened as
