@@ -120,9 +120,8 @@ func links(shown []spot) string {
 
 func (s *sarif) markdown(v capture.Violation, shown []spot) string {
 	r, f := s.r, v.Finding
-	m := &markdown{r: r}
 	parts := []string{
-		fmt.Sprintf("**%s** (%s). %s", about(r, v, inMarkdown), code(string(f.Rule)), m.what(f)),
+		fmt.Sprintf("**%s** (%s). %s", about(r, v, inMarkdown), code(string(f.Rule)), what(r, f, inMarkdown)),
 		"**Request.** " + request(r, v, inMarkdown) + ", seen " + seen(v) + ".",
 	}
 	section := func(title, text string) {
