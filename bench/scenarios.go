@@ -54,6 +54,7 @@ var scenarios = []scenario{
 	{"latency", "one request at a time", (*bench).latency},
 	{"recorded", "100,000 recorded flows", (*bench).longAudit},
 	{"check", "a HAR of 200 MB and 100,000 entries", (*bench).checkHAR},
+	{"folder", "1,000 HARs of 20 kB", (*bench).checkFolder},
 }
 
 // names lists the scenarios for the help text.

@@ -33,11 +33,14 @@ var baselines = map[string]func(net.Listener, *x509.CertPool) error{
 	interceptorName: serveInterceptor,
 }
 
-// play plays a role: file holds the roots of the servers, or what is to be decoded.
+// play plays a role: file holds the roots of the servers, or what is to be decoded or read.
 func play(role, file string, stderr io.Writer) error {
-	if role == decodeRole {
+	switch role {
+	case decodeRole:
 		_, err := decodeHAR(file)
 		return err
+	case readRole:
+		return readFolder(file)
 	}
 	proxy, ok := baselines[role]
 	if !ok {
@@ -72,6 +75,7 @@ const (
 	telltaleName    = "telltale"
 
 	decodeRole = "decode"
+	readRole   = "read"
 )
 
 // A bench holds what all scenarios share: the servers, and how to start what is
