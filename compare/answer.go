@@ -24,7 +24,8 @@ const (
 	// answers does not do what it does elsewhere. It is put where the answer is no.
 	WasAnswered Question = "answered"
 	// WasContacted asks of a rule about content whether the host was contacted and
-	// could be read, and of one about contacts whether it was left alone.
+	// could be read, and of one about contacts whether it was left alone: so too of a
+	// rule about content where the contact itself broke the policy.
 	WasContacted Question = "host"
 	// WasInPhase asks whether it has one of the phases in which the violation
 	// happened, where it happened in no other time.
@@ -119,7 +120,9 @@ func (q *inquiry) contacted() (Answer, bool) {
 	if h != nil {
 		a.Flows, a.Unread = h.Flows, h.Unread
 	}
-	if f.Rule.OfContact() {
+	// Who must not be contacted at all is not contacted for the sake of a test.
+	unwanted := q.before.host(f.Host)
+	if f.Rule.OfContact() || h == nil && unwanted != nil && unwanted.Rule.OfContact() {
 		if h != nil && h.Verdict == policy.Violation && h.Rule.OfContact() {
 			a.Rule = h.Rule
 		}

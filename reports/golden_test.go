@@ -35,7 +35,7 @@ func TestGoldens(t *testing.T) {
 			file := filepath.Join("testdata", name+f.Ext)
 			want[file] = true
 			t.Run(f.Name+"/"+name, func(t *testing.T) {
-				compare(t, file, render(t, f, build()))
+				sameAsGolden(t, file, render(t, f, build()))
 			})
 		}
 	}
@@ -50,7 +50,7 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, file, got string) {
+func sameAsGolden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

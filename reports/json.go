@@ -197,16 +197,13 @@ func newDocument(r *Report) *document {
 	s := r.Summary
 	d := &document{
 		Schema: Schema, Tool: tool{r.Tool.Name, r.Tool.Version}, Generated: r.Generated.UTC().Format(time.RFC3339),
-		Policy:  policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)},
+		Policy:  newPolicyInfo(r),
 		Verdict: r.Verdict, Warnings: r.texts(r.Warnings), Summary: NewSummary(r), Command: r.text(r.Command),
-		Captures: []captureEntry{}, Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
+		Captures: newCaptures(r), Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
 		Health: newHealth(r),
 	}
 	if b := r.Baseline; b != nil {
 		d.Baseline = &baseline{r.text(b.File), b.Violations}
-	}
-	for _, c := range r.Captures {
-		d.Captures = append(d.Captures, captureEntry{r.text(c.File), c.Entries, r.text(c.Producer), c.SHA256, c.Skipped, r.text(c.Error)})
 	}
 	violations := violationsByPhase(s)
 	for _, p := range s.Phases {
@@ -232,6 +229,18 @@ func newDocument(r *Report) *document {
 		d.Checks = append(d.Checks, check{string(c.Rule), c.Title, string(c.Severity)})
 	}
 	return d
+}
+
+func newPolicyInfo(r *Report) policyInfo {
+	return policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)}
+}
+
+func newCaptures(r *Report) []captureEntry {
+	out := make([]captureEntry, len(r.Captures))
+	for i, c := range r.Captures {
+		out[i] = captureEntry{r.text(c.File), c.Entries, r.text(c.Producer), c.SHA256, c.Skipped, r.text(c.Error)}
+	}
+	return out
 }
 
 // NewSummary returns the totals of a report.
