@@ -61,6 +61,7 @@ func newRoot(s *streams) *cobra.Command {
 		{"audit", newRecord(s)},
 		{"audit", newCheck(s)},
 		{"audit", newReport(s)},
+		{"audit", newDiff(s)},
 		{"audit", newDemo(s)},
 		{"prepare", newPolicy(s)},
 		{"prepare", newSetup(s)},

@@ -75,6 +75,25 @@ Without --report, prints the report in --format.`,
 		example: `  telltale report audit.telltale --policy telltale.yaml --report audit.md
   telltale report capture.har --allow '*.canada.ca' --format markdown | less`,
 	},
+	"diff": {
+		use:   "diff BEFORE AFTER",
+		short: "Say what a change fixed, and what it brought",
+		long: `Judges two captures by one policy and says which hosts and violations came,
+went and stayed: the proof that a fix works. Each side is a file or a folder
+of them, of every kind that check reads; one may be - for standard input.
+
+A violation that is gone is fixed where the capture after shows that it would
+have happened: the same app was in use, in the same phase, for as long, and did
+what it did before each violation. Else it is not exercised, and the reasons
+stand with it.
+
+Exit codes: 1 where the capture after has a violation that the one before lacks,
+2 where one is damaged or has no flow (--allow-empty accepts that), 0 otherwise:
+also where nothing is fixed. --format json says which.`,
+		example: `  telltale diff before.telltale after.telltale --policy telltale.yaml
+  telltale diff before.har after.har --allow '*.canada.ca' --report fix.md
+  telltale diff before/ after/ --format json`,
+	},
 	"flows": {
 		use:   "flows CAPTURE",
 		short: "List and filter recorded flows",
