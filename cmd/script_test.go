@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,6 +51,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":   scriptAwait,
+			"exits":   scriptExits,
 			"readenv": scriptReadEnv,
 			"mode":    scriptMode,
 			"interrupt": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -58,6 +61,23 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+// scriptExits runs a program whose exit code must be this one: exits CODE PROGRAM ARG...
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	got := 0
+	var failed *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
+		got = failed.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
 }
 
 // scriptAwait waits until a file holds a text: await FILE TEXT.
