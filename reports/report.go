@@ -200,4 +200,5 @@ var Formats = []Format{
 	{Name: "csv", Ext: ".csv", Help: "one row for each host, for spreadsheets", Write: writeCSV},
 	{Name: "har", Ext: ".har", Help: "every flow, for browsers' developer tools", NeedsFlows: true, Private: true, Write: writeHAR},
 	{Name: "sarif", Ext: ".sarif", Also: []string{".sarif.json"}, Help: "SARIF 2.1.0, for code scanning", Write: writeSARIF},
+	{Name: "junit", Ext: ".xml", Help: "test results, for Jenkins, GitLab and others", Write: writeJUnit},
 }
