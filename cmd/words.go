@@ -57,12 +57,18 @@ Exit codes: telltale help exit-codes`,
 	"check": {
 		use:   "check CAPTURE...",
 		short: "Judge captures that exist already; made for CI",
-		long: `Judges every flow of the captures by the policy: HAR files (.har, .har.gz),
-captures of telltale (.telltale), folders of them, or - for standard input.
+		long: `Judges every flow of the captures by the policy: HAR files of any program,
+captures of telltale, flow files of mitmproxy; plain, with gzip or in a ZIP
+archive; folders of them, or - for standard input.
+
+With --baseline, what an earlier audit had does not count: only what is new
+fails. A verdict that is worth little comes with a warning; --strict makes it
+exit code 2.
 
 Exit codes: telltale help exit-codes`,
 		example: `  telltale check capture.har --policy telltale.yaml
   telltale check captures/ --allow '*.canada.ca' --report audit.md
+  telltale check run.har.zip --baseline known.json --report audit.sarif
   curl -s https://ci.example/last.har | telltale check - --format json`,
 	},
 	"report": {
