@@ -134,6 +134,9 @@ func TestEveryFormatMasks(t *testing.T) {
 // TestEveryFormatSaysEveryHost checks that the story's hosts are told by all.
 func TestEveryFormatSaysEveryHost(t *testing.T) {
 	for _, f := range Formats {
+		if f.Name == "gitlab" { // it lists what is wrong, and has no place for the rest
+			continue
+		}
 		got := render(t, f, covidAlert())
 		for _, host := range []string{retrieval, submission, probe} {
 			if !strings.Contains(got, host) {
@@ -173,10 +176,26 @@ func TestFormatsAreOneList(t *testing.T) {
 		if got, ok := ByName(f.Name); !ok || got.Ext != f.Ext {
 			t.Errorf("ByName(%q) = %+v, %v", f.Name, got, ok)
 		}
-		for _, file := range []string{"audit" + f.Ext, "a.b/c" + strings.ToUpper(f.Ext)} {
+		files := []string{"audit" + f.Ext, "a.b/c" + strings.ToUpper(f.Ext)}
+		for _, ending := range f.Also {
+			if exts[ending] || ending != strings.ToLower(ending) {
+				t.Errorf("%s: the ending %s is there twice", f.Name, ending)
+			}
+			exts[ending] = true
+			files = append(files, ending, "a.b/gl-"+strings.ToUpper(ending))
+		}
+		for _, file := range files {
 			if got, err := ByFile(file); err != nil || got.Name != f.Name {
 				t.Errorf("ByFile(%q) = %+v, %v", file, got, err)
 			}
+		}
+	}
+	for file, want := range map[string]string{
+		"audit.json": "json", "audit.sarif.json": "sarif", "gl-code-quality-report.json": "gitlab", "out/gl-codequality.json": "gitlab",
+		"codequality.json/audit.json": "json", "audit.gitlab.json": "gitlab", "gitlab.json": "json", "audit.txt": "text", "audit.github.txt": "github", "github.txt": "text", "TEST-telltale.xml": "junit",
+	} {
+		if got, err := ByFile(file); err != nil || got.Name != want {
+			t.Errorf("ByFile(%q) = %s, %v, want %s", file, got.Name, err, want)
 		}
 	}
 	if _, ok := ByName("pdf"); ok {

@@ -201,4 +201,6 @@ var Formats = []Format{
 	{Name: "har", Ext: ".har", Help: "every flow, for browsers' developer tools", NeedsFlows: true, Private: true, Write: writeHAR},
 	{Name: "sarif", Ext: ".sarif", Also: []string{".sarif.json"}, Help: "SARIF 2.1.0, for code scanning", Write: writeSARIF},
 	{Name: "junit", Ext: ".xml", Help: "test results, for Jenkins, GitLab and others", Write: writeJUnit},
+	{Name: "github", Ext: ".github.txt", Help: "annotations of GitHub Actions, on standard output", ForPeople: true, Write: writeGitHub},
+	{Name: "gitlab", Ext: ".gitlab.json", Also: []string{"codequality.json", "code-quality-report.json"}, Help: "GitLab's code quality report", Write: writeGitLab},
 }

@@ -37,7 +37,7 @@ func TestTheStory(t *testing.T) {
 	}
 	r.Verdict = VerdictOf(r.Summary, r.Captures, false)
 	for _, f := range Formats {
-		if f.NeedsFlows {
+		if f.NeedsFlows || f.Name == "gitlab" { // it lists what is wrong, and has no place for the rest
 			continue
 		}
 		got := render(t, f, r)
