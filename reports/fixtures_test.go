@@ -100,6 +100,8 @@ func covidAlert() *Report {
 		},
 		Violations: []capture.Violation{v},
 	}
+	r.Summary.Activity = activity(0, 0, 7, 15, 22, 30, 30, 37, 37)
+	r.Summary.Hosts[0].Activity, r.Summary.Hosts[1].Activity, r.Summary.Hosts[2].Activity = activity(0, 7, 15, 22, 30, 37), activity(0, 30), activity(37)
 	r.Flows = each(
 		flowtest.Get("https://"+retrieval+"/302/2652", flowtest.ResponseBody("application/zip", "\x00\xff")),
 		flowtest.Head("https://clients3.google.com/generate_204", flowtest.At(time.Second)),
@@ -107,6 +109,16 @@ func covidAlert() *Report {
 		flowtest.Post("https://"+submission+"/upload", `{"keys":[]}`, flowtest.At(5*time.Minute)),
 	)
 	return r
+}
+
+// activity has one flow for each bucket that is named, of eight seconds since the
+// epoch.
+func activity(buckets ...int) capture.Activity {
+	a := capture.Activity{Start: epoch, Width: 8 * time.Second, Counts: make([]int, slices.Max(buckets)+1)}
+	for _, b := range buckets {
+		a.Counts[b]++
+	}
+	return a
 }
 
 // phased is the same audit in phases: the probe fires before anybody agreed to

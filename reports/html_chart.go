@@ -248,7 +248,8 @@ type ownerChart struct {
 
 type ownerBar struct {
 	bar
-	Name, Value   string
+	Name, Label   string
+	Value         string
 	TextY, TrackY string
 	Flows, Hosts  int
 	Kinds         string
@@ -276,7 +277,7 @@ func newOwnerChart(r *Report) *ownerChart {
 	}
 	for i, o := range owners {
 		y := height * float64(i)
-		b := ownerBar{Name: o.name, Flows: o.flows.total(), Hosts: o.hosts, Kinds: o.flows.words(), TextY: number(y + 14), TrackY: number(y + 20)}
+		b := ownerBar{Name: o.name, Label: shortened(o.name, 36), Flows: o.flows.total(), Hosts: o.hosts, Kinds: o.flows.words(), TextY: number(y + 14), TrackY: number(y + 20)}
 		b.Value = fmt.Sprintf("%d (%.0f %%)", b.Flows, 100*float64(b.Flows)/float64(max(all.total(), 1)))
 		b.Words = fmt.Sprintf("%s, %s: %s", o.name, plural(o.hosts, "host", "hosts"), b.Kinds)
 		x := 0.0
@@ -304,7 +305,7 @@ func ownersOf(r *Report) []ownerTotal {
 	}
 	totals := map[string]*ownerTotal{}
 	for _, h := range r.Summary.Hosts {
-		name := r.short(ownerOf(h.Name, found[h.Name]), maxOwnerName)
+		name := r.short(ownerOf(h.Name, found[h.Name]), maxHost)
 		o := totals[name]
 		if o == nil {
 			o = &ownerTotal{name: name}
@@ -329,8 +330,13 @@ func ownersOf(r *Report) []ownerTotal {
 	return append(out[:maxOwners-1], others)
 }
 
-// maxOwnerName is how much of a name the chart has room for, in characters.
-const maxOwnerName = 40
+// shortened cuts harmless text that has no more room in a drawing.
+func shortened(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return s
+}
 
 // ownerOf names who runs a host: the company where the catalogue or a finding
 // knows it, else the domain that somebody registered.

@@ -16,6 +16,7 @@ type contactPart struct {
 	Rows     []hostRow
 	More     int
 	Verdicts []string // of the rows, the heaviest first, for the filter
+	Sparks   bool     // some rows have a drawing
 	Note     string
 }
 
@@ -44,6 +45,7 @@ func newContactPart(r *Report) contactPart {
 		row := newHostRow(r, h)
 		if i < sparkRows {
 			row.Spark = spark(h.Activity, s)
+			part.Sparks = part.Sparks || row.Spark != ""
 		}
 		if n := len(part.Verdicts); n == 0 || part.Verdicts[n-1] != row.Verdict {
 			part.Verdicts = append(part.Verdicts, row.Verdict)

@@ -105,7 +105,7 @@ func newPage(r *Report) *page {
 	}
 	p := &page{
 		Tool: plain.Text(strings.TrimSpace(r.Tool.Name + " " + r.Tool.Version)), Kind: kind, Verdict: title(r.Verdict),
-		Headline: headline(r, inHTML), Policy: policyName(r, inHTML), Generated: pageMoment(r.Generated),
+		Headline: capital(headline(r, inHTML)), Policy: policyName(r, inHTML), Generated: pageMoment(r.Generated),
 		Warnings: sentencesOf(warnings(r, inHTML)), Recorded: recorded(r), Tiles: tiles(r), Worth: sentencesOf(worth(r, inHTML)), Next: next(r),
 		Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Contacts: newContactPart(r),
 		Permitted: sentencesOf(permitted(r, inHTML)), Steps: pageSteps(r), Revealed: r.Reveal,

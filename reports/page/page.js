@@ -49,13 +49,12 @@
         item.row.hidden = !fits || found > limit;
         shown += !item.row.hidden;
       }
-      const of = found === rows.length ? number.format(rows.length) : `${number.format(found)} found, of ${number.format(rows.length)}`;
-      count.textContent = shown === found ? `${of}` : `first ${number.format(shown)} of ${of}`;
+      const of = found === rows.length ? number.format(found) : `${number.format(found)} of ${number.format(rows.length)}`;
+      count.textContent = `${of} ${list.dataset.noun}${shown < found ? `, the first ${number.format(shown)} shown` : ""}`;
       rest.hidden = shown === found;
       more.hidden = found - shown <= 4 * size;
       more.textContent = `Show ${number.format(4 * size)} more`;
       all.textContent = `Show all ${number.format(found)}`;
-      return found;
     };
 
     // grow shows more rows and takes the focus along when its button goes.
@@ -80,12 +79,11 @@
       for (const item of rows) item.key = value(item.row.cells[column], kind);
       const compare = kind === "number" ? (a, b) => a.key - b.key : (a, b) => natural.compare(a.key, b.key);
       rows.sort((a, b) => (down ? compare(b, a) : compare(a, b)));
-      limit = Math.min(limit, Math.max(size, limit === Infinity ? rows.length : limit));
       body.append(...rows.map((item) => item.row));
       show();
     };
 
-    for (const head of heads) {
+    for (const head of heads.filter((head) => head.dataset.sort)) {
       const press = button(head.textContent, () => sort(head));
       head.replaceChildren(press);
       if (head.dataset.sorted) head.setAttribute("aria-sort", head.dataset.sorted);
