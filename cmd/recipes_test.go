@@ -105,7 +105,7 @@ func TestActionTakesInputsAsData(t *testing.T) {
 		if step.Run != "" && step.Shell != "bash" {
 			t.Errorf("%s: shell %q, where bash is the one of every runner", step.Name, step.Shell)
 		}
-		if step.Uses != "" && !regexp.MustCompile(`^[\w-]+/[\w-]+@v\d+$`).MatchString(step.Uses) {
+		if step.Uses != "" && !regexp.MustCompile(`^[\w-]+(/[\w-]+)+@v\d+$`).MatchString(step.Uses) {
 			t.Errorf("%s: %q names no major version", step.Name, step.Uses)
 		}
 	}
