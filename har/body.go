@@ -2,6 +2,7 @@ package har
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"math"
 	"strings"
@@ -22,6 +23,7 @@ type bodyDraft struct {
 	mime     string
 	declared int64 // content.size; -1 when not known
 	params   []byte
+	attached string // name of the file beside the HAR that has the content; "" for none
 }
 
 // emptied returns an empty draft that uses the same memory.
@@ -49,6 +51,8 @@ func (d *reader) content(b *bodyDraft) error {
 			b.base64 = b.base64 || !b.raw && strings.EqualFold(encoding, "base64")
 		case "params":
 			err = d.params(b)
+		case "_file", "_sha1": // Playwright's, until its version 1.23 _sha1
+			b.attached, err = d.textValue()
 		default:
 			err = d.s.skip()
 		}
@@ -112,17 +116,16 @@ func (d *reader) params(b *bodyDraft) error {
 // body makes the body of a message of what the file has.
 func (d *reader) body(m *message) flow.Body {
 	b := &m.body
-	if (!b.present || b.size == 0) && len(b.params) > 0 {
+	attached := d.attach(b)
+	if !attached && (!b.present || b.size == 0) && len(b.params) > 0 {
 		b.text, b.size, b.base64 = append(b.text[:0], b.params...), int64(len(b.params)), false
 	}
-	data, size := b.decoded()
-	if size == 0 {
-		// What is not in the file is known by its size alone, the one on the
-		// wire rather than the one after decoding.
-		size = max(m.bodySize, 0)
-		if size == 0 {
-			size = max(b.declared, 0)
-		}
+	data, size := b.text, b.size
+	if !attached {
+		data, size = b.decoded()
+	}
+	if size == 0 && !attached {
+		size = m.knownSize()
 	}
 	codings := content.Codings(flow.Get(m.header, "Content-Encoding"))
 	out := flow.Body{Size: size, Decoded: len(codings) > 0 && !stillCoded(codings, data)}
@@ -131,6 +134,16 @@ func (d *reader) body(m *message) flow.Body {
 	}
 	out.Truncated = int64(len(out.Content)) < size || m.cut
 	return out
+}
+
+// knownSize is the size of content that is not in the file: the one on the wire
+// rather than the one after decoding, except of content in a file beside it.
+func (m *message) knownSize() int64 {
+	wire, decoded := max(m.bodySize, 0), max(m.body.declared, 0)
+	if m.body.attached != "" {
+		return cmp.Or(decoded, wire)
+	}
+	return cmp.Or(wire, decoded)
 }
 
 // decoded returns the kept bytes and the size of the whole after base64.

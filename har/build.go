@@ -21,8 +21,8 @@ func (d *reader) build() (f *flow.Flow, message string) {
 		}
 		return nil, unusable(e.url)
 	}
-	if strings.EqualFold(e.method, "CONNECT") {
-		return d.connectRow()
+	if scheme := schemeOf(strings.TrimSpace(e.url)); strings.EqualFold(e.method, "CONNECT") && (scheme == "" || isWeb(scheme)) {
+		return d.connectRow() // MQTT has packets of that name, too
 	}
 	target := d.target()
 	if target.local != "" {
@@ -31,6 +31,10 @@ func (d *reader) build() (f *flow.Flow, message string) {
 	}
 	if target.host == "" {
 		return nil, unusable(e.url)
+	}
+	socket := e.framed || target.scheme == "ws" || target.scheme == "wss" || strings.EqualFold(e.resource, "websocket")
+	if socket {
+		d.attachFrames()
 	}
 	f = &flow.Flow{Kind: flow.HTTP, Mode: "har", Times: d.times()}
 	f.Server = d.server(target)
@@ -46,11 +50,14 @@ func (d *reader) build() (f *flow.Flow, message string) {
 		f.Request.Proto = foldProto(e.response.version)
 	}
 	d.answer(f)
-	if e.framed || target.scheme == "ws" || target.scheme == "wss" || strings.EqualFold(e.resource, "websocket") {
+	switch {
+	case socket:
 		d.becomeWebSocket(f)
+	case !isWeb(target.scheme):
+		d.becomeForeign(f, target.scheme)
 	}
-	if target.secure() {
-		d.inner[f.Server.Asked] = true
+	if asked := f.Server.Asked; (target.secure() || !isWeb(target.scheme)) && !d.inner[asked] {
+		d.inner[asked], d.inner[canonicalHostPort(asked)] = true, true
 	}
 	return f, ""
 }
@@ -136,6 +143,20 @@ func (d *reader) becomeWebSocket(f *flow.Flow) {
 		} else {
 			f.Received += f.Frames[i].Size
 		}
+	}
+}
+
+// becomeForeign makes of an exchange by a protocol that is not HTTP a connection
+// whose content could not be read, unless the file has content after all. So its
+// host is judged, and one that is allowed is reported as unread.
+func (d *reader) becomeForeign(f *flow.Flow, scheme string) {
+	d.note(noteForeign)
+	if f.Response != nil || f.Request.Body.Size > 0 {
+		return
+	}
+	f.Kind = flow.Tunnel
+	if f.Outcome == flow.UpstreamFailed && d.draft.failure == "" {
+		f.Outcome, f.Error = flow.Tunnelled, "the file does not say what was sent by "+scheme
 	}
 }
 

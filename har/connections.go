@@ -15,26 +15,31 @@ const (
 )
 
 // frames reads _webSocketMessages as Chrome writes them: time in seconds since
-// 1970, binary messages in base64. Ours have _size,
+// 1970 (Playwright: milliseconds), binary messages in base64. Ours have _size,
 // _truncated and _compressed besides.
 func (d *reader) frames() error {
-	e := &d.draft
-	e.framed = d.s.kind() == kindArray
 	return d.arrayValue(func() error {
-		frame, err := d.frame()
-		if err != nil {
-			return err
-		}
-		before := e.frameBytes
-		e.frameBytes += frameCost + int64(len(frame.Data))
-		switch {
-		case e.frameBytes <= maxFrames:
-			e.frames = append(e.frames, frame)
-		case before <= maxFrames:
-			d.note(noteManyFrames)
-		}
-		return nil
+		d.draft.framed = true // an empty list says nothing: Cypress gives one to every entry
+		return d.oneFrame()
 	})
+}
+
+// oneFrame reads a message and keeps it.
+func (d *reader) oneFrame() error {
+	e := &d.draft
+	frame, err := d.frame()
+	if err != nil {
+		return err
+	}
+	before := e.frameBytes
+	e.frameBytes += frameCost + int64(len(frame.Data))
+	switch {
+	case e.frameBytes <= maxFrames:
+		e.frames = append(e.frames, frame)
+	case before <= maxFrames:
+		d.note(noteManyFrames)
+	}
+	return nil
 }
 
 func (d *reader) frame() (flow.Frame, error) {

@@ -160,12 +160,14 @@ func TestSchemeOfRelativeURLs(t *testing.T) {
 
 func TestEntriesThatAreNoContactsAreCounted(t *testing.T) {
 	var entries []string
-	for _, url := range []string{"data:text/plain,x", "DATA:,y", "blob:https://a.example/1", "about:blank", "file:///x", "chrome-extension://abc/x", "moz-extension://d/", "capacitor://localhost/", "javascript:void(0)"} {
+	for _, url := range []string{"data:text/plain,x", "DATA:,y", "blob:https://a.example/1", "about:blank", "file:///x", "chrome-extension://abc/x", "moz-extension://d/", "capacitor://localhost/", "javascript:void(0)",
+		"edge://newtab", "safari-web-extension://x/y", "com.app.example:/callback", "com.app.example://callback", "http+unix://x/y", "mqtt:topic", "new-thing:///x", "stun:"} {
 		entries = append(entries, fmt.Sprintf(`{"request":{"method":"GET","url":%q}}`, url))
 	}
 	flows, info := one(t, entries...)
-	want := map[string]int{"data": 2, "blob": 1, "about": 1, "file": 1, "chrome-extension": 1, "moz-extension": 1, "capacitor": 1, "javascript": 1}
-	if len(flows) != 0 || info.Entries != 9 || fmt.Sprint(info.Skipped) != fmt.Sprint(want) {
+	want := map[string]int{"data": 2, "blob": 1, "about": 1, "file": 1, "chrome-extension": 1, "moz-extension": 1, "capacitor": 1, "javascript": 1,
+		"edge": 1, "safari-web-extension": 1, "com.app.example": 2, "http+unix": 1, "mqtt": 1, "new-thing": 1, "stun": 1}
+	if len(flows) != 0 || info.Entries != len(entries) || fmt.Sprint(info.Skipped) != fmt.Sprint(want) {
 		t.Errorf("%d flows, %+v", len(flows), info)
 	}
 	entries = nil
@@ -174,6 +176,46 @@ func TestEntriesThatAreNoContactsAreCounted(t *testing.T) {
 	}
 	if _, info := one(t, entries...); len(info.Skipped) > 65 || info.Skipped["other"] == 0 {
 		t.Errorf("%d schemes are counted apart", len(info.Skipped))
+	}
+}
+
+// A protocol other than HTTP is a contact with its host: a tunnel of which nobody
+// saw the content, unless the file has some.
+func TestOtherProtocols(t *testing.T) {
+	tests := []struct{ entry, asked, url string }{
+		{`"request":{"method":"CONNECT","url":"mqtt://broker.example/t"}`, "broker.example:1883", "mqtt://broker.example/t"},
+		{`"request":{"url":"MQTTS://u:p@Broker.example:9883"}`, "Broker.example:9883", "MQTTS://u:p@Broker.example:9883"},
+		{`"request":{"url":"amqp://192.0.2.1"}`, "192.0.2.1:5672", "amqp://192.0.2.1"},
+		{`"request":{"url":"coap://[2001:db8::1]/x"}`, "[2001:db8::1]:5683", "coap://[2001:db8::1]/x"},
+		{`"request":{"url":"stun:stun.example"}`, "stun.example:3478", "stun:stun.example"},
+		{`"request":{"url":"turns:turn.example:443?transport=tcp"}`, "turn.example:443", "turns:turn.example:443?transport=tcp"},
+		{`"request":{"url":"sftp://files.example/x"}`, "files.example:22", "sftp://files.example/x"},
+		{`"request":{"url":"new-thing://a.example/x"}`, "a.example", "new-thing://a.example/x"},
+		{`"request":{"url":"new-thing://[2001:db8::1]/x"}`, "[2001:db8::1]", "new-thing://[2001:db8::1]/x"},
+		{`"_serverPort":77,"request":{"url":"new-thing://a.example/x"}`, "a.example:77", "new-thing://a.example/x"},
+	}
+	for _, tt := range tests {
+		flows, info := one(t, `{`+tt.entry+`}`)
+		f := flows[0]
+		if f.Kind != flow.Tunnel || f.Outcome != flow.Tunnelled || f.Server.Asked != tt.asked || f.URL() != tt.url || f.Host() == "" || info.Skipped != nil {
+			t.Errorf("%s: %s, %s, asked %s, host %s, %+v", tt.entry, f.Kind, f.Outcome, f.Server.Asked, f.Host(), info)
+		}
+		if !strings.Contains(strings.Join(info.Notes, " "), "protocols other than HTTP") {
+			t.Errorf("%s: notes %q", tt.entry, info.Notes)
+		}
+	}
+	flows, _ := one(t, `{"request":{"url":"ftp://a.example/f"},"response":{"status":226,"content":{"text":"hello"}}}`)
+	if f := flows[0]; f.Kind != flow.HTTP || f.Outcome != flow.Completed || string(f.Response.Body.Content) != "hello" {
+		t.Errorf("an exchange by FTP: %+v", f)
+	}
+	flows, _ = one(t, `{"request":{"url":"mqtt://a.example/"},"_error":"net::ERR_NAME_NOT_RESOLVED"}`)
+	if f := flows[0]; f.Kind != flow.Tunnel || f.Outcome != flow.UpstreamFailed || f.Failure != flow.FailureDNS {
+		t.Errorf("a failure: %+v", f)
+	}
+	// The row of the tunnel is the same contact.
+	flows, _ = one(t, `{"request":{"method":"CONNECT","url":"a.example:8883"},"response":{"status":200}}`, `{"request":{"url":"mqtts://A.example/"}}`)
+	if len(flows) != 1 || flows[0].URL() != "mqtts://A.example/" {
+		t.Errorf("%d flows", len(flows))
 	}
 }
 

@@ -26,7 +26,7 @@ type draft struct {
 	resource    string // _resourceType
 	tls         tlsDraft
 	frames      []flow.Frame
-	framed      bool  // there is _webSocketMessages
+	framed      bool  // there are _webSocketMessages
 	frameBytes  int64 // memory that the frames take
 	telltale    []byte
 }

@@ -17,7 +17,7 @@ var failureWords = []struct {
 	class string
 	words []string
 }{
-	{flow.FailureDNS, []string{"NAME_NOT_RESOLVED", "NAME_RESOLUTION", "ERR_DNS", "UNKNOWN_HOST", "NO SUCH HOST", "NAME OR SERVICE NOT KNOWN", "GETADDRINFO", "ENOTFOUND", "NODENAME"}},
+	{flow.FailureDNS, []string{"NAME_NOT_RESOLVED", "NAME_RESOLUTION", "ERR_DNS", "UNKNOWN_HOST", "RESOLVE HOST", "NO SUCH HOST", "NAME OR SERVICE NOT KNOWN", "GETADDRINFO", "ENOTFOUND", "NODENAME"}},
 	{flow.FailureCertificate, []string{"ERR_CERT", "CERTIFICATE", "SEC_ERROR", "BAD_CERT", "CERT_"}},
 	{flow.FailureTimeout, []string{"TIMED_OUT", "TIMED OUT", "TIMEOUT", "ETIMEDOUT"}},
 	{flow.FailureRefused, []string{"REFUSED"}},

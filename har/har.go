@@ -12,7 +12,7 @@
 // about JSON, so that a damaged file is never taken for a whole one, and lenient
 // about everything inside an entry: nulls, wrong types and missing members are
 // read as "not known". What it leaves out it counts ([Info]). It judges nothing
-// and opens no file.
+// and opens no file: what a HAR keeps beside itself, Options.Attached opens.
 //
 // Members that begin with an underscore and are neither ours nor listed in the
 // documentation of [Read] are dropped: a flow holds facts about traffic, not what

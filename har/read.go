@@ -17,6 +17,14 @@ type Options struct {
 	// BodyLimit is how many bytes of each body and each WebSocket message are
 	// kept; 0 is 1 MiB.
 	BodyLimit int64
+	// Attached opens the file in which a body is kept that the HAR names instead
+	// of holding it: Playwright's _file, and _sha1 of its older versions. It is
+	// asked only when Bodies is set, by the name as written, slashes in it
+	// included, and only for names that stay below the folder of the HAR
+	// ([path/filepath.IsLocal], no backslash, colon or control character). Who
+	// implements it still has to see to symbolic links ([os.Root]). What cannot be
+	// opened or read is a note and no damage. Nil leaves such bodies out.
+	Attached func(name string) (io.ReadCloser, error)
 }
 
 const defaultBodyLimit = 1 << 20
@@ -30,7 +38,13 @@ const defaultBodyLimit = 1 << 20
 // Beyond HAR 1.2 it understands these members: _error, _failureText, _wasAborted,
 // _webSocketMessages, _resourceType, _serverPort, _securityDetails, _tls_version,
 // _tls_cipher_suite, _trailers, _content, _requestBodyStatus, _responseBodyStatus,
-// log._tlsErrors, log._contacts and _telltale.
+// log._tlsErrors, log._contacts, _telltale, and _file and _sha1 of a body, see
+// Options.Attached.
+//
+// A URL with a scheme of another protocol (mqtt, ftp, stun, or one that is not
+// known) and a host is a contact with that host: an exchange where the file has an
+// answer or a body, otherwise a tunnel, whose content nobody saw. Schemes that
+// lead to no server are counted in Info.Skipped.
 //
 // A flow's mode is "har" and its client is unknown. A flow that [Writer]
 // wrote has all its facts, its ID included.
@@ -38,7 +52,7 @@ func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, erro
 	if opts.BodyLimit <= 0 {
 		opts.BodyLimit = defaultBodyLimit
 	}
-	d := &reader{opts: opts, observe: observe, interned: map[string]string{}, inner: map[string]bool{}}
+	d := &reader{opts: opts, observe: observe, interned: map[string]string{}, inner: map[string]bool{}, attachable: maxAttached}
 	src, err := openSource(r)
 	if err == nil {
 		d.s = newScanner(src.Reader, src.start)
@@ -67,10 +81,11 @@ type reader struct {
 	browser  product
 	interned map[string]string
 
-	entry   int    // number of the entry that is being read; 0 outside
-	draft   draft  // the entry that is being read; its memory is used again
-	damage  *Error // of the first entry that is no use
-	tunnels []heldTunnel
+	entry      int    // number of the entry that is being read; 0 outside
+	draft      draft  // the entry that is being read; its memory is used again
+	damage     *Error // of the first entry that is no use
+	tunnels    []heldTunnel
+	attachable int64 // bytes that may still be read from files beside the HAR
 	// inner has the host:port of each TLS request that was seen.
 	inner map[string]bool
 }
@@ -281,6 +296,10 @@ const (
 	noteManyFrames
 	noteTelltale
 	noteTunnels
+	noteForeign
+	noteAttachedUnread
+	noteAttachedName
+	noteAttachedFailed
 	noteCount
 )
 
@@ -294,6 +313,11 @@ var noteTexts = [noteCount]string{
 	noteManyFrames:  "Entries with more WebSocket messages than fit in 64 MiB, the rest dropped",
 	noteTelltale:    "Entries with a _telltale member that cannot be read, left out",
 	noteTunnels:     "CONNECT rows of requests that are in the file too, not counted again",
+	noteForeign:     "Contacts by protocols other than HTTP, of which little more than the host is judged",
+
+	noteAttachedUnread: "Bodies that are kept in files beside the capture, left out",
+	noteAttachedName:   "Bodies whose file has a name that leads out of the capture's folder, left out",
+	noteAttachedFailed: "Bodies whose file beside the capture cannot be opened or read whole",
 }
 
 func (d *reader) note(kind int) { d.notes[kind]++ }

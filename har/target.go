@@ -13,28 +13,33 @@ type target struct {
 	url    string // absolute
 	scheme string // in lower case
 	host   string // as written, without brackets; "" when the URL names none
-	port   string // the scheme's where the URL has none
+	port   string // the scheme's where the URL has none; "" when that is not known
 	local  string // scheme of a URL that names no server; "" for the others
 }
 
 func (t target) secure() bool { return t.scheme == "https" || t.scheme == "wss" }
 
-func (t target) hostPort() string { return net.JoinHostPort(t.host, t.port) }
+// hostPort is the host alone where no port is known: that of a foreign protocol.
+func (t target) hostPort() string {
+	if t.port == "" {
+		return strings.TrimSuffix(net.JoinHostPort(t.host, ""), ":")
+	}
+	return net.JoinHostPort(t.host, t.port)
+}
 
 func (t target) portNumber() uint16 {
 	n, _ := strconv.ParseUint(t.port, 10, 16) // a bad port is none
 	return uint16(n)
 }
 
-// ports are the schemes that name a server, with their ports.
-var ports = map[string]string{"https": "443", "http": "80", "wss": "443", "ws": "80", "ftp": "21", "ftps": "990"}
-
 // target finds out where the entry's request went. A relative URL is resolved
-// against :authority or Host, as AdGuard for Android needs it.
+// against :authority or Host, as AdGuard for Android needs it. A scheme that
+// nobody here knows is taken for a protocol, if a host follows it: a contact too
+// many is seen and excused, one too few is not.
 func (d *reader) target() target {
 	url := strings.TrimSpace(d.draft.url)
 	scheme := schemeOf(url)
-	if scheme != "" && ports[scheme] == "" {
+	if isLocal(scheme) {
 		return target{local: scheme}
 	}
 	if scheme == "" {
@@ -42,15 +47,22 @@ func (d *reader) target() target {
 		scheme = schemeOf(url)
 	}
 	t := target{url: url, scheme: scheme}
-	t.host, t.port = flow.SplitHostPort(flow.Authority(url))
+	authority := flow.Authority(url)
+	if namesHostAtOnce(scheme) && authority == "" {
+		authority = beforePath(url[len(scheme)+1:])
+	}
+	t.host, t.port = flow.SplitHostPort(authority)
 	if t.port == "" {
 		t.port = ports[scheme]
-		if d.draft.port > 0 && d.draft.port < 1<<16 && scheme == "" {
+		if d.draft.port > 0 && d.draft.port < 1<<16 && t.port == "" {
 			t.port = strconv.FormatInt(d.draft.port, 10)
 		}
 	}
 	if flow.CanonicalHost(t.host) == "" {
 		t.host = ""
+		if scheme != "" && !demandsHost(scheme) {
+			return target{local: scheme}
+		}
 	}
 	return t
 }
@@ -178,7 +190,8 @@ func (d *reader) connectRow() (*flow.Flow, string) {
 // holdTunnel keeps a CONNECT row back until it is known whether the requests that
 // went through the tunnel are in the file too.
 func (d *reader) holdTunnel(f *flow.Flow) bool {
-	if f.Kind != flow.Tunnel || f.Mode != "har" || len(d.tunnels) >= maxHeldTunnels {
+	isConnect := f.Kind == flow.Tunnel && f.Mode == "har" && f.Request.URL == ""
+	if !isConnect || len(d.tunnels) >= maxHeldTunnels {
 		return false
 	}
 	if names := f.Names(); names.Host != "" && names.Host != names.Asked {
