@@ -30,6 +30,7 @@ var places = map[string][]string{
 	"policy/catalog": {"flow"},
 	"policy":         {"flow", "flow/content", "policy/catalog"},
 	"har":            {"flow", "flow/content"},
+	"mitmproxy":      {"flow"},
 	"ca":             {},
 	"locate":         {},
 
