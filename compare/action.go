@@ -160,7 +160,7 @@ func (a *actions) of(f *flow.Flow, host string) uint32 {
 	name := coarse(string(a.buffer), a.level)
 	n, ok := a.number[name]
 	if !ok {
-		n = uint32(len(a.names)) //nolint:gosec // G115: names are kept, so that memory ends before numbers do
+		n = uint32(len(a.names)) // names are kept, so that memory ends before numbers do
 		a.names = append(a.names, name)
 		a.number[name] = n
 	}
@@ -178,7 +178,7 @@ func (a *actions) retreat() {
 	for i, name := range a.names {
 		a.names[i] = coarse(name, a.level)
 		if _, ok := a.number[a.names[i]]; !ok {
-			a.number[a.names[i]] = uint32(i) //nolint:gosec // G115: as above
+			a.number[a.names[i]] = uint32(i)
 		}
 	}
 }

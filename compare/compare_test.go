@@ -255,6 +255,23 @@ func TestDamageIsNoFix(t *testing.T) {
 	if v := one(t, c); doubts(v) != string(WasRead) || c.Result != Inconclusive {
 		t.Errorf("%q because of %q, %q", v.State, doubts(v), c.Result)
 	}
+	// What looks new beside a damaged capture may have been in what it lacks.
+	for _, damaged := range []bool{true, false} {
+		before := audit(t, p, mend(5*time.Minute)...)
+		before.Damaged = damaged
+		c := Captures(before, audit(t, p, covid()...))
+		if want := map[bool]Result{true: Inconclusive, false: Worse}[damaged]; one(t, c).State != New || c.Result != want {
+			t.Errorf("damaged %v: %q", damaged, c.Result)
+		}
+	}
+	empty := audit(t, p)
+	if c := Captures(empty, empty); c.Result != Inconclusive {
+		t.Errorf("nothing beside nothing is %q", c.Result)
+	}
+	empty.AllowEmpty = true
+	if c := Captures(empty, empty); c.Result != Clean {
+		t.Errorf("nothing beside nothing, as asked, is %q", c.Result)
+	}
 }
 
 // TestRecordingsApart checks that the time between two recordings of one side is no

@@ -21,15 +21,17 @@ type Comparison struct {
 // Result is a comparison in a word.
 type Result string
 
-// The results. The first one that applies is the result.
+// The results. Where several apply, the first one of them is the result.
 const (
-	Worse        Result = "worse"        // the capture after has a violation that the one before lacks
-	Inconclusive Result = "inconclusive" // a side is empty or damaged, so that nothing can be said
-	Clean        Result = "clean"        // neither side has a violation
-	AllFixed     Result = "fixed"        // every violation is gone, and is shown to be
-	Better       Result = "better"       // some are fixed, others are not, or are not shown to be
-	Unproven     Result = "unproven"     // none is fixed, and of at least one nobody did what triggers it
-	Unchanged    Result = "unchanged"    // every violation is still there, or is excused now
+	// Inconclusive: the capture before is empty or damaged, or the one after is and
+	// shows nothing new, so that nothing can be said.
+	Inconclusive Result = "inconclusive"
+	Worse        Result = "worse"     // the capture after has a violation that the one before lacks
+	Clean        Result = "clean"     // neither side has a violation
+	Unproven     Result = "unproven"  // none is fixed, and of at least one nobody did what triggers it
+	Unchanged    Result = "unchanged" // none is fixed: each is still there, or excused now
+	Better       Result = "better"    // some are fixed, others are not, or are not shown to be
+	AllFixed     Result = "fixed"     // every violation is gone, and is shown to be
 )
 
 // State is what became of a violation.
@@ -212,9 +214,11 @@ func (c *Comparison) result(before, after *Audit) Result {
 	has := func(s State) bool { return len(c.Counting(s)) > 0 }
 	broken := func(a *Audit) bool { return a.Damaged || a.Summary.Inconclusive() && !a.AllowEmpty }
 	switch {
+	case broken(before): // what looks new may have been in what is missing
+		return Inconclusive
 	case has(New):
 		return Worse
-	case broken(before) || broken(after):
+	case broken(after):
 		return Inconclusive
 	case len(before.Summary.Violations) == 0 && len(after.Summary.Violations) == 0:
 		return Clean

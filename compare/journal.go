@@ -77,15 +77,7 @@ func (b *byTime) Less(i, k int) bool {
 	return b.name(x.what) < b.name(y.what)
 }
 
-// moment returns the time of an event; zero when the capture has none.
-func (e *event) moment() time.Time {
-	if e.at == untimed {
-		return time.Time{}
-	}
-	return time.Unix(0, e.at).UTC()
-}
-
-// nanoseconds is the reverse of moment. Years that do not fit are no time at all.
+// nanoseconds returns a time as events have it. Years that do not fit are no time.
 func nanoseconds(t time.Time) int64 {
 	if y := t.Year(); t.IsZero() || y < 1700 || y > 2250 {
 		return untimed
@@ -153,7 +145,7 @@ func newNames(limit int) *names {
 func (n *names) of(name string) uint16 {
 	number, ok := n.number[name]
 	if !ok && len(n.list) <= n.limit {
-		number = uint16(len(n.list)) //nolint:gosec // G115: limits are far below
+		number = uint16(len(n.list)) // limits are far below its
 		n.list = append(n.list, name)
 		n.number[name] = number
 	}

@@ -126,7 +126,7 @@ func counted(findings []policy.Finding, id string) bool {
 func (r *Recorder) violation(id string) uint32 {
 	n, ok := r.violations[id]
 	if !ok {
-		n = uint32(len(r.ids)) //nolint:gosec // G115: ids are kept, so that memory ends before numbers do
+		n = uint32(len(r.ids)) // ids are kept, so that memory ends before numbers do
 		r.violations[id] = n
 		r.ids = append(r.ids, id)
 	}
@@ -136,7 +136,7 @@ func (r *Recorder) violation(id string) uint32 {
 func (r *Recorder) setting(s setting) uint32 {
 	n, ok := r.settings[s]
 	if !ok && len(r.places) < maxSettings {
-		n = uint32(len(r.places)) //nolint:gosec // G115: bounded by maxSettings
+		n = uint32(len(r.places)) // bounded by maxSettings
 		r.settings[s] = n
 		r.places, r.uses = append(r.places, s), append(r.uses, noUse)
 	}
@@ -189,7 +189,7 @@ func (r *Recorder) Audit(totals capture.Summary, damaged bool) *Audit {
 	for i := range r.journal.length {
 		e := r.journal.at(i)
 		if n := e.what &^ isViolation; n != e.what {
-			found[n] = append(found[n], int32(i)) //nolint:gosec // G115: a journal of 2^31 events is 32 GiB
+			found[n] = append(found[n], int32(i)) // a journal of 2^31 events is 32 GiB
 			continue
 		}
 		did[uint64(e.what)<<16|uint64(r.places[e.where].app)] = true

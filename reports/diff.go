@@ -119,10 +119,3 @@ func verdictOf(h *capture.Host) policy.Verdict {
 	}
 	return h.Verdict
 }
-
-func flowsOf(h *capture.Host) int {
-	if h == nil {
-		return 0
-	}
-	return h.Flows
-}

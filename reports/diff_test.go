@@ -317,7 +317,7 @@ func TestDiffOfMuch(t *testing.T) {
 	if got := renderDiff(t, DiffFormats[1], d); len(got) > 65_536 {
 		t.Errorf("%d bytes of Markdown", len(got))
 	}
-	if got := renderDiff(t, DiffFormats[0], d); strings.Count(got, "\n") > 1500 {
+	if got := renderDiff(t, DiffFormats[0], d); strings.Count(got, "\n") > 2000 {
 		t.Errorf("%d lines of text", strings.Count(got, "\n"))
 	}
 }

@@ -83,6 +83,7 @@ func diffViolation(d *Diff, number int, v *compare.Violation) string {
 	}
 	point("Before", occurred(v.Before, v.WaivedBefore, v.TimeBefore))
 	point("After", occurred(v.After, v.WaivedAfter, v.TimeAfter))
+	point("Phase", phasesOf(r, *v.Newest(), code))
 	if v.After != nil {
 		point("Where", place(r, *v.After, textEntries, inMarkdown))
 		point("Deciding policy line", decided(r, f.Source, inMarkdown))
