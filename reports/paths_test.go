@@ -8,25 +8,25 @@ import (
 
 func TestPaths(t *testing.T) {
 	for _, test := range []struct{ file, folder, name, uri string }{
-		{"audit.har", "/work", "audit.har", "audit.har"},
-		{"./captures//audit.har", "/work", "captures/audit.har", "captures/audit.har"},
-		{"captures/../a b.har", "/work", "a b.har", "a%20b.har"},
-		{"/work/captures/a.har", "/work", "captures/a.har", "captures/a.har"},
-		{"/work/captures/a.har", "/work/", "captures/a.har", "captures/a.har"},
-		{"/workshop/a.har", "/work", "/workshop/a.har", "file:///workshop/a.har"},
+		{"audit.har", "/srv", "audit.har", "audit.har"},
+		{"./captures//audit.har", "/srv", "captures/audit.har", "captures/audit.har"},
+		{"captures/../a b.har", "/srv", "a b.har", "a%20b.har"},
+		{"/srv/captures/a.har", "/srv", "captures/a.har", "captures/a.har"},
+		{"/srv/captures/a.har", "/srv/", "captures/a.har", "captures/a.har"},
+		{"/srvother/a.har", "/srv", "/srvother/a.har", "file:///srvother/a.har"},
 		{"/tmp/a.har", "", "/tmp/a.har", "file:///tmp/a.har"},
-		{"../a.har", "/work/app", "/work/a.har", "file:///work/a.har"},
-		{"../app/a.har", "/work/app", "a.har", "a.har"},
+		{"../a.har", "/srv/app", "/srv/a.har", "file:///srv/a.har"},
+		{"../app/a.har", "/srv/app", "a.har", "a.har"},
 		{"../a.har", "", "../a.har", "../a.har"},
-		{`C:\work\captures\a.har`, `C:\work`, "captures/a.har", "captures/a.har"},
-		{`c:\Work\a.har`, `C:\work`, "a.har", "a.har"},
-		{`C:\Users\Jo Doe\a#1.har`, "/work", "C:/Users/Jo Doe/a#1.har", "file:///C:/Users/Jo%20Doe/a%231.har"},
-		{`\\server\share\a.har`, "/work", "//server/share/a.har", "file://server/share/a.har"},
-		{"é?%.har", "/work", "é?%.har", "%C3%A9%3F%25.har"},
-		{"javascript:alert(1)", "/work", "javascript:alert(1)", "javascript%3Aalert%281%29"},
-		{"a\r\nb\xff", "/work", "a\r\nb\xff", "a%0D%0Ab%FF"},
-		{"-", "/work", "-", "-"},
-		{"", "/work", "", ""},
+		{`C:\srv\captures\a.har`, `C:\srv`, "captures/a.har", "captures/a.har"},
+		{`c:\Srv\a.har`, `C:\srv`, "a.har", "a.har"},
+		{`C:\data\Jo Doe\a#1.har`, "/srv", "C:/data/Jo Doe/a#1.har", "file:///C:/data/Jo%20Doe/a%231.har"},
+		{`\\server\share\a.har`, "/srv", "//server/share/a.har", "file://server/share/a.har"},
+		{"é?%.har", "/srv", "é?%.har", "%C3%A9%3F%25.har"},
+		{"javascript:alert(1)", "/srv", "javascript:alert(1)", "javascript%3Aalert%281%29"},
+		{"a\r\nb\xff", "/srv", "a\r\nb\xff", "a%0D%0Ab%FF"},
+		{"-", "/srv", "-", "-"},
+		{"", "/srv", "", ""},
 	} {
 		name := slashed(test.file, test.folder)
 		if name != test.name {
@@ -49,7 +49,7 @@ func FuzzPaths(f *testing.F) {
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file string) {
-		uri := uriOf(slashed(file, "/work"))
+		uri := uriOf(slashed(file, "/srv"))
 		u, err := url.Parse(uri)
 		if err != nil {
 			if strings.HasPrefix(uri, "file://") {
