@@ -66,7 +66,7 @@ func (e endpoint) addrPort() netip.AddrPort {
 	if err != nil {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(addr.Unmap(), uint16(e.port)) //nolint:gosec // 0 to 65535, as read
+	return netip.AddrPortFrom(addr.Unmap(), uint16(e.port))
 }
 
 // String spells it as host:port; "" without a host.

@@ -198,12 +198,12 @@ func (d *reader) finish() error {
 
 // damaged remembers the first flow that is no use, and counts the others.
 func (d *reader) damaged(err error) {
-	var damage *Error
-	switch errors.As(err, &damage); {
-	case d.damage == nil:
-		damage.Entry, d.damage = d.info.Entries, damage
-	default:
+	if d.damage != nil {
 		d.damage.More++
+		return
+	}
+	if errors.As(err, &d.damage) {
+		d.damage.Entry = d.info.Entries
 	}
 }
 

@@ -227,7 +227,7 @@ func TestObserverEndsTheReading(t *testing.T) {
 	enough := errors.New("enough")
 	n := 0
 	_, err := mitmproxy.Read(bytes.NewReader(file(exchange, exchange)), mitmproxy.Options{}, func(*flow.Flow) error { n++; return enough })
-	if err != enough || n != 1 {
+	if !errors.Is(err, enough) || n != 1 {
 		t.Fatalf("%d flows, error %v", n, err)
 	}
 }

@@ -1,7 +1,6 @@
 package mitmproxy
 
 import (
-	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -104,13 +103,13 @@ func (d *reader) presentValue(end int64) (bool, error) {
 
 // inside reads the elements of a list or dict that was kept whole.
 func (v value) inside(element func(value)) {
-	s := newScanner(bytes.NewReader(v.data))
-	for s.off < v.size {
-		e, err := s.value(v.size, v.size)
-		if err != nil {
+	for rest := v.data; ; {
+		n, behind, ok := netstringLength(rest)
+		if !ok || n >= int64(len(behind)) {
 			return
 		}
-		element(e)
+		element(value{kind: behind[n], data: behind[:n], size: n})
+		rest = behind[n+1:]
 	}
 }
 
