@@ -59,9 +59,9 @@ func (d *reader) tlsMember(c *connection, name string, end int64) (err error) {
 		c.alpn, err = d.textValue(end)
 	case "alpn_offers":
 		_, err = d.s.list(end, func(end int64) error {
-			offer, err := d.textValue(end)
-			if len(c.offers) < 64 {
-				c.offers = append(c.offers, offer)
+			offer, err := d.s.value(end, maxOffer)
+			if err == nil && len(c.offers) < maxOffers {
+				c.offers = append(c.offers, d.intern(offer.data))
 			}
 			return err
 		})
@@ -86,6 +86,13 @@ func (d *reader) tlsMember(c *connection, name string, end int64) (err error) {
 	}
 	return err
 }
+
+// maxOffer is how long a name in ALPN may be (RFC 7301, 3.1), and maxOffers how many
+// are kept.
+const (
+	maxOffer  = 255
+	maxOffers = 64
+)
 
 // maxEndpoint is how long a host and a port may be in the file.
 const maxEndpoint = 2 << 10

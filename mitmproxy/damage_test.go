@@ -223,3 +223,20 @@ func TestManyOfEverything(t *testing.T) {
 	equal(t, "notes", strings.Join(info.Notes, " "), "Texts longer than 1 MiB, cut: 1. Messages with more than 16 MiB of header fields, the rest dropped: 1. "+
 		"Flows with more WebSocket messages than fit in 64 MiB, the rest dropped: 1. DNS messages with more than 1000 records, the rest dropped: 1.")
 }
+
+// Flows wait for others in bounded memory: those for which there is no room come at
+// once.
+func TestManyWait(t *testing.T) {
+	t.Parallel()
+	var flows []dict
+	for i := range 70 {
+		flows = append(flows, version7.with("id", fmt.Sprint(i), "metadata", dict{"websocket", true},
+			"response", response.with("content", bytes.Repeat([]byte("c"), 1<<20))))
+	}
+	got, _, err := read(file(flows...))
+	if err != nil || len(got) != 70 {
+		t.Fatalf("%d flows, error %v", len(got), err)
+	}
+	equal(t, "the first to come", got[0].Origin.Entry, 64)
+	equal(t, "the first that waited", got[7].Origin.Entry, 1)
+}

@@ -6,11 +6,11 @@ import (
 	"telltale/flow"
 )
 
-// maxHeld bounds the memory of flows that wait for others which may explain them: a
-// CONNECT, or the handshake of a WebSocket before version 12. Further ones are
+// maxHeld bounds the flows that wait for others which may explain them, a CONNECT or
+// the handshake of a WebSocket before version 12, in bytes of memory. Further ones are
 // delivered at once, and may count twice. maxInner bounds what is known of the others.
 const (
-	maxHeld  = 20_000
+	maxHeld  = 64 << 20
 	maxInner = 100_000
 )
 
@@ -38,7 +38,8 @@ func (d *reader) connect() *flow.Flow {
 
 // hold keeps back a flow that another one may explain.
 func (d *reader) hold(f *flow.Flow) bool {
-	if len(d.held) >= maxHeld {
+	cost := d.draft.request.cost() + d.draft.response.cost()
+	if d.heldBytes+cost > maxHeld {
 		return false
 	}
 	switch {
@@ -52,7 +53,13 @@ func (d *reader) hold(f *flow.Flow) bool {
 		return false
 	}
 	d.held = append(d.held, f)
+	d.heldBytes += cost
 	return true
+}
+
+// cost is about how much memory a message takes.
+func (m *message) cost() int {
+	return 1<<10 + m.headerBytes + len(m.path) + len(m.content)
 }
 
 // release delivers the flows that nothing explained: CONNECTs through which nothing

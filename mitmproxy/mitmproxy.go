@@ -16,6 +16,9 @@
 // types and missing members are read as "not known". A flow whose inside is broken
 // is damage, and those behind it are read. It judges nothing and opens no file.
 //
+// mitmproxy saves no connection that failed before a request: clients that refuse its
+// certificate are in no file, nor are hosts that it was told to ignore.
+//
 // What a person did to flows in mitmproxy, marks and comments, is dropped; that a
 // flow was edited or replayed is kept in flow.Flow's Altered.
 //

@@ -67,6 +67,7 @@ type reader struct {
 	draft      draft           // the flow that is being read
 	damage     *Error          // of the first flow that is no use
 	held       []*flow.Flow    // flows that wait; nil where one need no longer
+	heldBytes  int             // memory that they take
 	handshakes map[string]int  // where in held the handshake of this ID waits
 	inner      map[string]bool // the host:port of each TLS request that was seen
 }
