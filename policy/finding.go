@@ -109,7 +109,7 @@ type Finding struct {
 	// Message says why it matters and what the evidence is, in plain words.
 	Message string
 	Remedy  string // how to make it stop, with code where the catalogue knows it
-	Source  Source
+	Source  Source // what decided: of one that a waiver excuses, the waiver
 	// Known says that a [Baseline] has the violation, so that it does not count.
 	Known bool
 }

@@ -73,6 +73,7 @@ func (p *Policy) excuse(s *Sighting, findings []Finding) (counting, excused []Fi
 		if len(excused) == 0 {
 			by = w.Source
 		}
+		finding.Source = w.Source
 		excused = append(excused, finding)
 	}
 	return counting, excused, by
@@ -94,7 +95,9 @@ func (p *Policy) waiveIgnored(s *Sighting, j Judgement) Judgement {
 	if w == nil {
 		return j
 	}
-	j.Verdict, j.Source, j.Findings = Waived, w.Source, []Finding{detectorOf(s.contact.rule).complete(s.contactFinding())}
+	finding := detectorOf(s.contact.rule).complete(s.contactFinding())
+	finding.Source = w.Source
+	j.Verdict, j.Source, j.Findings = Waived, w.Source, []Finding{finding}
 	return j
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -182,7 +183,7 @@ func build(file string, data []byte, doc *document, lines []string) *Policy {
 	}
 	for i := range doc.Waivers {
 		e := &doc.Waivers[i]
-		text := "waiver: rule: " + string(e.Rule.Value) + ", host: " + e.Host.written + ", until: " + e.Until.written
+		text := fmt.Sprintf("waiver: %s at %s until %s: %s", e.Rule.Value, e.Host.written, e.Until.written, e.Reason.Value)
 		p.waivers = append(p.waivers, waiver{e.Rule.Value, e.Host.Pattern, e.Reason.Value, e.Until.Value, source(e.place, text), e.Column})
 	}
 	for i := range doc.NeverSend {
