@@ -38,6 +38,8 @@ func TestDamage(t *testing.T) {
 		{"empty", "", 0, `a.har:1:1: the file is empty, expected a JSON object with "log" (byte 0)`, ""},
 		{"white space", " \n\t", 0, `a.har:2:2: the file is empty, expected a JSON object with "log" (byte 3)`, ""},
 		{"HTML", "<!doctype html>", 0, `a.har:1:1: expected a JSON object with "log", found '<' (byte 0)`, "this looks like HTML or XML; export the capture as HAR"},
+		{"HARP", "onInputData({\"log\":{}})", 0, `a.har:1:1: expected a JSON object with "log", found 'o' (byte 0)`, "this looks like HARP, a HAR in a call of onInputData(…); take the call away around it"},
+		{"a call of nothing", "(1)", 0, `a.har:1:1: expected a JSON object with "log", found '(' (byte 0)`, ""},
 		{"text", "hello", 0, `a.har:1:1: expected a JSON object with "log", found 'h' (byte 0)`, ""},
 		{"binary", "\x00\x01\x02\x03", 0, `a.har:1:1: expected a JSON object with "log", found the byte 0x01 (byte 0)`, ""},
 		{"ZIP", "PK\x03\x04....", 0, `a.har: expected JSON, found a ZIP archive`, "unpack the archive and check the .har file in it"},

@@ -3,6 +3,8 @@ package har_test
 import (
 	"bytes"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,7 +16,7 @@ import (
 
 // FuzzRead holds for any input: no panic, every flow that is delivered has a
 // kind, an outcome and a place, sizes that fit, and survives being written and
-// read again.
+// read again; and no name is asked for that leads out of the folder.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.har")
 	if err != nil || len(files) == 0 {
@@ -29,10 +31,18 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(write(f, many(), har.WriterOptions{}))
 	f.Add(gzipped(f, []byte(wrap(good))))
+	f.Add([]byte(archived["har.har"]))
+	f.Add([]byte(beside("../a")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const limit = 1 << 10
 		var flows []*flow.Flow
-		info, err := har.Read(bytes.NewReader(data), har.Options{Name: "f", Bodies: true, BodyLimit: limit}, func(f *flow.Flow) error {
+		open := func(name string) (io.ReadCloser, error) {
+			if !filepath.IsLocal(name) || !fs.ValidPath(name) {
+				t.Fatalf("asked for %q", name)
+			}
+			return text(archived["185806bbcac509cc02d5d37830e76bec.jsonl"])()
+		}
+		info, err := har.Read(bytes.NewReader(data), har.Options{Name: "f", Bodies: true, BodyLimit: limit, Attached: open}, func(f *flow.Flow) error {
 			flows = append(flows, f)
 			return nil
 		})

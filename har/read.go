@@ -1,11 +1,13 @@
 package har
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"telltale/flow"
 )
@@ -131,9 +133,8 @@ func (d *reader) file() error {
 	}
 	if d.s.kind() != kindObject {
 		err := d.s.unexpected(`a JSON object with "log"`)
-		if d.s.more(1) && d.s.buf[d.s.pos] == '<' {
-			d.s.err.hint = "this looks like HTML or XML; export the capture as HAR"
-		}
+		d.s.more(maxName)
+		d.s.err.hint = foreignHint(d.s.buf[d.s.pos:])
 		return err
 	}
 	found := false
@@ -151,6 +152,19 @@ func (d *reader) file() error {
 		return d.s.fail(`expected the object to have "log", found none: this is JSON, but no HAR`)
 	}
 	return d.s.end()
+}
+
+// foreignHint says what to do about a file that is no JSON, "" when its first
+// bytes do not tell.
+func foreignHint(head []byte) string {
+	if bytes.HasPrefix(head, []byte("<")) {
+		return "this looks like HTML or XML; export the capture as HAR"
+	}
+	name, _, called := bytes.Cut(head[:min(len(head), maxName)], []byte("("))
+	if called && len(name) > 0 && bytes.IndexFunc(name, func(r rune) bool { return r != '_' && r != '.' && r != '$' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) < 0 {
+		return "this looks like HARP, a HAR in a call of " + strings.ToValidUTF8(string(name), "") + "(…); take the call away around it"
+	}
+	return ""
 }
 
 func (d *reader) log() error {
