@@ -190,7 +190,7 @@ func (r *runner) script(step actionStep) error {
 	c.Dir, c.Stdout, c.Stderr = r.ts.MkAbs("."), logged, logged
 	c.Env = []string{
 		"PATH=" + r.ts.Getenv("PATH"), "HOME=" + r.ts.Getenv("HOME"), "SOURCE_DATE_EPOCH=" + r.ts.Getenv("SOURCE_DATE_EPOCH"),
-		"GITHUB_ACTION_PATH=" + r.folder, "GITHUB_OUTPUT=" + output, "GITHUB_STEP_SUMMARY=" + summary,
+		"GITHUB_ACTION_PATH=" + r.folder, "GITHUB_OUTPUT=" + output, "GITHUB_STEP_SUMMARY=" + summary, "GITHUB_PATH=" + r.ts.MkAbs("path"),
 		"RUNNER_TEMP=" + r.ts.Getenv("TMPDIR"), "RUNNER_OS=Linux", "RUNNER_ARCH=X64",
 	}
 	for name, value := range step.Env {
