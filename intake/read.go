@@ -11,11 +11,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sync/atomic"
 
 	"telltale/flow"
 	"telltale/har"
+	"telltale/mitmproxy"
 )
 
 // The first bytes of what is not read as text.
@@ -129,7 +131,11 @@ func (r *reading) text(name string, b *bufio.Reader, attached attachments) Info 
 	if bytes.HasPrefix(head, sqliteMagic) {
 		return Info{File: name, Producer: "telltale", Err: &PackedError{File: name}}
 	}
-	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies}, r.deliver)
+	if mitmproxy.Recognise(head) {
+		info, err := mitmproxy.Read(b, mitmproxy.Options{Name: name, Bodies: r.opts.Bodies}, r.deliver)
+		return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
+	}
+	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies, Attached: attached}, r.deliver)
 	return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
 }
 
@@ -160,20 +166,21 @@ func beside(in input) attachments {
 			return nil, err
 		}
 		defer folder.Close()
-		return folder.Open(name)
+		return folder.Open(filepath.FromSlash(name))
 	}
 }
 
 // isAttachmentName reports whether a name is one that Playwright gives to a body:
-// its SHA-1 in hexadecimal and an extension. In an open folder, a HAR is not to
-// name whatever else lies there.
+// its SHA-1 in hexadecimal and an extension, perhaps in a folder. In an open folder, a
+// HAR is not to name whatever else lies there.
 func isAttachmentName(name string) bool {
 	const sha1 = 40
-	if len(name) < sha1 || name != filepath.Base(name) {
+	base := path.Base(name)
+	if len(base) < sha1 {
 		return false
 	}
-	_, err := hex.DecodeString(name[:sha1])
-	return err == nil && (len(name) == sha1 || name[sha1] == '.')
+	_, err := hex.DecodeString(base[:sha1])
+	return err == nil && (len(base) == sha1 || base[sha1] == '.')
 }
 
 // counted counts what passes, and ends the reading when ctx is done.

@@ -14,8 +14,9 @@ import (
 
 // blindSpots say what a way in cannot see, by the mode of a flow.
 var blindSpots = map[string]string{
-	"http": "An HTTP proxy sees only what is sent to it. Apps and system services that ignore the proxy setting, UDP (HTTP/3 and most DNS among it) and whatever happened before or after the recording are not in this capture.",
-	"har":  "A HAR file holds what its producer chose to record. Requests that it left out and, as a rule, connections that it could not decrypt are not in it, and whether its times and headers are right cannot be checked.",
+	"http":      "An HTTP proxy sees only what is sent to it. Apps and system services that ignore the proxy setting, UDP (HTTP/3 and most DNS among it) and whatever happened before or after the recording are not in this capture.",
+	"har":       "A HAR file holds what its producer chose to record. Requests that it left out and, as a rule, connections that it could not decrypt are not in it, and whether its times and headers are right cannot be checked.",
+	"mitmproxy": "A flow file of mitmproxy holds what went through it. Clients that refused its certificate, hosts that it was told to ignore and apps that ignored the proxy setting are not in it.",
 }
 
 // outcomes say why a connection could not be read.
