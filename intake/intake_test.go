@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -305,71 +304,6 @@ func TestArgumentsThatLeadNowhere(t *testing.T) {
 	}
 }
 
-// TestChangedFileIsAnError changes a file while it is read.
-func TestChangedFileIsAnError(t *testing.T) {
-	for name, change := range map[string]func(path string) error{
-		"longer": func(path string) error {
-			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-			if err != nil {
-				return err
-			}
-			_, err = f.WriteString("\n")
-			return errors.Join(err, f.Close())
-		},
-		"replaced": func(path string) error {
-			if err := os.WriteFile(path+".new", []byte(entries("new.example")), 0o600); err != nil {
-				return err
-			}
-			return os.Rename(path+".new", path)
-		},
-		"removed":   os.Remove,
-		"rewritten": func(path string) error { return os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			hosts := make([]string, 20_000) // more than is read before the first is observed
-			for i := range hosts {
-				hosts[i] = fmt.Sprintf("h%d.example", i)
-			}
-			path := write(t, filepath.Join(t.TempDir(), "x.har"), entries(hosts...))
-			set, _ := intake.Find([]string{path}, nil)
-			defer set.Close()
-			done := false
-			infos, err := set.Read(t.Context(), intake.Options{}, func(*flow.Flow) error {
-				if done {
-					return nil
-				}
-				done = true
-				return change(path)
-			})
-			if err != nil && runtime.GOOS == "windows" {
-				t.Skipf("this system does not let an open file be %s: %v", name, err)
-			}
-			var changed *intake.ChangedError
-			if err != nil || len(infos) != 1 || !errors.As(infos[0].Err, &changed) || changed.Hint() == "" {
-				t.Errorf("%v, %+v", err, infos)
-			}
-		})
-	}
-}
-
-// TestChangedBetweenTwoReadings checks that a report with bodies is not made of
-// another file than the verdict.
-func TestChangedBetweenTwoReadings(t *testing.T) {
-	path := write(t, filepath.Join(t.TempDir(), "x.har"), entries("a.example"))
-	set, _ := intake.Find([]string{path}, nil)
-	defer set.Close()
-	nothing := func(*flow.Flow) error { return nil }
-	if infos, err := set.Read(t.Context(), intake.Options{}, nothing); err != nil || infos[0].Err != nil {
-		t.Fatal(err, infos)
-	}
-	write(t, path, entries("b.example"))
-	infos, err := set.Read(t.Context(), intake.Options{}, nothing)
-	var changed *intake.ChangedError
-	if err != nil || !errors.As(infos[0].Err, &changed) {
-		t.Errorf("%v, %+v", err, infos)
-	}
-}
-
 func TestObserverEndsTheReading(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 40 {
@@ -453,65 +387,5 @@ func TestReadingDoesNotWrite(t *testing.T) {
 	}
 	if files := must(os.ReadDir(dir)); len(files) != 1 {
 		t.Errorf("%d files beside it", len(files)-1)
-	}
-}
-
-// TestPlaywrightBodiesBesideTheHAR checks that bodies are found beside a HAR, in an
-// archive and in a folder, and that a HAR cannot reach anything else.
-func TestPlaywrightBodiesBesideTheHAR(t *testing.T) {
-	const sum = "5ba93c9db0cff93f52b521d7420e43f6eda2784f"
-	attached := func(name string) string {
-		return `{"log":{"version":"1.2","entries":[{"request":{"method":"GET","url":"https://a.example/"},"response":{"status":200,"content":{"size":4,"mimeType":"text/plain","_file":"` + name + `"}}}]}}`
-	}
-	body := func(path string) string {
-		var got string
-		set, troubles := intake.Find([]string{path}, nil)
-		defer set.Close()
-		infos, err := set.Read(t.Context(), intake.Options{Bodies: true}, func(f *flow.Flow) error {
-			got = string(f.Response.Body.Content)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		clean(t, infos, troubles)
-		return got
-	}
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "secret.txt"), "KEY!")
-	write(t, filepath.Join(dir, "run", sum+".txt"), "body")
-	write(t, filepath.Join(dir, "run", "notes.txt"), "KEY!")
-	if err := os.Symlink(filepath.Join("..", "secret.txt"), filepath.Join(dir, "run", strings.Repeat("0", 40)+".txt")); err != nil {
-		t.Logf("no symbolic links here: %v", err)
-	}
-	for name, want := range map[string]string{
-		sum + ".txt": "body", "notes.txt": "", "../secret.txt": "", strings.Repeat("0", 40) + ".txt": "", strings.Repeat("1", 40): "",
-		"../run/" + sum + ".txt": "", filepath.ToSlash(filepath.Join(dir, "run", sum+".txt")): "",
-	} {
-		if got := body(write(t, filepath.Join(dir, "run", "x.har"), attached(name))); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
-	}
-	zip := write(t, filepath.Join(dir, "run.har.zip"), zipped(t, "deep/har.har", attached(sum+".txt"), "deep/"+sum+".txt", "body", sum+".txt", "other"))
-	if got := body(zip); got != "body" {
-		t.Errorf("in an archive: %q", got)
-	}
-}
-
-// TestFlowFilesOfMitmproxy checks that they are known by their content, also packed.
-func TestFlowFilesOfMitmproxy(t *testing.T) {
-	content := string(must(os.ReadFile(filepath.Join("..", "mitmproxy", "testdata", "regular.mitm"))))
-	dir := t.TempDir()
-	plain, infos, troubles := read(t, intake.Options{}, write(t, filepath.Join(dir, "a.mitm"), content))
-	clean(t, infos, troubles)
-	if len(plain) == 0 || !strings.HasPrefix(infos[0].Producer, "mitmproxy") {
-		t.Fatalf("%d flows, %+v", len(plain), infos)
-	}
-	for name, packed := range map[string]string{"b.gz": gzipped(t, content), "c.zip": zipped(t, "flows.mitm", content), "d": content} {
-		hosts, infos, troubles := read(t, intake.Options{}, write(t, filepath.Join(dir, name), packed))
-		clean(t, infos, troubles)
-		if !slices.Equal(hosts, plain) {
-			t.Errorf("%s: %q, want %q", name, hosts, plain)
-		}
 	}
 }
