@@ -109,6 +109,10 @@ profile: ## where telltale spends its CPU under one load: make profile RUN=h1
 	TELLTALE_PROFILES=$(BIN) $(GO) run ./bench -telltale $(BIN)/profiled -run '^$(RUN)$$'
 	$(GO) tool pprof -top -cum -nodecount 60 $(BIN)/record.pprof
 
+.PHONY: validate
+validate: ## read the goldens with parsers and schemas of others (Node.js, xmllint)
+	VALIDATE_DIR=$(CURDIR)/$(BIN)/validate reports/validate/run.sh $(REPORTS)
+
 .PHONY: golden
 golden: ## write the golden files anew; read the difference before you commit
 	$(GO) test $$(git grep -lE 'flag\.Bool\("update"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
