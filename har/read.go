@@ -161,10 +161,15 @@ func foreignHint(head []byte) string {
 		return "this looks like HTML or XML; export the capture as HAR"
 	}
 	name, _, called := bytes.Cut(head[:min(len(head), maxName)], []byte("("))
-	if called && len(name) > 0 && bytes.IndexFunc(name, func(r rune) bool { return r != '_' && r != '.' && r != '$' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) < 0 {
-		return "this looks like HARP, a HAR in a call of " + strings.ToValidUTF8(string(name), "") + "(…); take the call away around it"
+	if called && len(name) > 0 && bytes.IndexFunc(name, notOfName) < 0 {
+		return "this looks like HARP, a HAR in a call of " + string(name) + "(…); take the call away around it"
 	}
 	return ""
+}
+
+// notOfName reports whether a character cannot stand in the name of a function.
+func notOfName(r rune) bool {
+	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '.' && r != '$'
 }
 
 func (d *reader) log() error {
