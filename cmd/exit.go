@@ -25,7 +25,7 @@ var ExitCodes = []struct {
 }{
 	{ExitClean, "clean", "the job was done and no flow broke the policy"},
 	{ExitViolations, "violations", "at least one flow broke the policy"},
-	{ExitFailed, "failed", "the job could not be done: bad flags, bad policy, a capture that could not be read whole, a port that is taken, a report that could not be written, or no flow was seen at all (--allow-empty accepts that)"},
+	{ExitFailed, "failed", "the job could not be done: bad flags, bad policy, a capture that could not be read whole, a port that is taken, a report that could not be written, no flow seen at all (--allow-empty accepts that), or under --strict a clean verdict that is worth too little"},
 }
 
 // exitCode ends a command with a code and without words of its own.

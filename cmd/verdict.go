@@ -28,7 +28,7 @@ func (r *reportFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&r.files, "report", nil, "write a report to `file`; its extension gives the format ("+extensions()+"); repeatable")
 	c.Flags().BoolVar(&r.reveal, "reveal", false, "show credentials and never-send values in reports instead of [redacted]")
 	c.Flags().BoolVar(&r.allowEmpty, "allow-empty", false, "accept an audit that saw no flow")
-	c.Flags().BoolVarP(&r.quiet, "quiet", "q", false, "print nothing but errors")
+	c.Flags().BoolVarP(&r.quiet, "quiet", "q", false, "print nothing but errors and warnings")
 	c.Flags().BoolVar(&r.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
 }
 
