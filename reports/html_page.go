@@ -144,22 +144,22 @@ func tiles(r *Report) []tile {
 		{string(policy.Violation), fmt.Sprint(len(s.Violations)), ending(len(s.Violations), "violation", "violations"), breaking},
 		{"", fmt.Sprint(len(s.Hosts)), ending(len(s.Hosts), "host", "hosts"), hosts},
 		{"", fmt.Sprint(s.Flows), ending(s.Flows, "flow", "flows"), lasting(s)},
-		{string(policy.Allowed), fmt.Sprint(s.Allowed), "allowed", "of all flows"},
+		{"", fmt.Sprint(s.Allowed), "allowed " + ending(s.Allowed, "flow", "flows"), ""},
 	}
 	if len(s.Violations) == 0 {
 		out[0].Kind = ""
 	}
-	add := func(kind string, n int, label, note string) {
+	add := func(n int, label, note string) {
 		if n > 0 {
-			out = append(out, tile{kind, fmt.Sprint(n), label, note})
+			out = append(out, tile{"", fmt.Sprint(n), label, note})
 		}
 	}
 	waived, known := excused(r)
-	add(string(policy.Waived), len(waived), "waived", ending(len(waived), "violation", "violations")+", by the policy")
-	add(string(policy.Waived), len(known), "known", ending(len(known), "violation", "violations")+" in the baseline")
-	add(string(policy.Ignored), s.Ignored, "ignored", "as noise of the device")
+	add(len(waived), "waived "+ending(len(waived), "violation", "violations"), "by the policy")
+	add(len(known), "known "+ending(len(known), "violation", "violations"), "from the baseline")
+	add(s.Ignored, "ignored "+ending(s.Ignored, "flow", "flows"), "noise of the device")
 	n, _ := unread(s.Health)
-	add("unread", n, "unread", ending(n, "connection", "connections"))
+	add(n, "unread "+ending(n, "connection", "connections"), "judged by name alone")
 	return out
 }
 
