@@ -4,16 +4,22 @@
 #   build.sh name     says which build it would be: the outputs folder, key and go
 #   build.sh build    builds it into TELLTALE_FOLDER
 #
-# The key is made of the content of every file that is in the repository, so that
-# a cached build is used for the same source alone.
+# The key is made of the content of what is built, so that a cached build is used
+# for the same source alone.
 set -euo pipefail
 
 repository=$(cd "$GITHUB_ACTION_PATH/../../.." && pwd)
 
-# sources lists the files of the repository. What git and builds put there is not
-# among them.
+# sources lists the files that the build reads: modules, and folders with Go source
+# and what is embedded. Captures and reports of a job are not among them.
 sources() {
-  find . \( -name .git -o -name bin -o -name node_modules \) -prune -o -type f -print | LC_ALL=C sort
+  printf '%s\n' go.mod go.sum
+  local folder
+  for folder in */; do
+    if [ -n "$(find "$folder" -name '*.go' -print)" ]; then
+      find "$folder" -type f -print
+    fi
+  done | LC_ALL=C sort
 }
 
 # digest hashes names and content. It runs outside the repository, where neither its
