@@ -85,7 +85,7 @@ func diffViolation(d *Diff, number int, v *compare.Violation) string {
 	point("After", occurred(v.After, v.WaivedAfter, v.TimeAfter))
 	point("Phase", phasesOf(r, *v.Newest(), code))
 	if v.After != nil {
-		point("Where", place(r, *v.After, textEntries, inMarkdown))
+		point("Where", place(r, *v.After, inMarkdown))
 		point("Deciding policy line", decided(r, f.Source, inMarkdown))
 	}
 	against, favour := reasons(d, v, inMarkdown)

@@ -68,7 +68,7 @@ func (s *screen) diffViolation(d *Diff, number int, v *compare.Violation) {
 	s.field(3, "after", occurred(v.After, v.WaivedAfter, v.TimeAfter))
 	s.field(3, "phase", phasesOf(r, *v.Newest(), quoted))
 	if v.After != nil {
-		s.field(3, "where", place(r, *v.After, textEntries, onTerminal))
+		s.field(3, "where", place(r, *v.After, onTerminal))
 		s.field(3, "decided by", decided(r, f.Source, onTerminal))
 	}
 	against, favour := reasons(d, v, onTerminal)

@@ -131,7 +131,7 @@ func TestPageSaysEverything(t *testing.T) {
 		want := slices.Concat([]string{title(r.Verdict), headline(r, unquoted)[1:], recorded(r), policyName(r, unquoted), credentialWarning(r, unquoted)},
 			worth(r, unquoted), warnings(r, unquoted), next(r), permitted(r, unquoted))
 		for _, v := range r.Summary.Violations {
-			want = append(want, what(r, v.Finding, unquoted), request(r, v, unquoted), seen(v), place(r, v, textEntries, unquoted),
+			want = append(want, what(r, v.Finding, unquoted), request(r, v, unquoted), seen(v), place(r, v, unquoted),
 				decided(r, v.Finding.Source, unquoted), phasesOf(r, v, unquoted.data), r.short(v.App, maxText))
 			for _, p := range slices.Concat(paragraphs(clip(r.mask(v.Finding.Message), maxProse)), paragraphs(clip(r.mask(v.Finding.Remedy), maxProse))) {
 				want = append(want, withoutMarks(p.Text))

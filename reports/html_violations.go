@@ -94,7 +94,7 @@ func newCard(r *Report, number int, v capture.Violation) card {
 	add("Sender, by its own User-Agent", sender)
 	add("Seen", seen(v))
 	add("Phase", phasesOf(r, v, inHTML.data))
-	add("Where", place(r, v, textEntries, inHTML))
+	add("Where", place(r, v, inHTML))
 	return c
 }
 

@@ -310,7 +310,7 @@ func told(r *Report, v capture.Violation) string {
 	field("user-agent", plain.Text(clip(r.mask(v.App), maxText)))
 	field("seen", seen(v))
 	field("phase", phasesOf(r, v, quoted))
-	field("where", place(r, v, textEntries, onTerminal))
+	field("where", place(r, v, onTerminal))
 	field("decided by", decided(r, f.Source, onTerminal))
 	field("why", strings.Join(plain.Lines(clip(r.mask(f.Message), maxProse)), "\n"))
 	field("remedy", strings.Join(plain.Lines(clip(r.mask(f.Remedy), maxProse)), "\n"))

@@ -198,7 +198,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	}
 	evidence("Seen", seen(v))
 	evidence("Phase", phasesOf(r, v, code))
-	evidence("Where", place(r, v, textEntries, inMarkdown))
+	evidence("Where", place(r, v, inMarkdown))
 	b.WriteByte('\n')
 	section("Likely cause and remedy", fit(block, r.mask(f.Remedy), maxProse))
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))

@@ -328,7 +328,7 @@ func (s *sarif) result(v capture.Violation, excused, detailed bool) sarifResult 
 	r, f := s.r, v.Finding
 	res := sarifResult{
 		RuleID: string(f.Rule), RuleIndex: s.index[f.Rule], Level: sarifLevel(f.Severity), Count: v.Count,
-		Locations: []sarifLocation{s.location(v)},
+		Locations: []sarifLocation{s.location(v, excused)},
 		// Code scanning looks at the first name alone and adds the rule and file to it.
 		Fingerprints: map[string]string{"primaryLocationLineHash": v.ID, "telltaleViolation/v1": v.ID},
 		Properties:   sarifResultBag{r.text(f.Host), r.text(f.Subject), f.Category, r.text(f.Owner), r.text(v.App)},
@@ -373,7 +373,7 @@ func sarifLevel(s policy.Severity) string {
 
 // location is where a person would act: see spotOf. An audit that was not kept and
 // had no policy file is in no file; code scanning wants one all the same.
-func (s *sarif) location(v capture.Violation) sarifLocation {
+func (s *sarif) location(v capture.Violation, excused bool) sarifLocation {
 	at := s.r.spotOf(v)
 	loc := sarifLocation{Logical: []sarifLogical{{s.r.text(v.Finding.Host), "resource"}}}
 	if at.file == "" {
@@ -385,12 +385,17 @@ func (s *sarif) location(v capture.Violation) sarifLocation {
 	if at.note != "" {
 		text := inSARIF.data(clip(s.r.mask(at.note), maxText))
 		loc.Message = &sarifMessage{Text: text}
-		if v.Finding.Source.File != "" && at.line > 0 {
+		if v.Finding.Source.File != "" && at.line > 0 && (excused && !v.Finding.Known || stands(v.Finding.Rule)) {
 			loc.Physical.Region.Snippet = &sarifMessage{Text: s.r.text(at.note)}
 		}
 	}
 	return loc
 }
+
+// stands reports whether what decided about a rule is written in the policy. Of a
+// contact that nothing allows, the policy has only the place where an entry misses,
+// and a snippet would not be what stands there.
+func stands(rule policy.Rule) bool { return !rule.OfContact() || rule == policy.HostDenied }
 
 func (s *sarif) place(at spot) sarifPlace {
 	line := max(at.line, 1) // code scanning wants a line

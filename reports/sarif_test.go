@@ -318,3 +318,20 @@ func TestSemanticVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestSARIFSnippetsStand checks that a snippet is what stands in the policy, and that
+// there is none where only the place stands in which an entry misses.
+func TestSARIFSnippetsStand(t *testing.T) {
+	log, _ := sarifOf(t, besideBaseline())
+	var got []string
+	for _, res := range log.Runs[0].Results {
+		s := ""
+		if snippet := res.Locations[0].Physical.Region.Snippet; snippet != nil {
+			s = snippet.Text
+		}
+		got = append(got, s)
+	}
+	if want := []string{"", "captive-portal-probe at captive.apple.com until 2027-01-31: made by iOS itself", ""}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -129,7 +129,7 @@ func (s *sarif) markdown(v capture.Violation, shown []spot) string {
 			parts = append(parts, fmt.Sprintf("**%s.** %s", title, text))
 		}
 	}
-	where := place(r, v, textEntries, inMarkdown)
+	where := place(r, v, inMarkdown)
 	if len(shown) > 0 {
 		where += " (" + links(shown) + ")"
 	}

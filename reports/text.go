@@ -16,7 +16,6 @@ const (
 	textViolations = 20
 	textHosts      = 30
 	textNotes      = 20
-	textEntries    = 8
 )
 
 // Columns of the terminal: what is narrower cannot hold a host, what is wider is
@@ -131,7 +130,7 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	s.field(3, "user-agent", plain.Text(clip(r.mask(v.App), maxText)))
 	s.field(3, "seen", seen(v))
 	s.field(3, "phase", phasesOf(r, v, quoted))
-	s.field(3, "where", place(r, v, textEntries, onTerminal))
+	s.field(3, "where", place(r, v, onTerminal))
 	s.program(3, "why", clip(r.mask(f.Message), maxProse))
 	s.program(3, "remedy", clip(r.mask(f.Remedy), maxProse))
 	s.field(3, "decided by", decided(r, f.Source, onTerminal))

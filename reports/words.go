@@ -22,11 +22,12 @@ import (
 // Limits of what a document for people shows of one text, in characters. The
 // JSON has all of it.
 const (
-	maxText   = 300
-	maxHost   = 120
-	maxMethod = 20
-	maxListed = 5 // names in one sentence
-	maxProse  = 2000
+	maxText    = 300
+	maxHost    = 120
+	maxMethod  = 20
+	maxListed  = 5 // names in one sentence
+	maxEntries = 8 // places of flows
+	maxProse   = 2000
 )
 
 // What lists in several documents need said of them.
@@ -396,14 +397,14 @@ func (r *Report) captureOf(ref capture.Reference) string {
 
 // place names the flows of a violation: "a.har, entries 3, 5". What stands in a file
 // outside its entries, as connections without content do, is named by its line.
-func place(r *Report, v capture.Violation, limit int, st style) string {
+func place(r *Report, v capture.Violation, st style) string {
 	var parts []string
 	shown := 0
-	for i := 0; i < len(v.Flows) && shown < limit; {
+	for i := 0; i < len(v.Flows) && shown < maxEntries; {
 		file := r.captureOf(v.Flows[i])
 		outside := v.Flows[i].Entry == 0
 		var numbers []string
-		for ; i < len(v.Flows) && shown < limit; i, shown = i+1, shown+1 {
+		for ; i < len(v.Flows) && shown < maxEntries; i, shown = i+1, shown+1 {
 			ref := v.Flows[i]
 			if r.captureOf(ref) != file || (ref.Entry == 0) != outside {
 				break
