@@ -1,6 +1,10 @@
 package policy
 
-import "telltale/flow"
+import (
+	"slices"
+
+	"telltale/flow"
+)
 
 // A Baseline is the violations that an earlier audit had, by fingerprint. A team
 // that takes up telltale late starts with one: what was there stays visible and
@@ -41,9 +45,9 @@ func (j besideBaseline) Judge(f *flow.Flow) Judgement {
 	case len(known) == 0:
 		return judged
 	case len(fresh) > 0:
-		judged.Findings, judged.Excused, judged.Source = fresh, append(known, judged.Excused...), fresh[0].Source
+		judged.Findings, judged.Excused, judged.Source = fresh, slices.Concat(known, judged.Excused), fresh[0].Source
 	default:
-		judged.Verdict, judged.Findings, judged.Excused = Waived, append(known, judged.Excused...), nil
+		judged.Verdict, judged.Findings, judged.Excused = Waived, slices.Concat(known, judged.Excused), nil
 	}
 	return judged
 }
