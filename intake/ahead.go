@@ -49,7 +49,9 @@ func (st *stream) read(ctx context.Context, s *Set, in input, opts Options) {
 	r := &reading{ctx: ctx, set: s, opts: opts, deliver: b.add}
 	st.infos = r.file(in)
 	_ = b.flush() // an error is ctx's, which the observer knows
-	s.remember(st.infos)
+	if r.settled {
+		s.remember(st.infos)
+	}
 }
 
 // batcher gathers flows.

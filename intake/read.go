@@ -41,6 +41,9 @@ type reading struct {
 	set     *Set
 	opts    Options
 	deliver func(*flow.Flow) error
+	// settled says that the input must not change meanwhile. A capture of ours may,
+	// and is read as it is at one moment.
+	settled bool
 }
 
 // file reads one input of whatever kind.
@@ -57,28 +60,29 @@ func (r *reading) file(in input) []Info {
 	if err != nil {
 		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
 	}
-	infos, settled := r.open(in, f, before.Size())
-	if settled && !in.kept && changed(in.path, before) {
+	infos := r.open(in, f, before.Size())
+	if r.settled && !in.kept && changed(in.path, before) {
 		infos[0].Err = &ChangedError{File: in.name}
 	}
 	return infos
 }
 
-// open reads a file by what its first bytes are. settled says that it must not
-// change meanwhile; a capture of ours may, and is read as it is at one moment.
-func (r *reading) open(in input, f *os.File, size int64) (infos []Info, settled bool) {
+// open reads a file by what its first bytes are.
+func (r *reading) open(in input, f *os.File, size int64) []Info {
 	var head [headSize]byte
 	n, err := f.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF {
-		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}, false
+		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
 	}
-	switch start := head[:n]; {
-	case bytes.HasPrefix(start, sqliteMagic):
-		return []Info{r.stored(in, size)}, false
-	case bytes.HasPrefix(start, zipMagic), bytes.HasPrefix(start, emptyZip):
-		return r.archive(in, f, size), true
+	start := head[:n]
+	if bytes.HasPrefix(start, sqliteMagic) {
+		return []Info{r.stored(in, size)}
 	}
-	return []Info{r.stream(in.name, &counted{ctx: r.ctx, r: f, done: &r.set.done}, beside(in))}, true
+	r.settled = true
+	if bytes.HasPrefix(start, zipMagic) || bytes.HasPrefix(start, emptyZip) {
+		return r.archive(in, f, size)
+	}
+	return []Info{r.stream(in.name, &counted{ctx: r.ctx, r: f, done: &r.set.done}, beside(in))}
 }
 
 // changed reports whether the file at path is no longer what it was.
