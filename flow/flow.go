@@ -73,7 +73,7 @@ const (
 type Flow struct {
 	ID       ID
 	Kind     Kind
-	Mode     string // the way in: "http", "socks5", "wireguard", "har"
+	Mode     string // the way in: "http", "socks5", "wireguard", "har", "mitmproxy"
 	Origin   Origin // where it stands in a file; zero for live flows
 	Client   Client
 	Server   Server

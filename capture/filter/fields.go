@@ -61,7 +61,7 @@ var Fields = []Field{
 		"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3", "WebSocket", "DNS", "TLS", "TCP"),
 	text("kind", "sort of contact; tunnel for a connection that could not be read", func(s *sighting) string { return string(s.flow.Kind) },
 		string(flow.HTTP), string(flow.WebSocket), string(flow.DNS), string(flow.Tunnel)),
-	text("mode", "the way in", func(s *sighting) string { return s.flow.Mode }, "http", "socks5", "wireguard", "har"),
+	text("mode", "the way in", func(s *sighting) string { return s.flow.Mode }, "http", "socks5", "wireguard", "har", "mitmproxy"),
 	text("client", "address of the device", client),
 	text("device", "name of the device, where one is known", func(s *sighting) string { return s.flow.Client.Device }),
 	text("app", "User-Agent of the request", func(s *sighting) string { return s.flow.UserAgent() }),
