@@ -1,5 +1,6 @@
 // Package reports turns the result of an audit into documents for people and
-// machines: a verdict on the terminal, a Markdown audit, JSON, CSV, HAR.
+// machines: a verdict on the terminal, a Markdown audit, a page, JSON, CSV, HAR,
+// and what CI systems read: SARIF, JUnit, annotations of GitHub, GitLab's list.
 //
 // It knows how things are said, never what is true: every number, verdict and
 // explanation comes in a [Report], whose facts are those of packages capture and
@@ -15,7 +16,7 @@
 //   - Text from a capture is hostile. Control and escape sequences, bidirectional
 //     overrides and invisible characters are made visible, and text cannot leave
 //     its place: no forged heading, table cell, link, mention, formula or command
-//     (escape.go, markup.go).
+//     (escape.go, markup.go, github.go).
 //   - Never-send values go through Report.Mask and credentials in a URL's
 //     user part are redacted, unless Report.Reveal is set. Other parts of a URL
 //     are shown as they were; the documents say so when a query parameter is
