@@ -191,13 +191,21 @@ func canonicalPort(port string) string {
 	return port
 }
 
-// Cleartext reports whether the content crossed the network unencrypted.
+// Cleartext reports whether the content crossed the network unencrypted, as far as
+// the URL's scheme tells. Of other protocols it knows those that have an encrypted twin.
 func (f *Flow) Cleartext() bool {
 	if f.Request == nil {
 		return false
 	}
-	u := f.Request.URL
-	return len(u) >= 5 && (strings.EqualFold(u[:5], "http:") || strings.EqualFold(u[:3], "ws:"))
+	scheme, _, found := strings.Cut(f.Request.URL, ":")
+	if !found {
+		return false
+	}
+	switch strings.ToLower(scheme) {
+	case "http", "ws", "ftp", "mqtt", "amqp", "coap", "rtsp", "rtmp":
+		return true
+	}
+	return false
 }
 
 // Path returns the path of the request's URL with percent-encoding removed, as

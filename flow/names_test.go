@@ -155,7 +155,8 @@ func TestURLParts(t *testing.T) {
 		{"ws://a/", "80", "/", true},
 		{"WSS://a/", "443", "/", false},
 		{"https://a.example/%zz", "443", "/%zz", false},
-		{"ftp://a.example/", "", "/", false},
+		{"ftp://a.example/", "", "/", true},
+		{"mqtts://a.example/", "", "/", false},
 		{"about:blank", "", "", false},
 		{"", "", "", false},
 	}

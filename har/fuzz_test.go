@@ -30,7 +30,6 @@ func FuzzRead(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add(write(f, many(), har.WriterOptions{}))
-	f.Add(gzipped(f, []byte(wrap(good))))
 	f.Add([]byte(archived["har.har"]))
 	f.Add([]byte(beside("../a")))
 	f.Fuzz(func(t *testing.T, data []byte) {

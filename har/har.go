@@ -46,7 +46,7 @@ type Error struct {
 	Entry   int    // 1-based number of the entry; 0 when the place is outside the entries
 	Line    int    // 1-based; 0 when unknown
 	Column  int    // 1-based, in bytes; 0 when unknown
-	Offset  int64  // bytes from the start of the file as decoded: after gzip and as UTF-8
+	Offset  int64  // bytes from the start of the file as UTF-8
 	Message string // what was found and what was expected
 	More    int    // further damaged entries
 	Err     error  // the cause outside the file, a failing disk for instance; often nil

@@ -3,7 +3,6 @@ package har
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -16,23 +15,17 @@ type source struct {
 	note  string // what was done to it; ""
 }
 
-// openSource looks at the first bytes of a file and undoes gzip (RFC 1952), a
-// byte order mark and UTF-16.
+// openSource looks at the first bytes of a file and undoes a byte order mark and
+// UTF-16. What is packed has to be unpacked by the caller.
 func openSource(r io.Reader) (source, error) {
 	b := bufio.NewReaderSize(r, windowSize)
 	head, err := b.Peek(4)
 	if err != nil && err != io.EOF {
 		return source{}, &Error{Message: "cannot read the file", Err: err}
 	}
-	if bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(b)
-		if err != nil {
-			return source{}, &Error{Message: "expected a gzip file, as its first bytes promise", Err: err}
-		}
-		b = bufio.NewReaderSize(z, windowSize)
-		head, _ = b.Peek(4) // an error comes back at the next read
-	}
 	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}): // RFC 1952, 2.3.1
+		return source{}, &Error{Message: "expected JSON, found gzip data", hint: "unpack it with gunzip"}
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return source{}, &Error{Message: "expected JSON, found a ZIP archive", hint: "unpack the archive and check the .har file in it"}
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):

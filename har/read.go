@@ -31,11 +31,11 @@ type Options struct {
 
 const defaultBodyLimit = 1 << 20
 
-// Read reads a HAR file, compressed with gzip or not, and hands its flows to
-// observe in the order of the file, except that a CONNECT row waits for the end:
-// it is a flow only if no other entry shows what went through the tunnel. Each
-// flow is observe's own. An error of observe ends the reading and is returned as
-// it is; damage to the file is an [*Error], and flows outside it are delivered.
+// Read reads a HAR file and hands its flows to observe in the order of the file,
+// except that a CONNECT row waits for the end: it is a flow only if no other entry
+// shows what went through the tunnel. Each flow is observe's own. An error of
+// observe ends the reading and is returned as it is; damage to the file is an
+// [*Error], and flows outside it are delivered.
 //
 // Beyond HAR 1.2 it understands these members: _error, _failureText, _wasAborted,
 // _webSocketMessages, _resourceType, _serverPort, _securityDetails, _tls_version,

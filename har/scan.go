@@ -373,7 +373,7 @@ func (s *scanner) raw(limit int) ([]byte, error) {
 }
 
 // end makes sure that nothing but white space follows, and that the input can be
-// read to its end: the checksum of gzip stands there.
+// read to its end: where it was packed, a checksum stands there.
 func (s *scanner) end() error {
 	if s.err != nil {
 		return s.err

@@ -36,10 +36,13 @@ func TestPlaywrightBodiesBesideTheHAR(t *testing.T) {
 	write(t, filepath.Join(dir, "secret.txt"), "KEY!")
 	write(t, filepath.Join(dir, "run", sum+".txt"), "body")
 	write(t, filepath.Join(dir, "run", "notes.txt"), "KEY!")
+	write(t, filepath.Join(dir, "run", strings.Repeat("a", 32)+".jsonl"), "body")
+	write(t, filepath.Join(dir, "run", strings.Repeat("a", 32)+".txt"), "KEY!")
 	if err := os.Symlink(filepath.Join("..", "secret.txt"), filepath.Join(dir, "run", strings.Repeat("0", 40)+".txt")); err != nil {
 		t.Logf("no symbolic links here: %v", err)
 	}
 	for name, want := range map[string]string{
+		strings.Repeat("a", 32) + ".jsonl": "body", strings.Repeat("a", 32) + ".txt": "",
 		sum + ".txt": "body", "notes.txt": "", "../secret.txt": "", strings.Repeat("0", 40) + ".txt": "", strings.Repeat("1", 40): "",
 		"../run/" + sum + ".txt": "", filepath.ToSlash(filepath.Join(dir, "run", sum+".txt")): "",
 	} {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"sync/atomic"
 
 	"telltale/flow"
@@ -174,18 +174,13 @@ func beside(in input) attachments {
 	}
 }
 
-// isAttachmentName reports whether a name is one that Playwright gives to a body:
-// its SHA-1 in hexadecimal and an extension, perhaps in a folder. In an open folder, a
-// HAR is not to name whatever else lies there.
-func isAttachmentName(name string) bool {
-	const sha1 = 40
-	base := path.Base(name)
-	if len(base) < sha1 {
-		return false
-	}
-	_, err := hex.DecodeString(base[:sha1])
-	return err == nil && (len(base) == sha1 || base[sha1] == '.')
-}
+// attachmentName is what Playwright calls a body: its SHA-1 and an extension; and the
+// messages of a WebSocket: an ID of theirs.
+var attachmentName = regexp.MustCompile(`^([0-9a-f]{40}(\.[0-9a-z]+)?|[0-9a-f]{32}\.jsonl)$`)
+
+// isAttachmentName reports whether a name, perhaps in a folder, is one of these. In an
+// open folder, a HAR is not to name whatever else lies there.
+func isAttachmentName(name string) bool { return attachmentName.MatchString(path.Base(name)) }
 
 // counted counts what passes, and ends the reading when ctx is done.
 type counted struct {

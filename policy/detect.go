@@ -123,7 +123,15 @@ func detectCleartext(s *Sighting) []Finding {
 		return nil
 	}
 	f := s.finding(Cleartext, s.policy.require.httpsAt)
-	f.Message = "The request to " + s.Host + " went over cleartext HTTP: everyone between the phone and the server could read and change it, cookies and tokens included."
+	protocol := "HTTP"
+	if scheme, _, _ := strings.Cut(strings.ToUpper(s.Flow.Request.URL), ":"); scheme != "WS" {
+		protocol = scheme
+	}
+	f.Message = "The request to " + s.Host + " went over cleartext " + protocol + ": everyone between the phone and the server could read and change it, cookies and tokens included."
+	if protocol != "HTTP" {
+		f.Remedy = "Use " + protocol + " over TLS."
+		return []Finding{f}
+	}
 	f.Remedy = "Use https:// in the app. On the server, redirect http:// and send Strict-Transport-Security; remove exceptions for cleartext from the app " +
 		"(NSAppTransportSecurity on iOS, android:usesCleartextTraffic or the network security configuration on Android)."
 	return []Finding{f}

@@ -110,6 +110,7 @@ func TestJudge(t *testing.T) {
 		{"a waiver is for its rule", flowtest.Get("https://waived.example/generate_204"), "violation captive-portal-probe @3"},
 		{"cleartext", flowtest.Get("http://www.canada.ca/"), "violation cleartext @0"},
 		{"cleartext WebSocket", flowtest.Get("ws://www.canada.ca/"), "violation cleartext @0"},
+		{"cleartext of another protocol", flowtest.Get("mqtt://www.canada.ca/"), "violation cleartext @0"},
 		{"cleartext, waived", flowtest.Get("http://www.old.canada.ca/"), "waived cleartext @23"},
 		{"cleartext to a host that is not allowed", flowtest.Get("http://x.example/"), "violation host-not-allowed @3"},
 		{"TLS 1.2", flowtest.Get("https://www.canada.ca/", flowtest.TLS(tls.VersionTLS12)), "allowed  @4"},
