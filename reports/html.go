@@ -40,7 +40,7 @@ var loadPage = sync.OnceValues(func() (*pageParts, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New("page.html").Funcs(template.FuncMap{"segments": segments}).ParseFS(pageFiles, "page/*.html")
+	t, err := template.New("page.html").Funcs(template.FuncMap{"segments": segments, "fields": strings.Fields}).ParseFS(pageFiles, "page/*.html")
 	if err != nil {
 		return nil, err
 	}
