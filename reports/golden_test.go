@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,12 @@ func TestGoldens(t *testing.T) {
 			file := filepath.Join("testdata", name+f.Ext)
 			want[file] = true
 			t.Run(f.Name+"/"+name, func(t *testing.T) {
-				sameAsGolden(t, file, render(t, f, build()))
+				got := render(t, f, build())
+				if f.Ext == ".html" {
+					keepPage(t, name, got)
+					got = withoutAssets(got)
+				}
+				sameAsGolden(t, file, got)
 			})
 		}
 	}
@@ -49,6 +55,26 @@ func TestGoldens(t *testing.T) {
 		}
 	}
 }
+
+// pages is where the HTML reports of the tests go, for browsers and validators.
+var pages = flag.String("pages", "", "folder to write the HTML reports of the tests into")
+
+func keepPage(t *testing.T, name, page string) {
+	t.Helper()
+	if *pages == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(*pages, name+".html"), []byte(page), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// assets are the parts of a page that are the same in each, and are read where they
+// are written: in the folder page. Their digests are checked by
+// TestPageHoldsNothingActive.
+var assets = regexp.MustCompile(`(?s)(<style>).*?(</style>)|(<script>).*?(</script>)|(sha256-)[A-Za-z0-9+/]+=`)
+
+func withoutAssets(page string) string { return assets.ReplaceAllString(page, "$1$3$5…$2$4") }
 
 func sameAsGolden(t *testing.T, file, got string) {
 	t.Helper()

@@ -3,7 +3,6 @@ package reports
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,9 +19,6 @@ import (
 	"telltale/flow/plain"
 	"telltale/policy"
 )
-
-// pages is where TestPageStaysUsable puts its page, for browsers to be tried on.
-var pages = flag.String("pages", "", "folder to write a large HTML report into")
 
 // elements calls visit for every element of a page.
 func elements(t testing.TB, page string, visit func(*html.Node)) {
@@ -201,11 +197,7 @@ func crowd(t testing.TB, n int) *Report {
 func TestPageStaysUsable(t *testing.T) {
 	f, _ := ByName("html")
 	page := render(t, f, crowd(t, 1000))
-	if *pages != "" {
-		if err := os.WriteFile(filepath.Join(*pages, "crowd.html"), []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	keepPage(t, "crowd", page)
 	if len(page) > 1_500_000 {
 		t.Errorf("1000 hosts and 500 violations take %d bytes", len(page))
 	}

@@ -3,7 +3,7 @@
 #
 #   reports/validate/run.sh [FOLDER] [CHECK]...
 #
-# FOLDER holds reports in any formats, by default those that the tests hold. CHECK
+# FOLDER holds reports in any formats, by default those of the tests. CHECK
 # names scripts of this folder ("sarif"), by default all. Needs Go, Node.js 20.11 with
 # npm, xmllint (Debian: libxml2-utils) and Chromium (CHROMIUM names it). Packages
 # are installed outside of the tree, in VALIDATE_DIR.
@@ -11,8 +11,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-reports=$(cd "${1:-$root/reports/testdata}" && pwd)
+folder=${1:-}
 shift || true
+reports=$(cd "${folder:-$root/reports/testdata}" && pwd)
 work=${VALIDATE_DIR:-${TMPDIR:-/tmp}/telltale-validate}
 mkdir -p "$work/pages"
 
@@ -28,8 +29,9 @@ fi
 status=0
 for check in "${checks[@]}"; do
   if [ "$check" = html ]; then
-    find "$reports" -maxdepth 1 -name '*.html' -exec cp {} "$work/pages" \;
-    (cd "$root" && go test ./reports -count 1 -run '^TestPageStaysUsable$' -pages "$work/pages")
+    # The tests hold pages without what is the same in each, so they are made anew.
+    (cd "$root" && go test ./reports -count 1 -run '^(TestGoldens|TestPageStaysUsable)$' -pages "$work/pages")
+    [ -z "$folder" ] || find "$reports" -maxdepth 1 -name '*.html' -exec cp {} "$work/pages" \;
   fi
   node "$work/$check.mjs" "$reports" "$work/pages" || status=1
 done
