@@ -157,7 +157,7 @@ func TestBodiesBesideThatCannotBeRead(t *testing.T) {
 		},
 	} {
 		body, _, info = readBeside(t, beside("a"), har.Options{Bodies: true}, open)
-		if body.Size != 500 || !body.Truncated || len(info.Notes) != 1 || !strings.Contains(info.Notes[0], "cannot be opened or read whole: 1") {
+		if body.Size != 500 || !body.Truncated || info.LeftOut != 1 || len(info.Notes) != 1 || !strings.Contains(info.Notes[0], "cannot be opened or read whole: 1") {
 			t.Errorf("%s: %+v, notes %q", name, body, info.Notes)
 		}
 	}

@@ -35,6 +35,9 @@ type Info struct {
 	// Skipped counts the entries that are no contact with a server, by the
 	// scheme of their URL ("data", "blob", "chrome-extension", …).
 	Skipped map[string]int
+	// LeftOut counts the bodies that are kept outside of the file and could not be
+	// read there. Without Options.Bodies it is 0.
+	LeftOut int
 	// Notes are sentences on what had to be assumed or could not be kept.
 	Notes []string
 }

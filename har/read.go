@@ -68,6 +68,7 @@ func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, erro
 	}
 	d.info.Notes = append(d.info.Notes, d.notes.sentences()...)
 	d.info.Producer = d.producer()
+	d.info.LeftOut = d.notes[noteAttachedUnread] + d.notes[noteAttachedName] + d.notes[noteAttachedFailed]
 	return d.info, d.verdict(err)
 }
 
