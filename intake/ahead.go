@@ -9,8 +9,8 @@ import (
 	"telltale/flow"
 )
 
-// A batch is handed over when it has this many flows, or this many bytes of
-// bodies: enough that handing over costs nothing, little enough to hold a few.
+// A batch is handed over when it has this many flows, or this many bytes of texts
+// and bodies: enough that handing over costs nothing, little enough to hold a few.
 const (
 	batchFlows = 256
 	batchBytes = 1 << 20
@@ -23,11 +23,13 @@ type stream struct {
 }
 
 // start reads the inputs, as many at a time as there are cores. They begin in
-// order, so that the one that is observed is never behind one that waits.
+// order, so that the one that is observed is never behind one that waits; and each has
+// at most one batch that waits to be observed, so that small inputs do not pile up
+// behind a large one.
 func (s *Set) start(ctx context.Context, opts Options, done *sync.WaitGroup) []*stream {
 	streams := make([]*stream, len(s.inputs))
 	for i := range streams {
-		streams[i] = &stream{batches: make(chan []*flow.Flow, 1)}
+		streams[i] = &stream{batches: make(chan []*flow.Flow)}
 	}
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	done.Go(func() {
@@ -46,11 +48,15 @@ func (s *Set) start(ctx context.Context, opts Options, done *sync.WaitGroup) []*
 func (st *stream) read(ctx context.Context, s *Set, in input, opts Options) {
 	defer close(st.batches)
 	b := batcher{ctx: ctx, out: st.batches}
-	r := &reading{ctx: ctx, set: s, opts: opts, deliver: b.add}
+	r := &reading{ctx: ctx, set: s, opts: opts}
+	r.deliver = func(f *flow.Flow) error {
+		r.flows++
+		return b.add(f)
+	}
 	st.infos = r.file(in)
 	_ = b.flush() // an error is ctx's, which the observer knows
 	if r.settled {
-		s.remember(st.infos)
+		s.remember(in.name, st.infos)
 	}
 }
 
@@ -64,7 +70,7 @@ type batcher struct {
 
 func (b *batcher) add(f *flow.Flow) error {
 	b.flows = append(b.flows, f)
-	b.bytes += contentSize(f)
+	b.bytes += sizeOf(f)
 	if len(b.flows) < batchFlows && b.bytes < batchBytes {
 		return nil
 	}
@@ -87,14 +93,23 @@ func (b *batcher) flush() error {
 	}
 }
 
-// contentSize returns how many bytes of contents a flow holds in memory.
-func contentSize(f *flow.Flow) int {
-	n := 0
-	if f.Request != nil {
-		n += len(f.Request.Body.Content)
+// sizeOf returns about how many bytes a flow holds in memory.
+func sizeOf(f *flow.Flow) int {
+	n := len(f.Error)
+	header := func(fields []flow.Field) {
+		for i := range fields {
+			n += len(fields[i].Name) + len(fields[i].Reveal())
+		}
 	}
-	if f.Response != nil {
-		n += len(f.Response.Body.Content)
+	if m := f.Request; m != nil {
+		n += len(m.URL) + len(m.Body.Content)
+		header(m.Header)
+		header(m.Trailer)
+	}
+	if m := f.Response; m != nil {
+		n += len(m.Reason) + len(m.Body.Content)
+		header(m.Header)
+		header(m.Trailer)
 	}
 	for i := range f.Frames {
 		n += len(f.Frames[i].Data)
@@ -102,16 +117,22 @@ func contentSize(f *flow.Flow) int {
 	return n
 }
 
-// remember compares the digests of a second reading with those of the first.
-func (s *Set) remember(infos []Info) {
+// remember compares the digests of an input's captures with those of the first reading.
+func (s *Set) remember(name string, infos []Info) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	first, again := s.digests[name]
+	if !again {
+		first = make([]string, len(infos))
+		for i := range infos {
+			first[i] = infos[i].SHA256
+		}
+		s.digests[name] = first
+	}
 	for i := range infos {
-		info := &infos[i]
-		if first, ok := s.digests[info.File]; ok && first != info.SHA256 && info.Err == nil {
+		if info := &infos[i]; info.Err == nil && (i >= len(first) || first[i] != info.SHA256) {
 			info.Err = &ChangedError{File: info.File}
 		}
-		s.digests[info.File] = info.SHA256
 	}
 }
 

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"archive/zip"
-	"bufio"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,31 +18,52 @@ func (r *reading) archive(in input, f *os.File, size int64) []Info {
 	defer r.set.done.Add(size) // of members, only the whole counts
 	digest := fileDigest(in.path)
 	broken := func(err error) []Info { return []Info{{File: in.name, SHA256: digest, Err: err}} }
-	z, err := zip.NewReader(f, size)
+	z, err := zip.NewReader(&packedFile{f, &r.expansion}, size)
 	if err != nil {
 		return broken(fmt.Errorf("%s: expected a ZIP archive, as its first bytes promise: %w", in.name, err))
 	}
-	members := captureMembers(z)
-	if len(members) == 0 {
-		return broken(&ArchiveError{File: in.name, Found: foundInstead(z)})
-	}
-	if len(members) == 1 {
-		info := r.member(in.name, z, members[0])
-		info.SHA256 = digest
-		return []Info{info}
-	}
-	var infos []Info
-	for _, m := range members {
-		infos = append(infos, r.member(in.name+"/"+m.Name, z, m))
+	infos := r.members(in.name, z, 0)
+	switch {
+	case len(infos) == 0:
+		return broken(&archiveError{file: in.name, found: foundInstead(z)})
+	case len(infos) == 1 && infos[0].File == in.name:
+		infos[0].SHA256 = digest
 	}
 	return infos
 }
 
-// captureMembers returns the members that are captures, in the archive's order.
+// maxNesting is how deep archives in archives are opened: a CI system packs what
+// Playwright has packed.
+const maxNesting = 1
+
+// members reads the captures of an archive, those in its archives too.
+func (r *reading) members(name string, z *zip.Reader, depth int) (infos []Info) {
+	captures := captureMembers(z)
+	for _, m := range captures {
+		place := name + "/" + m.Name
+		if len(captures) == 1 && !isArchiveName(m.Name) {
+			place = name
+		}
+		switch {
+		case m.Flags&encrypted != 0:
+			infos = append(infos, Info{File: place, Err: fmt.Errorf("%s: it is encrypted in its archive; expected one without a password", place)})
+		case !isArchiveName(m.Name):
+			infos = append(infos, r.member(place, z, m))
+		case depth >= maxNesting:
+			infos = append(infos, Info{File: place, Err: &packedError{file: place, what: "an archive in an archive in an archive"}})
+		default:
+			infos = append(infos, r.nested(place, m, depth)...)
+		}
+	}
+	return infos
+}
+
+// captureMembers returns the members that may be captures, or archives with some, in
+// the archive's order. What macOS puts beside each file is none.
 func captureMembers(z *zip.Reader) []*zip.File {
 	var all []*zip.File
 	for _, m := range z.File {
-		if m.Mode().IsRegular() && hasCaptureName(m.Name) && !isArchiveName(m.Name) {
+		if m.Mode().IsRegular() && hasCaptureName(path.Base(m.Name)) && !strings.HasPrefix(m.Name, "__MACOSX/") {
 			all = append(all, m)
 		}
 	}
@@ -54,22 +74,48 @@ func captureMembers(z *zip.Reader) []*zip.File {
 const encrypted = 1
 
 func (r *reading) member(name string, z *zip.Reader, m *zip.File) Info {
-	if m.Flags&encrypted != 0 {
-		return Info{File: name, Err: fmt.Errorf("%s: the capture in the archive is encrypted; expected one without a password", name)}
+	content, err := m.Open()
+	if err != nil {
+		return Info{File: name, Err: fmt.Errorf("%s: cannot unpack it: %w", name, err)}
+	}
+	defer content.Close()
+	return r.stream(name, &progressReader{ctx: r.ctx, r: r.expansion.limit(content), done: new(atomic.Int64)}, func(attached string) (io.ReadCloser, error) {
+		return r.openMember(z, path.Join(path.Dir(m.Name), attached))
+	})
+}
+
+// nested reads the captures of an archive in an archive. It is unpacked to a file
+// first: the directory of an archive stands at its end. One that holds none is no
+// error: it was nobody's wish to have it read.
+func (r *reading) nested(name string, m *zip.File, depth int) []Info {
+	broken := func(err error) []Info {
+		return []Info{{File: name, Err: fmt.Errorf("%s: cannot unpack the archive in its archive: %w", name, err)}}
 	}
 	content, err := m.Open()
 	if err != nil {
-		return Info{File: name, Err: fmt.Errorf("%s: cannot unpack the capture: %w", name, err)}
+		return broken(err)
 	}
 	defer content.Close()
-	return r.stream(name, &counted{ctx: r.ctx, r: bounded(m, content), done: new(atomic.Int64)}, func(attached string) (io.ReadCloser, error) {
-		return openMember(z, path.Join(path.Dir(m.Name), attached))
-	})
+	unpacked, err := os.CreateTemp("", temporary) // 0600
+	if err != nil {
+		return broken(err)
+	}
+	defer os.Remove(unpacked.Name())
+	defer unpacked.Close()
+	size, err := io.Copy(unpacked, &progressReader{ctx: r.ctx, r: r.expansion.limit(content), done: new(atomic.Int64)})
+	if err != nil {
+		return broken(err)
+	}
+	z, err := zip.NewReader(unpacked, size)
+	if err != nil {
+		return broken(err)
+	}
+	return r.members(name, z, depth+1)
 }
 
 // openMember opens what lies beside a capture in the archive. Names reach nothing
 // outside of it.
-func openMember(z *zip.Reader, name string) (io.ReadCloser, error) {
+func (r *reading) openMember(z *zip.Reader, name string) (io.ReadCloser, error) {
 	for _, m := range z.File {
 		if m.Name != name {
 			continue
@@ -81,33 +127,29 @@ func openMember(z *zip.Reader, name string) (io.ReadCloser, error) {
 		return struct {
 			io.Reader
 			io.Closer
-		}{bounded(m, content), content}, nil
+		}{r.expansion.limit(content), content}, nil
 	}
 	return nil, fs.ErrNotExist
 }
 
-func bounded(m *zip.File, content io.Reader) io.Reader {
-	return &expanding{r: bufio.NewReaderSize(content, 64<<10), packed: func() int64 { return int64(m.CompressedSize64) }}
-}
-
-// An ArchiveError says that a ZIP archive holds no capture.
-type ArchiveError struct {
-	File  string
-	Found string // what the archive is instead; "" when that is not known
+// archiveError says that a ZIP archive holds no capture.
+type archiveError struct {
+	file  string
+	found string // what the archive is instead; "" when that is not known
 }
 
 // Error names the file and what was expected.
-func (e *ArchiveError) Error() string {
+func (e *archiveError) Error() string {
 	found := ""
-	if e.Found != "" {
-		found = ", found " + e.Found
+	if e.found != "" {
+		found = ", found " + e.found
 	}
-	return fmt.Sprintf("%s: expected a capture in the archive (%s)%s", e.File, strings.Join(Extensions[:len(Extensions)-1], ", "), found)
+	return fmt.Sprintf("%s: expected a capture in the archive (%s)%s", e.file, strings.Join(Extensions, ", "), found)
 }
 
 // Hint says how to get a capture instead.
-func (e *ArchiveError) Hint() string {
-	switch e.Found {
+func (e *archiveError) Hint() string {
+	switch e.found {
 	case playwrightTrace:
 		return "record a HAR beside the trace: browser.newContext({ recordHar: { path: 'run.har.zip' } })"
 	case fiddlerArchive:

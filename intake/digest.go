@@ -18,7 +18,6 @@ type conveyor struct {
 	hash  hash.Hash
 	chunk []byte // what is being consumed
 	rest  []byte // of chunk
-	n     int64  // bytes consumed
 }
 
 // A conveyor holds this many chunks of this size, in bytes.
@@ -77,7 +76,6 @@ func (c *conveyor) Read(p []byte) (int, error) {
 	}
 	n := copy(p, c.rest)
 	c.rest = c.rest[n:]
-	c.n += int64(n)
 	return n, nil
 }
 

@@ -22,7 +22,7 @@ import (
 // The errors are of arguments that lead to no capture; the set has the others. A
 // file that cannot be opened is an input, whose Info will say so.
 func Find(args []string, stdin io.Reader) (*Set, []error) {
-	f := finder{set: &Set{digests: map[string]string{}}, stdin: stdin, seen: map[fingerprint][]fs.FileInfo{}}
+	f := finder{set: &Set{digests: map[string][]string{}}, stdin: stdin, seen: map[fingerprint][]fs.FileInfo{}}
 	for _, arg := range args {
 		f.argument(arg)
 	}
@@ -113,15 +113,18 @@ func captureFile(path string, d fs.DirEntry) (fs.FileInfo, bool) {
 	return info, !isArchiveName(d.Name()) || archiveHoldsCapture(path)
 }
 
+// hasCaptureName reports whether a file is looked at. What macOS keeps of a file beside
+// it, under the same name with "._" before it, is not.
 func hasCaptureName(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc(Extensions, func(ext string) bool { return strings.HasSuffix(name, ext) })
+	return !strings.HasPrefix(name, "._") && slices.ContainsFunc(Extensions, func(ext string) bool { return strings.HasSuffix(name, ext) })
 }
 
 func isArchiveName(name string) bool { return strings.EqualFold(filepath.Ext(name), ".zip") }
 
 // archiveHoldsCapture looks into an archive that somebody put among the captures.
-// One that cannot be opened may hold some, and will say that it is damaged.
+// One that cannot be opened may hold some, and will say that it is damaged; so may the
+// archives in it.
 func archiveHoldsCapture(path string) bool {
 	z, err := zip.OpenReader(path)
 	if err != nil {
@@ -142,6 +145,9 @@ func (f *finder) pipe(path string) {
 	f.keep(path, r)
 }
 
+// temporary is the pattern for the names of files that are removed by [Set.Close].
+const temporary = "telltale-input-*"
+
 // keep copies what can be read only once to a file, once.
 func (f *finder) keep(name string, r io.Reader) {
 	if slices.ContainsFunc(f.set.inputs, func(in input) bool { return in.name == name }) {
@@ -151,7 +157,7 @@ func (f *finder) keep(name string, r io.Reader) {
 	if name == StandardInput {
 		what = "standard input"
 	}
-	copied, err := os.CreateTemp("", "telltale-input-*") // 0600
+	copied, err := os.CreateTemp("", temporary) // 0600
 	if err != nil {
 		f.fail("cannot keep %s: %w", what, err)
 		return

@@ -33,19 +33,23 @@ import (
 // StandardInput is how a user names standard input.
 const StandardInput = "-"
 
-// Extensions are the names by which captures are found in a folder. An archive
-// counts only if it holds a capture.
+// Extensions are the names by which captures are found in a folder or an archive. An
+// archive counts only if it holds a capture.
 var Extensions = []string{".har", ".har.gz", ".telltale", ".mitm", ".flow", ".flows", ".zip"}
 
 // Info is what is known of one input after it was read.
 type Info struct {
 	File     string // as the user named it; a member of an archive with several: "run.zip/login.har"
 	Entries  int    // entries of a HAR, flows of the others
+	Flows    int    // that came of it
 	Producer string // program that wrote it; "" when unknown
-	SHA256   string // lower-case hex of the digest of the file, or of the unpacked member
+	SHA256   string // lower-case hex of the digest of the file; of one of several captures in an archive, of that
 	// Skipped counts entries that are no contact with a server, by the scheme of
 	// their URL ("data").
 	Skipped map[string]int
+	// LeftOut counts the bodies that lie outside of the capture and could not be read
+	// there. Without Options.Bodies it is 0.
+	LeftOut int
 	Notes   []string // sentences on what the reader met
 	Err     error    // why it could not be read to its end; nil when it could
 }
@@ -61,7 +65,7 @@ type Set struct {
 	total   int64        // bytes of all inputs
 	done    atomic.Int64 // bytes that the current reading has passed
 	mu      sync.Mutex
-	digests map[string]string // of each input by its name, as the first reading met it; under mu
+	digests map[string][]string // of the captures of each input by its name, as the first reading met them; under mu
 }
 
 // input is one file that the user named or that a folder holds.

@@ -44,6 +44,9 @@ type reading struct {
 	// settled says that the input must not change meanwhile. A capture of ours may,
 	// and is read as it is at one moment.
 	settled bool
+	// expansion is that of all compressed data of the input.
+	expansion expansion
+	flows     int // delivered so far of the capture that is being read
 }
 
 // file reads one input of whatever kind.
@@ -82,7 +85,7 @@ func (r *reading) open(in input, f *os.File, size int64) []Info {
 	if bytes.HasPrefix(start, zipMagic) || bytes.HasPrefix(start, emptyZip) {
 		return r.archive(in, f, size)
 	}
-	return []Info{r.stream(in.name, &counted{ctx: r.ctx, r: f, done: &r.set.done}, beside(in))}
+	return []Info{r.stream(in.name, &progressReader{ctx: r.ctx, r: f, done: &r.set.done, packed: &r.expansion.packed}, beside(in))}
 }
 
 // changed reports whether the file at path is no longer what it was.
@@ -108,7 +111,9 @@ type attachments func(name string) (io.ReadCloser, error)
 func (r *reading) stream(name string, packed io.Reader, attached attachments) Info {
 	belt := newConveyor(packed)
 	defer belt.close()
+	before := r.flows
 	info := r.unpack(name, belt, attached)
+	info.Flows = r.flows - before
 	if context.Cause(r.ctx) == nil {
 		info.SHA256 = belt.finish()
 	}
@@ -124,8 +129,7 @@ func (r *reading) unpack(name string, belt *conveyor, attached attachments) Info
 	if err != nil {
 		return Info{File: name, Err: &har.Error{File: name, Message: "expected a gzip file, as its first bytes promise", Err: err}}
 	}
-	bounded := &expanding{r: z, packed: func() int64 { return belt.n }}
-	return r.text(name, bufio.NewReaderSize(bounded, 64<<10), attached)
+	return r.text(name, bufio.NewReaderSize(r.expansion.limit(z), 64<<10), attached)
 }
 
 // text reads a HAR or a flow file of mitmproxy. An error of the reader reaches the
@@ -133,27 +137,29 @@ func (r *reading) unpack(name string, belt *conveyor, attached attachments) Info
 func (r *reading) text(name string, b *bufio.Reader, attached attachments) Info {
 	head, _ := b.Peek(headSize)
 	if bytes.HasPrefix(head, sqliteMagic) {
-		return Info{File: name, Producer: "telltale", Err: &PackedError{File: name}}
+		return Info{File: name, Producer: "telltale", Err: &packedError{file: name, what: "a capture of telltale that is packed"}}
 	}
 	if mitmproxy.Recognise(head) {
 		info, err := mitmproxy.Read(b, mitmproxy.Options{Name: name, Bodies: r.opts.Bodies}, r.deliver)
 		return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
 	}
 	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies, Attached: attached}, r.deliver)
-	return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
+	return Info{
+		File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, LeftOut: info.LeftOut, Err: err,
+	}
 }
 
-// A PackedError says that a capture of telltale is compressed or in an archive,
-// where it cannot be read: SQLite needs a file.
-type PackedError struct{ File string }
+// A packedError says that a capture cannot be read as it is packed: SQLite needs a
+// file, and archives are opened one level deep.
+type packedError struct{ file, what string }
 
 // Error names the file.
-func (e *PackedError) Error() string {
-	return e.File + ": a capture of telltale that is packed; expected it as a file of its own"
+func (e *packedError) Error() string {
+	return e.file + ": " + e.what + "; expected it as a file of its own"
 }
 
 // Hint says what to do.
-func (e *PackedError) Hint() string { return "unpack it first, with gunzip or unzip" }
+func (e *packedError) Hint() string { return "unpack it first, with gunzip or unzip" }
 
 // beside opens bodies that lie beside a HAR file, as Playwright writes them. The
 // names come from the file: they reach nothing outside of its folder.
@@ -182,41 +188,22 @@ var attachmentName = regexp.MustCompile(`^([0-9a-f]{40}(\.[0-9a-z]+)?|[0-9a-f]{3
 // open folder, a HAR is not to name whatever else lies there.
 func isAttachmentName(name string) bool { return attachmentName.MatchString(path.Base(name)) }
 
-// counted counts what passes, and ends the reading when ctx is done.
-type counted struct {
-	ctx  context.Context
-	r    io.Reader
-	done *atomic.Int64
+// progressReader counts what passes, and ends the reading when ctx is done.
+type progressReader struct {
+	ctx    context.Context
+	r      io.Reader
+	done   *atomic.Int64 // bytes, for who waits
+	packed *atomic.Int64 // likewise, for the bound of expansion; nil where another reader counts
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *progressReader) Read(p []byte) (int, error) {
 	if err := context.Cause(c.ctx); err != nil {
 		return 0, err
 	}
 	n, err := c.r.Read(p)
 	c.done.Add(int64(n))
-	return n, err
-}
-
-// Data that expands more than this is refused once it passes the floor: HAR files
-// shrink to a tenth or a fiftieth, and what goes beyond is made to harm.
-const (
-	maxExpansion   = 200
-	expansionFloor = 16 << 20
-)
-
-// expanding bounds how far compressed data expands.
-type expanding struct {
-	r      io.Reader
-	packed func() int64 // bytes of compressed data that were read
-	n      int64
-}
-
-func (e *expanding) Read(p []byte) (int, error) {
-	n, err := e.r.Read(p)
-	e.n += int64(n)
-	if e.n > expansionFloor && e.n/maxExpansion > e.packed() {
-		return 0, fmt.Errorf("the compressed data expands more than %d times, as only an archive bomb does", maxExpansion)
+	if c.packed != nil {
+		c.packed.Add(int64(n))
 	}
 	return n, err
 }

@@ -45,6 +45,7 @@ func (r *reading) stored(in input, size int64) Info {
 			return nil
 		})
 	}
+	info.Flows = info.Entries
 	info.SHA256 = fileDigest(in.path)
 	return info
 }
