@@ -16,8 +16,10 @@ import (
 // "##[" anywhere in it (ActionCommand of actions/runner); no line that quotes a
 // capture may do either.
 
-// GitHub shows ten annotations of a level for one step, and drops the others.
-const githubAnnotations = 10
+// githubAnnotations is how many annotations of a level are written. GitHub shows ten of a
+// step and drops the others: one is left to the script of the step, which says how it
+// ends.
+const githubAnnotations = 9
 
 // github builds the lines.
 type github struct {
@@ -43,7 +45,7 @@ func writeGitHub(w io.Writer, r *Report) error {
 	left += g.level(notices)
 	last := strings.ToUpper(title(r.Verdict)) + ": " + headline(r, onTerminal) + "."
 	if left > 0 {
-		last += fmt.Sprintf(" %s of a step at most are shown for each level; %s left out. A .json or .sarif report has all.",
+		last += fmt.Sprintf(" %s at most are shown for each level; %s left out. A .json or .sarif report has all.",
 			plural(githubAnnotations, "annotation", "annotations"), plural(left, "was", "were"))
 	}
 	g.line(last)

@@ -39,8 +39,8 @@ while IFS= read -r -d '' file; do
     place=$((place - 1))
   done
   captures[place]=$file
-done < <(find "$folder" -type f \( -name '*.har' -o -name '*.har.gz' -o -name '*.zip' -o -name '*.telltale' \
-  -o -name '*.mitm' -o -name '*.flow' -o -name '*.flows' \) -print0)
+done < <(find "$folder" -type f \( -iname '*.har' -o -iname '*.har.gz' -o -iname '*.zip' -o -iname '*.telltale' \
+  -o -iname '*.mitm' -o -iname '*.flow' -o -iname '*.flows' \) -print0)
 
 if [ ${#captures[@]} -eq 0 ]; then
   say "no capture in $folder; record one first: telltale record --save $folder/run.telltale -- YOUR-TESTS"

@@ -54,11 +54,14 @@ while IFS= read -r pattern; do
 done < <(lines "$TELLTALE_ALLOW")
 
 # A line is a file or folder of that name, else a glob. What matches nothing stays
-# as it is, and telltale says that it is not there.
+# as it is, and telltale says that it is not there. bash 3.2 takes ** for *, which would
+# pass over deeper captures in silence.
 captures=()
 while IFS= read -r line; do
   if [ -e "$line" ]; then
     captures+=("$line")
+  elif [[ $line == *'**'* ]]; then
+    refuse "captures: '$line' has **: name the folder; it is searched below"
   else
     IFS='' # a name with spaces is one word
     # shellcheck disable=SC2206 # the glob is to be expanded
@@ -94,7 +97,10 @@ fi
   echo "verdict=${verdict:-inconclusive}"
   echo "violations=$violations"
   echo "report-dir=$dir"
-  if [ -f "$sarif" ]; then echo "sarif=$sarif"; fi
+  # Code scanning closes every alert that an upload lacks, so what proves nothing is none.
+  case $verdict in
+    clean | violations) if [ -f "$sarif" ]; then echo "sarif=$sarif"; fi ;;
+  esac
 } >>"$GITHUB_OUTPUT"
 
 # A summary over 1 MiB is refused whole, so a long one is cut at the end of a line.
