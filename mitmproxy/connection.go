@@ -1,9 +1,7 @@
 package mitmproxy
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"math"
 
@@ -166,13 +164,5 @@ func summary(text []byte) *flow.Certificate {
 	if err != nil {
 		return nil
 	}
-	sum := sha256.Sum256(leaf.Raw)
-	names := append([]string(nil), leaf.DNSNames...)
-	for _, ip := range leaf.IPAddresses {
-		names = append(names, ip.String())
-	}
-	return &flow.Certificate{
-		Subject: leaf.Subject.String(), Issuer: leaf.Issuer.String(), DNSNames: names,
-		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, SHA256: hex.EncodeToString(sum[:]),
-	}
+	return flow.NewCertificate(leaf)
 }

@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -294,7 +292,7 @@ func (ps *pools) describe(s tls.ConnectionState, cfg *tls.Config, err error) *fl
 	if len(chain) == 0 {
 		return t
 	}
-	t.Certificate = summary(chain[0])
+	t.Certificate = flow.NewCertificate(chain[0])
 	if ps.cfg.InsecureUpstream {
 		if err := verify(chain, cfg); err != nil {
 			t.Invalid = err.Error()
@@ -311,16 +309,4 @@ func verify(chain []*x509.Certificate, cfg *tls.Config) error {
 	}
 	_, err := chain[0].Verify(opts)
 	return err
-}
-
-func summary(leaf *x509.Certificate) *flow.Certificate {
-	sum := sha256.Sum256(leaf.Raw)
-	names := append([]string(nil), leaf.DNSNames...)
-	for _, ip := range leaf.IPAddresses {
-		names = append(names, ip.String())
-	}
-	return &flow.Certificate{
-		Subject: leaf.Subject.String(), Issuer: leaf.Issuer.String(), DNSNames: names,
-		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, SHA256: hex.EncodeToString(sum[:]),
-	}
 }
