@@ -39,9 +39,6 @@ const (
 	WasReadable Question = "readable"
 )
 
-// Questions lists every question.
-var Questions = []Question{WasRead, WasUsed, WasAnswered, WasContacted, WasInPhase, WasLongEnough, WasDone, WasReadable}
-
 // An Answer is the answer to one question, with what it goes by. Fields that do not
 // belong to the question are zero.
 type Answer struct {
@@ -64,7 +61,8 @@ type Answer struct {
 	Phases, Seen []string
 	// WasLongEnough: First is how long it took to appear, Interval the median between
 	// its flows where it has at least three. Needed is their sum, Had for how long the
-	// app was in use afterwards. Untimed says that a side has no times.
+	// app was in use afterwards. Untimed says that nobody knows: a side has no
+	// times, or more recordings, apps, phases or devices than can be told apart.
 	First, Interval, Needed, Had time.Duration
 	Untimed                      bool
 	// WasDone: the requests that came before it, and which of them were made again.
@@ -165,7 +163,7 @@ func (q *inquiry) longEnough() (Answer, bool) {
 	if q.after.use(q.in).flows == 0 {
 		return Answer{}, false // said already
 	}
-	if !q.trace.timed {
+	if !q.trace.timed || q.before.crowded || q.after.crowded {
 		return Answer{Question: WasLongEnough, Untimed: true}, true
 	}
 	firsts := q.delays()
@@ -215,7 +213,7 @@ func (q *inquiry) delays() map[string]time.Duration {
 		if !ok || start.first == untimed {
 			start = anybody[key] // the violation itself is in it
 		}
-		out[key.phase] = max(out[key.phase], time.Duration(max(at-start.first, 0)))
+		out[key.phase] = max(out[key.phase], max(between(start.first, at), 0))
 	}
 	return out
 }
@@ -275,8 +273,12 @@ func (q *inquiry) readable() (Answer, bool) {
 	return a, a.Flows > 0
 }
 
-// time returns for how long the app was in use, recording by recording.
+// time returns for how long the app was in use, recording by recording; 0 where these
+// cannot be told apart.
 func (a *Audit) time(in scope) time.Duration {
+	if a.crowded {
+		return 0
+	}
 	var sum time.Duration
 	for _, s := range a.usesBy(in, false) {
 		sum += s.length()

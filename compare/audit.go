@@ -18,6 +18,9 @@ type Audit struct {
 	// AllowEmpty accepts that nothing was seen.
 	AllowEmpty bool
 
+	// crowded says that there was more than a recorder tells apart, so that several
+	// recordings, apps or phases may stand under one name.
+	crowded  bool
 	knowsApp bool
 	level    detail
 	uses     []use
@@ -68,7 +71,7 @@ type trace struct {
 // first is when a violation appeared in one phase of one recording.
 type first struct {
 	session, phase string
-	at             int64
+	at             int64 // as in an event
 }
 
 // A Companion is a request that came before a violation, in most cases: what an app
@@ -98,9 +101,9 @@ const (
 func (r *Recorder) trace(found []int32) *trace {
 	t := &trace{marked: true}
 	senders := map[uint16]int{}
-	var timed []int32
+	var timed []int32 // the last ones: what has no time comes first
 	seen := map[[2]uint16]bool{}
-	for _, i := range found {
+	for n, i := range found {
 		e := r.journal.at(int(i))
 		s := r.places[e.where]
 		if s.app != 0 {
@@ -110,8 +113,9 @@ func (r *Recorder) trace(found []int32) *trace {
 		if e.at == untimed {
 			continue
 		}
-		t.timed = true
-		timed = append(timed, i)
+		if !t.timed {
+			t.timed, timed = true, found[n:]
+		}
 		if key := [2]uint16{s.session, s.phase}; !seen[key] {
 			seen[key] = true
 			t.firsts = append(t.firsts, first{r.sessions.list[s.session], r.phases.list[s.phase], e.at})
@@ -133,7 +137,7 @@ func (r *Recorder) company(places []int32, in scope) []Companion {
 	n := min(len(places), maxOccurrences)
 	type before struct {
 		times int
-		gaps  int64
+		gaps  time.Duration
 	}
 	all := map[string]before{}
 	for i := range n {
@@ -145,7 +149,7 @@ func (r *Recorder) company(places []int32, in scope) []Companion {
 	var out []Companion
 	for action, b := range all {
 		if 2*b.times >= n {
-			out = append(out, Companion{Action: action, Before: b.times, Of: n, Gap: time.Duration(b.gaps / int64(b.times))})
+			out = append(out, Companion{Action: action, Before: b.times, Of: n, Gap: b.gaps / time.Duration(b.times)})
 		}
 	}
 	slices.SortFunc(out, func(a, b Companion) int {
@@ -155,15 +159,15 @@ func (r *Recorder) company(places []int32, in scope) []Companion {
 }
 
 // precursors returns the requests of the same client in the same recording shortly
-// before an event, and how long before, in nanoseconds.
-func (r *Recorder) precursors(place int, in scope) map[string]int64 {
+// before an event, and how long before.
+func (r *Recorder) precursors(place int, in scope) map[string]time.Duration {
 	it := r.journal.at(place)
 	at := r.places[it.where]
-	out := map[string]int64{}
+	out := map[string]time.Duration{}
 	left := companyFlows
 	for i := place - 1; i >= max(0, place-companyDistance) && left > 0; i-- {
 		e := r.journal.at(i)
-		if e.at == untimed || it.at-e.at > int64(companyTime) {
+		if e.at == untimed || between(e.at, it.at) > companyTime {
 			break
 		}
 		s := r.places[e.where]
@@ -171,8 +175,9 @@ func (r *Recorder) precursors(place int, in scope) map[string]int64 {
 			continue
 		}
 		left--
-		if action := r.actions.names[e.what]; out[action] == 0 || it.at-e.at < out[action] {
-			out[action] = max(it.at-e.at, 1) // 0 is nothing
+		action, gap := r.actions.names[e.what], between(e.at, it.at)
+		if nearest, ok := out[action]; !ok || gap < nearest {
+			out[action] = gap
 		}
 	}
 	return out

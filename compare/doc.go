@@ -11,12 +11,17 @@
 //
 // It promises that
 //
-//   - the same flows give the same comparison, in whatever order they are read: the
+//   - the same flows give the same verdicts, in whatever order they are read: the
 //     entries of a HAR need not be in order of time;
-//   - memory grows by 16 bytes a flow, and otherwise with what can be told apart:
-//     hosts, violations, apps and kinds of requests, each bounded (a million flows
-//     stay below 64 MiB);
-//   - doubt is never counted as a fix.
+//   - memory grows by 12 bytes a flow, and otherwise with what can be told apart:
+//     hosts, violations, apps and kinds of requests (a diff of two captures of a
+//     million flows stays below 64 MiB);
+//   - doubt is never counted as a fix. Where there are more recordings, apps, phases
+//     or devices than can be told apart, everything is in doubt.
+//
+// It expects captures that are complete: each flow is judged once, in its last state,
+// as when a file is read. A store that records live asks about a flow several times,
+// and each would count.
 //
 // It reads no capture, does not judge and writes no document. When an answer
 // surprises, look at the JSON of `telltale diff`, which has what was counted for each

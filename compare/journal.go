@@ -1,16 +1,15 @@
 package compare
 
 import (
-	"math"
 	"net/netip"
 	"sort"
 	"time"
 )
 
-// A journal is what happened in one capture, 16 bytes for each thing: enough to put
+// A journal is what happened in one capture, 12 bytes for each thing: enough to put
 // flows in order of time at the end, since entries of a HAR may come in any.
 type journal struct {
-	pages  [][]event
+	pages  [][]packed
 	length int
 	sorted bool // as it came
 	newest int64
@@ -19,25 +18,37 @@ type journal struct {
 // An event is a request, or a flow that broke a rule. A flow that breaks several rules
 // has an event for each.
 type event struct {
-	at    int64  // nanoseconds since 1970; untimed where the capture has no time
-	what  uint32 // number of an action, or of a violation with the highest bit set
-	where uint32 // number of the setting
+	at    int64  // microseconds since 1970, of 56 bits; untimed where the capture has no time
+	what  uint32 // number of an action, or of a violation with isViolation set; of 24 bits
+	where uint16 // number of the setting
 }
 
 const (
-	untimed     = math.MinInt64
-	isViolation = 1 << 31
+	untimed     = -1 << 55 // before every time
+	isViolation = 1 << 23
+	maxKinds    = 1 << 23 // actions, and violations, that have a number
 	pageLength  = 4096
 )
+
+// packed is an event without the bits that are never set.
+type packed [3]uint32
+
+func (e event) pack() packed {
+	return packed{uint32(e.at >> 24), uint32(e.at)<<8 | e.what>>16, e.what<<16 | uint32(e.where)}
+}
+
+func (p packed) event() event {
+	return event{at: int64(int32(p[0]))<<24 | int64(p[1]>>8), what: p[1]&0xFF<<16 | p[2]>>16, where: uint16(p[2])}
+}
 
 func newJournal() *journal { return &journal{sorted: true, newest: untimed} }
 
 func (j *journal) add(e event) {
 	if j.length%pageLength == 0 {
-		j.pages = append(j.pages, make([]event, 0, pageLength)) // pages need no copying when there are more
+		j.pages = append(j.pages, make([]packed, 0, pageLength)) // pages need no copying when there are more
 	}
 	last := len(j.pages) - 1
-	j.pages[last] = append(j.pages[last], e)
+	j.pages[last] = append(j.pages[last], e.pack())
 	j.length++
 	if e.at < j.newest || e.at == j.newest && j.length > 1 {
 		j.sorted = false
@@ -45,7 +56,8 @@ func (j *journal) add(e event) {
 	j.newest = max(j.newest, e.at)
 }
 
-func (j *journal) at(i int) *event { return &j.pages[i/pageLength][i%pageLength] }
+func (j *journal) slot(i int) *packed { return &j.pages[i/pageLength][i%pageLength] }
+func (j *journal) at(i int) event     { return j.slot(i).event() }
 
 // sort brings events in order of time. Those of one moment are in an order that does
 // not depend on how they came: requests first, and each kind by its name.
@@ -63,7 +75,7 @@ type byTime struct {
 }
 
 func (b *byTime) Len() int      { return b.length }
-func (b *byTime) Swap(i, k int) { x, y := b.at(i), b.at(k); *x, *y = *y, *x }
+func (b *byTime) Swap(i, k int) { x, y := b.slot(i), b.slot(k); *x, *y = *y, *x }
 func (b *byTime) Less(i, k int) bool {
 	x, y := b.at(i), b.at(k)
 	switch {
@@ -77,13 +89,17 @@ func (b *byTime) Less(i, k int) bool {
 	return b.name(x.what) < b.name(y.what)
 }
 
-// nanoseconds returns a time as events have it. Years that do not fit are no time.
-func nanoseconds(t time.Time) int64 {
-	if y := t.Year(); t.IsZero() || y < 1700 || y > 2250 {
+// microseconds returns a time as events have it. Years that no capture is of are no
+// time: what lies between two of the others is a time.Duration.
+func microseconds(t time.Time) int64 {
+	if y := t.Year(); y < 1970 || y > 2250 {
 		return untimed
 	}
-	return t.UnixNano()
+	return t.UnixMicro()
 }
+
+// between is the time from one event to another.
+func between(from, to int64) time.Duration { return time.Duration(to-from) * time.Microsecond }
 
 // A setting is who sent something, and in which part of the audit. Numbers stand for
 // names: see names.
@@ -128,12 +144,13 @@ func (s *stretch) length() time.Duration {
 	if s.first == untimed {
 		return 0
 	}
-	return time.Duration(s.last - s.first)
+	return between(s.first, s.last)
 }
 
 // names gives names numbers. 0 is "", and what comes when there are too many.
 type names struct {
 	limit  int
+	full   bool // there were too many
 	number map[string]uint16
 	list   []string
 }
@@ -144,7 +161,11 @@ func newNames(limit int) *names {
 
 func (n *names) of(name string) uint16 {
 	number, ok := n.number[name]
-	if !ok && len(n.list) <= n.limit {
+	switch {
+	case ok:
+	case len(n.list) > n.limit:
+		n.full = true
+	default:
 		number = uint16(len(n.list)) // limits are far below its
 		n.list = append(n.list, name)
 		n.number[name] = number

@@ -10,8 +10,9 @@ import (
 	"telltale/policy"
 )
 
-// Limits of what a recorder tells apart; what is more goes unnamed. Counts of flows
-// are exact all the same.
+// Limits of what a recorder tells apart. What is more goes unnamed and together, so
+// that nothing is proven by it any more: see Audit.crowded. Counts of flows are exact
+// all the same.
 const (
 	maxApps     = 1 << 10
 	maxPhases   = 1 << 10
@@ -30,7 +31,7 @@ type Apps interface {
 
 // A Recorder is the policy of one capture that is being judged, and notes what it is
 // asked about. Hand it to the store as its judge, then ask for the Audit. It may be
-// asked by several goroutines.
+// asked by several goroutines, but once only of each flow.
 type Recorder struct {
 	judge policy.Judge
 	apps  Apps
@@ -42,11 +43,11 @@ type Recorder struct {
 	appNames   *names
 	phases     *names
 	sessions   *names
-	settings   map[setting]uint32
+	settings   map[setting]uint16
 	places     []setting // by number
 	uses       []stretch // likewise
 	journal    *journal
-	open       map[flow.ID]bool // flows that were noted before their end
+	crowded    bool // there were too many settings, actions or violations
 }
 
 // ownApp stands for the app that is audited, whatever its User-Agents call it.
@@ -57,14 +58,13 @@ func NewRecorder(judge policy.Judge, apps Apps) *Recorder {
 	r := &Recorder{
 		judge: judge, apps: apps, actions: newActions(maxActions), violations: map[string]uint32{},
 		appNames: newNames(maxApps), phases: newNames(maxPhases), sessions: newNames(maxSessions),
-		settings: map[setting]uint32{}, journal: newJournal(), open: map[flow.ID]bool{},
+		settings: map[setting]uint16{}, journal: newJournal(),
 	}
 	r.setting(setting{}) // what is too much goes there
 	return r
 }
 
-// Judge says what the policy says, and notes it. Of a flow that is asked about in
-// several states, the first one counts.
+// Judge says what the policy says, and notes it.
 func (r *Recorder) Judge(f *flow.Flow) policy.Judgement {
 	j := r.judge.Judge(f)
 	r.note(f, j)
@@ -86,16 +86,7 @@ func (r *Recorder) note(f *flow.Flow, j policy.Judgement) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.open[f.ID] {
-		if f.Ended() {
-			delete(r.open, f.ID)
-		}
-		return
-	}
-	if !f.Ended() && f.ID != 0 {
-		r.open[f.ID] = true
-	}
-	at := nanoseconds(f.Times.Start)
+	at := microseconds(f.Times.Start)
 	where := r.setting(setting{
 		session: r.sessions.of(f.Origin.Capture), app: r.appNames.of(r.appOf(f.UserAgent())),
 		phase: r.phases.of(f.Phase), client: f.Client.Addr.Addr().Unmap(),
@@ -104,14 +95,24 @@ func (r *Recorder) note(f *flow.Flow, j policy.Judgement) {
 	for i, finding := range j.Findings {
 		id := finding.Fingerprint()
 		if i == 0 || !counted(j.Findings[:i], id) {
-			r.journal.add(event{at, r.violation(id) | isViolation, where})
+			r.write(at, r.violation(id), isViolation, where)
 		}
 	}
 	// What breaks a rule, excused or not, is nobody's company: the fix that takes one
 	// such request away often takes the others too.
 	if len(j.Findings) == 0 {
-		r.journal.add(event{at, r.actions.of(f, j.Host), where})
+		r.write(at, r.actions.of(f, j.Host), 0, where)
 	}
+}
+
+// write adds an event to the journal, unless its number is too high for it: then
+// something goes unseen.
+func (r *Recorder) write(at int64, number, kind uint32, where uint16) {
+	if number >= maxKinds {
+		r.crowded = true
+		return
+	}
+	r.journal.add(event{at, number | kind, where})
 }
 
 func counted(findings []policy.Finding, id string) bool {
@@ -133,10 +134,14 @@ func (r *Recorder) violation(id string) uint32 {
 	return n
 }
 
-func (r *Recorder) setting(s setting) uint32 {
+func (r *Recorder) setting(s setting) uint16 {
 	n, ok := r.settings[s]
-	if !ok && len(r.places) < maxSettings {
-		n = uint32(len(r.places)) // bounded by maxSettings
+	switch {
+	case ok:
+	case len(r.places) == maxSettings:
+		r.crowded = true
+	default:
+		n = uint16(len(r.places)) // bounded by maxSettings
 		r.settings[s] = n
 		r.places, r.uses = append(r.places, s), append(r.uses, noUse)
 	}
@@ -184,24 +189,45 @@ func (r *Recorder) Audit(totals capture.Summary, damaged bool) *Audit {
 			a.uses = append(a.uses, r.use(s, r.uses[i]))
 		}
 	}
-	found := make([][]int32, len(r.ids)) // places in the journal, by violation
+	a.crowded = r.crowded || r.appNames.full || r.phases.full || r.sessions.full
 	did := map[uint64]bool{}
 	for i := range r.journal.length {
-		e := r.journal.at(i)
-		if n := e.what &^ isViolation; n != e.what {
-			found[n] = append(found[n], int32(i)) // a journal of 2^31 events is 32 GiB
-			continue
+		if e := r.journal.at(i); e.what&isViolation == 0 {
+			did[uint64(e.what)<<16|uint64(r.places[e.where].app)] = true
 		}
-		did[uint64(e.what)<<16|uint64(r.places[e.where].app)] = true
 	}
 	for key := range did {
 		a.deeds = append(a.deeds, deed{r.actions.names[key>>16], r.appNames.list[key&0xFFFF]})
 	}
-	for n, id := range r.ids {
-		a.traces[id] = r.trace(found[n])
+	for n, found := range r.found() {
+		a.traces[r.ids[n]] = r.trace(found)
 	}
 	r.journal = newJournal()
 	return a
+}
+
+// found returns the places of every violation in the journal, by its number. They share
+// one array, since all flows of a capture may break a rule.
+func (r *Recorder) found() [][]int32 {
+	ends := make([]int, min(len(r.ids), maxKinds)+1) // where those of the violation before end
+	each := func(visit func(n uint32, place int32)) {
+		for i := range r.journal.length {
+			if e := r.journal.at(i); e.what&isViolation != 0 {
+				visit(e.what&^isViolation, int32(i)) // a journal of 2^31 events is 24 GiB
+			}
+		}
+	}
+	each(func(n uint32, _ int32) { ends[n+1]++ })
+	for n := range len(ends) - 1 {
+		ends[n+1] += ends[n]
+	}
+	all := make([]int32, ends[len(ends)-1])
+	out := make([][]int32, len(ends)-1)
+	for n := range out {
+		out[n] = all[ends[n]:ends[n]:ends[n+1]]
+	}
+	each(func(n uint32, place int32) { out[n] = append(out[n], place) })
+	return out
 }
 
 // nameOf names what an event is about.
