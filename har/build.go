@@ -1,7 +1,6 @@
 package har
 
 import (
-	"cmp"
 	"crypto/tls"
 	"math"
 	"net/netip"
@@ -56,8 +55,8 @@ func (d *reader) build() (f *flow.Flow, message string) {
 	case !isWeb(target.scheme):
 		d.becomeForeign(f, target.scheme)
 	}
-	if asked := f.Server.Asked; (target.secure() || !isWeb(target.scheme)) && !d.inner[asked] {
-		d.inner[asked], d.inner[canonicalHostPort(asked)] = true, true
+	if target.secure() || !isWeb(target.scheme) {
+		d.tunnels.Saw(f.Server.Asked)
 	}
 	return f, ""
 }
@@ -77,7 +76,7 @@ func unusable(url string) string {
 // server collects what is known of the server.
 func (d *reader) server(t target) flow.Server {
 	e := &d.draft
-	s := flow.Server{Asked: t.hostPort(), Host: e.request.hostClaim(t.host), TLS: d.serverTLS()}
+	s := flow.Server{Asked: t.hostPort(), Host: flow.HostClaim(t.host, e.request.authority, e.request.header), TLS: d.serverTLS()}
 	address := strings.Trim(strings.TrimSpace(e.address), "[]")
 	if addr, err := netip.ParseAddr(address); err == nil {
 		s.Dialed = netip.AddrPortFrom(addr, t.portNumber())
@@ -85,21 +84,6 @@ func (d *reader) server(t target) flow.Server {
 		s.Dialed = full
 	}
 	return s
-}
-
-// hostClaim returns :authority, else Host. Where there are several, the one that
-// disagrees with the URL counts: it must not hide behind one that agrees.
-func (m *message) hostClaim(host string) string {
-	claim, asked := m.authority, flow.CanonicalHost(host)
-	for _, field := range m.header {
-		if !strings.EqualFold(field.Name, "Host") {
-			continue
-		}
-		if claim == "" || flow.CanonicalHost(claim) == asked {
-			claim = cmp.Or(field.Value(), claim)
-		}
-	}
-	return claim
 }
 
 // answer fills in the response and the outcome. An attempt that failed is a

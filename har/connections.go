@@ -1,6 +1,7 @@
 package har
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 
@@ -76,9 +77,8 @@ func (d *reader) frame() (flow.Frame, error) {
 	data.base64 = f.Opcode > 1
 	f.Time, _ = parseDate(when)
 	content, whole := data.decoded()
-	content = content[:min(int64(len(content)), d.opts.BodyLimit)]
-	if len(content) > 0 {
-		f.Data = append([]byte(nil), content...)
+	if d.opts.Bodies && len(content) > 0 {
+		f.Data = bytes.Clone(content[:min(int64(len(content)), d.opts.BodyLimit)])
 	}
 	f.Size = max(whole, size)
 	f.Truncated = cut || int64(len(f.Data)) < f.Size

@@ -320,9 +320,67 @@ func TestConnectRows(t *testing.T) {
 	if len(flows) != 2 || flows[0].Server.Host != "b.example:443" {
 		t.Errorf("a CONNECT that names two hosts: %+v", flows)
 	}
-	flows, _ = one(t, `{"request":{"method":"CONNECT","url":"a.example:443"},"response":{"status":502}}`)
-	if f := flows[0]; f.Status() != 502 {
-		t.Errorf("a refused CONNECT: %+v", f)
+}
+
+// A CONNECT that failed is an attempt of its own, whatever was read of others.
+func TestFailedConnectRows(t *testing.T) {
+	get := `{"request":{"method":"GET","url":"https://a.example/"},"response":{"status":200}}`
+	own := `{"request":{"method":"CONNECT","url":"https://a.example/"},"_telltale":{"kind":"tunnel","mode":"har","outcome":"tunnelled","server":{"asked":"a.example:443"},"times":{}}}`
+	for _, c := range []struct{ name, rest, want string }{
+		{"opened", `,"response":{"status":200}`, ""},
+		{"refused", `,"response":{"status":502}`, "upstream-failed 502 the proxy did not open the tunnel: status 502"},
+		{"denied", `,"response":{"status":403}`, "upstream-failed 403 the proxy did not open the tunnel: status 403"},
+		{"challenged", `,"response":{"status":407}`, ""},
+		{"failed", `,"_error":"net::ERR_TUNNEL_CONNECTION_FAILED"`, "upstream-failed 0 net::ERR_TUNNEL_CONNECTION_FAILED"},
+		{"aborted", `,"response":{"status":200},"_wasAborted":true`, "abandoned 0 "},
+		{"unanswered", ``, "upstream-failed 0 the file has no response to this request"},
+		{"without a status", `,"response":{"status":0,"headers":[{"name":"a","value":"b"}]}`, "upstream-failed 0 the proxy did not open the tunnel: status 0"},
+		{"Charles, read", `,"response":{"status":200,"_charlesStatus":"COMPLETE"}`, ""},
+		{"Charles, not read", `,"response":{"status":200,"_charlesStatus":"FAILED"}`, "tunnelled 0 Charles says that this connection failed"},
+	} {
+		row := `{"request":{"method":"CONNECT","url":"a.example:443"}` + c.rest + `}`
+		for _, entries := range [][]string{{row, get}, {get, row}} {
+			flows, _ := one(t, entries...)
+			got := ""
+			for _, f := range flows {
+				if f.Kind == flow.Tunnel {
+					got = fmt.Sprint(f.Outcome, " ", f.Status(), " ", f.Error)
+				}
+			}
+			if got != c.want || len(flows) != 1+min(len(c.want), 1) {
+				t.Errorf("%s: %d flows, %q", c.name, len(flows), got)
+			}
+		}
+	}
+	challenged := `{"request":{"method":"CONNECT","url":"a.example:443"},"response":{"status":407}}`
+	if flows, _ := one(t, challenged); len(flows) != 1 || flows[0].Status() != 407 || flows[0].Outcome != flow.UpstreamFailed {
+		t.Errorf("challenged and gone: %d flows", len(flows))
+	}
+	if flows, _ := one(t, challenged, `{"request":{"method":"CONNECT","url":"a.example:443"},"response":{"status":200}}`); len(flows) != 1 || flows[0].Outcome != flow.Tunnelled {
+		t.Errorf("challenged, then opened: %d flows", len(flows))
+	}
+	// What we wrote ourselves counted once when it was written.
+	if flows, _ := one(t, own, get); len(flows) != 2 {
+		t.Errorf("a tunnel of ours: %d flows", len(flows))
+	}
+}
+
+// Without bodies, messages of a WebSocket are sizes too.
+func TestFramesWithoutBodies(t *testing.T) {
+	data := `{"log":{"entries":[{"request":{"url":"wss://a.example/"},"_webSocketMessages":[{"type":"send","opcode":1,"data":"hello"},{"type":"receive","opcode":2,"data":"AAEC"},{"opcode":2,"data":"aGVsbG8="}]}]}}`
+	_, err := Read(strings.NewReader(data), Options{}, func(f *flow.Flow) error {
+		for i, size := range []int64{5, 3, 5} {
+			if frame := f.Frames[i]; frame.Data != nil || frame.Size != size || !frame.Truncated {
+				t.Errorf("frame %d: %+v", i, frame)
+			}
+		}
+		if f.Sent != 5 || f.Received != 8 {
+			t.Errorf("sent %d, received %d", f.Sent, f.Received)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -26,8 +26,10 @@ type draft struct {
 	resource    string // _resourceType
 	tls         tlsDraft
 	frames      []flow.Frame
-	framed      bool  // there are _webSocketMessages
-	frameBytes  int64 // memory that the frames take
+	framed      bool   // there are _webSocketMessages
+	frameBytes  int64  // memory that the frames take
+	charles     string // _charlesStatus: COMPLETE, FAILED, …
+	connect     bool   // a CONNECT row, which may belong to requests that are in the file
 	telltale    []byte
 }
 
@@ -162,6 +164,8 @@ func (d *reader) response() error {
 			e.reason, err = d.textValue()
 		case "content":
 			err = d.content(&m.body)
+		case "_charlesStatus":
+			e.charles, err = d.textValue()
 		case "_responseBodyStatus":
 			err = d.bodyStatus(m)
 		case "_error", "_failureText": // Chrome and Playwright have it here

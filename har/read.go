@@ -32,15 +32,15 @@ type Options struct {
 const defaultBodyLimit = 1 << 20
 
 // Read reads a HAR file and hands its flows to observe in the order of the file,
-// except that a CONNECT row waits for the end: it is a flow only if no other entry
-// shows what went through the tunnel. Each flow is observe's own. An error of
+// except that a CONNECT row whose tunnel was opened waits for the end: it is a flow
+// only if no other entry shows what went through the tunnel. Each flow is observe's own. An error of
 // observe ends the reading and is returned as it is; damage to the file is an
 // [*Error], and flows outside it are delivered.
 //
 // Beyond HAR 1.2 it understands these members: _error, _failureText, _wasAborted,
 // _webSocketMessages, _resourceType, _serverPort, _securityDetails, _tls_version,
 // _tls_cipher_suite, _trailers, _content, _requestBodyStatus, _responseBodyStatus,
-// log._tlsErrors, log._contacts, _telltale, and _file and _sha1 of a body, see
+// _charlesStatus of a CONNECT row, log._tlsErrors, log._contacts, _telltale, and _file and _sha1 of a body, see
 // Options.Attached.
 //
 // A URL with a scheme of another protocol (mqtt, ftp, stun, or one that is not
@@ -54,7 +54,7 @@ func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, erro
 	if opts.BodyLimit <= 0 {
 		opts.BodyLimit = defaultBodyLimit
 	}
-	d := &reader{opts: opts, observe: observe, interned: map[string]string{}, inner: map[string]bool{}, attachable: maxAttached}
+	d := &reader{opts: opts, observe: observe, interned: map[string]string{}, attachable: maxAttached}
 	src, err := openSource(r)
 	if err == nil {
 		d.s = newScanner(src.Reader, src.start)
@@ -87,10 +87,8 @@ type reader struct {
 	entry      int    // number of the entry that is being read; 0 outside
 	draft      draft  // the entry that is being read; its memory is used again
 	damage     *Error // of the first entry that is no use
-	tunnels    []heldTunnel
+	tunnels    flow.Tunnels
 	attachable int64 // bytes that may still be read from files beside the HAR
-	// inner has the host:port of each TLS request that was seen.
-	inner map[string]bool
 }
 
 // product is the creator or the browser of a file.
@@ -266,7 +264,7 @@ func (d *reader) oneEntry() error {
 		return nil
 	}
 	f.Origin = flow.Origin{Capture: d.opts.Name, Entry: at.Entry, Line: at.Line}
-	if d.holdTunnel(f) {
+	if d.draft.connect && d.tunnels.Hold(f) {
 		return nil
 	}
 	return d.deliver(f)

@@ -146,16 +146,6 @@ func (d *reader) scheme() string {
 	return "https"
 }
 
-// heldTunnel is a CONNECT row that waits for the end of the file.
-type heldTunnel struct {
-	f     *flow.Flow
-	asked string // with canonical host
-}
-
-// maxHeldTunnels bounds the memory of CONNECT rows; further ones are delivered
-// at once, and may count twice.
-const maxHeldTunnels = 100_000
-
 // connectRow makes a flow of a CONNECT request, whose URL is "host:port" or an
 // URL of the host.
 func (d *reader) connectRow() (*flow.Flow, string) {
@@ -178,45 +168,36 @@ func (d *reader) connectRow() (*flow.Flow, string) {
 	// Without a URL: the tunnel's own is made of what was asked for.
 	f.Request = &flow.Request{Method: "CONNECT", Proto: foldProto(e.request.version), Header: e.request.header}
 	d.answer(f)
-	if f.Response != nil && f.Response.Status >= 200 && f.Response.Status < 300 {
-		f.Response = nil // the tunnel was opened; that is no answer of the server
+	status := f.Status()
+	opened := status >= 200 && status < 300
+	if opened {
+		f.Response = nil // that is no answer of the server
 	}
-	if f.Outcome == flow.Completed {
+	switch {
+	case f.Outcome != flow.Completed:
+	case opened:
 		f.Outcome = flow.Tunnelled
+	default:
+		f.Outcome, f.Error = flow.UpstreamFailed, "the proxy did not open the tunnel: status "+strconv.Itoa(status)
+	}
+	e.connect = true
+	if f.Outcome == flow.Tunnelled && strings.EqualFold(e.charles, "FAILED") {
+		// The tunnel was opened, and broke: mostly a client that refuses Charles'
+		// certificate. No request came through this one, whatever was read in others.
+		f.Error, e.connect = "Charles says that this connection failed", false
 	}
 	return f, ""
-}
-
-// holdTunnel keeps a CONNECT row back until it is known whether the requests that
-// went through the tunnel are in the file too.
-func (d *reader) holdTunnel(f *flow.Flow) bool {
-	isConnect := f.Kind == flow.Tunnel && f.Mode == "har" && f.Request.URL == ""
-	if !isConnect || len(d.tunnels) >= maxHeldTunnels {
-		return false
-	}
-	if names := f.Names(); names.Host != "" && names.Host != names.Asked {
-		return false // a finding of its own, whatever went through it
-	}
-	d.tunnels = append(d.tunnels, heldTunnel{f, canonicalHostPort(f.Server.Asked)})
-	return true
 }
 
 // releaseTunnels delivers the CONNECT rows through which nothing is seen to have
 // gone.
 func (d *reader) releaseTunnels() error {
-	for _, held := range d.tunnels {
-		if d.inner[held.asked] {
-			d.note(noteTunnels)
-			continue
-		}
-		if err := d.deliver(held.f); err != nil {
+	rest, explained := d.tunnels.Rest()
+	d.notes[noteTunnels] += explained
+	for _, f := range rest {
+		if err := d.deliver(f); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func canonicalHostPort(s string) string {
-	host, port := flow.SplitHostPort(s)
-	return net.JoinHostPort(flow.CanonicalHost(host), port)
 }
