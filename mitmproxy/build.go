@@ -106,7 +106,7 @@ func (d *reader) exchange() *flow.Flow {
 	f.Frames, f.Sent, f.Received = e.messages.frames, e.messages.sent, e.messages.received
 	d.servedByMitmproxy(f)
 	if d.secure() {
-		d.saw(f.Server.Asked)
+		d.tunnels.Saw(f.Server.Asked)
 	}
 	return f
 }

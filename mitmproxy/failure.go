@@ -58,6 +58,9 @@ func containsAny(s string, words []string) bool {
 	return false
 }
 
+// noResponse says why a flow is open.
+const noResponse = "the file has no response to this request"
+
 // outcome says how a flow ended.
 func (d *reader) outcome(f *flow.Flow) {
 	e := &d.draft
@@ -81,7 +84,7 @@ func (d *reader) outcome(f *flow.Flow) {
 	case e.intercepted:
 		f.Outcome, f.Error = flow.Open, "mitmproxy was told to hold this request and had not sent it when it was saved"
 	default:
-		f.Outcome, f.Error = flow.Open, "the file has no response to this request"
+		f.Outcome, f.Error = flow.Open, noResponse
 	}
 	if f.Kind == flow.WebSocket && f.Outcome == flow.Completed && !e.closed {
 		f.Outcome = flow.Open

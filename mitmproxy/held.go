@@ -1,25 +1,14 @@
 package mitmproxy
 
 import (
-	"net"
+	"strconv"
 
 	"telltale/flow"
 )
 
-// maxHeld bounds the flows that wait for others which may explain them, a CONNECT or
-// the handshake of a WebSocket before version 12, in bytes of memory. Further ones are
-// delivered at once, and may count twice. maxInner bounds what is known of the others.
-const (
-	maxHeld  = 64 << 20
-	maxInner = 100_000
-)
-
-// saw remembers a TLS request, which explains the CONNECT that it came through.
-func (d *reader) saw(asked string) {
-	if len(d.inner) < maxInner {
-		d.inner[canonicalHostPort(asked)] = true
-	}
-}
+// maxHeld bounds the handshakes of WebSockets before version 12 that wait for their
+// messages, in bytes of memory. Further ones are delivered at once, and may count twice.
+const maxHeld = 64 << 20
 
 // connect makes a flow of a CONNECT request.
 func (d *reader) connect() *flow.Flow {
@@ -29,31 +18,37 @@ func (d *reader) connect() *flow.Flow {
 	// Without a URL: the tunnel's own is made of what was asked for.
 	f.Request = &flow.Request{Method: "CONNECT", Proto: proto(q.proto), Header: q.header}
 	d.response(f)
-	if f.Response != nil && f.Response.Status >= 200 && f.Response.Status < 300 {
-		f.Response = nil // the tunnel was opened; that is no answer of the server
+	status := f.Status()
+	opened := status >= 200 && status < 300
+	if opened {
+		f.Response = nil // that is no answer of the server
 	}
 	d.outcome(f)
+	switch {
+	case f.Outcome != flow.Tunnelled || opened:
+	case d.draft.response.seen:
+		f.Outcome, f.Error = flow.UpstreamFailed, "mitmproxy did not open the tunnel: status "+strconv.Itoa(status)
+	default:
+		f.Outcome, f.Error = flow.Open, noResponse
+	}
 	return f
 }
 
 // hold keeps back a flow that another one may explain.
 func (d *reader) hold(f *flow.Flow) bool {
+	if f.Kind == flow.Tunnel && f.Request != nil {
+		return d.tunnels.Hold(f)
+	}
+	if !d.draft.isHandshake || d.draft.id == "" {
+		return false
+	}
 	cost := d.draft.request.cost() + d.draft.response.cost()
 	if d.heldBytes+cost > maxHeld {
 		return false
 	}
-	switch {
-	case d.draft.isHandshake && d.draft.id != "":
-		d.handshakes[d.draft.id] = len(d.held)
-	case f.Kind == flow.Tunnel && f.Request != nil:
-		if names := f.Names(); names.Host != "" && names.Host != names.Asked {
-			return false // a finding of its own, whatever went through it
-		}
-	default:
-		return false
-	}
-	d.held = append(d.held, f)
 	d.heldBytes += cost
+	d.handshakes[d.draft.id] = len(d.held)
+	d.held = append(d.held, f)
 	return true
 }
 
@@ -65,12 +60,10 @@ func (m *message) cost() int {
 // release delivers the flows that nothing explained: CONNECTs through which nothing
 // is seen to have gone, and handshakes without messages.
 func (d *reader) release() error {
-	for _, f := range d.held {
-		switch {
-		case f == nil: // a handshake whose messages came
-			continue
-		case f.Kind == flow.Tunnel && d.inner[canonicalHostPort(f.Server.Asked)]:
-			d.note(noteTunnels)
+	rest, explained := d.tunnels.Rest()
+	d.notes[noteTunnels] += explained
+	for _, f := range append(rest, d.held...) {
+		if f == nil { // a handshake whose messages came
 			continue
 		}
 		if err := d.deliver(f); err != nil {
@@ -117,9 +110,4 @@ func (d *reader) handshake() *flow.Flow {
 	d.held[at] = nil
 	delete(d.handshakes, d.draft.handshake)
 	return f
-}
-
-func canonicalHostPort(s string) string {
-	host, port := flow.SplitHostPort(s)
-	return net.JoinHostPort(flow.CanonicalHost(host), port)
 }

@@ -22,15 +22,16 @@ type Options struct {
 const defaultBodyLimit = 1 << 20
 
 // Read reads a flow file and hands its flows to observe in the order of the file,
-// except that a CONNECT waits for the end, since it is a flow only if no other shows
-// what went through the tunnel, and that the handshake of an old WebSocket waits for
+// except that a CONNECT whose tunnel was opened waits for the end, since it is a flow
+// only if no other shows what went through the tunnel, and that the handshake of an old WebSocket waits for
 // its messages. Each flow is observe's own. An error of observe ends the reading and
 // is returned as it is; damage to the file is an [*Error], and flows outside it are
 // delivered. A file without flows is damage.
 //
 // A flow's mode is "mitmproxy". Its server is the one that mitmproxy was asked for or
 // sent the request to; where clients reached mitmproxy without knowing it, so that
-// all they asked for is an IP address, it is the one that SNI or Host names. TCP and
+// all they asked for is an IP address, it is the one that SNI names, for which
+// mitmproxy asks the server's certificate; a Host header remains a claim. TCP and
 // UDP streams are Tunnels of which the bytes are counted; a DNS question has its type
 // in the request's URL (RFC 4501) and its answers as lines of the response's content.
 // Whether mitmproxy verified the certificate of a server is not in the file.
@@ -41,7 +42,7 @@ func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, erro
 	d := &reader{
 		s: newScanner(r), opts: opts, observe: observe,
 		interned: map[string]string{}, certificates: map[string]*flow.Certificate{},
-		handshakes: map[string]int{}, inner: map[string]bool{},
+		handshakes: map[string]int{},
 	}
 	d.info.Producer = "mitmproxy"
 	err := d.flows()
@@ -64,12 +65,12 @@ type reader struct {
 	interned     map[string]string
 	certificates map[string]*flow.Certificate // by their PEM; nil for what is no certificate
 
-	draft      draft           // the flow that is being read
-	damage     *Error          // of the first flow that is no use
-	held       []*flow.Flow    // flows that wait; nil where one need no longer
-	heldBytes  int             // memory that they take
-	handshakes map[string]int  // where in held the handshake of this ID waits
-	inner      map[string]bool // the host:port of each TLS request that was seen
+	draft      draft  // the flow that is being read
+	damage     *Error // of the first flow that is no use
+	tunnels    flow.Tunnels
+	held       []*flow.Flow   // handshakes that wait; nil where one need no longer
+	heldBytes  int            // memory that they take
+	handshakes map[string]int // where in held the handshake of this ID waits
 }
 
 // errStopped ends the reading; reader.stopped has the reason.
@@ -180,14 +181,18 @@ func (d *reader) entry() error {
 		d.damaged(inside)
 		return nil
 	}
-	return d.finish()
+	return d.finish(start)
 }
 
-// finish delivers the draft, or keeps it back.
-func (d *reader) finish() error {
+// finish delivers the draft, or keeps it back. Its inside begins at start.
+func (d *reader) finish(start int64) error {
 	d.version()
 	f := d.build()
 	if f == nil {
+		return nil
+	}
+	if what := d.nameless(f); what != "" {
+		d.damaged(&Error{Offset: start, Message: "expected a " + what + " that names its host, found none"})
 		return nil
 	}
 	f.Origin = flow.Origin{Capture: d.opts.Name, Entry: d.info.Entries}
@@ -195,6 +200,19 @@ func (d *reader) finish() error {
 		return nil
 	}
 	return d.deliver(f)
+}
+
+// nameless says what the flow is if it is a request without a host, of which nobody
+// could say whether it was allowed; "" for the others. A question of DNS may be for the
+// root, whose name is empty.
+func (d *reader) nameless(f *flow.Flow) string {
+	switch {
+	case f.Host() != "" || f.Kind == flow.DNS:
+		return ""
+	case d.draft.kind == "websocket":
+		return "WebSocket"
+	}
+	return "request"
 }
 
 // damaged remembers the first flow that is no use, and counts the others.

@@ -139,6 +139,21 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// Without bodies, messages of a WebSocket are sizes too.
+func TestFramesWithoutBodies(t *testing.T) {
+	t.Parallel()
+	data := file(exchange.with("websocket", dict{"messages", list{list{1, true, []byte("hello"), when}, list{2, false, []byte{}, when}}}))
+	_, err := mitmproxy.Read(bytes.NewReader(data), mitmproxy.Options{}, func(f *flow.Flow) error {
+		if len(f.Frames) != 2 || f.Frames[0].Data != nil || f.Frames[0].Size != 5 || !f.Frames[0].Truncated || f.Frames[1].Truncated || f.Sent != 5 {
+			t.Errorf("frames %+v", f.Frames)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // A body that went by unread has the size that its sender declared, or none.
 func TestStreamedBodies(t *testing.T) {
 	t.Parallel()

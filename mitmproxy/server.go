@@ -1,9 +1,9 @@
 package mitmproxy
 
 import (
-	"cmp"
 	"crypto/tls"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -23,7 +23,7 @@ func (d *reader) server() flow.Server {
 	if asked.host == "" {
 		asked = e.server.peer
 	}
-	s.Host = e.request.hostClaim(asked.host)
+	s.Host = flow.HostClaim(asked.host, e.request.authority, e.request.header)
 	if asked.host == "" {
 		asked.host, _ = flow.SplitHostPort(s.Host)
 	}
@@ -33,32 +33,23 @@ func (d *reader) server() flow.Server {
 			asked.port = 443
 		}
 	}
-	asked.host = d.named(asked.host, s)
+	asked.host = d.named(asked.host, s.SNI)
 	s.Asked = asked.String()
 	return s
 }
 
 // byAddress are the ways to mitmproxy on which clients ask for IP addresses, having
-// resolved the name themselves.
-var byAddress = []string{"transparent", "wireguard", "local", "socks5", "tun"}
+// resolved the name themselves. Version 17 does not say which way a client took.
+var byAddress = []string{"", "transparent", "wireguard", "local", "socks5", "tun"}
 
 // named returns the name behind an IP address that a client asked for because of the
-// way in that it took. Version 17 does not say which that was; there the address gives
-// way to SNI alone, since the server then proved its name.
-func (d *reader) named(host string, s flow.Server) string {
-	mode, _, _ := strings.Cut(d.draft.mode, ":")
-	known := false
-	for _, way := range byAddress {
-		known = known || mode == way
-	}
-	if !known && mode != "" || !isAddress(host) {
-		return host
-	}
-	if s.SNI != "" {
-		return s.SNI
-	}
-	if name, _ := flow.SplitHostPort(s.Host); known && name != "" {
-		return name
+// way in that it took. That is the name in SNI alone, for which mitmproxy asks the
+// server's certificate. Nothing vouches for Host: 6.6.6.6 is not good.example because a
+// client says so. There the address stays, and that the two disagree is a finding.
+func (d *reader) named(host, sni string) string {
+	way, _, _ := strings.Cut(d.draft.mode, ":")
+	if sni != "" && isAddress(host) && slices.Contains(byAddress, way) {
+		return sni
 	}
 	return host
 }
@@ -66,22 +57,6 @@ func (d *reader) named(host string, s flow.Server) string {
 func isAddress(host string) bool {
 	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil
-}
-
-// hostClaim returns :authority, else Host. Where there are several, the one that
-// disagrees with the host that was asked for counts: it must not hide behind one that
-// agrees.
-func (m *message) hostClaim(host string) string {
-	claim, asked := m.authority, flow.CanonicalHost(host)
-	for _, field := range m.header {
-		if !strings.EqualFold(field.Name, "Host") {
-			continue
-		}
-		if claim == "" || flow.CanonicalHost(claim) == asked {
-			claim = cmp.Or(field.Value(), claim)
-		}
-	}
-	return claim
 }
 
 // cipherSuite finds a suite by the name that OpenSSL has for it, which is the one of

@@ -45,11 +45,15 @@ func (d *reader) socketMember(name string, end int64) (err error) {
 func (d *reader) messages(end int64) error {
 	m := &d.draft.messages
 	*m = messages{last: math.NaN()}
+	limit := int64(maxNumber)
+	if d.opts.Bodies {
+		limit = max(limit, d.opts.BodyLimit)
+	}
 	_, err := d.s.list(end, func(end int64) error {
 		frame := flow.Frame{Opcode: -1}
 		at, when := 0, math.NaN()
 		_, err := d.s.list(end, func(end int64) error {
-			v, err := d.s.value(end, d.opts.BodyLimit)
+			v, err := d.s.value(end, limit)
 			if at == 0 && v.kind == kindBool { // a stream has no opcode
 				at = 1
 			}
@@ -60,8 +64,8 @@ func (d *reader) messages(end int64) error {
 				frame.FromClient = v.isTrue()
 			case 2:
 				frame.Size = v.size
-				if frame.Opcode >= 0 && v.size > 0 {
-					frame.Data = bytes.Clone(v.data)
+				if d.opts.Bodies && frame.Opcode >= 0 && v.size > 0 {
+					frame.Data = bytes.Clone(v.data[:min(int64(len(v.data)), d.opts.BodyLimit)])
 				}
 			case 3:
 				when = v.number()

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"telltale/flow"
+	"telltale/policy"
 )
 
 // Old flows, as the versions of their time wrote them.
@@ -192,7 +193,7 @@ func TestWhoWasContacted(t *testing.T) {
 		"wireguard":           {in("wireguard"), "api.example api.example api.example https://api.example/v1?x=1"},
 		"local":               {in("local:app"), "api.example api.example api.example https://api.example/v1?x=1"},
 		"unknown":             {in(nil), "api.example api.example api.example https://api.example/v1?x=1"},
-		"transparent, plain":  {in("transparent", "sni", nil, "tls", false).with("request", plain), "www.example  www.example http://www.example/v1?x=1"},
+		"transparent, plain":  {in("transparent", "sni", nil, "tls", false).with("request", plain), "198.51.100.3  www.example http://198.51.100.3/v1?x=1"},
 		"unknown, plain":      {in(nil, "sni", nil, "tls", false).with("request", plain), "198.51.100.3  www.example http://198.51.100.3/v1?x=1"},
 		"transparent, silent": {in("transparent", "sni", nil).with("request", byAddress.with("authority", nil)), "198.51.100.3   https://198.51.100.3/v1?x=1"},
 		"reverse":             {in("reverse:https://api.example", "sni", "localhost").with("request", request), "api.example api.example api.example https://api.example/v1?x=1"},
@@ -211,7 +212,60 @@ func TestWhoWasContacted(t *testing.T) {
 	equal(t, "nobody", fmt.Sprint(f.Host(), f.IsContact()), "api.example"+"true") // SNI
 }
 
-// CONNECT and what went through the tunnel are one contact.
+// A capture behind a router has the names of its hosts in SNI; a name in a header
+// neither renames an address nor makes it allowed.
+func TestAddressesAgainstPolicy(t *testing.T) {
+	t.Parallel()
+	p, err := policy.Parse("p.yaml", []byte("version: 1\nallow: [good.example]\nrequire: {https: false}\n"), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := func(sni any) dict { return clientConn.with("proxy_mode", "transparent", "sni", sni, "tls", sni != nil) }
+	at := func(scheme string, port int, claim string) dict {
+		return request.with("host", "6.6.6.6", "port", port, "scheme", []byte(scheme), "authority", []byte{}, "headers", list{list{[]byte("Host"), []byte(claim)}})
+	}
+	address := serverConn.with("address", list{"6.6.6.6", 443}, "peername", list{"6.6.6.6", 443}, "sni", nil)
+	for name, c := range map[string]struct {
+		client, request dict
+		host, rules     string
+	}{
+		"cleartext that claims an allowed name": {conn(nil), at("http", 80, "good.example"), "6.6.6.6", "host-not-allowed host-mismatch"},
+		"TLS without SNI":                       {conn(nil), at("https", 443, "good.example"), "6.6.6.6", "host-not-allowed host-mismatch"},
+		"TLS with SNI":                          {conn("good.example"), at("https", 443, "good.example"), "good.example", ""},
+		"fronting":                              {conn("good.example"), at("https", 443, "evil.example"), "good.example", "host-mismatch"},
+	} {
+		f := only(t, exchange.with("client_conn", c.client, "server_conn", address, "request", c.request))
+		var rules []string
+		for _, finding := range p.Judge(f).Findings {
+			rules = append(rules, string(finding.Rule))
+		}
+		equal(t, name, f.Host()+": "+strings.Join(rules, " "), c.host+": "+c.rules)
+	}
+}
+
+// A request that names no host is no flow that can be judged.
+func TestNoHostIsDamage(t *testing.T) {
+	t.Parallel()
+	nowhere := exchange.with("request", request.with("host", nil, "authority", nil), "server_conn", dict{}, "client_conn", dict{})
+	for name, c := range map[string]struct {
+		f    dict
+		want string
+	}{
+		"request":    {nowhere, "expected a request that names its host, found none"},
+		"CONNECT":    {nowhere.with("request", request.with("host", nil, "authority", nil, "method", []byte("CONNECT"))), "expected a request that names its host, found none"},
+		"old socket": {dict{"type", "websocket", "version", 7, "messages", list{}}, "expected a WebSocket that names its host, found none"},
+		"no request": {dict{"type", "http", "version", 21}, "expected a request that names its host, found none"},
+	} {
+		first := file(exchange)
+		flows, info, err := read(append(first, file(c.f, exchange)...))
+		damage := damageOf(t, err)
+		equal(t, name, damage.Message, c.want)
+		equal(t, name+" place", fmt.Sprint(damage.Entry, damage.Offset > int64(len(first)), len(flows), info.Entries), "2 true 2 3")
+	}
+}
+
+// CONNECT and what went through the tunnel are one contact. One that failed is an
+// attempt of its own.
 func TestConnect(t *testing.T) {
 	t.Parallel()
 	connect := exchange.with("request", request.with("method", []byte("CONNECT"), "path", []byte{}, "scheme", []byte{}), "client_conn", dict{"peername", list{"192.0.2.7", 1}})
@@ -225,6 +279,38 @@ func TestConnect(t *testing.T) {
 	equal(t, "disagreeing names", flows[1].Names().Host, "evil.example")
 	equal(t, "unexplained", fmt.Sprint(flows[2].Kind, " ", flows[2].Host(), " ", flows[2].Outcome, " ", flows[2].Status()), "tunnel other.example tunnelled 0")
 	equal(t, "notes", fmt.Sprint(info.Notes), "[CONNECT requests of requests that are in the file too, not counted again: 1.]")
+
+	answered := func(status int) dict { return connect.with("response", response.with("status_code", status)) }
+	for _, c := range []struct {
+		name  string
+		first dict
+		want  string // outcome and status of what counts beside the request
+	}{
+		{"opened", answered(200), ""},
+		{"refused", answered(502), "upstream-failed 502"},
+		{"denied", answered(403), "upstream-failed 403"},
+		{"challenged", answered(407), ""},
+		{"unreachable", connect.with("response", nil, "error", dict{"msg", "[Errno 111] Connect call failed", "timestamp", when}), "upstream-failed 0"},
+		{"pinned", connect.with("error", dict{"msg", "Client TLS handshake failed. The client does not trust the proxy's certificate for api.example (tlsv1 alert unknown ca)", "timestamp", when}), "client-refused 0"},
+		{"unanswered", connect.with("response", nil), "open 0"},
+	} {
+		flows, _, err := read(file(c.first, exchange))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, f := range flows {
+			if f.Kind == flow.Tunnel {
+				got = fmt.Sprint(f.Outcome, " ", f.Status())
+			}
+		}
+		equal(t, c.name, got, c.want)
+		equal(t, c.name+" flows", len(flows), 1+min(len(c.want), 1))
+	}
+	flows, _, err = read(file(answered(407)))
+	if err != nil || len(flows) != 1 || flows[0].Outcome != flow.UpstreamFailed || flows[0].Error == "" {
+		t.Errorf("challenged and gone: %d flows, error %v", len(flows), err)
+	}
 }
 
 func TestAltered(t *testing.T) {
