@@ -93,14 +93,19 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	if err != nil {
 		return nil, false, err
 	}
+	ctx, release := interruptible(ctx, 0)
+	defer release()
 	if err := j.gate.load(ctx, pol); err != nil {
 		return nil, false, err
 	}
-	in, troubles := intake.Find(args, s.in)
+	in, troubles := intake.Find(ctx, args, s.in)
 	defer in.Close()
 	stop := startMeter(s, in, j.report.quiet)
-	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), len(pol.Secrets()) > 0)
+	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), pol.ReadsContent())
 	stop()
+	if ctx.Err() != nil {
+		return nil, false, errInterrupted
+	}
 	troubles = append(troubles, more...)
 	for _, t := range troubles {
 		s.complain(t)
@@ -152,7 +157,10 @@ func (j *judgement) warn(s *streams, doc *reports.Report) {
 func captureInfos(infos []intake.Info) []reports.CaptureInfo {
 	all := make([]reports.CaptureInfo, 0, len(infos))
 	for _, i := range infos {
-		c := reports.CaptureInfo{File: i.File, Entries: i.Entries, Producer: i.Producer, SHA256: i.SHA256, Skipped: i.Skipped, Notes: i.Notes}
+		c := reports.CaptureInfo{
+			File: i.File, Entries: i.Entries, Flows: i.Flows, Producer: i.Producer, SHA256: i.SHA256,
+			Skipped: i.Skipped, LeftOut: i.LeftOut, Notes: i.Notes,
+		}
 		if i.Err != nil {
 			c.Error = i.Err.Error()
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,9 +72,8 @@ func (d *comparison) validate() error {
 		if _, err := reports.DiffByFile(file); err != nil {
 			return err
 		}
-		folder := filepath.Dir(file)
-		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-			return withHint(fmt.Errorf("cannot write the report %s: there is no folder %s", file, folder), "mkdir -p %s", quote(folder))
+		if err := reportFolder(file); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -94,11 +91,16 @@ func (d *comparison) run(c *cobra.Command, s *streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.gate.load(c.Context(), pol); err != nil {
+	ctx, stop := interruptible(c.Context(), 0)
+	defer stop()
+	if err := d.gate.load(ctx, pol); err != nil {
 		return err
 	}
-	before, beforeSide, trouble := d.read(c.Context(), s, args[0], pol)
-	after, afterSide, more := d.read(c.Context(), s, args[1], pol)
+	before, beforeSide, trouble := d.read(ctx, s, args[0], pol)
+	after, afterSide, more := d.read(ctx, s, args[1], pol)
+	if ctx.Err() != nil {
+		return exitCode(ExitFailed) // said by each side
+	}
 	doc := d.document(pol, commandLine(c, args))
 	doc.Before, doc.After, doc.Comparison = beforeSide, afterSide, compare.Captures(before, after)
 	if err := d.show(s.out, doc); err != nil {
@@ -110,11 +112,11 @@ func (d *comparison) run(c *cobra.Command, s *streams, args []string) error {
 
 // read judges one side, and says what of it could not be read.
 func (d *comparison) read(ctx context.Context, s *streams, name string, pol *policy.Policy) (*compare.Audit, reports.Side, bool) {
-	in, troubles := intake.Find([]string{name}, s.in)
+	in, troubles := intake.Find(ctx, []string{name}, s.in)
 	defer in.Close()
 	recorder := compare.NewRecorder(d.gate.judge(pol), pol)
 	stop := startMeter(s, in, d.quiet)
-	sum, infos, _, more := judge(ctx, in, recorder, len(pol.Secrets()) > 0)
+	sum, infos, _, more := judge(ctx, in, recorder, pol.ReadsContent())
 	stop()
 	troubles = append(troubles, more...)
 	for _, t := range troubles {
@@ -122,7 +124,8 @@ func (d *comparison) read(ctx context.Context, s *streams, name string, pol *pol
 	}
 	audit := recorder.Audit(sum, len(troubles) > 0)
 	audit.AllowEmpty = d.allowEmpty
-	side := reports.Side{Captures: captureInfos(infos), Summary: sum, Warnings: reports.WarningsOf(sum, appUnseen(pol, sum), reports.FewFlows)}
+	side := reports.Side{Captures: captureInfos(infos), Summary: sum}
+	side.Warnings = reports.WarningsOf(sum, side.Captures, appUnseen(pol, sum), reports.FewFlows)
 	return audit, side, len(troubles) > 0
 }
 

@@ -42,11 +42,13 @@ func newFlows(s *streams) *cobra.Command {
 		if pol.File() == "" && len(flags.allow) == 0 {
 			s.say("note: no policy, so every host is a violation; name one with --policy or --allow")
 		}
-		in, troubles := intake.Find(args, s.in)
+		ctx, stop := interruptible(c.Context(), 0)
+		defer stop()
+		in, troubles := intake.Find(ctx, args, s.in)
 		defer in.Close()
-		bodies := format == "har" || len(pol.Secrets()) > 0 || pick.Names("body") || pick.Words() != nil
+		bodies := format == "har" || pol.ReadsContent() || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
-		more, err := l.list(c.Context(), s.out, format, in, bodies)
+		more, err := l.list(ctx, s.out, format, in, bodies)
 		for _, t := range append(troubles, more...) {
 			s.complain(t)
 			err = exitCode(ExitFailed)
@@ -88,6 +90,9 @@ func (l *lister) list(ctx context.Context, w io.Writer, format string, in *intak
 		}
 		return err
 	})
+	if errors.Is(err, context.Canceled) {
+		return nil, errors.New("interrupted before everything was listed")
+	}
 	if err != nil {
 		return nil, err // of ours, not of a capture
 	}

@@ -58,7 +58,7 @@ func (g *gateFlags) judge(pol *policy.Policy) policy.Judge { return g.known.Besi
 // apply completes a document by what the flags ask.
 func (g *gateFlags) apply(doc *reports.Report, pol *policy.Policy) {
 	doc.Baseline = g.info
-	doc.Warnings = reports.WarningsOf(doc.Summary, appUnseen(pol, doc.Summary), g.minFlows)
+	doc.Warnings = reports.WarningsOf(doc.Summary, doc.Captures, appUnseen(pol, doc.Summary), g.minFlows)
 	if g.strict && doc.Verdict == reports.Clean && len(doc.Warnings) > 0 {
 		doc.Verdict = reports.Inconclusive
 	}
@@ -111,9 +111,9 @@ func baselineOfReport(file string) (known policy.Baseline, isReport bool, err er
 }
 
 func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (policy.Baseline, error) {
-	in, troubles := intake.Find([]string{file}, nil)
+	in, troubles := intake.Find(ctx, []string{file}, nil)
 	defer in.Close()
-	sum, _, _, more := judge(ctx, in, pol, len(pol.Secrets()) > 0)
+	sum, _, _, more := judge(ctx, in, pol, pol.ReadsContent())
 	if err := errors.Join(append(troubles, more...)...); err != nil {
 		return nil, err
 	}
@@ -141,14 +141,28 @@ func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (s
 	})
 	for _, info := range infos {
 		for _, note := range info.Notes {
-			store.Note(info.File + ": " + note)
+			store.Note(inputName(info.File) + ": " + note)
 		}
 		if info.Err != nil {
 			troubles = append(troubles, info.Err)
 		}
 	}
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
 	if err = errors.Join(err, store.Close()); err != nil {
 		troubles = append(troubles, err)
 	}
 	return store.Summary(), infos, modes, troubles
+}
+
+// errInterrupted says that somebody did not wait for the verdict.
+var errInterrupted = errors.New("interrupted before everything was read, so nothing is proven")
+
+// inputName is how a person names an input.
+func inputName(file string) string {
+	if file == intake.StandardInput {
+		return "standard input"
+	}
+	return file
 }

@@ -18,13 +18,14 @@ import (
 	"telltale/flow"
 	"telltale/policy"
 	"telltale/proxy"
+	"telltale/reports"
 )
 
 // liveFlags are the flags of the commands that run a proxy.
 type liveFlags struct {
 	policy policyFlags
 	report reportFlags
-	gate   gateFlags // of record
+	gate   gateFlags // only record has flags for it
 
 	listen           string
 	save             string
@@ -47,6 +48,7 @@ type liveFlags struct {
 func (l *liveFlags) register(c *cobra.Command) {
 	l.policy.register(c)
 	l.report.register(c)
+	l.gate.minFlows = reports.FewFlows
 	f := c.Flags()
 	f.StringVar(&l.listen, "listen", ":8080", "`address` of the proxy; port 0 picks a free one")
 	f.StringVar(&l.save, "save", "", "keep the capture in `file` (.telltale)")

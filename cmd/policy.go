@@ -55,9 +55,11 @@ func draftPolicy(c *cobra.Command, s *streams, name string, from []string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	in, troubles := intake.Find(from, s.in)
+	ctx, stop := interruptible(c.Context(), 0)
+	defer stop()
+	in, troubles := intake.Find(ctx, from, s.in)
 	defer in.Close()
-	sum, _, _, more := judge(c.Context(), in, nothing, false)
+	sum, _, _, more := judge(ctx, in, nothing, false)
 	if err := errors.Join(append(troubles, more...)...); err != nil {
 		return nil, err
 	}

@@ -47,10 +47,18 @@ func (r *reportFlags) validate() error {
 		if _, err := reports.ByFile(file); err != nil {
 			return err
 		}
-		folder := filepath.Dir(file)
-		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-			return withHint(fmt.Errorf("cannot write the report %s: there is no folder %s", file, folder), "mkdir -p %s", quote(folder))
+		if err := reportFolder(file); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// reportFolder refuses a report file whose folder does not exist.
+func reportFolder(file string) error {
+	folder := filepath.Dir(file)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return withHint(fmt.Errorf("cannot write the report %s: there is no folder %s", file, folder), "mkdir -p %s", quote(folder))
 	}
 	return nil
 }

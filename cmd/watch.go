@@ -143,6 +143,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	document := func() *reports.Report {
 		sum := w.store.Summary()
 		doc := flags.report.document(w.policy.Load(), flags.policy.allow, sum, []reports.CaptureInfo{w.info})
+		flags.gate.apply(doc, w.policy.Load())
 		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modes
 		return doc
 	}
@@ -204,7 +205,7 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 		w.store, err = capture.Open(name, capture.Options{})
 		return w, err
 	}
-	in, troubles := intake.Find([]string{name}, nil)
+	in, troubles := intake.Find(context.Background(), []string{name}, nil)
 	if len(troubles) > 0 {
 		return nil, troubles[0]
 	}

@@ -39,7 +39,7 @@ func TestChangedFileIsAnError(t *testing.T) {
 				hosts[i] = fmt.Sprintf("h%d.example", i)
 			}
 			path := write(t, filepath.Join(t.TempDir(), "x.har"), entries(hosts...))
-			set, _ := intake.Find([]string{path}, nil)
+			set, _ := intake.Find(t.Context(), []string{path}, nil)
 			defer set.Close()
 			done := false
 			infos, err := set.Read(t.Context(), intake.Options{}, func(*flow.Flow) error {
@@ -64,7 +64,7 @@ func TestChangedFileIsAnError(t *testing.T) {
 // another file than the verdict.
 func TestChangedBetweenTwoReadings(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "x.har"), entries("a.example"))
-	set, _ := intake.Find([]string{path}, nil)
+	set, _ := intake.Find(t.Context(), []string{path}, nil)
 	defer set.Close()
 	nothing := func(*flow.Flow) error { return nil }
 	if infos, err := set.Read(t.Context(), intake.Options{}, nothing); err != nil || infos[0].Err != nil {

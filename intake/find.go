@@ -2,6 +2,7 @@ package intake
 
 import (
 	"archive/zip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,10 +20,11 @@ import (
 // may need a second reading. A file that is named twice is read once, so that
 // nothing is counted twice.
 //
-// The errors are of arguments that lead to no capture; the set has the others. A
-// file that cannot be opened is an input, whose Info will say so.
-func Find(args []string, stdin io.Reader) (*Set, []error) {
-	f := finder{set: &Set{digests: map[string][]string{}}, stdin: stdin, seen: map[fingerprint][]fs.FileInfo{}}
+// The errors are of arguments that lead to no capture, or of ctx where it ended the
+// copying; the set has the others. A file that cannot be opened is an input, whose
+// Info will say so.
+func Find(ctx context.Context, args []string, stdin io.Reader) (*Set, []error) {
+	f := finder{ctx: ctx, set: &Set{digests: map[string][]string{}}, stdin: stdin, seen: map[fingerprint][]fs.FileInfo{}}
 	for _, arg := range args {
 		f.argument(arg)
 	}
@@ -30,6 +32,7 @@ func Find(args []string, stdin io.Reader) (*Set, []error) {
 }
 
 type finder struct {
+	ctx   context.Context
 	set   *Set
 	stdin io.Reader
 	// seen has the files by what tells most of them apart without a comparison.
@@ -135,14 +138,27 @@ func archiveHoldsCapture(path string) bool {
 }
 
 // pipe keeps what a pipe or a device gives, as the shell's <(command) makes them.
+// Opening one may take until somebody writes to it.
 func (f *finder) pipe(path string) {
-	r, err := os.Open(path)
-	if err != nil {
-		f.add(input{name: path, path: path}, nil)
-		return
+	f.keep(path, &opening{path: path})
+}
+
+// opening is a file that is opened at the first read.
+type opening struct {
+	path string
+	file *os.File
+}
+
+func (o *opening) Read(p []byte) (n int, err error) {
+	if o.file == nil {
+		if o.file, err = os.Open(o.path); err != nil {
+			return 0, err
+		}
 	}
-	defer r.Close()
-	f.keep(path, r)
+	if n, err = o.file.Read(p); err != nil {
+		o.file.Close()
+	}
+	return n, err
 }
 
 // temporary is the pattern for the names of files that are removed by [Set.Close].
@@ -162,11 +178,31 @@ func (f *finder) keep(name string, r io.Reader) {
 		f.fail("cannot keep %s: %w", what, err)
 		return
 	}
-	size, err := io.Copy(copied, r)
+	size, err := copyUntil(f.ctx, copied, r)
 	if err = errors.Join(err, copied.Close()); err != nil {
 		os.Remove(copied.Name())
 		f.fail("cannot keep %s: %w", what, err)
 		return
 	}
 	f.add(input{name: name, path: copied.Name(), kept: true, size: size}, nil)
+}
+
+// copyUntil copies until the end or until ctx is done, also while nothing comes: then
+// whoever reads is left waiting.
+func copyUntil(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+	type result struct {
+		size int64
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		size, err := io.Copy(w, r)
+		done <- result{size, err}
+	}()
+	select {
+	case all := <-done:
+		return all.size, all.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 }

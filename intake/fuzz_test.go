@@ -26,7 +26,7 @@ func FuzzFile(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		set, troubles := intake.Find([]string{path}, nil)
+		set, troubles := intake.Find(t.Context(), []string{path}, nil)
 		if len(troubles) > 0 || set.Len() != 1 {
 			t.Fatalf("%d inputs, %v", set.Len(), troubles)
 		}

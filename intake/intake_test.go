@@ -98,7 +98,7 @@ func stored(t testing.TB, path string, hosts ...string) string {
 // read reads all inputs and returns the hosts of the flows in their order.
 func read(t testing.TB, opts intake.Options, args ...string) (hosts []string, infos []intake.Info, troubles []error) {
 	t.Helper()
-	set, troubles := intake.Find(args, strings.NewReader(""))
+	set, troubles := intake.Find(t.Context(), args, strings.NewReader(""))
 	t.Cleanup(func() { set.Close() })
 	infos, err := set.Read(t.Context(), opts, func(f *flow.Flow) error {
 		hosts = append(hosts, f.Host())
@@ -214,7 +214,7 @@ func TestStandardInputCanBeReadTwice(t *testing.T) {
 			folder := t.TempDir()
 			t.Setenv("TMPDIR", folder)
 			t.Setenv("TMP", folder)
-			set, troubles := intake.Find([]string{"-", "-"}, strings.NewReader(content))
+			set, troubles := intake.Find(t.Context(), []string{"-", "-"}, strings.NewReader(content))
 			clean(t, nil, troubles)
 			for range 2 {
 				var hosts []string
@@ -299,7 +299,7 @@ func TestDamageLeavesTheOthers(t *testing.T) {
 
 func TestArgumentsThatLeadNowhere(t *testing.T) {
 	empty := t.TempDir()
-	set, troubles := intake.Find([]string{empty}, nil)
+	set, troubles := intake.Find(t.Context(), []string{empty}, nil)
 	if set.Len() != 0 || len(troubles) != 1 || !strings.Contains(troubles[0].Error(), "holds no capture (.har, ") {
 		t.Errorf("%d inputs, %v", set.Len(), troubles)
 	}
@@ -310,7 +310,7 @@ func TestObserverEndsTheReading(t *testing.T) {
 	for i := range 40 {
 		write(t, filepath.Join(dir, fmt.Sprintf("%02d.har", i)), entries("a.example", "b.example"))
 	}
-	set, _ := intake.Find([]string{dir}, nil)
+	set, _ := intake.Find(t.Context(), []string{dir}, nil)
 	defer set.Close()
 	enough := errors.New("enough")
 	n := 0
@@ -327,7 +327,7 @@ func TestObserverEndsTheReading(t *testing.T) {
 
 func TestContextEndsTheReading(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "a.har"), entries("a.example"))
-	set, _ := intake.Find([]string{path, path + ".missing"}, nil)
+	set, _ := intake.Find(t.Context(), []string{path, path + ".missing"}, nil)
 	defer set.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -342,7 +342,7 @@ func TestProgressReachesTheTotal(t *testing.T) {
 	write(t, filepath.Join(dir, "b.har.gz"), gzipped(t, entries("b.example")))
 	write(t, filepath.Join(dir, "c.zip"), zipped(t, "a.har", entries("c.example")))
 	stored(t, filepath.Join(dir, "d.telltale"), "d1.example", "d2.example", "d3.example")
-	set, _ := intake.Find([]string{dir}, nil)
+	set, _ := intake.Find(t.Context(), []string{dir}, nil)
 	defer set.Close()
 	if done, total := set.Progress(); done != 0 || total == 0 {
 		t.Errorf("%d of %d before", done, total)
@@ -359,7 +359,7 @@ func TestProgressReachesTheTotal(t *testing.T) {
 func TestStoredCapturesHaveBodies(t *testing.T) {
 	path := stored(t, filepath.Join(t.TempDir(), "c.telltale"), "c.example")
 	for _, bodies := range []bool{false, true} {
-		set, _ := intake.Find([]string{path}, nil)
+		set, _ := intake.Find(t.Context(), []string{path}, nil)
 		infos, err := set.Read(t.Context(), intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
 			if got := string(f.Response.Body.Content); (got == "the body of c.example") != bodies {
 				t.Errorf("with bodies %v: %q", bodies, got)
@@ -392,4 +392,26 @@ func TestReadingDoesNotWrite(t *testing.T) {
 	if now := len(must(os.ReadDir(dir))); now != files {
 		t.Errorf("%d files, then %d", files, now)
 	}
+}
+
+// TestCopyingEndsWithTheContext checks that somebody who does not wait for the end of a
+// pipe leaves no copy of what came through it.
+func TestCopyingEndsWithTheContext(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	t.Setenv("TMP", folder)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(w, entries("s.example")) // returns when all of it was read
+		cancel()
+	}()
+	set, troubles := intake.Find(ctx, []string{"-"}, r)
+	if set.Len() != 0 || len(troubles) != 1 || !errors.Is(troubles[0], context.Canceled) {
+		t.Errorf("%d inputs, %v", set.Len(), troubles)
+	}
+	if left := must(os.ReadDir(folder)); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	w.Close() // lets go whoever still reads
 }

@@ -32,7 +32,7 @@ func TestSmallInputsDoNotPileUp(t *testing.T) {
 	for i := range 120 {
 		write(t, filepath.Join(dir, fmt.Sprintf("%03d.har", i+1)), large)
 	}
-	set, _ := intake.Find([]string{dir}, nil)
+	set, _ := intake.Find(t.Context(), []string{dir}, nil)
 	defer set.Close()
 	before := heap()
 	n := 0
@@ -68,7 +68,7 @@ func TestLargeHeadersMakeSmallBatches(t *testing.T) {
 	}
 	path := write(t, filepath.Join(t.TempDir(), "a.har"), `{"log":{"version":"1.2","entries":[`+strings.Join(all, ",")+`]}}`)
 	all = nil
-	set, _ := intake.Find([]string{path}, nil)
+	set, _ := intake.Find(t.Context(), []string{path}, nil)
 	defer set.Close()
 	before, most := heap(), uint64(0)
 	infos, err := set.Read(t.Context(), intake.Options{}, func(*flow.Flow) error {
@@ -98,7 +98,7 @@ func TestCancelledWhileOthersAreRead(t *testing.T) {
 		write(t, filepath.Join(dir, fmt.Sprintf("%d.zip", i)), zipped(t, "a.har", content))
 	}
 	for stop := range 8 {
-		set, _ := intake.Find([]string{dir}, nil)
+		set, _ := intake.Find(t.Context(), []string{dir}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		n := 0
 		_, err := set.Read(ctx, intake.Options{}, func(*flow.Flow) error {

@@ -20,7 +20,7 @@ func TestPlaywrightBodiesBesideTheHAR(t *testing.T) {
 	}
 	body := func(path string) string {
 		var got string
-		set, troubles := intake.Find([]string{path}, nil)
+		set, troubles := intake.Find(t.Context(), []string{path}, nil)
 		defer set.Close()
 		infos, err := set.Read(t.Context(), intake.Options{Bodies: true}, func(f *flow.Flow) error {
 			got = string(f.Response.Body.Content)

@@ -26,6 +26,12 @@ type besideBaseline struct {
 	baseline Baseline
 }
 
+// ReadsContent says what the judge beside it does; one that does not say may.
+func (j besideBaseline) ReadsContent() bool {
+	reader, says := j.judge.(interface{ ReadsContent() bool })
+	return !says || reader.ReadsContent()
+}
+
 // Judge parts the findings of a violation into new and known ones.
 func (j besideBaseline) Judge(f *flow.Flow) Judgement {
 	judged := j.judge.Judge(f)

@@ -44,6 +44,9 @@ func ReadBaseline(r io.Reader) (known policy.Baseline, isReport bool, err error)
 			return nil, schema != "", fmt.Errorf("not a whole JSON report: member %q: %w", name, err)
 		}
 	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return nil, schema != "", fmt.Errorf("not a whole JSON report: %w", err)
+	}
 	if schema != Schema {
 		return nil, false, fmt.Errorf("expected a capture or a report with the schema %q, found the schema %q", Schema, schema)
 	}

@@ -54,7 +54,7 @@ func diffOf(t testing.TB, policyText string, before, later diffSideOf) *Diff {
 		if in.damaged {
 			side.Captures[0].Error = file + `: line 120, column 7, entry 3: expected "}", the file ends here`
 		}
-		side.Warnings = WarningsOf(side.Summary, false, FewFlows)
+		side.Warnings = WarningsOf(side.Summary, side.Captures, false, FewFlows)
 		audits[i] = r.Audit(side.Summary, in.damaged)
 		*[]*Side{&d.Before, &d.After}[i] = side
 	}
@@ -148,7 +148,7 @@ func hostileDiff(t testing.TB) *Diff {
 	var before, after []*flow.Flow
 	for i := range 4 {
 		at := time.Duration(i) * time.Minute
-		before = append(before, evil("api.canada.ca", "https://api.canada.ca/`x`|#1/<b>\x1b[31m", at), evil("evil.example", "https://user:hunter2@evil.example/?access_token=1&q="+bad, at+time.Second))
+		before = append(before, evil("api.canada.ca", "https://api.canada.ca/`x`|#1/<b>\x1b[31m", at), evil("evil.example", "https://user:hunter2@evil.example/?access_token="+token+"&q="+bad, at+time.Second))
 		after = append(after, evil("api.canada.ca", "https://api.canada.ca/`x`|#1/y", at/10), evil("new.example", "https://user:hunter2@new.example/"+bad, at/10))
 	}
 	d := diffOf(t, diffPolicy+"never-send:\n  - name: e-mail\n    value: ${X}\n", diffSideOf{flows: before}, diffSideOf{flows: after})
@@ -204,7 +204,7 @@ func TestDiffDocumentsKeepTheirPromises(t *testing.T) {
 					t.Errorf("%s of %s holds %U", f.Name, name, r)
 				}
 			}
-			for _, s := range []string{secret, "hunter2"} {
+			for _, s := range []string{secret, "hunter2", token} {
 				if strings.Contains(got, s) {
 					t.Errorf("%s of %s shows %s", f.Name, name, s)
 				}

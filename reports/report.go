@@ -17,10 +17,10 @@
 //     overrides and invisible characters are made visible, and text cannot leave
 //     its place: no forged heading, table cell, link, mention, formula or command
 //     (escape.go, markup.go, github.go).
-//   - Never-send values go through Report.Mask and credentials in a URL's
-//     user part are redacted, unless Report.Reveal is set. Other parts of a URL
-//     are shown as they were; the documents say so when a query parameter is
-//     named like a credential.
+//   - Never-send values go through Report.Mask, and credentials in a URL are
+//     redacted: its user part and the values of parameters that are named like a
+//     credential (flow.MaskURL). Report.Reveal shows all of it; documents for
+//     people then name the parameters.
 //   - A file is written whole or not at all ([WriteFile]).
 //
 // It judges nothing, reads no capture by itself and prints nothing. When a
@@ -123,11 +123,15 @@ type Check struct {
 type CaptureInfo struct {
 	File     string // as the user named it; "" for a live capture that was not kept
 	Entries  int    // entries of a HAR, flows of a capture
+	Flows    int    // that came of it; of a live capture, those of the summary count
 	Producer string // program that wrote it; "" when unknown
 	SHA256   string // lower-case hex of the file's digest; "" when not computed
 	// Skipped counts entries that are no contact with a server, by the scheme of
 	// their URL ("data").
 	Skipped map[string]int
+	// LeftOut counts the bodies that should have been read for the verdict, and lie
+	// where they could not be.
+	LeftOut int
 	// Notes are sentences on what its reader met. They are said once, by
 	// Summary.Health, into which the reader of the capture puts them.
 	Notes []string

@@ -11,11 +11,12 @@ import (
 // something, where the user says nothing else.
 const FewFlows = 5
 
-// WarningsOf returns why the verdict on a capture is worth little: nearly
-// nothing was recorded, most of it could not be read or did not complete, or
-// nothing of it came from the app (appUnseen). Each is a sentence. An audit without any
-// flow is not warned of: it has no verdict.
-func WarningsOf(s capture.Summary, appUnseen bool, fewFlows int) []string {
+// WarningsOf returns why the verdict on captures is worth little: nearly nothing was
+// recorded, in all or in one of several; most of it could not be read or did not complete;
+// values were not looked for where they may be; or nothing came from the app
+// (appUnseen). Each is a sentence. An audit without any flow is not warned of: it has
+// no verdict.
+func WarningsOf(s capture.Summary, captures []CaptureInfo, appUnseen bool, fewFlows int) []string {
 	if s.Flows == 0 {
 		return nil
 	}
@@ -23,6 +24,10 @@ func WarningsOf(s capture.Summary, appUnseen bool, fewFlows int) []string {
 	if s.Flows < fewFlows {
 		out = append(out, fmt.Sprintf("Nearly empty: %s recorded, where fewer than %d say next to nothing about an app.",
 			plural(s.Flows, "flow was", "flows were"), fewFlows))
+	}
+	if empty := emptyOnes(captures); len(empty) > 0 {
+		out = append(out, fmt.Sprintf("Partly empty: %s of %d has no contact: %s.",
+			plural(len(empty), "capture", "captures"), len(captures), joinAnd(firstOf(empty))))
 	}
 	if n := undecrypted(s.Health); 2*n > s.Flows {
 		out = append(out, fmt.Sprintf("Mostly unread: the content of %d of %s could not be read, so that most of this verdict goes by the host's name alone.",
@@ -32,10 +37,35 @@ func WarningsOf(s capture.Summary, appUnseen bool, fewFlows int) []string {
 		out = append(out, fmt.Sprintf("Mostly failed: %d of %s did not complete, as with a device that is offline. An app that gets no answers does not do what it does elsewhere.",
 			n, plural(s.Flows, "flow", "flows")))
 	}
+	for _, c := range captures {
+		if c.LeftOut > 0 {
+			out = append(out, fmt.Sprintf("Not searched: never-send values were not looked for in %s that %s keeps in other files, which could not be read.",
+				plural(c.LeftOut, "body", "bodies"), c.File))
+		}
+	}
 	if appUnseen {
 		out = append(out, "Not the app: no flow carries a User-Agent that the policy names as the app's own (app.user-agent).")
 	}
 	return out
+}
+
+// emptyOnes names the captures that were read and hold no contact, where there are
+// others.
+func emptyOnes(captures []CaptureInfo) (names []string) {
+	for _, c := range captures {
+		if len(captures) > 1 && c.Flows == 0 && c.Error == "" {
+			names = append(names, c.File)
+		}
+	}
+	return names
+}
+
+// firstOf returns as many names as one sentence takes, and how many more there are.
+func firstOf(names []string) []string {
+	if more := len(names) - maxListed; more > 0 {
+		return append(names[:maxListed:maxListed], fmt.Sprintf("%d more", more))
+	}
+	return names
 }
 
 // undecrypted counts the connections whose content is unknown, those that failed
