@@ -20,9 +20,10 @@ type WriterOptions struct {
 	// Reveal writes credentials as they were. Without it they are
 	// [flow.Redacted], in headers and in cookies.
 	Reveal bool
-	// Mask is applied to every text that came from the wire and may hold a
-	// value that must not be shown: URLs, header values, contents, messages.
-	// Nil changes nothing.
+	// Mask is applied to every text of a flow, since each may hold a value that
+	// must not be shown: URLs, header fields, contents, messages, names of
+	// servers, sentences on what went wrong. It puts [flow.Redacted] in its
+	// place. Nil changes nothing.
 	Mask func(string) string
 	// Leaks returns the values that Mask takes out of a flow, which its copy in the
 	// file then names. Nil names none.
@@ -70,6 +71,12 @@ func (w *Writer) Write(f *flow.Flow) error {
 		return errClosed
 	}
 	w.buf.Reset()
+	if w.opts.Leaks != nil {
+		copied := *f
+		copied.Leaks = w.opts.Leaks(f)
+		f = &copied
+	}
+	f = w.maskedFlow(f)
 	isEntry := f.Request != nil && f.Kind != flow.Tunnel && isWebURL(f.Request.URL)
 	e, err := w.entry(f, isEntry)
 	if err == nil {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"telltale/flow"
 	"telltale/flow/flowtest"
@@ -65,27 +68,138 @@ func TestMaskReachesDecodedParameters(t *testing.T) {
 	}
 }
 
-func TestMaskReachesEverything(t *testing.T) {
-	mask := func(s string) string { return strings.ReplaceAll(s, "t0ken-0123", flow.Redacted) }
-	f := secretive()
-	f.Phase = "as t0ken-0123"
-	f.Request.Body.Digest, f.Response.Body.Digest = "aa", "bb"
-	f.Request.Trailer = []flow.Field{flow.NewField("X-Sum", "t0ken-0123")}
-	ws := flowtest.WebSocket("wss://a.example/t0ken-0123", []flow.Frame{
-		flowtest.Text(true, 0, "t0ken-0123"), {Opcode: 2, Size: 11, Data: []byte("\xfft0ken-0123")},
-	})
-	failed := flowtest.Refused("a.example")
-	failed.Error = "t0ken-0123"
-	out := string(write(t, []*flow.Flow{f, ws, failed}, har.WriterOptions{Reveal: true, Mask: mask}))
-	if strings.Contains(out, "t0ken") || strings.Contains(out, "dDBrZW4") {
-		t.Errorf("the value shows in\n%s", out)
+const token = "t0ken-0123"
+
+func maskToken(s string) string { return strings.ReplaceAll(s, token, flow.Redacted) }
+
+// poison calls text for every string that v reaches and sets it to the result.
+// Header fields and contents are texts too. Lists and pointers that are nil are filled
+// first, so that no field of a flow can be forgotten here.
+func poison(v reflect.Value, text func(string) string) {
+	switch x := v.Addr().Interface().(type) {
+	case *time.Time, *netip.AddrPort:
+		return
+	case *flow.Field:
+		*x = flow.NewField(text(x.Name), text(x.Reveal()))
+		return
+	case *[]byte:
+		*x = []byte(text(string(*x)))
+		return
 	}
-	if strings.Contains(out, `"digest"`) {
-		t.Errorf("a digest of the unmasked content shows in\n%s", out)
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			poison(v.Field(i), text)
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		poison(v.Elem(), text)
+	case reflect.Slice:
+		if v.IsNil() {
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		}
+		for i := range v.Len() {
+			poison(v.Index(i), text)
+		}
+	case reflect.String:
+		v.SetString(text(v.String()))
+	}
+}
+
+// poisoned returns a flow with the token in every text that it can have.
+func poisoned(kind flow.Kind) *flow.Flow {
+	f := new(flow.Flow)
+	poison(reflect.ValueOf(f).Elem(), func(string) string { return "some " + token + " here" })
+	f.Kind = kind
+	f.Times = flow.NoTimes(flowtest.Epoch)
+	f.Frames[0].Size, f.Frames[0].Truncated = 64, true
+	f.Request.URL = "https://me@" + token + ".a.example/" + token + "?q=" + token
+	f.Server.Asked, f.Server.SNI, f.Server.Host = token+".a.example:443", token+".a.example", token+".a.example"
+	return f
+}
+
+// Every text of a flow is masked, and read back for what is left of it.
+func TestMaskReachesEverything(t *testing.T) {
+	for _, kind := range []flow.Kind{flow.HTTP, flow.WebSocket, flow.Tunnel, flow.DNS} {
+		f, want := poisoned(kind), poisoned(kind)
+		poison(reflect.ValueOf(want).Elem(), maskToken)
+		bare := func(s *string) { *s = strings.ReplaceAll(*s, flow.Redacted, "redacted") }
+		for _, name := range []*string{&want.Server.Asked, &want.Server.SNI, &want.Server.Host, &want.Client.Hello.ServerName} {
+			bare(name)
+		}
+		want.Request.URL = "https://me@redacted.a.example/" + flow.Redacted + "?q=" + flow.Redacted
+		want.Request.Body.Digest, want.Response.Body.Digest = "", "" // a digest would let a short value be guessed
+		out := write(t, []*flow.Flow{f}, har.WriterOptions{Reveal: true, Mask: maskToken})
+		for _, shown := range []string{"t0ken", "dDBrZW4", "Qwa2VuL", "0MGtlbi"} { // base64 at each of three places
+			if bytes.Contains(out, []byte(shown)) {
+				t.Errorf("%s: %s shows in\n%s", kind, shown, out)
+			}
+		}
+		flows, _, err := read(t, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := diff([]*flow.Flow{want}, flows); d != "" {
+			t.Errorf("%s: what is left differs (-want +read):\n%s", kind, d)
+		}
+		if f := flows[0]; f.Host() != "redacted.a.example" || f.Names().URL != f.Host() || f.Names().SNI != f.Host() || f.Port() != "443" {
+			t.Errorf("%s: the host is now %q, %+v", kind, f.Host(), f.Names())
+		}
+	}
+}
+
+// Contents are masked as they are written: text, base64, without their coding.
+func TestMaskReachesContents(t *testing.T) {
+	f := secretive()
+	packed := gzipped(t, []byte("have "+token))
+	f.Response.Header = append(f.Response.Header, flow.NewField("Content-Encoding", "gzip"))
+	f.Response.Body = flow.Body{Size: int64(len(packed)), Content: packed, Digest: "bb"}
+	ws := flowtest.WebSocket("wss://a.example/"+token, []flow.Frame{
+		flowtest.Text(true, 0, token), {Opcode: 2, Size: 11, Data: []byte("\xff" + token)},
+	})
+	out := string(write(t, []*flow.Flow{f, ws}, har.WriterOptions{Reveal: true, Mask: maskToken}))
+	if strings.Contains(out, "t0ken") || strings.Contains(out, "dDBrZW4") || strings.Contains(out, `"digest"`) {
+		t.Errorf("the value, or a digest of it, shows in\n%s", out)
 	}
 	flows, _, err := read(t, []byte(out))
-	if err != nil || len(flows) != 3 || string(flows[1].Frames[1].Data) != "\xff"+flow.Redacted {
+	if err != nil || len(flows) != 2 || string(flows[0].Response.Body.Content) != "have "+flow.Redacted || string(flows[1].Frames[1].Data) != "\xff"+flow.Redacted {
 		t.Errorf("%d flows, error %v", len(flows), err)
+	}
+}
+
+// A value that takes a URL's scheme or host away leaves a flow that can be read and
+// has its server; the flow that was masked stays as it was.
+func TestMaskedURLs(t *testing.T) {
+	for _, secret := range []string{"https://a.example/private", "://a.example", "https", "a.example/private", "a.example"} {
+		f := flowtest.Get("https://a.example/private", flowtest.Header("Authorization", "s3cret"))
+		before := *f.Request
+		mask := func(s string) string { return strings.ReplaceAll(s, secret, flow.Redacted) }
+		out := write(t, []*flow.Flow{f}, har.WriterOptions{Mask: mask})
+		flows, _, err := read(t, out)
+		if err != nil || len(flows) != 1 || bytes.Contains(out, []byte(`"`+secret)) {
+			t.Fatalf("%s: %d flows, error %v, file\n%s", secret, len(flows), err, out)
+		}
+		want := "a.example"
+		if secret == want {
+			want = "redacted"
+		}
+		if got := flows[0]; got.Host() != want || got.Port() != "443" {
+			t.Errorf("%s: host %q, port %q", secret, got.Host(), got.Port())
+		}
+		if f.Request.URL != before.URL || f.Server.Asked != "a.example:443" {
+			t.Errorf("%s: the flow was changed: %+v", secret, f)
+		}
+	}
+}
+
+// A credential stays hidden where its field's name is masked.
+func TestMaskedNamesHideCredentials(t *testing.T) {
+	mask := func(s string) string { return strings.ReplaceAll(s, "Authorization", flow.Redacted) }
+	out := write(t, []*flow.Flow{secretive()}, har.WriterOptions{Mask: mask})
+	if bytes.Contains(out, []byte("s3cret")) {
+		t.Errorf("a credential shows in\n%s", out)
 	}
 }
 

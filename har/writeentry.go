@@ -25,8 +25,8 @@ func isWebURL(s string) bool {
 	return false
 }
 
-// entry describes a flow. A contact has no request or response where the flow
-// has none; an entry needs both.
+// entry describes a flow that was masked. A contact has no request or response where
+// the flow has none; an entry needs both.
 func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 	phases, total := phasesOf(f)
 	e := &entry{StartedDateTime: date(f.Times.Start), Time: total, Telltale: newRecord(f)}
@@ -43,16 +43,7 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 	}
 	e.Messages = w.frames(f.Frames)
 	e.Telltale.Leaks = leakRecords(f.Leaks)
-	if w.opts.Leaks != nil {
-		e.Telltale.Leaks = leakRecords(w.opts.Leaks(f))
-	}
-	e.Error = w.masked(f.Error)
-	e.Telltale.Error = e.Error
-	e.Telltale.Phase = w.masked(f.Phase)
-	e.Telltale.Altered = nil
-	for _, what := range f.Altered {
-		e.Telltale.Altered = append(e.Telltale.Altered, w.masked(what))
-	}
+	e.Error = f.Error
 	if f.Kind == flow.WebSocket {
 		e.ResourceType = "websocket"
 	}
@@ -79,18 +70,10 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 // unknownType is what Chrome writes for content without a type.
 const unknownType = "x-unknown"
 
-func (w *Writer) masked(s string) string {
-	if w.opts.Mask == nil || s == "" {
-		return s
-	}
-	return w.opts.Mask(s)
-}
-
 func (w *Writer) request(r *flow.Request) (*request, *messageRecord, error) {
-	address := w.masked(r.URL)
 	out := &request{
-		Method: r.Method, URL: address, HTTPVersion: r.Proto,
-		Cookies: w.cookies(r.Header, "Cookie"), Headers: w.fields(r.Header), QueryString: w.query(address),
+		Method: r.Method, URL: r.URL, HTTPVersion: r.Proto,
+		Cookies: w.cookies(r.Header, "Cookie"), Headers: w.fields(r.Header), QueryString: w.query(r.URL),
 		HeadersSize: -1, BodySize: r.Body.Size, Trailers: w.fields(r.Trailer),
 	}
 	data, rec, err := w.body(r.Body, r.Header)
@@ -99,7 +82,7 @@ func (w *Writer) request(r *flow.Request) (*request, *messageRecord, error) {
 	}
 	rec.Proto = r.Proto
 	if len(data) > 0 || r.Body.Size > 0 {
-		out.PostData = &postData{MimeType: w.masked(flow.Get(r.Header, "Content-Type"))}
+		out.PostData = &postData{MimeType: flow.Get(r.Header, "Content-Type")}
 		if utf8.Valid(data) {
 			out.PostData.Text = string(data)
 		} else { // HAR has no base64 for requests
@@ -112,7 +95,7 @@ func (w *Writer) request(r *flow.Request) (*request, *messageRecord, error) {
 func (w *Writer) response(r *flow.Response) (*response, *responseRecord, error) {
 	out := &response{
 		Status: r.Status, StatusText: r.Reason, HTTPVersion: r.Proto,
-		Cookies: w.cookies(r.Header, "Set-Cookie"), Headers: w.fields(r.Header), RedirectURL: w.masked(flow.Get(r.Header, "Location")),
+		Cookies: w.cookies(r.Header, "Set-Cookie"), Headers: w.fields(r.Header), RedirectURL: flow.Get(r.Header, "Location"),
 		HeadersSize: -1, BodySize: r.Body.Size, TransferSize: r.Body.Size, Trailers: w.fields(r.Trailer),
 	}
 	data, rec, err := w.body(r.Body, r.Header)
@@ -120,7 +103,7 @@ func (w *Writer) response(r *flow.Response) (*response, *responseRecord, error) 
 		return nil, nil, err
 	}
 	rec.Proto = r.Proto
-	out.Content = bodyContent{Size: int64(len(data)), MimeType: w.masked(flow.Get(r.Header, "Content-Type"))}
+	out.Content = bodyContent{Size: int64(len(data)), MimeType: flow.Get(r.Header, "Content-Type")}
 	if out.Content.MimeType == "" {
 		out.Content.MimeType = unknownType
 	}
@@ -140,7 +123,7 @@ func (w *Writer) response(r *flow.Response) (*response, *responseRecord, error) 
 // body returns the content as it is written, without its content coding where it
 // can be decoded, and what the record says of it.
 func (w *Writer) body(b flow.Body, header []flow.Field) ([]byte, messageRecord, error) {
-	rec := messageRecord{Size: b.Size, Truncated: b.Truncated, Digest: b.Digest, Decoded: b.Decoded}
+	rec := messageRecord{Size: b.Size, Truncated: b.Truncated, Digest: w.masked(b.Digest), Decoded: b.Decoded}
 	data := b.Content
 	if data == nil && b.Digest != "" && w.opts.Content != nil {
 		var err error
@@ -174,7 +157,7 @@ func (w *Writer) fields(fields []flow.Field) []pair {
 		if w.opts.Reveal {
 			value = f.Reveal()
 		}
-		out = append(out, pair{f.Name, w.masked(value)})
+		out = append(out, pair{f.Name, value})
 	}
 	return out
 }
