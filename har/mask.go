@@ -48,16 +48,16 @@ func (w *Writer) maskedURL(s string) string {
 	return masked[:start] + strings.ReplaceAll(masked[start:end], flow.Redacted, strings.Trim(flow.Redacted, "[]")) + masked[end:]
 }
 
-// maskedFields masks header fields, their names included. One that carries a
-// credential keeps it back here already: its name may not tell afterwards.
+// maskedFields masks header fields, their names included. A credential whose field's
+// name is masked keeps its value back here, since the name no longer tells.
 func (w *Writer) maskedFields(fields []flow.Field) []flow.Field {
 	var out []flow.Field
 	for _, f := range fields {
-		value := f.Value()
-		if w.opts.Reveal {
-			value = f.Reveal()
+		name, value := w.masked(f.Name), w.masked(f.Reveal())
+		if !w.opts.Reveal && flow.Sensitive(f.Name) && !flow.Sensitive(name) {
+			value = flow.Redacted
 		}
-		out = append(out, flow.NewField(w.masked(f.Name), w.masked(value)))
+		out = append(out, flow.NewField(name, value))
 	}
 	return out
 }
