@@ -100,6 +100,9 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	in, troubles := intake.Find(ctx, args, s.in)
 	defer in.Close()
+	if err := spare(j.report.files, in, append(j.gate.baselines, pol.File())...); err != nil {
+		return nil, false, err
+	}
 	stop := startMeter(s, in, j.report.quiet)
 	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), pol.ReadsContent())
 	stop()
@@ -108,7 +111,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	troubles = append(troubles, more...)
 	for _, t := range troubles {
-		s.complain(t)
+		s.complain(masked(t, masker(pol, j.report.reveal)))
 	}
 	doc = j.report.document(pol, j.policy.allow, sum, captureInfos(infos))
 	if len(troubles) > 0 && doc.Verdict == reports.Clean {

@@ -45,7 +45,7 @@ func newDiff(s *streams) *cobra.Command {
 func (d *comparison) register(c *cobra.Command) {
 	d.policy.register(c)
 	names, extensions := diffFormats()
-	c.Flags().StringVar(&d.gate.baseline, "baseline", "", "an earlier capture or JSON report: only violations that `file` lacks count")
+	d.gate.registerBaseline(c)
 	c.Flags().StringVar(&d.format, "format", "text", "`format` on standard output: "+strings.Join(names, ", "))
 	c.Flags().StringArrayVar(&d.reports, "report", nil, "write the comparison to `file`; its extension gives the format ("+strings.Join(extensions, ", ")+"); repeatable")
 	c.Flags().BoolVar(&d.reveal, "reveal", false, "show credentials and never-send values instead of [redacted]")
@@ -120,7 +120,7 @@ func (d *comparison) read(ctx context.Context, s *streams, name string, pol *pol
 	stop()
 	troubles = append(troubles, more...)
 	for _, t := range troubles {
-		s.complain(t)
+		s.complain(masked(t, masker(pol, d.reveal)))
 	}
 	audit := recorder.Audit(sum, len(troubles) > 0)
 	audit.AllowEmpty = d.allowEmpty

@@ -50,7 +50,7 @@ func newFlows(s *streams) *cobra.Command {
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
 		more, err := l.list(ctx, s.out, format, in, bodies)
 		for _, t := range append(troubles, more...) {
-			s.complain(t)
+			s.complain(masked(t, masker(pol, reveal)))
 			err = exitCode(ExitFailed)
 		}
 		return err

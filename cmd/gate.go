@@ -1,12 +1,13 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,36 +20,44 @@ import (
 
 // gateFlags say beside what an audit counts, and what its verdict has to be worth.
 type gateFlags struct {
-	baseline string
-	strict   bool
-	minFlows int
+	baselines []string
+	strict    bool
+	minFlows  int
 
 	known policy.Baseline
 	info  *reports.BaselineInfo
 }
 
 func (g *gateFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&g.baseline, "baseline", "", "an earlier capture or JSON report: only violations that `file` lacks count")
+	g.registerBaseline(c)
 	c.Flags().BoolVar(&g.strict, "strict", false, "a clean verdict that is worth little is inconclusive: nearly empty, mostly unread, mostly failed, or not the app's")
 	c.Flags().IntVar(&g.minFlows, "min-flows", reports.FewFlows, "warn of audits with fewer than this `number` of flows")
 }
 
-// load reads the baseline. A capture is judged by the policy of the audit.
+func (g *gateFlags) registerBaseline(c *cobra.Command) {
+	c.Flags().StringArrayVar(&g.baselines, "baseline", nil, "an earlier capture or JSON report: only violations that `file` lacks count; repeatable")
+}
+
+// load reads the baselines. A capture is judged by the policy of the audit.
 func (g *gateFlags) load(ctx context.Context, pol *policy.Policy) error {
 	if g.minFlows < 0 {
 		return fmt.Errorf("--min-flows: %d is no number of flows", g.minFlows)
 	}
-	if g.baseline == "" {
+	if len(g.baselines) == 0 {
 		return nil
 	}
-	known, isReport, err := baselineOfReport(g.baseline)
-	if err == nil && !isReport {
-		known, err = baselineOfCapture(ctx, g.baseline, pol)
+	g.known = policy.Baseline{}
+	for _, file := range g.baselines {
+		known, isReport, err := baselineOfReport(file)
+		if err == nil && !isReport {
+			known, err = baselineOfCapture(ctx, file, pol)
+		}
+		if err != nil {
+			return withHint(fmt.Errorf("--baseline: %w", err), "write one with: telltale check CAPTURE --report baseline.json")
+		}
+		maps.Copy(g.known, known)
 	}
-	if err != nil {
-		return withHint(fmt.Errorf("--baseline: %w", err), "write one with: telltale check CAPTURE --report baseline.json")
-	}
-	g.known, g.info = known, &reports.BaselineInfo{File: g.baseline, Violations: len(known)}
+	g.info = &reports.BaselineInfo{File: strings.Join(g.baselines, ", "), Violations: len(g.known)}
 	return nil
 }
 
@@ -103,7 +112,7 @@ func baselineOfReport(file string) (known policy.Baseline, isReport bool, err er
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, false, nil
 	}
-	known, isReport, err = reports.ReadBaseline(bufio.NewReader(f))
+	known, isReport, err = reports.ReadBaseline(f)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", file, err)
 	}

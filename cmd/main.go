@@ -184,7 +184,9 @@ func colour(w io.Writer, noColor bool) bool {
 }
 
 // say writes a line for people to standard error.
-func (s *streams) say(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
+func (s *streams) say(format string, args ...any) {
+	fmt.Fprintln(s.err, harmless(fmt.Sprintf(format, args...)))
+}
 
 // complain reports a trouble that does not end the command by itself.
 func (s *streams) complain(err error) {
@@ -208,10 +210,20 @@ func withHint(err error, format string, args ...any) error {
 	return hinted{err, fmt.Sprintf(format, args...)}
 }
 
+// hintOf returns the first hint that an error or one of its causes has.
 func hintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
+	for err != nil {
+		var h interface {
+			error
+			Hint() string
+		}
+		if !errors.As(err, &h) {
+			return ""
+		}
+		if hint := h.Hint(); hint != "" {
+			return hint
+		}
+		err = errors.Unwrap(h)
 	}
 	return ""
 }

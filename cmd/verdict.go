@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"telltale/capture"
+	"telltale/intake"
 	"telltale/policy"
 	"telltale/reports"
 )
@@ -61,6 +62,29 @@ func reportFolder(file string) error {
 		return withHint(fmt.Errorf("cannot write the report %s: there is no folder %s", file, folder), "mkdir -p %s", quote(folder))
 	}
 	return nil
+}
+
+// spare refuses to write a report over what it is made of.
+func spare(files []string, in *intake.Set, others ...string) error {
+	for _, file := range files {
+		made := in.Holds(file)
+		for _, other := range others {
+			made = made || sameFile(file, other)
+		}
+		if made {
+			return withHint(fmt.Errorf("the report %s would replace what it is made of", file), "name another file")
+		}
+	}
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // document assembles what every format needs.
@@ -129,5 +153,9 @@ func (r *reportFlags) show(w io.Writer, format string, doc *reports.Report) erro
 	}
 	onScreen := *doc
 	onScreen.Color, onScreen.Width = colour(w, r.noColor), width(w)
-	return f.Write(w, &onScreen)
+	write := func(w io.Writer) error { return f.Write(w, &onScreen) }
+	if onGitHub() && (f.Name == "text" || f.Name == "markdown") {
+		return writeInert(w, write)
+	}
+	return write(w)
 }

@@ -142,7 +142,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	defer stop()
 	document := func() *reports.Report {
 		sum := w.store.Summary()
-		doc := flags.report.document(w.policy.Load(), flags.policy.allow, sum, []reports.CaptureInfo{w.info})
+		doc := flags.report.document(w.policy.Load(), flags.policy.allow, sum, w.infos)
 		flags.gate.apply(doc, w.policy.Load())
 		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modes
 		return doc
@@ -183,7 +183,7 @@ func onlyForLive(set *pflag.FlagSet) (err error) {
 type watched struct {
 	store  *capture.Store
 	policy atomic.Pointer[policy.Policy] // in force; the screen may change it while a report is written
-	info   reports.CaptureInfo
+	infos  []reports.CaptureInfo
 	modes  []string
 	load   func(ctx context.Context, progress func(done, total int)) error
 	folder string // of the temporary capture; "" for none
@@ -194,7 +194,7 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 	if name == intake.StandardInput {
 		return nil, withHint(errors.New("watch reads keys from standard input, so a capture cannot come from there"), "save it to a file first")
 	}
-	w := &watched{info: reports.CaptureInfo{File: name, Producer: "telltale"}, failed: context.Canceled}
+	w := &watched{infos: []reports.CaptureInfo{{File: name, Producer: "telltale"}}, failed: context.Canceled}
 	w.policy.Store(pol)
 	isCapture, err := intake.IsStored(name)
 	if err != nil {
@@ -223,9 +223,9 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 // judge judges every flow of a capture of ours.
 func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
 	w.failed = w.store.Rejudge(ctx, w.policy.Load(), progress)
-	w.info.Entries = w.store.Summary().Flows
+	w.infos[0].Entries = w.store.Summary().Flows
 	if w.failed != nil {
-		w.info.Error = w.failed.Error()
+		w.infos[0].Error = w.failed.Error()
 	}
 	return w.failed
 }
@@ -238,14 +238,13 @@ func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, 
 		w.modes = append(w.modes, mode)
 	}
 	troubles := []error{err}
-	for i, info := range captureInfos(infos) {
-		w.info.Entries += info.Entries
-		w.info.Producer, w.info.Skipped, w.info.SHA256, w.info.Error = info.Producer, info.Skipped, info.SHA256, info.Error
+	for _, info := range infos {
 		for _, note := range info.Notes {
 			w.store.Note(info.File + ": " + note)
 		}
-		troubles = append(troubles, infos[i].Err)
+		troubles = append(troubles, info.Err)
 	}
+	w.infos = captureInfos(infos)
 	w.failed = errors.Join(append(troubles, w.store.Sync())...)
 	return w.failed
 }

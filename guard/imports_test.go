@@ -46,7 +46,7 @@ var places = map[string][]string{
 	"tui/quiet":       {},
 	"tui/tmux":        {},
 	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "har"},
-	"intake":          {"flow", "har", "mitmproxy", "capture"},
+	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "capture"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "ca"},
 

@@ -40,7 +40,7 @@ const maxNesting = 1
 func (r *reading) members(name string, z *zip.Reader, depth int) (infos []Info) {
 	captures := captureMembers(z)
 	for _, m := range captures {
-		place := name + "/" + m.Name
+		place := name + "/" + shown(m.Name)
 		if len(captures) == 1 && !isArchiveName(m.Name) {
 			place = name
 		}

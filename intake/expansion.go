@@ -8,9 +8,10 @@ import (
 )
 
 // Data that expands more than this is refused once it passes the floor, in bytes: HAR
-// files shrink to a tenth or a fiftieth, and what goes beyond is made to harm.
+// files shrink to a tenth or a fiftieth, those of a polling app to a two-hundredth, and
+// what comes near the 1,032 that deflate can reach is made to harm.
 const (
-	maxExpansion   = 200
+	maxExpansion   = 500
 	expansionFloor = 16 << 20
 )
 
@@ -34,9 +35,21 @@ func (l *expansionLimit) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	all := l.sum.unpacked.Add(int64(n))
 	if all > expansionFloor && all/maxExpansion > l.sum.packed.Load() {
-		return 0, fmt.Errorf("the compressed data expands more than %d times, as only an archive bomb does", maxExpansion)
+		return 0, expansionError{}
 	}
 	return n, err
+}
+
+// expansionError says that data expands beyond reason.
+type expansionError struct{}
+
+func (expansionError) Error() string {
+	return fmt.Sprintf("the compressed data expands more than %d times, as only an archive bomb does", maxExpansion)
+}
+
+// Hint says what to do with a capture that is none.
+func (expansionError) Hint() string {
+	return "if you know where it comes from, unpack it yourself: gunzip -c FILE | telltale check -"
 }
 
 // packedFile counts what is read of an archive.

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+
+	"telltale/flow/plain"
 )
 
 // Find resolves what the user named to inputs. A folder stands for every capture
@@ -61,6 +64,15 @@ func (f *finder) argument(arg string) {
 	}
 }
 
+// shown returns a name as people and documents are told it: what does not show in it,
+// in the name of a file that somebody else made, is written out.
+func shown(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return plain.Text(name)
+	}
+	return name
+}
+
 // add takes an input in, unless it is there already. info is nil for a file that
 // cannot be looked at.
 func (f *finder) add(in input, info fs.FileInfo) {
@@ -72,6 +84,7 @@ func (f *finder) add(in input, info fs.FileInfo) {
 		f.seen[key] = append(f.seen[key], info)
 		in.size = info.Size()
 	}
+	in.name = shown(in.name)
 	f.set.total += in.size
 	f.set.inputs = append(f.set.inputs, in)
 }
@@ -83,37 +96,59 @@ func (f *finder) fail(format string, args ...any) {
 // folder looks for captures in a folder and below. A part of it that cannot be
 // searched is an error beside what was found.
 func (f *finder) folder(root string) {
-	found, failures := 0, len(f.errs)
-	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			f.fail("cannot search the folder %s: %w", root, err)
-			return nil
-		}
-		if info, ok := captureFile(path, d); ok {
-			found++
-			f.add(input{name: path, path: path}, info)
-		}
-		return nil
-	})
-	if found == 0 && len(f.errs) == failures {
-		f.fail("the folder %s holds no capture (%s)", root, strings.Join(Extensions, ", "))
+	w := walk{finder: f, visited: map[string]bool{}}
+	failures := len(f.errs)
+	w.search(root)
+	if w.found == 0 && len(f.errs) == failures {
+		f.fail("the folder %s holds no capture (%s)", shown(root), strings.Join(Extensions, ", "))
 	}
 }
 
-// captureFile reports whether an entry of a folder is a capture, by its name. A
-// link to a file counts as the file; one to a folder is not followed.
-func captureFile(path string, d fs.DirEntry) (fs.FileInfo, bool) {
-	if d.IsDir() || !hasCaptureName(d.Name()) {
-		return nil, false
+// walk is the search of one folder. It follows links to folders, and enters none twice.
+type walk struct {
+	finder  *finder
+	visited map[string]bool // by their names without links
+	found   int
+}
+
+func (w *walk) search(folder string) {
+	real, err := filepath.EvalSymlinks(folder)
+	if err == nil {
+		if w.visited[real] {
+			return
+		}
+		w.visited[real] = true
 	}
-	info, err := os.Stat(path)
+	inside, err := os.ReadDir(folder) // in lexical order
 	if err != nil {
-		return nil, true // says so when it is read
+		w.finder.fail("cannot search the folder %s: %w", shown(folder), named(err, shown(folder)))
+		return
 	}
-	if !info.Mode().IsRegular() {
-		return nil, false
+	for _, entry := range inside {
+		path := filepath.Join(folder, entry.Name())
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && info.IsDir():
+			w.search(path)
+		case captureFile(path, info, err):
+			w.found++
+			w.finder.add(input{name: path, path: path}, info)
+		}
 	}
-	return info, !isArchiveName(d.Name()) || archiveHoldsCapture(path)
+}
+
+// captureFile reports whether an entry of a folder is a capture, by its name. One that
+// cannot be looked at says so when it is read.
+func captureFile(path string, info fs.FileInfo, err error) bool {
+	switch {
+	case !hasCaptureName(filepath.Base(path)):
+		return false
+	case err != nil:
+		return true
+	case !info.Mode().IsRegular():
+		return false
+	}
+	return !isArchiveName(path) || archiveHoldsCapture(path)
 }
 
 // hasCaptureName reports whether a file is looked at. What macOS keeps of a file beside
@@ -169,7 +204,7 @@ func (f *finder) keep(name string, r io.Reader) {
 	if slices.ContainsFunc(f.set.inputs, func(in input) bool { return in.name == name }) {
 		return
 	}
-	what := name
+	what := shown(name)
 	if name == StandardInput {
 		what = "standard input"
 	}

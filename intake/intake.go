@@ -83,6 +83,20 @@ func (s *Set) Progress() (done, total int64) { return min(s.done.Load(), s.total
 // Len returns the number of inputs.
 func (s *Set) Len() int { return len(s.inputs) }
 
+// Holds reports whether a file is one of the inputs, by whatever name.
+func (s *Set) Holds(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	for _, in := range s.inputs {
+		if other, err := os.Stat(in.path); err == nil && os.SameFile(info, other) {
+			return true
+		}
+	}
+	return false
+}
+
 // Close removes what reading standard input left behind.
 func (s *Set) Close() error {
 	var errs []error

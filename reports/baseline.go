@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,12 +18,13 @@ const maxBaseline = 256 << 20
 // knew from a baseline of its own included. isReport is false, without an error,
 // for JSON that is a HAR, and for what is no JSON at all.
 func ReadBaseline(r io.Reader) (known policy.Baseline, isReport bool, err error) {
-	d := json.NewDecoder(io.LimitReader(r, maxBaseline))
+	d := json.NewDecoder(io.LimitReader(bufio.NewReader(r), maxBaseline))
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return nil, false, nil //nolint:nilerr // whoever reads captures says what is wrong with it
 	}
 	var schema string
 	var counted, waived []baselineViolation
+	listed := false
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
@@ -34,6 +36,7 @@ func ReadBaseline(r io.Reader) (known policy.Baseline, isReport bool, err error)
 		case "schema":
 			err = d.Decode(&schema)
 		case "violations":
+			listed = true
 			err = d.Decode(&counted)
 		case "waived":
 			err = d.Decode(&waived)
@@ -49,6 +52,9 @@ func ReadBaseline(r io.Reader) (known policy.Baseline, isReport bool, err error)
 	}
 	if schema != Schema {
 		return nil, false, fmt.Errorf("expected a capture or a report with the schema %q, found the schema %q", Schema, schema)
+	}
+	if !listed {
+		return nil, true, errors.New(`expected the report to have "violations", found none`)
 	}
 	return baselineOf(counted, waived)
 }

@@ -130,6 +130,8 @@ func (m *model) verdictText() string {
 		return t.warning.Render("? NOTHING RECORDED")
 	case s.Flows == 0:
 		return t.warning.Render("? NOTHING SEEN YET")
+	case m.unproven:
+		return t.warning.Render("? INCONCLUSIVE, not all could be read")
 	}
 	if n := unread(s); n > 0 {
 		return t.warning.Render(fmt.Sprintf("✓ CLEAN, but %s not readable", count(n)))

@@ -66,6 +66,7 @@ func (m *model) takeLoading(msg tea.Msg) tea.Cmd {
 		m.loading = nil
 		if msg.err != nil && m.ctx.Err() == nil {
 			m.status = status{text: msg.err.Error(), trouble: true}
+			m.unproven = true
 		}
 		m.search.again() // what it picked depends on verdicts, which there are from now on
 		return m.applySearch()

@@ -28,6 +28,7 @@ type model struct {
 	rate          rate
 	view          scope // the view that is shown: one of inConnect, inLists
 	loading       *loading
+	unproven      bool         // not all of the capture could be read
 	running       sync.RWMutex // held for reading by what is awaited at the end
 
 	connect    connectView
