@@ -1,9 +1,6 @@
 package reports
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
 	"time"
 
@@ -97,18 +94,7 @@ type diffAnswer struct {
 }
 
 func writeDiffJSON(w io.Writer, d *Diff) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(newDiffDocument(d)); err != nil {
-		return fmt.Errorf("encode the comparison as JSON: %w", err)
-	}
-	safe := &visibleWriter{w: w}
-	if _, err := safe.Write(b.Bytes()); err != nil {
-		return err
-	}
-	return safe.close()
+	return writeIndented(w, newDiffDocument(d), "the comparison as JSON")
 }
 
 func newDiffDocument(d *Diff) *diffDocument {

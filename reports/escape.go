@@ -1,12 +1,9 @@
 package reports
 
 import (
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"telltale/flow"
 )
 
 // This file is the quoting of single formats. Every string that a document shows
@@ -74,21 +71,4 @@ func spreadsheetCell(s string) string {
 		return "'" + s
 	}
 	return s
-}
-
-// credentialIn returns the name of the first query parameter that is called like
-// a credential, "" when there is none.
-func credentialIn(rawURL string) string {
-	_, query, _ := strings.Cut(rawURL, "?")
-	query, _, _ = strings.Cut(query, "#")
-	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
-		name, value, _ := strings.Cut(pair, "=")
-		if decoded, err := url.QueryUnescape(name); err == nil {
-			name = decoded
-		}
-		if value != "" && flow.CredentialName(name) {
-			return name
-		}
-	}
-	return ""
 }

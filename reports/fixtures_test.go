@@ -194,6 +194,9 @@ const attack = "\x1b[2J\x1b[31mCLEAN\x1b[0m\r\n# Clean: nothing to see\n|a|b|\n`
 // secret is a never-send value. It occurs in every text of the hostile report.
 const secret = "tester@example.org"
 
+// token is the value of a parameter that is called like a credential.
+const token = "b7f3c9e1d2"
+
 func hostile() *Report {
 	r := base()
 	bad := attack + secret
@@ -210,7 +213,7 @@ func hostile() *Report {
 	}
 	known := finding
 	known.Known = true
-	v := capture.Violation{ID: "00", Finding: finding, Count: 1, Method: "=" + bad, URL: "https://user:hunter2@evil.example/?access_token=1&q=" + bad, App: "@" + bad,
+	v := capture.Violation{ID: "00", Finding: finding, Count: 1, Method: "=" + bad, URL: "https://user:hunter2@evil.example/?access_token=" + token + "&q=" + bad, App: "@" + bad,
 		First: epoch, Last: epoch, Flows: []capture.Reference{{Capture: bad, Entry: 1, Line: 1, ID: 1}}, Phases: []string{"", "=" + bad}}
 	r.Summary = capture.Summary{
 		Flows: 2, Violating: 1, Waived: 1, First: epoch, Last: epoch,
@@ -309,11 +312,12 @@ func warned() *Report {
 func huge(n int) *Report {
 	r := covidAlert()
 	long := strings.Repeat("@#|<_*", 500)
+	one := r.Summary.Violations[0]
 	r.Summary.Hosts, r.Summary.Violations = nil, nil
 	r.Summary.Health.Unread = map[string]map[flow.Outcome]int{}
 	for i := range n {
 		name := fmt.Sprintf("host-%05d.%s.example", i, strings.Repeat("very-long-label.", 10))
-		v := covidAlert().Summary.Violations[0]
+		v := one
 		v.ID, v.Finding.Host, v.URL, v.App = fmt.Sprint(i), name, "https://"+name+"/"+long, long
 		v.Finding.Message, v.Finding.Remedy, v.Finding.Title = long, long, long
 		if i < capture.MaxPhases {

@@ -91,7 +91,7 @@ func (g *github) annotations() (failures, warned, notices []annotation) {
 				captureName(r, c.File, onTerminal) + " could not be read to its end: " + why, spot{file: c.File}})
 		}
 	}
-	if r.Verdict != Clean && r.Verdict != Violations {
+	if r.inconclusive() {
 		failures = append(failures, annotation{"error", "inconclusive",
 			strings.Join(append([]string{capital(headline(r, onTerminal)) + "."}, next(r)...), "\n"), spot{}})
 	}
@@ -141,7 +141,7 @@ func (g *github) level(all []annotation) int {
 // command writes one workflow command.
 func (g *github) command(a annotation) {
 	var properties []string
-	if a.at.file != "" && a.at.file != "-" {
+	if a.at.file != "" && a.at.file != standardInput {
 		file := plain.Text(slashed(g.r.mask(a.at.file), g.folder))
 		properties = append(properties, "file="+property(file))
 		if a.at.line > 0 {

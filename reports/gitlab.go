@@ -1,10 +1,8 @@
 package reports
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -53,18 +51,7 @@ func writeGitLab(w io.Writer, r *Report) error {
 	for _, v := range r.Summary.Violations {
 		g.violation(v)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(g.issues); err != nil {
-		return fmt.Errorf("encode the report as GitLab's code quality report: %w", err)
-	}
-	safe := &visibleWriter{w: w}
-	if _, err := safe.Write(b.Bytes()); err != nil {
-		return err
-	}
-	return safe.close()
+	return writeIndented(w, g.issues, "the report as GitLab's code quality report")
 }
 
 // worth says what makes the list worth less.
@@ -76,21 +63,13 @@ func (g *gitlab) worth() {
 			g.add("capture-damaged", "critical", captureName(r, c.File, onTerminal)+" could not be read to its end: "+why, c.File, spot{file: c.File})
 		}
 	}
-	if r.Verdict != Clean && r.Verdict != Violations {
-		g.add(Inconclusive, "critical", "Inconclusive: "+headline(r, onTerminal)+".", "", g.input())
+	if r.inconclusive() {
+		g.add(Inconclusive, "critical", "Inconclusive: "+headline(r, onTerminal)+".", "", r.spotOfAudit())
 	}
 	for _, warning := range warnings(r, onTerminal) {
 		kind, _, _ := strings.Cut(warning, ":") // without the numbers, which differ from run to run
-		g.add("verdict-weak", "minor", warning, kind, g.input())
+		g.add("verdict-weak", "minor", warning, kind, r.spotOfAudit())
 	}
-}
-
-// input is the file that stands for the whole audit.
-func (g *gitlab) input() spot {
-	if g.r.Policy.File != "" {
-		return spot{file: g.r.Policy.File}
-	}
-	return g.r.spotOf(capture.Violation{})
 }
 
 func (g *gitlab) violation(v capture.Violation) {
@@ -118,7 +97,7 @@ func (g *gitlab) place(issue gitlabIssue, at spot) {
 	}
 	g.have[issue.Fingerprint] = true
 	file := at.file
-	if file == "" || file == "-" {
+	if file == "" {
 		file = "live-capture"
 	}
 	issue.Location = gitlabLocation{g.r.text(slashed(g.r.mask(file), g.folder)), gitlabLines{max(at.line, 1)}}

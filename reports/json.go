@@ -179,12 +179,18 @@ type check struct {
 
 // writeJSON writes the report as contract section 6 has it, with more keys.
 func writeJSON(w io.Writer, r *Report) error {
+	return writeIndented(w, newDocument(r), "the report as JSON")
+}
+
+// writeIndented writes a value as JSON for people to read too, in which no character
+// acts on a terminal. What names the document in an error.
+func writeIndented(w io.Writer, value any, what string) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(newDocument(r)); err != nil {
-		return fmt.Errorf("encode the report as JSON: %w", err)
+	if err := enc.Encode(value); err != nil {
+		return fmt.Errorf("encode %s: %w", what, err)
 	}
 	safe := &visibleWriter{w: w}
 	if _, err := safe.Write(b.Bytes()); err != nil {

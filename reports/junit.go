@@ -22,7 +22,7 @@ import (
 // Limits. GitLab takes 30 MB a file; what is more is told in one line each.
 const (
 	junitDetailed = 2_000 // violations that are told in full
-	junitListed   = 50    // violations that one rule lists
+	junitListed   = 50    // violations that one rule lists, and excused ones that one host lists
 )
 
 type junitSuites struct {
@@ -175,7 +175,7 @@ func (j *junit) captures() junitSuite {
 	verdict := junitCase{Name: "verdict", Out: output(append([]string{title(r.Verdict) + ": " + headline(r, onTerminal)}, worth(r, onTerminal)...)...)}
 	said := warnings(r, onTerminal)
 	switch {
-	case r.Verdict != Clean && r.Verdict != Violations:
+	case r.inconclusive():
 		verdict.Error = &junitOutcome{Inconclusive, headline(r, onTerminal), strings.Join(append(said, next(r)...), "\n")}
 	case len(said) > 0:
 		verdict.Skipped = &junitOutcome{Message: "the verdict is worth little: " + strings.Join(said, " ")}
@@ -255,10 +255,7 @@ func (j *junit) host(h capture.Host) junitCase {
 			test.Skipped.Message += ": " + j.excuse(excused[0])
 		}
 	}
-	for _, v := range excused {
-		out = append(out, j.line(v)+", "+j.excuse(v))
-	}
-	test.Out = output(out...)
+	test.Out = output(append(out, j.excuses(excused, "")...)...)
 	return test
 }
 
@@ -268,6 +265,18 @@ func (j *junit) excuse(v capture.Violation) string {
 		return "known from " + baselineName(j.r, onTerminal)
 	}
 	return "waived by " + decided(j.r, v.Finding.Source, onTerminal)
+}
+
+// excuses lists what does not count, and where there is more of it.
+func (j *junit) excuses(excused []capture.Violation, more string) []string {
+	var out []string
+	for i, v := range excused {
+		if i == junitListed {
+			return append(out, fmt.Sprintf("… and %d more that do not count", len(excused)-i)+more)
+		}
+		out = append(out, j.line(v)+", "+j.excuse(v))
+	}
+	return out
 }
 
 // line is a violation in one line.
@@ -338,9 +347,7 @@ func (j *junit) rules() junitSuite {
 
 func (j *junit) rule(c Check) junitCase {
 	out := []string{onTerminal.prose(clip(c.Title, maxText))}
-	for _, v := range j.excusedRule[c.Rule] {
-		out = append(out, j.line(v)+", "+j.excuse(v))
-	}
+	out = append(out, j.excuses(j.excusedRule[c.Rule], "; the suite of hosts has more")...)
 	test := junitCase{Name: plain.Text(string(c.Rule)), Out: output(out...)}
 	violations := j.byRule[c.Rule]
 	if len(violations) == 0 {

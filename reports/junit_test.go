@@ -144,6 +144,27 @@ func TestJUnitOutcomes(t *testing.T) {
 	}
 }
 
+// TestJUnitListsSomeOfWhatDoesNotCount checks that a waiver for all does not fill the
+// file, and that what is not listed is counted.
+func TestJUnitListsSomeOfWhatDoesNotCount(t *testing.T) {
+	r := clean()
+	for i := range 1000 {
+		v := covidAlert().Summary.Violations[0]
+		v.ID, v.Finding.Known = fmt.Sprint(i), true
+		v.Finding.Host = r.Summary.Hosts[0].Name
+		r.Summary.Waivers = append(r.Summary.Waivers, v)
+	}
+	doc, text := junitOf(t, r)
+	if n := strings.Count(text, "known from the baseline"); n > 2*junitListed+1 {
+		t.Errorf("%d lines of %d", n, len(r.Summary.Waivers))
+	}
+	for _, c := range []junitCase{doc.Suites[1].Cases[0], doc.Suites[2].Cases[1]} {
+		if c.Out == nil || !strings.Contains(c.Out.Text, "\n… and 950 more that do not count") {
+			t.Errorf("%s: %+v", c.Name, c.Out)
+		}
+	}
+}
+
 // TestJUnitLimits checks that what is not told in full is told in a line.
 func TestJUnitLimits(t *testing.T) {
 	doc, text := junitOf(t, many(5000))

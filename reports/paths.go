@@ -38,6 +38,14 @@ func (r *Report) spotOf(v capture.Violation) spot {
 	return spot{}
 }
 
+// spotOfAudit returns the file that stands for the whole audit.
+func (r *Report) spotOfAudit() spot {
+	if r.Policy.File != "" {
+		return spot{file: r.Policy.File}
+	}
+	return r.spotOf(capture.Violation{})
+}
+
 // evidence returns where the first flows of a violation stand in files.
 func (r *Report) evidence(v capture.Violation, limit int) []spot {
 	var out []spot
@@ -78,8 +86,11 @@ func workingFolder() string {
 // on every system: the report may be written elsewhere than the capture.
 func slashed(file, folder string) string {
 	file, folder = forward(file), forward(folder)
-	if file == "" || file == "-" {
-		return file
+	switch file {
+	case "":
+		return ""
+	case standardInput:
+		return "standard-input"
 	}
 	if !rooted(file) {
 		file = path.Clean(file)

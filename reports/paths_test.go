@@ -25,7 +25,7 @@ func TestPaths(t *testing.T) {
 		{"é?%.har", "/srv", "é?%.har", "%C3%A9%3F%25.har"},
 		{"javascript:alert(1)", "/srv", "javascript:alert(1)", "javascript%3Aalert%281%29"},
 		{"a\r\nb\xff", "/srv", "a\r\nb\xff", "a%0D%0Ab%FF"},
-		{"-", "/srv", "-", "-"},
+		{"-", "/srv", "standard-input", "standard-input"},
 		{"", "/srv", "", ""},
 	} {
 		name := slashed(test.file, test.folder)

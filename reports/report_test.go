@@ -203,6 +203,35 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
+// TestStandardInputHasAName checks that no document for people calls it "-".
+func TestStandardInputHasAName(t *testing.T) {
+	r := clean()
+	r.Captures = []CaptureInfo{{File: "-", Entries: 3, Producer: "hand 1", Skipped: map[string]int{"data": 2}}}
+	r.Summary.Health.Notes = []string{"-: Bodies were not recorded."}
+	for _, f := range Formats {
+		if !f.ForPeople {
+			continue
+		}
+		text := render(t, f, r)
+		if f.Name == "html" {
+			text = textOf(t, text)
+		}
+		text = strings.Join(strings.Fields(text), " ")
+		for _, want := range []string{"standard input", "Standard input: Bodies were not recorded", "2 entries of standard input reached no server"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not say %q", f.Name, want)
+			}
+		}
+		if strings.Contains(text, "-: Bodies") {
+			t.Errorf("%s names an input by a dash", f.Name)
+		}
+	}
+	log, _ := sarifOf(t, r)
+	if at := log.Runs[0].Artifacts[0].Location.URI; at != "standard-input" {
+		t.Errorf("SARIF: %q", at)
+	}
+}
+
 // TestReproduce checks that only commands are listed that do what they say.
 func TestReproduce(t *testing.T) {
 	commands := func(r *Report) []string {

@@ -57,7 +57,7 @@ func reproduce(r *Report) []step {
 func (r *Report) keptCaptures() []string {
 	var kept []string
 	for _, c := range r.Captures {
-		if c.File != "" && c.File != "-" && c.Error == "" && len(kept) < maxCaptures {
+		if c.File != "" && c.File != standardInput && c.Error == "" && len(kept) < maxCaptures {
 			kept = append(kept, c.File)
 		}
 	}

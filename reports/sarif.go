@@ -1,9 +1,6 @@
 package reports
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -30,14 +27,23 @@ const (
 	sarifSchema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 
-// Limits. Code scanning refuses a log of more than 25,000 results or 10 MB when
-// compressed, shows 5,000 of them, and 100 locations of one.
+// Limits beside those of sarifTakes. Code scanning takes 100 locations of one result.
 const (
-	sarifResults  = 25_000
-	sarifDetailed = 5_000 // with Markdown and all evidence
-	sarifRelated  = 20
-	sarifNotes    = 100 // notifications
+	sarifRelated = 20
+	sarifNotes   = 100    // notifications
+	sarifHosts   = 10_000 // in the property bag
 )
+
+// sarifLimits bound what a log has of results.
+type sarifLimits struct {
+	results  int
+	detailed int // with Markdown, the URL by itself and all evidence
+	bytes    int // compressed, before indentation and the escapes of visibleWriter
+}
+
+// sarifTakes is what code scanning takes: it refuses a log of more than 25,000 results
+// or 10 MB when compressed by gzip, and shows 5,000 results.
+var sarifTakes = sarifLimits{results: 25_000, detailed: 5_000, bytes: 8_000_000}
 
 type sarifLog struct {
 	Schema  string     `json:"$schema"`
@@ -177,7 +183,7 @@ type sarifResult struct {
 	Baseline     string             `json:"baselineState,omitempty"`
 	Suppressions []sarifSuppression `json:"suppressions,omitempty"`
 	Request      *sarifRequest      `json:"webRequest,omitempty"`
-	Properties   sarifResultBag     `json:"properties"`
+	Properties   *sarifResultBag    `json:"properties,omitempty"`
 }
 
 type sarifSuppression struct {
@@ -203,23 +209,14 @@ type sarifResultBag struct {
 type sarif struct {
 	r      *Report
 	folder string
+	limits sarifLimits
 	index  map[policy.Rule]int // of driver.rules
+	left   int                 // violations for which there was no room
 }
 
 func writeSARIF(w io.Writer, r *Report) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	s := &sarif{r: r, folder: workingFolder(), index: map[policy.Rule]int{}}
-	if err := enc.Encode(sarifLog{Schema: sarifSchema, Version: sarifVersion, Runs: []sarifRun{s.run()}}); err != nil {
-		return fmt.Errorf("encode the report as SARIF: %w", err)
-	}
-	safe := &visibleWriter{w: w}
-	if _, err := safe.Write(b.Bytes()); err != nil {
-		return err
-	}
-	return safe.close()
+	s := &sarif{r: r, folder: workingFolder(), limits: sarifTakes, index: map[policy.Rule]int{}}
+	return writeIndented(w, sarifLog{Schema: sarifSchema, Version: sarifVersion, Runs: []sarifRun{s.run()}}, "the report as SARIF")
 }
 
 func (s *sarif) run() sarifRun {
@@ -232,8 +229,7 @@ func (s *sarif) run() sarifRun {
 		driver.SemanticVersion = strings.TrimPrefix(r.Tool.Version, "v")
 	}
 	run := sarifRun{
-		Tool: sarifTool{driver}, Invocations: []sarifInvocation{s.invocation()}, Artifacts: s.artifacts(),
-		Results: s.results(), ColumnKind: "unicodeCodePoints",
+		Tool: sarifTool{driver}, Artifacts: s.artifacts(), ColumnKind: "unicodeCodePoints",
 		Properties: sarifTotals{
 			Verdict: r.Verdict, Summary: NewSummary(r), Hosts: []sarifHost{},
 			Policy: policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)},
@@ -242,9 +238,17 @@ func (s *sarif) run() sarifRun {
 	if r.Baseline != nil {
 		run.Properties.Baseline = &baseline{r.text(r.Baseline.File), r.Baseline.Violations}
 	}
-	for _, h := range r.Summary.Hosts {
+	hosts := r.Summary.Hosts
+	if len(hosts) > sarifHosts {
+		hosts = heaviestFirst(hosts)[:sarifHosts]
+	}
+	for _, h := range hosts {
 		run.Properties.Hosts = append(run.Properties.Hosts, sarifHost{r.text(h.Name), string(h.Verdict), h.Flows})
 	}
+	room := newSARIFRoom(s.limits.bytes)
+	room.takes(run)
+	run.Results = s.results(room)
+	run.Invocations = []sarifInvocation{s.invocation()} // which tells what was left out
 	return run
 }
 
@@ -267,6 +271,10 @@ func (s *sarif) rules() []sarifRule {
 	}
 	for _, v := range slices.Concat(s.r.Summary.Violations, s.r.Summary.Waivers) {
 		add(checkOf(v.Finding.Rule, v.Finding.Severity))
+	}
+	for _, rule := range s.auditRules() {
+		s.index[policy.Rule(rule.ID)] = len(out)
+		out = append(out, rule)
 	}
 	return out
 }
@@ -311,14 +319,18 @@ func (s *sarif) file(name string) sarifFile {
 	return sarifFile{uri, "%SRCROOT%"}
 }
 
-func (s *sarif) results() []sarifResult {
-	out := []sarifResult{}
-	for _, v := range slices.Concat(s.r.Summary.Violations, s.r.Summary.Waivers) {
-		if len(out) == sarifResults {
+// results are what is wrong with the audit itself, what breaks the policy and what is
+// excused, as much of it as code scanning takes.
+func (s *sarif) results(room *sarifRoom) []sarifResult {
+	out := s.audit()
+	all := slices.Concat(s.r.Summary.Violations, s.r.Summary.Waivers)
+	for i, v := range all {
+		res := s.result(v, i >= len(s.r.Summary.Violations), i < s.limits.detailed)
+		if len(out) == s.limits.results || !room.takes(res) {
+			s.left = len(all) - i
 			break
 		}
-		excused := len(out) >= len(s.r.Summary.Violations)
-		out = append(out, s.result(v, excused, len(out) < sarifDetailed))
+		out = append(out, res)
 	}
 	return out
 }
@@ -331,9 +343,9 @@ func (s *sarif) result(v capture.Violation, excused, detailed bool) sarifResult 
 		Locations: []sarifLocation{s.location(v, excused)},
 		// Code scanning looks at the first name alone and adds the rule and file to it.
 		Fingerprints: map[string]string{"primaryLocationLineHash": v.ID, "telltaleViolation/v1": v.ID},
-		Properties:   sarifResultBag{r.text(f.Host), r.text(f.Subject), f.Category, r.text(f.Owner), r.text(v.App)},
+		Properties:   &sarifResultBag{r.text(f.Host), r.text(f.Subject), f.Category, r.text(f.Owner), r.text(v.App)},
 	}
-	if v.URL != "" {
+	if v.URL != "" && detailed {
 		res.Request = &sarifRequest{r.text(v.Method), validText(r.url(v.URL))}
 	}
 	limit := 1
@@ -377,7 +389,7 @@ func (s *sarif) location(v capture.Violation, excused bool) sarifLocation {
 	at := s.r.spotOf(v)
 	loc := sarifLocation{Logical: []sarifLogical{{s.r.text(v.Finding.Host), "resource"}}}
 	if at.file == "" {
-		loc.Physical = sarifPlace{sarifFile{"live-capture", "%SRCROOT%"}, &sarifRegion{Start: 1, StartColumn: 1, End: 1}}
+		loc.Physical = s.place(at)
 		loc.Message = &sarifMessage{Text: "The live capture, which was not kept."}
 		return loc
 	}
@@ -398,13 +410,16 @@ func (s *sarif) location(v capture.Violation, excused bool) sarifLocation {
 func stands(rule policy.Rule) bool { return !rule.OfContact() || rule == policy.HostDenied }
 
 func (s *sarif) place(at spot) sarifPlace {
+	if at.file == "" {
+		return sarifPlace{sarifFile{"live-capture", "%SRCROOT%"}, &sarifRegion{Start: 1, StartColumn: 1, End: 1}}
+	}
 	line := max(at.line, 1) // code scanning wants a line
 	return sarifPlace{s.file(at.file), &sarifRegion{Start: line, StartColumn: 1, End: line}}
 }
 
 func (s *sarif) invocation() sarifInvocation {
 	inv := sarifInvocation{
-		Successful:    !slices.ContainsFunc(s.r.Captures, func(c CaptureInfo) bool { return c.Error != "" }),
+		Successful:    !damagedAny(s.r.Captures),
 		CommandLine:   s.r.text(s.r.Command),
 		Notifications: s.notifications(),
 	}

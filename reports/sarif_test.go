@@ -3,8 +3,10 @@ package reports
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"regexp"
 	"slices"
@@ -66,7 +68,7 @@ func notKept() *Report {
 var extraCases = map[string]func() *Report{
 	"no policy": withoutPolicy, "windows": onWindows, "not kept": notKept,
 	"huge": func() *Report { return huge(50) },
-	"many": func() *Report { return many(500) },
+	"many": func() *Report { return many(120) },
 }
 
 // everyCase calls check for each audit that there is.
@@ -100,7 +102,7 @@ func TestCodeScanningTakesSARIF(t *testing.T) {
 		if run.Tool.Driver.Name == "" || run.Results == nil || run.Tool.Driver.Rules == nil {
 			t.Errorf("%s: the tool, the rules or the results are missing", name)
 		}
-		if len(run.Results) != len(r.Summary.Violations)+len(r.Summary.Waivers) || len(run.Results) > 25_000 {
+		if len(run.Results) != len(ofAudit(r))+len(r.Summary.Violations)+len(r.Summary.Waivers) || len(run.Results) > 25_000 {
 			t.Errorf("%s: %d results", name, len(run.Results))
 		}
 		checkRules(t, name, run.Tool.Driver.Rules)
@@ -108,6 +110,20 @@ func TestCodeScanningTakesSARIF(t *testing.T) {
 			checkResult(t, name, res, run.Tool.Driver.Rules)
 		}
 	})
+}
+
+// ofAudit lists the rules of the results that are about the audit itself.
+func ofAudit(r *Report) []string {
+	var out []string
+	for _, c := range r.Captures {
+		if c.Error != "" {
+			out = append(out, "capture-damaged")
+		}
+	}
+	if r.Verdict == Inconclusive || r.Verdict == "" {
+		out = append(out, "inconclusive")
+	}
+	return out
 }
 
 func checkRules(t *testing.T, name string, rules []sarifRule) {
@@ -264,24 +280,80 @@ func TestSARIFSaysWhatItIsWorth(t *testing.T) {
 	}
 }
 
-// TestSARIFLimits checks that what code scanning shows fits into what it takes, and
+// TestSARIFSaysWhatProvesNothing checks that an audit without proof has results, as
+// code scanning closes every alert that a log lacks and passes over notifications.
+func TestSARIFSaysWhatProvesNothing(t *testing.T) {
+	weak := warned()
+	weak.Verdict = Inconclusive
+	partly := covidAlert()
+	partly.Captures = append(partly.Captures, damaged().Captures...)
+	for name, test := range map[string]struct {
+		r    *Report
+		want []string
+	}{
+		"clean":   {clean(), nil},
+		"empty":   {inconclusive(), []string{"inconclusive telltale.yaml No contact was recorded, so nothing is proven."}},
+		"damaged": {damaged(), []string{"capture-damaged broken.har broken.har could not be read to its end: line 120,", "inconclusive telltale.yaml Not everything could be read; "}},
+		"strict":  {weak, []string{"inconclusive telltale.yaml 3 flows to 2 hosts, none against the policy, but they prove too little. "}},
+		"partly":  {partly, []string{"capture-damaged broken.har broken.har could not be read to its end: "}},
+	} {
+		log, _ := sarifOf(t, test.r)
+		var got []string
+		for _, res := range log.Runs[0].Results {
+			if !strings.Contains(res.RuleID, "probe") {
+				if res.Level != "error" {
+					t.Errorf("%s: %s has the level %s", name, res.RuleID, res.Level)
+				}
+				got = append(got, res.RuleID+" "+res.Locations[0].Physical.File.URI+" "+res.Message.Text)
+			}
+		}
+		if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestSARIFLimits checks that there are as many results as code scanning takes, and
 // that what it would not take is counted.
 func TestSARIFLimits(t *testing.T) {
-	f, _ := ByName("sarif")
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	fmt.Fprint(z, render(t, f, many(sarifDetailed)))
-	z.Close()
-	if b.Len() > 10_000_000 {
-		t.Errorf("%d results: %d bytes compressed", sarifDetailed, b.Len())
+	if sarifTakes.results > 25_000 || sarifTakes.bytes > 8_000_000 {
+		t.Errorf("code scanning does not take %+v", sarifTakes)
 	}
-	r := many(sarifResults + 2)
-	run := (&sarif{r: r, index: map[policy.Rule]int{}}).run()
-	if len(run.Results) != sarifResults || !strings.Contains(run.Invocations[0].Notifications[0].Message.Text, "2 more violations") {
+	limits := sarifLimits{results: 50, detailed: 10, bytes: sarifTakes.bytes}
+	run := (&sarif{r: many(52), limits: limits, index: map[policy.Rule]int{}}).run()
+	if len(run.Results) != 50 || !strings.Contains(run.Invocations[0].Notifications[0].Message.Text, "2 more violations") {
 		t.Errorf("%d results, %+v", len(run.Results), run.Invocations[0].Notifications[0])
 	}
-	if one := run.Results[sarifDetailed]; one.Message.Markdown != "" || len(one.Related) != 1 {
-		t.Errorf("after the first %d: %+v", sarifDetailed, one)
+	if one := run.Results[9]; one.Message.Markdown == "" || len(one.Related) != 6 || one.Request == nil {
+		t.Errorf("among the first 10: %+v", one)
+	}
+	if one := run.Results[10]; one.Message.Markdown != "" || len(one.Related) != 1 || one.Request != nil {
+		t.Errorf("after the first 10: %+v", one)
+	}
+}
+
+// TestSARIFFitsWhenCompressed checks a log of text that hardly compresses.
+func TestSARIFFitsWhenCompressed(t *testing.T) {
+	r := many(1)
+	random := rand.NewChaCha8([32]byte{})
+	noise := make([]byte, 10_000)
+	for i := range 40 {
+		_, _ = random.Read(noise)
+		v := r.Summary.Violations[0]
+		v.ID, v.URL = fmt.Sprint(i), "https://a.example/"+base64.RawURLEncoding.EncodeToString(noise)
+		r.Summary.Violations = append(r.Summary.Violations, v)
+	}
+	limits := sarifLimits{results: 100, detailed: 100, bytes: 200_000}
+	run := (&sarif{r: r, limits: limits, index: map[policy.Rule]int{}}).run()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if err := writeIndented(z, run, "a run"); err != nil {
+		t.Fatal(err)
+	}
+	z.Close()
+	left := fmt.Sprintf("%d more violations were found for which there is no room", 41-len(run.Results))
+	if b.Len() > 210_000 || b.Len() < 150_000 || !strings.HasPrefix(run.Invocations[0].Notifications[0].Message.Text, left) {
+		t.Errorf("%d results, %d bytes compressed: %+v", len(run.Results), b.Len(), run.Invocations[0].Notifications[0])
 	}
 }
 

@@ -21,20 +21,6 @@ var inSARIF = style{
 
 func unlinked(s string) string { return strings.ReplaceAll(s, "](", "] (") }
 
-// sarifEvent is what an audit reports on itself. Code scanning wants a description
-// and help for each event that the tool declares, and so none is declared.
-type sarifEvent struct {
-	id, level string
-}
-
-var (
-	captureDamaged = sarifEvent{"capture-damaged", "error"}    // it could not be read to its end
-	proofless      = sarifEvent{"inconclusive", "error"}       // the audit proves nothing
-	verdictWeak    = sarifEvent{"verdict-weak", "warning"}     // the verdict is worth little
-	resultsLeftOut = sarifEvent{"results-left-out", "warning"} // there are more violations than results
-	verdictNote    = sarifEvent{"verdict-note", "note"}        // what the verdict is worth
-)
-
 // notifications say what the list of results is worth.
 func (s *sarif) notifications() []sarifNotification {
 	r := s.r
@@ -49,22 +35,20 @@ func (s *sarif) notifications() []sarifNotification {
 		}
 		out = append(out, n)
 	}
-	if n := len(r.Summary.Violations) + len(r.Summary.Waivers) - sarifResults; n > 0 {
-		tell(resultsLeftOut, fmt.Sprintf("%s for which there is no room; a .json report has all.", plural(n, "more violation was found", "more violations were found")))
+	if s.left > 0 {
+		tell(resultsLeftOut, fmt.Sprintf("%s for which there is no room; a .json report has all.", plural(s.left, "more violation was found", "more violations were found")))
 	}
 	for _, c := range r.Captures {
-		if c.Error == "" {
-			continue
+		switch {
+		case c.Error == "":
+		case c.File == "":
+			tell(captureDamaged, s.damage(c))
+		default:
+			tell(captureDamaged, s.damage(c), c.File)
 		}
-		why := strings.TrimSuffix(inSARIF.prose(clip(r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText)), ".")
-		if c.File == "" {
-			tell(captureDamaged, "The live capture could not be read: "+why+".")
-			continue
-		}
-		tell(captureDamaged, captureName(r, c.File, inSARIF)+" could not be read to its end: "+why+". What could be read of it was judged.", c.File)
 	}
-	if r.Verdict != Clean && r.Verdict != Violations {
-		tell(proofless, strings.Join(append([]string{capital(headline(r, inSARIF)) + "."}, next(r)...), " "))
+	if r.inconclusive() {
+		tell(proofless, s.proofless())
 	}
 	for _, warning := range warnings(r, inSARIF) {
 		tell(verdictWeak, warning)

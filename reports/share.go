@@ -3,7 +3,9 @@ package reports
 import (
 	"fmt"
 	"net/http"
+	neturl "net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -120,4 +122,46 @@ func MarkdownLine(f *flow.Flow, j policy.Judgement, mask func(string) string) st
 		line += ", sent by " + code(app)
 	}
 	return line
+}
+
+// credentialWarning names the query parameters in the shown URLs that look like
+// credentials, where their values are shown. "" when there are none.
+func credentialWarning(r *Report, st style) string {
+	if !r.Reveal {
+		return ""
+	}
+	seen := map[string]bool{}
+	for _, v := range slices.Concat(r.Summary.Violations, r.Summary.Waivers) {
+		if name := credentialIn(v.URL); name != "" {
+			seen[name] = true
+		}
+	}
+	if len(seen) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(seen))
+	for _, name := range sortedKeys(seen) {
+		names = append(names, st.data(clip(r.mask(name), maxHost)))
+	}
+	if len(names) > maxListed {
+		names = append(names[:maxListed], "…")
+	}
+	return fmt.Sprintf("URLs are shown in full, and some have parameters that are named like credentials (%s). Read them before you share this.", strings.Join(names, ", "))
+}
+
+// credentialIn returns the name of the first query parameter that is called like
+// a credential, "" when there is none.
+func credentialIn(rawURL string) string {
+	_, query, _ := strings.Cut(rawURL, "?")
+	query, _, _ = strings.Cut(query, "#")
+	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		if decoded, err := neturl.QueryUnescape(name); err == nil {
+			name = decoded
+		}
+		if value != "" && flow.CredentialName(name) {
+			return name
+		}
+	}
+	return ""
 }

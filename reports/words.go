@@ -57,16 +57,18 @@ func (r *Report) mask(s string) string {
 	return r.Mask(s)
 }
 
-// url masks a URL: never-send values, and a user's name and password.
+// url masks a URL: never-send values, a user's name and password, and the values of
+// parameters that are called like a credential.
 func (r *Report) url(s string) string {
 	if r.Reveal {
 		return s
 	}
-	return r.mask(flow.WithoutUser(s))
+	return r.mask(flow.MaskURL(s))
 }
 
-// URL masks a URL as reports do: its never-send values, and a user's name and
-// password. A nil mask shows everything.
+// URL masks a URL as reports do: its never-send values, a user's name and password,
+// and the values of parameters that are called like a credential. A nil mask shows
+// everything.
 func URL(s string, mask func(string) string) string {
 	return (&Report{Mask: mask, Reveal: mask == nil}).url(s)
 }
@@ -156,6 +158,9 @@ func headline(r *Report, st style) string {
 	if s.Flows == 0 {
 		return "no contact was recorded, so nothing is proven"
 	}
+	if !damagedAny(r.Captures) {
+		return fmt.Sprintf("%s to %s, none against the policy, but they prove too little", plural(s.Flows, "flow", "flows"), plural(len(s.Hosts), "host", "hosts"))
+	}
 	return "not everything could be read; what could be read is not against the policy"
 }
 
@@ -180,45 +185,34 @@ func couldNotRead(n int) string {
 
 // next says what to do about a verdict that proves nothing.
 func next(r *Report) []string {
-	if r.Verdict != Inconclusive && r.Verdict != "" {
+	if !r.inconclusive() {
 		return nil
 	}
 	var out []string
-	if slices.ContainsFunc(r.Captures, func(c CaptureInfo) bool { return c.Error != "" }) {
+	if damagedAny(r.Captures) {
 		out = append(out, "Export or record the damaged capture again, and judge that.")
 	}
 	if r.Summary.Flows == 0 {
 		out = append(out, "Check that the device uses the proxy and trusts its CA: telltale setup shows how, and the proxy's own page tests it.",
 			"Use the app while the recording runs, then look whether telltale flows lists its requests.")
 	}
+	if len(out) == 0 && len(r.Warnings) > 0 {
+		out = append(out, "Use more of the app while it is recorded, and see what each warning says.")
+	}
 	return out
+}
+
+// inconclusive reports whether the audit proves nothing.
+func (r *Report) inconclusive() bool { return r.Verdict != Clean && r.Verdict != Violations }
+
+// damagedAny reports whether an input could not be read to its end.
+func damagedAny(captures []CaptureInfo) bool {
+	return slices.ContainsFunc(captures, func(c CaptureInfo) bool { return c.Error != "" })
 }
 
 // request is the request line of a violation's first flow.
 func request(r *Report, v capture.Violation, st style) string {
 	return st.data(strings.TrimSpace(clip(r.mask(v.Method), maxMethod) + " " + clip(r.url(v.URL), maxText)))
-}
-
-// credentialWarning names the query parameters in the shown URLs that look like
-// credentials, since those are not masked. "" when there are none.
-func credentialWarning(r *Report, st style) string {
-	seen := map[string]bool{}
-	for _, v := range slices.Concat(r.Summary.Violations, r.Summary.Waivers) {
-		if name := credentialIn(v.URL); name != "" {
-			seen[name] = true
-		}
-	}
-	if len(seen) == 0 {
-		return ""
-	}
-	names := make([]string, 0, len(seen))
-	for _, name := range sortedKeys(seen) {
-		names = append(names, st.data(clip(r.mask(name), maxHost)))
-	}
-	if len(names) > maxListed {
-		names = append(names[:maxListed], "…")
-	}
-	return fmt.Sprintf("URLs are shown in full, and some have parameters that are named like credentials (%s). Read them before you share this.", strings.Join(names, ", "))
 }
 
 // policyName says what judged: the policy's name, its file and --allow patterns.
@@ -378,10 +372,16 @@ func joinAnd(parts []string) string {
 	return strings.Join(parts, "")
 }
 
+// standardInput is the name of a capture that came by a pipe.
+const standardInput = "-"
+
 // captureName is what a capture is called in a document.
 func captureName(r *Report, file string, st style) string {
-	if file == "" {
+	switch file {
+	case "":
 		return "the live capture"
+	case standardInput:
+		return "standard input"
 	}
 	return st.data(clip(r.mask(file), maxText))
 }
