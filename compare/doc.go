@@ -14,8 +14,7 @@
 //   - the same flows give the same verdicts, in whatever order they are read: the
 //     entries of a HAR need not be in order of time;
 //   - memory grows by 12 bytes a flow, and otherwise with what can be told apart:
-//     hosts, violations, apps and kinds of requests (a diff of two captures of a
-//     million flows stays below 64 MiB);
+//     hosts, violations, apps and kinds of requests (a million flows take 16 MiB);
 //   - doubt is never counted as a fix. Where there are more recordings, apps, phases
 //     or devices than can be told apart, everything is in doubt.
 //
