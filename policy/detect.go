@@ -176,9 +176,25 @@ var unreadable = map[flow.Outcome]string{
 	flow.Tunnelled:       "the client spoke something that is neither TLS nor HTTP; it was forwarded unread",
 }
 
+// unread says why the content of a flow is unknown, "" where it is not. A file of
+// another program tells less of a connection than telltale saw of its own: that it
+// was opened, and by its URL at most the protocol.
+func unread(f *flow.Flow) string {
+	if f.Outcome == flow.Tunnelled && f.Request != nil {
+		scheme, _, found := strings.Cut(f.Request.URL, ":")
+		switch {
+		case found && len(scheme) < 20 && !strings.EqualFold(scheme, "https"):
+			return "it was reached by " + strings.ToUpper(scheme) + ", and the capture does not hold what was sent"
+		case f.Request.Method == "CONNECT" && (f.Mode == "har" || f.Mode == "mitmproxy"):
+			return "a tunnel to it was opened, and the capture does not hold what went through"
+		}
+	}
+	return unreadable[f.Outcome]
+}
+
 func detectUndecryptable(s *Sighting) []Finding {
-	what, ok := unreadable[s.Flow.Outcome]
-	if !ok || !s.secured() {
+	what := unread(s.Flow)
+	if what == "" || !s.secured() {
 		return nil
 	}
 	f := s.finding(Undecryptable, s.contact.source)
