@@ -36,7 +36,8 @@ default_service() {
 service=${TELLTALE_NETWORK_SERVICE:-$(default_service)}
 
 for kind in webproxy securewebproxy; do
-  if networksetup "-get$kind" "$service" | grep -q '^Enabled: Yes'; then
+  # Not grep -q: it ends at the first match, and pipefail takes a writer that is cut off for a no.
+  if networksetup "-get$kind" "$service" | grep '^Enabled: Yes' >/dev/null; then
     echo "ios-simulator: $service has a proxy already: switch it off, and give it to telltale by --upstream-proxy" >&2
     exit 2
   fi
