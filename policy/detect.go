@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"telltale/flow"
@@ -185,7 +186,7 @@ func unread(f *flow.Flow) string {
 		switch {
 		case found && len(scheme) < 20 && !strings.EqualFold(scheme, "https"):
 			return "it was reached by " + strings.ToUpper(scheme) + ", and the capture does not hold what was sent"
-		case f.Request.Method == "CONNECT" && (f.Mode == "har" || f.Mode == "mitmproxy"):
+		case f.Request.Method == http.MethodConnect && (f.Mode == "har" || f.Mode == "mitmproxy"):
 			return "a tunnel to it was opened, and the capture does not hold what went through"
 		}
 	}
