@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"telltale/flow"
@@ -16,7 +17,7 @@ import (
 
 // FuzzRead holds for any input: no panic, every flow that is delivered has a
 // kind, an outcome and a place, sizes that fit, and survives being written and
-// read again; and no name is asked for that leads out of the folder.
+// read again, masked too; and no name is asked for that leads out of the folder.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.har")
 	if err != nil || len(files) == 0 {
@@ -30,6 +31,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add(write(f, many(), har.WriterOptions{}))
+	f.Add([]byte(`{"log":{"entries":[{"request":{"method":"CONNECT","url":"https://a.example/"},"_telltale":{"kind":"tunnel","mode":"har","server":{"asked":"a.example:443"},"times":{}}}]}}`))
 	f.Add([]byte(archived["har.har"]))
 	f.Add([]byte(beside("../a")))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -75,5 +77,10 @@ func rewritten(t *testing.T, flows []*flow.Flow) {
 	second := write(t, got, har.WriterOptions{Reveal: true})
 	if !bytes.Equal(first, second) {
 		t.Fatalf("writing what was read changes the file:\n%s\n%s", first, second)
+	}
+	mask := func(s string) string { return strings.ReplaceAll(s, "ex", flow.Redacted) }
+	masked, _, err := read(t, write(t, flows, har.WriterOptions{Mask: mask}))
+	if err != nil || len(masked) != len(flows) {
+		t.Fatalf("masked: %d flows of %d, error %v", len(masked), len(flows), err)
 	}
 }

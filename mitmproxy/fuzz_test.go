@@ -53,6 +53,9 @@ func check(t *testing.T, f *flow.Flow, limit int) {
 	if f.Kind == "" || f.Outcome == "" || f.Mode != "mitmproxy" || f.Origin.Entry == 0 || f.Method() == "" || f.Times.End.Before(f.Times.Start) {
 		t.Fatalf("flow %+v", f)
 	}
+	if f.Kind != flow.DNS && f.Host() == "" {
+		t.Fatalf("a flow without a host: %+v", f.Server)
+	}
 	if f.Request != nil && len(f.Request.Body.Content) > limit || f.Response != nil && len(f.Response.Body.Content) > limit {
 		t.Fatal("more content than the limit allows")
 	}
