@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -139,6 +140,7 @@ func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (po
 // judge sends every flow of the inputs through a store that keeps totals alone.
 // modes are the ways in by which the flows came, in order of appearance.
 func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
+	tradeTimeForMemory()
 	store := capture.New(capture.Options{Judge: by})
 	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
 		if len(modes) == 0 || modes[len(modes)-1] != f.Mode && !slices.Contains(modes, f.Mode) {
@@ -163,6 +165,15 @@ func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (s
 		troubles = append(troubles, err)
 	}
 	return store.Summary(), infos, modes, troubles
+}
+
+// tradeTimeForMemory collects garbage twice as often as Go does by itself: a verdict over
+// captures makes much of it and is to stay small whatever their size. GOGC has the
+// last word.
+func tradeTimeForMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 // errInterrupted says that somebody did not wait for the verdict.
