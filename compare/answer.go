@@ -32,7 +32,7 @@ const (
 	WasInPhase Question = "same-phase"
 	// WasLongEnough asks whether the app was in use for as long as it took before.
 	WasLongEnough Question = "long-enough"
-	// WasDone asks whether the app did at least half of what it did before the
+	// WasDone asks whether the app did the nearest and at least half of what it did before the
 	// violation, where that was regular.
 	WasDone Question = "same-use"
 	// WasReadable asks whether most connections to the hosts of that could be read.
@@ -238,7 +238,8 @@ func (q *inquiry) done() (Answer, bool) {
 			a.Missed = append(a.Missed, c)
 		}
 	}
-	a.Yes = 2*len(a.Made) >= len(company)
+	// The nearest one is the likeliest trigger: many others are what the app does anyway.
+	a.Yes = 2*len(a.Made) >= len(company) && made[company[0].Action]
 	return a, true
 }
 

@@ -201,8 +201,13 @@ func TestCompany(t *testing.T) {
 	if doubts(v) != string(WasDone) {
 		t.Errorf("another use: %q because of %q", v.State, doubts(v))
 	}
-	// Half of it is enough; what is not readable is not done.
-	half := append(every(3, time.Hour, get(retrieval+"/exposure/77.zip")), every(5, time.Second, func(at time.Duration) *flow.Flow {
+	// Half of it is not enough without the nearest, which is the likeliest trigger.
+	if v = one(t, Captures(audit(t, p, before...), audit(t, p, every(3, time.Hour, get(retrieval+"/exposure/77.zip"))...))); doubts(v) != string(WasDone) {
+		t.Errorf("without the nearest: %q because of %q", v.State, doubts(v))
+	}
+	// With it, half is enough; what is not readable is not done.
+	share := func(at time.Duration) *flow.Flow { return flowtest.Post(retrieval+"/users/77/share", "{}", flowtest.At(at)) }
+	half := append(every(3, time.Hour, share), every(5, time.Second, func(at time.Duration) *flow.Flow {
 		return flowtest.Refused(host, flowtest.At(at))
 	})...)
 	if v = one(t, Captures(audit(t, p, before...), audit(t, p, half[:3]...))); v.State != Fixed {
