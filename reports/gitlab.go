@@ -66,9 +66,14 @@ func (g *gitlab) worth() {
 	if r.inconclusive() {
 		g.add(Inconclusive, "critical", "Inconclusive: "+headline(r, onTerminal)+".", "", r.spotOfAudit())
 	}
+	told := map[string]int{}
 	for _, warning := range warnings(r, onTerminal) {
 		kind, _, _ := strings.Cut(warning, ":") // without the numbers, which differ from run to run
-		g.add("verdict-weak", "minor", warning, kind, r.spotOfAudit())
+		about := kind
+		if told[kind]++; told[kind] > 1 {
+			about += fmt.Sprintf(" (%d)", told[kind])
+		}
+		g.add("verdict-weak", "minor", warning, about, r.spotOfAudit())
 	}
 }
 

@@ -51,10 +51,13 @@ func TestGitLabIssues(t *testing.T) {
 		}
 		return b.String()
 	}
+	twice := clean()
+	twice.Warnings = []string{"Not searched: 1 body of a.har.", "Not searched: 2 bodies of b.har."}
 	for name, test := range map[string]struct {
 		r    *Report
 		want string
 	}{
+		"two alike":  {twice, "minor verdict-weak telltale.yaml:1 Not searched: 1 body of a.har.\nminor verdict-weak telltale.yaml:1 Not searched: 2 bodies of b.har.\n"},
 		"violations": {covidAlert(), "major captive-portal-probe telltale.yaml:5 clients3.google.com was contacted 6 time\n"},
 		"no policy":  {withoutPolicy(), "major captive-portal-probe covid-alert.har:40 clients3.google.com was contacted 6 time\n"},
 		"windows":    {onWindows(), "major captive-portal-probe //server/policies/telltale.yaml:5 clients3.google.com was contacted 6 time\n"},
