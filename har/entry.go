@@ -31,6 +31,7 @@ type draft struct {
 	charles     string // _charlesStatus: COMPLETE, FAILED, …
 	connect     bool   // a CONNECT row, which may belong to requests that are in the file
 	telltale    []byte
+	wrong       string // what of it has a type that hides something, and what was expected; "" for nothing
 }
 
 // timings of an entry in milliseconds, NaN when not known.
@@ -130,13 +131,16 @@ func (d *reader) failure() error {
 }
 
 func (d *reader) request() error {
+	d.expect("request", "an object", kindObject)
 	d.draft.request.seen = d.s.kind() == kindObject
 	return d.objectValue(func(name []byte) (err error) {
 		e, m := &d.draft, &d.draft.request
 		switch string(name) {
 		case "method":
+			d.expect("request.method", "a string", kindString)
 			e.method, err = d.textValue()
 		case "url":
+			d.expect("request.url", "a string", kindString)
 			e.url, err = d.textValue()
 		case "postData":
 			err = d.content(&m.body)
@@ -150,11 +154,13 @@ func (d *reader) request() error {
 }
 
 func (d *reader) response() error {
+	d.expect("response", "an object", kindObject)
 	d.draft.response.seen = d.s.kind() == kindObject
 	return d.objectValue(func(name []byte) (err error) {
 		e, m := &d.draft, &d.draft.response
 		switch string(name) {
 		case "status":
+			d.expect("response.status", "a number", kindNumber, kindString)
 			var n int64
 			n, err = d.wholeValue(0)
 			if n > 0 && n < 1000 {
@@ -183,6 +189,7 @@ func (d *reader) messageMember(m *message, name []byte) (err error) {
 	case "httpVersion":
 		m.version, err = d.textValue()
 	case "headers":
+		d.expect("headers", "an array", kindArray, kindObject)
 		err = d.headers(m, &m.header)
 	case "_trailers":
 		err = d.headers(m, &m.trailer)

@@ -256,6 +256,9 @@ func (d *reader) oneEntry() error {
 		return err
 	}
 	f, message := d.build()
+	if message == "" {
+		message = d.draft.wrong // the flow counts all the same
+	}
 	if message != "" {
 		at.Message = message
 		d.damaged(at)

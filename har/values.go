@@ -1,14 +1,33 @@
 package har
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Values inside an entry are read for what they mean: null, a wrong type and a
-// missing member are all "not known", a number in quotes is a number.
+// Values inside an entry are read for what they mean: null and a missing member are
+// "not known", a number in quotes is a number. Where a value of a wrong type would hide
+// what a verdict goes by, the entry is damaged ([reader.expect]); elsewhere it is "not
+// known" as well.
+
+// kindNames are the kinds of values, as people call them.
+var kindNames = map[byte]string{
+	kindObject: "an object", kindArray: "an array", kindString: "a string", kindNumber: "a number", kindTrue: "true", kindFalse: "false",
+}
+
+// expect remembers that the next value of the entry, of the named member, is of none of
+// the kinds that it may have. Null may always be.
+func (d *reader) expect(member, expected string, kinds ...byte) {
+	kind := d.s.kind()
+	if kind == kindNull || kind == 0 || slices.Contains(kinds, kind) || d.draft.wrong != "" {
+		return
+	}
+	d.draft.wrong = fmt.Sprintf("expected %s to be %s, found %s", member, expected, kindNames[kind])
+}
 
 // maxText bounds every string that is not content: URLs, header values, names.
 const maxText = 1 << 20
