@@ -54,7 +54,7 @@ func TestNow(t *testing.T) {
 
 // TestTextFits checks every line of every document at several widths.
 func TestTextFits(t *testing.T) {
-	all := map[string]func() *Report{"huge": func() *Report { return huge(200) }}
+	all := map[string]func() *Report{"huge": func() *Report { return huge(60) }}
 	for name, build := range cases {
 		all[name] = build
 	}
