@@ -67,6 +67,9 @@ func unusable(url string) string {
 	if url == "" {
 		return "expected request.url to be an absolute URL, found none"
 	}
+	if i := strings.LastIndexByte(url, '@'); i >= 0 { // before it a user and a password may stand, wherever they begin
+		url = flow.Redacted + url[i:]
+	}
 	if len(url) > shown {
 		url = url[:shown] + "…"
 	}
