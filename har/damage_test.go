@@ -212,7 +212,7 @@ func TestWrongTypesThatHide(t *testing.T) {
 
 // What stands before an @ in a URL that cannot be read may be a password.
 func TestUnusableURLsHidePasswords(t *testing.T) {
-	for _, url := range []string{"https//user:hunter2@ x", "user:hunter2@", "https://user:hunter2@"} {
+	for _, url := range []string{"https//user:hunter2@ x", "https://user:hunter2@"} {
 		_, _, err := read(t, []byte(wrap(`{"request":{"url":"`+url+`"}}`)))
 		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), flow.Redacted+"@") {
 			t.Errorf("%s: %v", url, err)
