@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telltale/capture"
+	"telltale/flow"
 	"telltale/reports"
 )
 
@@ -119,15 +120,16 @@ func (l *eventLog) mask() func(string) string {
 func newFlowEvent(r capture.Recorded, mask func(string) string) flowEvent {
 	f := r.Flow
 	url := reports.URL(f.URL(), mask)
-	if mask == nil {
-		mask = func(s string) string { return s }
+	text := func(s string) string { return s }
+	if mask != nil {
+		text = func(s string) string { return mask(flow.WithoutUsers(s)) }
 	}
 	e := flowEvent{
 		Event: "flow", Time: stamp(f.Times.Start), ID: int64(f.ID), Kind: string(f.Kind), Mode: f.Mode,
 		Method: f.Method(), URL: url, Host: f.Host(), Status: f.Status(), Protocol: f.Protocol(),
 		Outcome: string(f.Outcome), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
-		Error: mask(f.Error), App: mask(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
-		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: mask(f.Phase), Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
+		Error: text(f.Error), App: text(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
+		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: text(f.Phase), Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
 	}
 	if f.Client.Addr.IsValid() {
 		e.Client = f.Client.Addr.Addr().String()

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -98,4 +99,16 @@ func parameterName(name string) string {
 		return decoded
 	}
 	return name
+}
+
+// userInText finds the user and password of a URL that stands in a text.
+var userInText = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#"'<>]*@`)
+
+// WithoutUsers redacts the users and passwords of all URLs that a text quotes, as
+// [WithoutUser] does for one.
+func WithoutUsers(text string) string {
+	if !strings.Contains(text, "@") {
+		return text
+	}
+	return userInText.ReplaceAllString(text, "${1}"+Redacted+"@")
 }

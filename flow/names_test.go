@@ -187,3 +187,16 @@ func TestWithoutUser(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutUsers(t *testing.T) {
+	for text, want := range map[string]string{
+		"dial https://u:p@a.example/x and http://b.example/": "dial https://[redacted]@a.example/x and http://b.example/",
+		"mail me@a.example":        "mail me@a.example",
+		"https://a.example/u@v":    "https://a.example/u@v",
+		`"ftp://u:p@q@h" (0;url=)`: `"ftp://[redacted]@h" (0;url=)`,
+	} {
+		if got := flow.WithoutUsers(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func FlowsCSV(w io.Writer, mask func(string) string) (write func(capture.Recorde
 }
 
 func flowRow(r *Report, seen capture.Recorded) []string {
-	f, j := seen.Flow, seen.Judgement
+	f, j := r.withoutUser(seen.Flow), seen.Judgement
 	text := func(s string) string { return spreadsheetCell(plain.Text(r.mask(s))) }
 	client := ""
 	if f.Client.Addr.IsValid() {

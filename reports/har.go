@@ -3,6 +3,8 @@ package reports
 import (
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"telltale/capture"
 	"telltale/flow"
@@ -57,18 +59,46 @@ func (h *harFile) finish() error {
 	return h.safe.close()
 }
 
-// withoutUser returns the flow with the user's name and password taken out of its
-// URL. A flow is never changed: one that has them is copied.
+// withoutUser returns the flow with users' names and passwords taken out of its URLs:
+// its own, those that header fields name, and those that an error quotes. A flow is
+// never changed: one that has them is copied.
 func (r *Report) withoutUser(f *flow.Flow) *flow.Flow {
-	if r.Reveal || f.Request == nil {
+	if r.Reveal {
 		return f
 	}
-	url := flow.WithoutUser(f.Request.URL)
-	if url == f.Request.URL {
-		return f
+	copied := *f
+	copied.Error = flow.WithoutUsers(f.Error)
+	if m := f.Request; m != nil {
+		request := *m
+		request.URL, request.Header = flow.WithoutUser(m.URL), withoutUsers(m.Header)
+		copied.Request = &request
 	}
-	copied, request := *f, *f.Request
-	request.URL = url
-	copied.Request = &request
+	if m := f.Response; m != nil {
+		response := *m
+		response.Header = withoutUsers(m.Header)
+		copied.Response = &response
+	}
 	return &copied
+}
+
+// withoutUsers takes users and passwords out of the URLs that header fields name (RFC
+// 9110, 10.1.3 and 10.2.2, and their kin). Where there are none, it returns the fields
+// themselves.
+func withoutUsers(fields []flow.Field) []flow.Field {
+	out := fields
+	for i, f := range fields {
+		switch strings.ToLower(f.Name) {
+		case "referer", "location", "content-location", "origin", "refresh":
+		default:
+			continue
+		}
+		value := f.Reveal()
+		if hidden := flow.WithoutUsers(value); hidden != value {
+			if &out[0] == &fields[0] {
+				out = slices.Clone(fields)
+			}
+			out[i] = flow.NewField(f.Name, hidden)
+		}
+	}
+	return out
 }

@@ -121,3 +121,21 @@ func TestFlowsHAR(t *testing.T) {
 		}
 	}
 }
+
+// TestHARHidesPasswordsInEveryURL checks header fields and errors that name URLs.
+func TestHARHidesPasswordsInEveryURL(t *testing.T) {
+	f := flowtest.Get("https://a.example/", flowtest.Header("Referer", "https://u:hunter2@b.example/"),
+		flowtest.ResponseHeader("Location", "https://u:hunter2@c.example/"))
+	f.Request.URL = "https://u:hunter2@a.example/"
+	f.Error = "Get https://u:hunter2@a.example/: refused"
+	r := base()
+	r.Flows = each(f)
+	har, _ := ByName("har")
+	got := render(t, har, r)
+	if strings.Contains(got, "hunter2") || !strings.Contains(got, "https://[redacted]@c.example/") {
+		t.Error(got)
+	}
+	if r.Reveal = true; !strings.Contains(render(t, har, r), "hunter2@b.example") {
+		t.Error("not revealed when asked")
+	}
+}
