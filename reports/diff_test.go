@@ -321,3 +321,14 @@ func TestDiffOfMuch(t *testing.T) {
 		t.Errorf("%d lines of text", strings.Count(got, "\n"))
 	}
 }
+
+// TestDiffOfOneFlow checks that what was seen once is not said to last.
+func TestDiffOfOneFlow(t *testing.T) {
+	d := diffOf(t, diffPolicy, covidBefore(), diffSideOf{flows: []*flow.Flow{flowtest.Get("https://" + retrieval + "/302/2652")}})
+	for _, f := range DiffFormats {
+		got := strings.Join(strings.Fields(renderDiff(t, f, d)), " ")
+		if !strings.Contains(got, "The app was seen for a moment alone afterwards, and 61 s are needed.") || strings.Contains(got, "less than 1 ms") {
+			t.Errorf("%s:\n%s", f.Name, got)
+		}
+	}
+}

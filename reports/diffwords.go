@@ -217,7 +217,7 @@ func contactedAnswer(d *Diff, v *compare.Violation, a *compare.Answer, st style)
 
 func lengthAnswer(d *Diff, a *compare.Answer, st style) string {
 	if a.Untimed {
-		return "A capture has no times, so that nobody knows whether the app was in use for long enough."
+		return "A capture has no times, or more recordings and devices than can be told apart, so that nobody knows whether the app was in use for long enough."
 	}
 	in := ""
 	if len(a.Seen) > 0 {
@@ -230,10 +230,14 @@ func lengthAnswer(d *Diff, a *compare.Answer, st style) string {
 	if a.Interval > 0 {
 		before += fmt.Sprintf(" and came %s", cadence(a.Interval))
 	}
-	if a.Yes {
-		return fmt.Sprintf("The app was in use for %s afterwards%s. Before, %s.", duration(a.Had), in, before)
+	had := fmt.Sprintf("The app was in use for %s afterwards%s", duration(a.Had), in)
+	if a.Had == 0 { // one flow, or several at once
+		had = fmt.Sprintf("The app was seen for a moment alone afterwards%s", in)
 	}
-	return fmt.Sprintf("The app was in use for %s afterwards%s, and %s are needed. Before, %s.", duration(a.Had), in, duration(a.Needed), before)
+	if a.Yes {
+		return fmt.Sprintf("%s. Before, %s.", had, before)
+	}
+	return fmt.Sprintf("%s, and %s are needed. Before, %s.", had, duration(a.Needed), before)
 }
 
 func doneAnswer(d *Diff, a *compare.Answer, st style) string {
