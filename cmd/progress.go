@@ -7,6 +7,7 @@ import (
 	"telltale/capture"
 	"telltale/flow/plain"
 	"telltale/intake"
+	"telltale/reports"
 )
 
 // follow calls tell whenever something happened in the store, until stop is called.
@@ -38,10 +39,11 @@ type progress struct {
 	s     *streams
 	store *capture.Store
 	told  map[string]bool
+	mask  func(string) string // nil reveals
 }
 
 func startProgress(s *streams, a *audit) (stop func()) {
-	p := &progress{s: s, store: a.store, told: map[string]bool{}}
+	p := &progress{s: s, store: a.store, told: map[string]bool{}, mask: masker(a.policy.Load(), a.flags.report.reveal)}
 	return follow(a.store, p.tell)
 }
 
@@ -51,7 +53,7 @@ func (p *progress) tell() {
 		p.once("device "+d.Addr, "device %s is connected", plain.Text(d.Addr))
 	}
 	for _, v := range sum.Violations {
-		p.once(v.ID, "violation %s: %s: %s %s", v.Finding.Rule, plain.Text(v.Finding.Host), plain.Text(v.Method), plain.Text(v.URL))
+		p.once(v.ID, "violation %s: %s: %s %s", v.Finding.Rule, plain.Text(v.Finding.Host), plain.Text(v.Method), plain.Text(reports.URL(v.URL, p.mask)))
 	}
 }
 

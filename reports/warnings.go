@@ -40,7 +40,7 @@ func WarningsOf(s capture.Summary, captures []CaptureInfo, appUnseen bool, fewFl
 	for _, c := range captures {
 		if c.LeftOut > 0 {
 			out = append(out, fmt.Sprintf("Not searched: never-send values were not looked for in %s that %s keeps in other files, which could not be read.",
-				plural(c.LeftOut, "body", "bodies"), c.File))
+				plural(c.LeftOut, "body", "bodies"), c.name()))
 		}
 	}
 	if appUnseen {
@@ -54,10 +54,18 @@ func WarningsOf(s capture.Summary, captures []CaptureInfo, appUnseen bool, fewFl
 func emptyOnes(captures []CaptureInfo) (names []string) {
 	for _, c := range captures {
 		if len(captures) > 1 && c.Flows == 0 && c.Error == "" {
-			names = append(names, c.File)
+			names = append(names, c.name())
 		}
 	}
 	return names
+}
+
+// name is how a sentence names a capture.
+func (c CaptureInfo) name() string {
+	if c.File == standardInput {
+		return "standard input"
+	}
+	return c.File
 }
 
 // firstOf returns as many names as one sentence takes, and how many more there are.
