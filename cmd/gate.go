@@ -152,7 +152,7 @@ func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (s
 	})
 	for _, info := range infos {
 		for _, note := range info.Notes {
-			store.Note(inputName(info.File) + ": " + note)
+			store.Note(info.File + ": " + note)
 		}
 		if info.Err != nil {
 			troubles = append(troubles, info.Err)
@@ -178,11 +178,3 @@ func tradeTimeForMemory() {
 
 // errInterrupted says that somebody did not wait for the verdict.
 var errInterrupted = errors.New("interrupted before everything was read, so nothing is proven")
-
-// inputName is how a person names an input.
-func inputName(file string) string {
-	if file == intake.StandardInput {
-		return "standard input"
-	}
-	return file
-}

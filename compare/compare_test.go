@@ -206,7 +206,9 @@ func TestCompany(t *testing.T) {
 		t.Errorf("without the nearest: %q because of %q", v.State, doubts(v))
 	}
 	// With it, half is enough; what is not readable is not done.
-	share := func(at time.Duration) *flow.Flow { return flowtest.Post(retrieval+"/users/77/share", "{}", flowtest.At(at)) }
+	share := func(at time.Duration) *flow.Flow {
+		return flowtest.Post(retrieval+"/users/77/share", "{}", flowtest.At(at))
+	}
 	half := append(every(3, time.Hour, share), every(5, time.Second, func(at time.Duration) *flow.Flow {
 		return flowtest.Refused(host, flowtest.At(at))
 	})...)

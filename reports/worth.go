@@ -68,6 +68,9 @@ func worth(r *Report, st style) []string {
 		}
 	}
 	for _, note := range slices.Concat(h.Notes, r.Notes) {
+		if text, ok := strings.CutPrefix(note, standardInput+": "); ok { // notes name their input
+			note = "Standard input: " + text
+		}
 		out = append(out, st.prose(clip(r.mask(note), maxText)))
 	}
 	return out
