@@ -67,7 +67,6 @@ func TestLargeHeadersMakeSmallBatches(t *testing.T) {
 		all = append(all, fmt.Sprintf(`{"request":{"method":"GET","url":"https://h%d.example/","headers":[{"name":"Cookie","value":"%d%s"}]},"response":{"status":200}}`, i, i, cookie))
 	}
 	path := write(t, filepath.Join(t.TempDir(), "a.har"), `{"log":{"version":"1.2","entries":[`+strings.Join(all, ",")+`]}}`)
-	all = nil
 	set, _ := intake.Find(t.Context(), []string{path}, nil)
 	defer set.Close()
 	before, most := heap(), uint64(0)
