@@ -108,7 +108,7 @@ func demo(parent context.Context, s *streams, folder string, screen bool) error 
 	} else {
 		trouble = flags.conclude(s, a, doc, false, false) || trouble
 	}
-	s.say("\nnext: read %s, which is ready to be pasted into an issue,", filepath.Join(folder, "audit.md"))
+	s.say("\nnext: open %s in a browser, or read %s, which is ready to be pasted into an issue,", filepath.Join(folder, "audit.html"), filepath.Join(folder, "audit.md"))
 	s.say("then audit an app of yours: telltale watch --allow '*.example.com'")
 	return s.verdictExit(doc, trouble)
 }
@@ -145,7 +145,7 @@ func demoFlags(folder, private string, servers *demoServers) (*liveFlags, error)
 		resolve: []string{"*:*:" + servers.listener.Addr().String()},
 	}
 	flags.policy.file = file
-	for _, name := range []string{"audit.md", "audit.json", "audit.har"} {
+	for _, name := range []string{"audit.md", "audit.html", "audit.json", "audit.har"} {
 		flags.report.files = append(flags.report.files, filepath.Join(folder, name))
 	}
 	return flags, nil
