@@ -93,6 +93,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	if err != nil {
 		return nil, false, err
 	}
+	tradeTimeForMemory()
 	ctx, release := interruptible(ctx, 0)
 	defer release()
 	if err := j.gate.load(ctx, pol); err != nil {

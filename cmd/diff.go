@@ -91,6 +91,7 @@ func (d *comparison) run(c *cobra.Command, s *streams, args []string) error {
 	if err != nil {
 		return err
 	}
+	tradeTimeForMemory()
 	ctx, stop := interruptible(c.Context(), 0)
 	defer stop()
 	if err := d.gate.load(ctx, pol); err != nil {

@@ -140,7 +140,6 @@ func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (po
 // judge sends every flow of the inputs through a store that keeps totals alone.
 // modes are the ways in by which the flows came, in order of appearance.
 func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
-	tradeTimeForMemory()
 	store := capture.New(capture.Options{Judge: by})
 	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
 		if len(modes) == 0 || modes[len(modes)-1] != f.Mode && !slices.Contains(modes, f.Mode) {
