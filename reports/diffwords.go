@@ -106,7 +106,7 @@ func inconclusiveDiff(d *Diff) string {
 		Side
 	}{{"before", d.Before}, {"after", d.After}} {
 		switch {
-		case len(damage(d.side(s.Side), onTerminal)) > 0:
+		case damagedAny(s.Captures):
 			parts = append(parts, fmt.Sprintf("the capture %s could not be read to its end", s.name))
 		case s.Summary.Flows == 0:
 			parts = append(parts, fmt.Sprintf("the capture %s has no contact", s.name))
@@ -279,11 +279,8 @@ func diffNext(d *Diff) []string {
 	if d.Comparison.Count(compare.NotExercised) > 0 {
 		out = append(out, "Record the capture after again: the same app, the same steps, the same phases, and at least as long as before. What was lacking stands with each violation.")
 	}
-	for _, s := range []Side{d.Before, d.After} {
-		if len(damage(d.side(s), onTerminal)) > 0 {
-			out = append(out, "Export or record the damaged capture again, and compare that.")
-			break
-		}
+	if damagedAny(d.Before.Captures) || damagedAny(d.After.Captures) {
+		out = append(out, "Export or record the damaged capture again, and compare that.")
 	}
 	return out
 }

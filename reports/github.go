@@ -86,9 +86,8 @@ func (g *github) annotations() (failures, warned, notices []annotation) {
 	r := g.r
 	for _, c := range r.Captures {
 		if c.Error != "" {
-			why := onTerminal.prose(clip(r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText))
 			failures = append(failures, annotation{"error", "capture damaged",
-				captureName(r, c.File, onTerminal) + " could not be read to its end: " + why, spot{file: c.File}})
+				captureName(r, c.File, onTerminal) + " could not be read to its end: " + whyDamaged(r, c, onTerminal), spot{file: c.File}})
 		}
 	}
 	if r.inconclusive() {

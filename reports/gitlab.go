@@ -59,8 +59,7 @@ func (g *gitlab) worth() {
 	r := g.r
 	for _, c := range r.Captures {
 		if c.Error != "" {
-			why := onTerminal.prose(clip(r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText))
-			g.add("capture-damaged", "critical", captureName(r, c.File, onTerminal)+" could not be read to its end: "+why, c.File, spot{file: c.File})
+			g.add("capture-damaged", "critical", captureName(r, c.File, onTerminal)+" could not be read to its end: "+whyDamaged(r, c, onTerminal), c.File, spot{file: c.File})
 		}
 	}
 	if r.inconclusive() {

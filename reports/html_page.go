@@ -100,7 +100,7 @@ func (r *Report) short(s string, n int) string { return plain.Text(clip(r.mask(s
 
 func newPage(r *Report) *page {
 	kind := r.Verdict
-	if kind != Clean && kind != Violations {
+	if r.inconclusive() {
 		kind = Inconclusive
 	}
 	p := &page{

@@ -203,13 +203,10 @@ func newDocument(r *Report) *document {
 	s := r.Summary
 	d := &document{
 		Schema: Schema, Tool: tool{r.Tool.Name, r.Tool.Version}, Generated: r.Generated.UTC().Format(time.RFC3339),
-		Policy:  newPolicyInfo(r),
+		Policy: newPolicyInfo(r), Baseline: newBaseline(r),
 		Verdict: r.Verdict, Warnings: r.texts(r.Warnings), Summary: NewSummary(r), Command: r.text(r.Command),
 		Captures: newCaptures(r), Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
 		Health: newHealth(r),
-	}
-	if b := r.Baseline; b != nil {
-		d.Baseline = &baseline{r.text(b.File), b.Violations}
 	}
 	violations := violationsByPhase(s)
 	for _, p := range s.Phases {
@@ -239,6 +236,14 @@ func newDocument(r *Report) *document {
 
 func newPolicyInfo(r *Report) policyInfo {
 	return policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)}
+}
+
+// newBaseline returns nil without one.
+func newBaseline(r *Report) *baseline {
+	if r.Baseline == nil {
+		return nil
+	}
+	return &baseline{r.text(r.Baseline.File), r.Baseline.Violations}
 }
 
 func newCaptures(r *Report) []captureEntry {

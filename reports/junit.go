@@ -167,8 +167,7 @@ func (j *junit) captures() junitSuite {
 		}
 		test := junitCase{Name: captureName(r, c.File, onTerminal), Out: output(out)}
 		if c.Error != "" {
-			why := onTerminal.prose(clip(r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText))
-			test.Error = &junitOutcome{"damaged", "damaged or cannot be read: " + why, "What could be read of it was judged."}
+			test.Error = &junitOutcome{"damaged", "damaged or cannot be read: " + whyDamaged(r, c, onTerminal), "What could be read of it was judged."}
 		}
 		suite.Cases = append(suite.Cases, test)
 	}

@@ -157,12 +157,7 @@ func VerdictOf(s capture.Summary, captures []CaptureInfo, allowEmpty bool) strin
 	if len(s.Violations) > 0 || s.Violating > 0 {
 		return Violations
 	}
-	for _, c := range captures {
-		if c.Error != "" {
-			return Inconclusive
-		}
-	}
-	if s.Inconclusive() && !allowEmpty {
+	if damagedAny(captures) || s.Inconclusive() && !allowEmpty {
 		return Inconclusive
 	}
 	return Clean

@@ -231,12 +231,8 @@ func (s *sarif) run() sarifRun {
 	run := sarifRun{
 		Tool: sarifTool{driver}, Artifacts: s.artifacts(), ColumnKind: "unicodeCodePoints",
 		Properties: sarifTotals{
-			Verdict: r.Verdict, Summary: NewSummary(r), Hosts: []sarifHost{},
-			Policy: policyInfo{r.text(r.Policy.Name), r.text(r.Policy.File), r.Policy.Digest, r.texts(r.Policy.Allow)},
+			Verdict: r.Verdict, Policy: newPolicyInfo(r), Baseline: newBaseline(r), Summary: NewSummary(r), Hosts: []sarifHost{},
 		},
-	}
-	if r.Baseline != nil {
-		run.Properties.Baseline = &baseline{r.text(r.Baseline.File), r.Baseline.Violations}
 	}
 	hosts := r.Summary.Hosts
 	if len(hosts) > sarifHosts {
@@ -387,13 +383,11 @@ func sarifLevel(s policy.Severity) string {
 // had no policy file is in no file; code scanning wants one all the same.
 func (s *sarif) location(v capture.Violation, excused bool) sarifLocation {
 	at := s.r.spotOf(v)
-	loc := sarifLocation{Logical: []sarifLogical{{s.r.text(v.Finding.Host), "resource"}}}
+	loc := sarifLocation{Physical: s.place(at), Logical: []sarifLogical{{s.r.text(v.Finding.Host), "resource"}}}
 	if at.file == "" {
-		loc.Physical = s.place(at)
 		loc.Message = &sarifMessage{Text: "The live capture, which was not kept."}
 		return loc
 	}
-	loc.Physical = s.place(at)
 	if at.note != "" {
 		text := inSARIF.data(clip(s.r.mask(at.note), maxText))
 		loc.Message = &sarifMessage{Text: text}

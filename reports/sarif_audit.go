@@ -80,7 +80,7 @@ func (s *sarif) audit() []sarifResult {
 
 // damage says what is wrong with a capture.
 func (s *sarif) damage(c CaptureInfo) string {
-	why := strings.TrimSuffix(inSARIF.prose(clip(s.r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText)), ".")
+	why := strings.TrimSuffix(whyDamaged(s.r, c, inSARIF), ".")
 	if c.File == "" {
 		return "The live capture could not be read: " + why + "."
 	}

@@ -83,14 +83,19 @@ func damage(r *Report, st style) []string {
 		if c.Error == "" {
 			continue
 		}
-		why := strings.TrimPrefix(c.Error, c.File+": ")
 		out = append(out, fmt.Sprintf("%s is damaged or cannot be read: %s. What could be read of it was judged.",
-			captureName(r, c.File, st), strings.TrimSuffix(st.prose(clip(r.mask(why), maxText)), ".")))
+			captureName(r, c.File, st), strings.TrimSuffix(whyDamaged(r, c, st), ".")))
 	}
 	if more := len(out) - maxListed; more > 0 {
 		out = append(out[:maxListed], plural(more, "more capture is", "more captures are")+" damaged or cannot be read.")
 	}
 	return out
+}
+
+// whyDamaged says why a capture could not be read to its end, without its name, which
+// the error begins with.
+func whyDamaged(r *Report, c CaptureInfo, st style) string {
+	return st.prose(clip(r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText))
 }
 
 // devices say, for each device that was seen, whether its silence means
