@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"telltale/flow"
 )
@@ -69,15 +70,19 @@ func cipherSuite(name string, version uint16) uint16 {
 	if version < tls.VersionTLS13 && (strings.HasPrefix(want, "AES") || strings.HasPrefix(want, "3DES")) {
 		want = "RSA" + want // OpenSSL leaves out that keys are exchanged by RSA
 	}
-	for _, list := range [][]*tls.CipherSuite{tls.CipherSuites(), tls.InsecureCipherSuites()} {
-		for _, s := range list {
-			if foldSuite(s.Name) == want {
-				return s.ID
-			}
+	return suitesByName()[want]
+}
+
+// suitesByName are the suites that Go knows, by their folded names.
+var suitesByName = sync.OnceValue(func() map[string]uint16 {
+	ids := map[string]uint16{}
+	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		if name := foldSuite(s.Name); ids[name] == 0 {
+			ids[name] = s.ID
 		}
 	}
-	return 0
-}
+	return ids
+})
 
 var suiteNoise = strings.NewReplacer("TLS_", "", "WITH_", "", "CBC3", "3DES", "DES-CBC3", "3DES", "3DES_EDE", "3DES", "CBC", "", "-", "", "_", "")
 
