@@ -148,11 +148,7 @@ func (d *reader) foreign(e *Error) {
 func (d *reader) entry() error {
 	end, err := d.s.open(math.MaxInt64)
 	if err != nil {
-		var damage *Error
-		if errors.As(err, &damage) {
-			damage.fatal = true // nothing says where the next flow begins
-		}
-		return err
+		return fatal(err)
 	}
 	start := d.s.off
 	d.draft.reset()
@@ -165,11 +161,7 @@ func (d *reader) entry() error {
 	}
 	kind, err := d.s.close(end)
 	if err != nil {
-		var damage *Error
-		if errors.As(err, &damage) {
-			damage.fatal = true
-		}
-		return err
+		return fatal(err)
 	}
 	switch {
 	case kind != kindDict:
@@ -182,6 +174,15 @@ func (d *reader) entry() error {
 		return nil
 	}
 	return d.finish(start)
+}
+
+// fatal marks damage behind which nothing says where the next flow begins.
+func fatal(err error) error {
+	var damage *Error
+	if errors.As(err, &damage) {
+		damage.fatal = true
+	}
+	return err
 }
 
 // finish delivers the draft, or keeps it back. Its inside begins at start.

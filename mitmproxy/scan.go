@@ -39,6 +39,13 @@ func (s *scanner) fail(format string, args ...any) *Error {
 	return &Error{Offset: s.off, Message: fmt.Sprintf(format, args...)}
 }
 
+// misfit returns damage at the byte that was just passed.
+func (s *scanner) misfit(format string, c byte) *Error {
+	e := s.fail(format, c)
+	e.Offset--
+	return e
+}
+
 const endsEarly = "the file ends in the middle of this flow"
 
 // broken returns the error for a file that ended, or could not be read further.
@@ -78,10 +85,7 @@ func (s *scanner) open(end int64) (int64, error) {
 			break
 		}
 		if c < '0' || c > '9' || digits == maxLengthDigits {
-			s.off-- // the error names the byte that does not fit
-			err := s.fail("expected the length of a value, found %q", c)
-			s.off++
-			return 0, err
+			return 0, s.misfit("expected the length of a value, found %q", c)
 		}
 		n = n*10 + int64(c-'0')
 	}
@@ -109,10 +113,7 @@ func (s *scanner) close(end int64) (byte, error) {
 	case kindBytes, kindText, kindInt, kindFloat, kindBool, kindNull, kindList, kindDict:
 		return kind, nil
 	}
-	s.off--
-	err = s.fail("expected the type of a value, one of , ; # ^ ! ~ ] }, found %q", kind)
-	s.off++
-	return 0, err
+	return 0, s.misfit("expected the type of a value, one of , ; # ^ ! ~ ] }, found %q", kind)
 }
 
 // value is a value as it was passed.
