@@ -65,15 +65,12 @@ func (d *reader) record(end int64) (r record, err error) {
 	return r, err
 }
 
-// question makes a flow of a DNS exchange. There is one question to a message in
-// practice, and mitmproxy knows no other either.
+// question makes a flow of a DNS exchange that has a question. There is one to a
+// message in practice, and mitmproxy knows no other either.
 func (d *reader) question() *flow.Flow {
 	e := &d.draft
 	f := d.flow(flow.DNS)
-	asked := record{}
-	if len(e.request.questions) > 0 {
-		asked = e.request.questions[0]
-	}
+	asked := e.request.questions[0]
 	f.Server = flow.Server{Asked: asked.name, Dialed: d.dialed()}
 	f.Request = &flow.Request{Method: "QUERY", URL: "dns:" + asked.name + "?type=" + recordType(asked.kind)}
 	if e.response.seen {
