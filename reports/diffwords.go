@@ -289,11 +289,7 @@ func diffNext(d *Diff) []string {
 func sideLine(d *Diff, s Side, st style) string {
 	r := d.side(s)
 	names := make([]string, 0, len(s.Captures))
-	for i, c := range s.Captures {
-		if i == maxListed {
-			names = append(names, fmt.Sprintf("%d more", len(s.Captures)-i))
-			break
-		}
+	for _, c := range s.Captures {
 		name := captureName(r, c.File, st)
 		if c.Error != "" {
 			name += " (damaged)"
@@ -303,7 +299,7 @@ func sideLine(d *Diff, s Side, st style) string {
 	if len(names) == 0 {
 		names = []string{"nothing"}
 	}
-	text := fmt.Sprintf("%s: %s to %s", joinAnd(names), plural(s.Summary.Flows, "flow", "flows"), plural(len(s.Summary.Hosts), "host", "hosts"))
+	text := fmt.Sprintf("%s: %s to %s", joinAnd(firstOf(names)), plural(s.Summary.Flows, "flow", "flows"), plural(len(s.Summary.Hosts), "host", "hosts"))
 	if !s.Summary.First.IsZero() {
 		text += ", " + period(s.Summary.First, s.Summary.Last)
 	}

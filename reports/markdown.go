@@ -147,18 +147,26 @@ func (m *markdown) violations() {
 	if warning := credentialWarning(m.r, inMarkdown); warning != "" {
 		m.line("> **Before you share this:** %s\n", warning)
 	}
+	done := m.writeOut(len(violations), func(i int) string { return m.violation(i+1, violations[i]) })
+	if done < len(violations) {
+		m.rest(done, violations[done:])
+	}
+}
+
+// writeOut writes as many of n violations as fit, at least one, and returns how many.
+func (m *markdown) writeOut(n int, violation func(i int) string) int {
 	used := 0
-	for i, v := range violations {
-		text := m.violation(i+1, v)
+	for i := range n {
+		text := violation(i)
 		if i > 0 {
 			text = "\n" + text
 		}
 		if used += len(text); used > budgetViolations && i > 0 {
-			m.rest(i, violations[i:])
-			return
+			return i
 		}
 		m.WriteString(text)
 	}
+	return n
 }
 
 // rest lists the violations for which there was no room.
