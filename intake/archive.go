@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"strings"
-	"sync/atomic"
 )
 
 // archive reads the captures in a ZIP archive, as Playwright writes one with its
@@ -79,7 +78,7 @@ func (r *reading) member(name string, z *zip.Reader, m *zip.File) Info {
 		return Info{File: name, Err: fmt.Errorf("%s: cannot unpack it: %w", name, err)}
 	}
 	defer content.Close()
-	return r.stream(name, &progressReader{ctx: r.ctx, r: r.expansion.limit(content), done: new(atomic.Int64)}, func(attached string) (io.ReadCloser, error) {
+	return r.stream(name, &interruptibleReader{r.ctx, r.expansion.limit(content)}, func(attached string) (io.ReadCloser, error) {
 		return r.openMember(z, path.Join(path.Dir(m.Name), attached))
 	})
 }
@@ -102,7 +101,7 @@ func (r *reading) nested(name string, m *zip.File, depth int) []Info {
 	}
 	defer os.Remove(unpacked.Name())
 	defer unpacked.Close()
-	size, err := io.Copy(unpacked, &progressReader{ctx: r.ctx, r: r.expansion.limit(content), done: new(atomic.Int64)})
+	size, err := io.Copy(unpacked, &interruptibleReader{r.ctx, r.expansion.limit(content)})
 	if err != nil {
 		return broken(err)
 	}

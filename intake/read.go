@@ -56,12 +56,12 @@ func (r *reading) file(in input) []Info {
 	}
 	f, err := os.Open(in.path)
 	if err != nil {
-		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
+		return unreadable(in, err)
 	}
 	defer f.Close()
 	before, err := f.Stat()
 	if err != nil {
-		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
+		return unreadable(in, err)
 	}
 	infos := r.open(in, f, before.Size())
 	if r.settled && !in.kept && changed(in.path, before) {
@@ -75,7 +75,7 @@ func (r *reading) open(in input, f *os.File, size int64) []Info {
 	var head [headSize]byte
 	n, err := f.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF {
-		return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
+		return unreadable(in, err)
 	}
 	start := head[:n]
 	if bytes.HasPrefix(start, sqliteMagic) {
@@ -85,7 +85,13 @@ func (r *reading) open(in input, f *os.File, size int64) []Info {
 	if bytes.HasPrefix(start, zipMagic) || bytes.HasPrefix(start, emptyZip) {
 		return r.archive(in, f, size)
 	}
-	return []Info{r.stream(in.name, &progressReader{ctx: r.ctx, r: f, done: &r.set.done, packed: &r.expansion.packed}, beside(in))}
+	counted := &countingReader{r: f, done: &r.set.done, packed: &r.expansion.packed}
+	return []Info{r.stream(in.name, &interruptibleReader{r.ctx, counted}, beside(in))}
+}
+
+// unreadable says that the system does not let us read an input.
+func unreadable(in input, err error) []Info {
+	return []Info{{File: in.name, Err: fmt.Errorf("cannot read the capture: %w", named(err, in.name))}}
 }
 
 // changed reports whether the file at path is no longer what it was.
@@ -188,22 +194,29 @@ var attachmentName = regexp.MustCompile(`^([0-9a-f]{40}(\.[0-9a-z]+)?|[0-9a-f]{3
 // open folder, a HAR is not to name whatever else lies there.
 func isAttachmentName(name string) bool { return attachmentName.MatchString(path.Base(name)) }
 
-// progressReader counts what passes, and ends the reading when ctx is done.
-type progressReader struct {
-	ctx    context.Context
-	r      io.Reader
-	done   *atomic.Int64 // bytes, for who waits
-	packed *atomic.Int64 // likewise, for the bound of expansion; nil where another reader counts
+// interruptibleReader ends the reading when ctx is done.
+type interruptibleReader struct {
+	ctx context.Context
+	r   io.Reader
 }
 
-func (c *progressReader) Read(p []byte) (int, error) {
-	if err := context.Cause(c.ctx); err != nil {
+func (i *interruptibleReader) Read(p []byte) (int, error) {
+	if err := context.Cause(i.ctx); err != nil {
 		return 0, err
 	}
+	return i.r.Read(p)
+}
+
+// countingReader counts what is read of a file.
+type countingReader struct {
+	r      io.Reader
+	done   *atomic.Int64 // bytes, for who waits
+	packed *atomic.Int64 // likewise, for the bound of expansion
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.done.Add(int64(n))
-	if c.packed != nil {
-		c.packed.Add(int64(n))
-	}
+	c.packed.Add(int64(n))
 	return n, err
 }
