@@ -144,13 +144,13 @@ func (q *inquiry) inPhase() (Answer, bool) {
 	}
 	slices.Sort(a.Phases)
 	a.Phases = slices.Compact(a.Phases)
-	uses := q.after.usesBy(q.in, true)
+	seen := map[string]bool{}
+	for w := range q.after.usesBy(q.in, true) {
+		seen[w.phase] = true
+	}
 	for _, phase := range a.Phases {
-		for w := range maps.Keys(uses) {
-			if w.phase == phase {
-				a.Seen = append(a.Seen, phase)
-				break
-			}
+		if seen[phase] {
+			a.Seen = append(a.Seen, phase)
 		}
 	}
 	a.Yes = len(a.Seen) > 0
@@ -160,7 +160,8 @@ func (q *inquiry) inPhase() (Answer, bool) {
 // longEnough compares for each phase, where the violation happens in phases alone, and
 // takes the one that speaks best for a fix: in one of them it would have shown.
 func (q *inquiry) longEnough() (Answer, bool) {
-	if q.after.use(q.in).flows == 0 {
+	used := q.after.use(q.in)
+	if used.flows == 0 {
 		return Answer{}, false // said already
 	}
 	if !q.trace.timed || q.before.crowded || q.after.crowded {
@@ -176,7 +177,7 @@ func (q *inquiry) longEnough() (Answer, bool) {
 		if _, seen := had[phase]; !seen {
 			continue
 		}
-		a := Answer{Question: WasLongEnough, First: firsts[phase], Had: had[phase], Untimed: q.after.use(q.in).first == untimed}
+		a := Answer{Question: WasLongEnough, First: firsts[phase], Had: had[phase], Untimed: used.first == untimed}
 		if q.Before.Count >= 3 {
 			a.Interval = q.Before.Interval
 		}
