@@ -131,14 +131,9 @@ func (d *comparison) read(ctx context.Context, s *streams, name string, pol *pol
 }
 
 func (d *comparison) document(pol *policy.Policy, command string) *reports.Diff {
-	allow := d.policy.allow
-	if pol.File() == "" {
-		allow = nil // the policy is made of them, and its name says so
-	}
 	return &reports.Diff{
 		Tool: reports.Tool{Name: "telltale", Version: version()}, Generated: reports.Now(),
-		Policy:  reports.PolicyInfo{Name: pol.Name(), File: pol.File(), Digest: pol.Digest(), Allow: allow},
-		Command: command, Reveal: d.reveal, Mask: masker(pol, d.reveal), Width: 80,
+		Policy: policyInfo(pol, d.policy.allow), Command: command, Reveal: d.reveal, Mask: masker(pol, d.reveal), Width: 80,
 	}
 }
 

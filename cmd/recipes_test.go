@@ -37,10 +37,7 @@ func TestRecipes(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
-			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("SOURCE_DATE_EPOCH", "1795176000")
-			e.Setenv("TZ", "UTC")
+			detach(e)
 			e.Setenv("NL", "\n")
 			stands := filepath.Join(e.WorkDir, "stand-ins")
 			e.Setenv("PATH", stands+string(os.PathListSeparator)+e.Getenv("PATH"))

@@ -42,11 +42,8 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
-			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("SOURCE_DATE_EPOCH", "1795176000")
+			detach(e)
 			e.Setenv("NO_COLOR", "1")
-			e.Setenv("TZ", "UTC")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -61,6 +58,14 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+// detach keeps a script from the data, the clock and the time zone of whoever runs it.
+func detach(e *testscript.Env) {
+	e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
+	e.Setenv("HOME", e.WorkDir)
+	e.Setenv("SOURCE_DATE_EPOCH", "1795176000")
+	e.Setenv("TZ", "UTC")
 }
 
 // scriptExits runs a program whose exit code must be this one: exits CODE PROGRAM ARG...

@@ -89,13 +89,10 @@ func sameFile(a, b string) bool {
 
 // document assembles what every format needs.
 func (r *reportFlags) document(pol *policy.Policy, allow []string, sum capture.Summary, captures []reports.CaptureInfo) *reports.Report {
-	if pol.File() == "" {
-		allow = nil // the policy is made of them, and its name says so
-	}
 	return &reports.Report{
 		Tool:      reports.Tool{Name: "telltale", Version: version()},
 		Generated: reports.Now(),
-		Policy:    reports.PolicyInfo{Name: pol.Name(), File: pol.File(), Digest: pol.Digest(), Allow: allow},
+		Policy:    policyInfo(pol, allow),
 		Captures:  captures,
 		Verdict:   reports.VerdictOf(sum, captures, r.allowEmpty),
 		Summary:   sum,
@@ -104,6 +101,14 @@ func (r *reportFlags) document(pol *policy.Policy, allow []string, sum capture.S
 		Leaks:     pol.Leaks,
 		Width:     80,
 	}
+}
+
+// policyInfo says which policy judged, and what --allow adds to it.
+func policyInfo(pol *policy.Policy, allow []string) reports.PolicyInfo {
+	if pol.File() == "" {
+		allow = nil // the policy is made of them, and its name says so
+	}
+	return reports.PolicyInfo{Name: pol.Name(), File: pol.File(), Digest: pol.Digest(), Allow: allow}
 }
 
 // masker hides the policy's never-send values, unless the user asked to see them:
