@@ -52,20 +52,12 @@ func judgeState(ask policy.Judge, f *flow.Flow, before policy.Judgement) policy.
 	return j
 }
 
-// readsContent reports whether a judge looks into bodies and frames. One that does
-// not say does: [policy.Policy] looks there for never-send values alone, and most
-// policies have none.
-func readsContent(judge policy.Judge) bool {
-	says, ok := judge.(interface{ ReadsContent() bool })
-	return !ok || says.ReadsContent()
-}
-
 // of returns the judgement of a flow that was read back; l loads what belongs to
 // it when the policy has to be asked.
 func (js *judgements) of(f *flow.Flow, l *loader) (policy.Judgement, error) {
 	js.mu.Lock()
 	j, ok := js.known.get(f.ID)
-	unjudged, content := js.ask == nil, readsContent(js.ask)
+	unjudged, content := js.ask == nil, policy.ReadsContent(js.ask)
 	js.mu.Unlock()
 	if ok && f.Ended() || unjudged {
 		return j, nil

@@ -184,7 +184,7 @@ func (p *pass) load(ctx context.Context, l *loader, flows *stmt, st *step) ([]Re
 			return nil, err
 		}
 	}
-	batch, content := make([]Recorded, len(rows)), readsContent(p.opts.judge)
+	batch, content := make([]Recorded, len(rows)), policy.ReadsContent(p.opts.judge)
 	for i, row := range rows {
 		if batch[i].Flow = row.flow; p.opts.bodies {
 			if batch[i].Flow, err = l.whole(row.flow); err != nil {

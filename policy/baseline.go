@@ -26,11 +26,8 @@ type besideBaseline struct {
 	baseline Baseline
 }
 
-// ReadsContent says what the judge beside it does; one that does not say may.
-func (j besideBaseline) ReadsContent() bool {
-	reader, says := j.judge.(interface{ ReadsContent() bool })
-	return !says || reader.ReadsContent()
-}
+// ReadsContent says what the judge beside it does.
+func (j besideBaseline) ReadsContent() bool { return ReadsContent(j.judge) }
 
 // Judge parts the findings of a violation into new and known ones.
 func (j besideBaseline) Judge(f *flow.Flow) Judgement {

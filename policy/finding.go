@@ -148,3 +148,11 @@ type Judge interface {
 	// several states of one flow and from several goroutines.
 	Judge(*flow.Flow) Judgement
 }
+
+// ReadsContent reports whether a judge looks into bodies and frames: a [Policy] does
+// so for never-send values alone, and most policies have none. One that does not
+// say is taken to.
+func ReadsContent(judge Judge) bool {
+	says, ok := judge.(interface{ ReadsContent() bool })
+	return !ok || says.ReadsContent()
+}

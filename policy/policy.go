@@ -134,7 +134,7 @@ func (p *Policy) Digest() string {
 // ReadsContent reports whether Judge looks into bodies and frames: only where there
 // are values that must not be sent. Who judges many recorded flows need not load
 // them otherwise.
-func (p *Policy) ReadsContent() bool { return len(p.Secrets()) > 0 }
+func (p *Policy) ReadsContent() bool { return len(p.secrets) > 0 }
 
 // KnowsApp reports whether the policy says which User-Agents are the app's own.
 func (p *Policy) KnowsApp() bool { return p.userAg != "" }
