@@ -32,6 +32,12 @@ func (js *judgements) judge(f *flow.Flow, before policy.Judgement) policy.Judgem
 	if ask == nil {
 		return policy.Judgement{}
 	}
+	return js.judgeBy(ask, known, f, before)
+}
+
+// judgeBy judges by the policy of one moment and remembers it in the memory of that
+// moment.
+func (js *judgements) judgeBy(ask policy.Judge, known *recent[flow.ID, policy.Judgement], f *flow.Flow, before policy.Judgement) policy.Judgement {
 	j := judgeState(ask, f, before)
 	if f.Ended() {
 		js.mu.Lock()
@@ -53,16 +59,20 @@ func judgeState(ask policy.Judge, f *flow.Flow, before policy.Judgement) policy.
 }
 
 // of returns the judgement of a flow that was read back; l loads what belongs to
-// it when the policy has to be asked.
+// it when the policy has to be asked. One policy decides what is loaded and judges all
+// parts, also when it is replaced meanwhile.
 func (js *judgements) of(f *flow.Flow, l *loader) (policy.Judgement, error) {
 	js.mu.Lock()
-	j, ok := js.known.get(f.ID)
-	unjudged, content := js.ask == nil, policy.ReadsContent(js.ask)
+	ask, known := js.ask, js.known
+	j, ok := known.get(f.ID)
 	js.mu.Unlock()
-	if ok && f.Ended() || unjudged {
+	if ok && f.Ended() || ask == nil {
 		return j, nil
 	}
-	return l.judge(js.judge, content, f)
+	judge := func(part *flow.Flow, before policy.Judgement) policy.Judgement {
+		return js.judgeBy(ask, known, part, before)
+	}
+	return l.judge(judge, policy.ReadsContent(ask), f)
 }
 
 // merge joins what is said of two parts of one flow: frames come in parts, and

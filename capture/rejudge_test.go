@@ -284,3 +284,40 @@ func TestContentsForJudgesThatReadThem(t *testing.T) {
 		}
 	}
 }
+
+// replacingJudge reads no content, and has its policy replaced when it is asked that.
+type replacingJudge struct {
+	hostJudge
+	asked *func()
+}
+
+func (p replacingJudge) ReadsContent() bool {
+	(*p.asked)()
+	return false
+}
+
+// A policy that is replaced while a page is read decides by what it reads itself, not
+// by what the former one had loaded.
+func TestPolicyIsReplacedWhileAPageIsRead(t *testing.T) {
+	s, path := create(t, capture.Options{Judge: hostJudge{}})
+	scattered(t, s)
+	s.Close()
+	asked := func() {}
+	s = reopen(t, path, capture.Options{Judge: replacingJudge{asked: &asked}})
+	withContent := contentJudge{reads: true, bytes: new(atomic.Int64)}
+	asked = sync.OnceFunc(func() {
+		if err := s.Rejudge(context.Background(), withContent, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	page := func() {
+		if _, err := s.Flows(context.Background(), capture.Query{Limit: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page()
+	withContent.bytes.Store(0)
+	if page(); withContent.bytes.Load() == 0 {
+		t.Error("the new policy was given no content, or what it said without was remembered")
+	}
+}
