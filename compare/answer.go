@@ -72,13 +72,13 @@ type Answer struct {
 // inquiry is one violation that is gone.
 type inquiry struct {
 	*Violation
-	before, after *Audit
+	before, after *side
 	trace         *trace
 	in            scope
 }
 
 // ask puts every question that applies.
-func ask(v *Violation, before, after *Audit) []Answer {
+func ask(v *Violation, before, after *side) []Answer {
 	t := before.traces[v.ID]
 	if t == nil {
 		t = &trace{} // totals that no recorder saw: nothing can be shown
@@ -224,32 +224,24 @@ func (q *inquiry) done() (Answer, bool) {
 	if len(company) == 0 {
 		return Answer{}, false
 	}
-	level := max(q.before.level, q.after.level)
-	made := map[string]bool{}
-	for _, d := range q.after.deeds {
-		if q.in.isCompany(d.app) {
-			made[coarse(d.action, level)] = true
-		}
-	}
 	a := Answer{Question: WasDone}
 	for _, c := range company {
-		if made[c.Action] {
+		if q.after.did(q.in, c.Action) {
 			a.Made = append(a.Made, c)
 		} else {
 			a.Missed = append(a.Missed, c)
 		}
 	}
 	// The nearest one is the likeliest trigger: many others are what the app does anyway.
-	a.Yes = 2*len(a.Made) >= len(company) && made[company[0].Action]
+	a.Yes = 2*len(a.Made) >= len(company) && q.after.did(q.in, company[0].Action)
 	return a, true
 }
 
 // company returns the companions at the level of detail that both sides have.
 func (q *inquiry) company() []Companion {
-	level := max(q.before.level, q.after.level)
 	var out []Companion
 	for _, c := range q.trace.company {
-		c.Action = coarse(c.Action, level)
+		c.Action = coarse(c.Action, q.after.common)
 		if !slices.ContainsFunc(out, func(o Companion) bool { return o.Action == c.Action }) {
 			out = append(out, c)
 		}
@@ -273,17 +265,4 @@ func (q *inquiry) readable() (Answer, bool) {
 	a.Host = strings.Join(seen, ", ")
 	a.Yes = 2*a.Unread <= a.Flows
 	return a, a.Flows > 0
-}
-
-// time returns for how long the app was in use, recording by recording; 0 where these
-// cannot be told apart.
-func (a *Audit) time(in scope) time.Duration {
-	if a.crowded {
-		return 0
-	}
-	var sum time.Duration
-	for _, s := range a.usesBy(in, false) {
-		sum += s.length()
-	}
-	return sum
 }

@@ -187,42 +187,6 @@ func (r *Recorder) precursors(place int, in scope) map[string]time.Duration {
 // say which one it was.
 func sameClient(a, b netip.Addr) bool { return a == b || !a.IsValid() || !b.IsValid() }
 
-// use returns the whole of what is used in a scope.
-func (a *Audit) use(in scope) stretch {
-	sum := noUse
-	for _, u := range a.uses {
-		if in.isUse(u.app) {
-			sum.join(u.stretch)
-		}
-	}
-	return sum
-}
-
-// where is one phase of one recording; phase is "" for the whole recording.
-type where struct{ session, phase string }
-
-// usesBy returns the use in a scope for each recording or, with phases, for each phase
-// of each recording.
-func (a *Audit) usesBy(in scope, phases bool) map[where]stretch {
-	out := map[where]stretch{}
-	for _, u := range a.uses {
-		if !in.isUse(u.app) {
-			continue
-		}
-		key := where{session: u.session}
-		if phases {
-			key.phase = u.phase
-		}
-		sum, ok := out[key]
-		if !ok {
-			sum = noUse
-		}
-		sum.join(u.stretch)
-		out[key] = sum
-	}
-	return out
-}
-
 // host returns the totals of a host, nil when it was not contacted.
 func (a *Audit) host(name string) *capture.Host {
 	i, ok := slices.BinarySearchFunc(a.Summary.Hosts, name, func(h capture.Host, name string) int { return cmp.Compare(h.Name, name) })

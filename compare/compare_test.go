@@ -412,7 +412,7 @@ func TestSeveralGoroutines(t *testing.T) {
 	}
 	all.Wait()
 	a := r.Audit(capture.Summary{}, false)
-	if got := a.use(scope{app: "CovidShield"}); got.flows != len(flows) || got.length() != 301*time.Second {
+	if got := newSide(a, wholePath).use(scope{app: "CovidShield"}); got.flows != len(flows) || got.length() != 301*time.Second {
 		t.Errorf("%d flows in %v", got.flows, got.length())
 	}
 	if len(a.traces) != 1 || len(a.deeds) != 1 {

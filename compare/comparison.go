@@ -97,13 +97,15 @@ func (v *Violation) Newest() *capture.Violation {
 // Captures compares two audits by one policy. It is a pure function of them.
 func Captures(before, after *Audit) Comparison {
 	c := Comparison{Hosts: hosts(before.Summary, after.Summary)}
+	level := max(before.level, after.level)
+	was, is := newSide(before, level), newSide(after, level)
 	for id, v := range both(before, after) {
 		v.ID = id
 		v.State = state(v)
 		in := scopeOf(before.knowsApp || after.knowsApp, senderOf(id, before, after))
-		v.TimeBefore, v.TimeAfter = before.time(in), after.time(in)
+		v.TimeBefore, v.TimeAfter = was.time(in), is.time(in)
 		if v.State == Fixed {
-			v.Answers = ask(v, before, after)
+			v.Answers = ask(v, was, is)
 			if slices.ContainsFunc(v.Answers, func(a Answer) bool { return !a.Yes }) {
 				v.State = NotExercised
 			}
