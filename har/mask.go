@@ -29,6 +29,10 @@ func (w *Writer) maskedHost(s string) string {
 	if masked == s {
 		return s
 	}
+	return withoutBrackets(masked)
+}
+
+func withoutBrackets(masked string) string {
 	return strings.ReplaceAll(masked, flow.Redacted, strings.Trim(flow.Redacted, "[]"))
 }
 
@@ -45,7 +49,7 @@ func (w *Writer) maskedURL(s string) string {
 		end = start + i
 	}
 	start += strings.LastIndexByte(masked[start:end], '@') + 1
-	return masked[:start] + strings.ReplaceAll(masked[start:end], flow.Redacted, strings.Trim(flow.Redacted, "[]")) + masked[end:]
+	return masked[:start] + withoutBrackets(masked[start:end]) + masked[end:]
 }
 
 // maskedFields masks header fields, their names included. A credential whose field's
