@@ -37,7 +37,7 @@ const maxNesting = 1
 
 // members reads the captures of an archive, those in its archives too.
 func (r *reading) members(name string, z *zip.Reader, depth int) (infos []Info) {
-	captures := captureMembers(z)
+	captures, beside := captureMembers(z), r.byName(z)
 	for _, m := range captures {
 		place := name + "/" + shown(m.Name)
 		if len(captures) == 1 && !isArchiveName(m.Name) {
@@ -47,7 +47,7 @@ func (r *reading) members(name string, z *zip.Reader, depth int) (infos []Info) 
 		case m.Flags&encrypted != 0:
 			infos = append(infos, Info{File: place, Err: fmt.Errorf("%s: it is encrypted in its archive; expected one without a password", place)})
 		case !isArchiveName(m.Name):
-			infos = append(infos, r.member(place, z, m))
+			infos = append(infos, r.member(place, m, beside))
 		case depth >= maxNesting:
 			infos = append(infos, Info{File: place, Err: &packedError{file: place, what: "an archive in an archive in an archive"}})
 		default:
@@ -72,14 +72,16 @@ func captureMembers(z *zip.Reader) []*zip.File {
 // encrypted is the flag of a member that needs a password (APPNOTE 4.4.4).
 const encrypted = 1
 
-func (r *reading) member(name string, z *zip.Reader, m *zip.File) Info {
+// member reads a capture. Names of what lies beside it reach nothing outside of the
+// archive.
+func (r *reading) member(name string, m *zip.File, beside map[string]*zip.File) Info {
 	content, err := m.Open()
 	if err != nil {
 		return Info{File: name, Err: fmt.Errorf("%s: cannot unpack it: %w", name, err)}
 	}
 	defer content.Close()
 	return r.stream(name, &interruptibleReader{r.ctx, r.expansion.limit(content)}, func(attached string) (io.ReadCloser, error) {
-		return r.openMember(z, path.Join(path.Dir(m.Name), attached))
+		return r.openMember(beside[path.Join(path.Dir(m.Name), attached)])
 	})
 }
 
@@ -112,23 +114,34 @@ func (r *reading) nested(name string, m *zip.File, depth int) []Info {
 	return r.members(name, z, depth+1)
 }
 
-// openMember opens what lies beside a capture in the archive. Names reach nothing
-// outside of it.
-func (r *reading) openMember(z *zip.Reader, name string) (io.ReadCloser, error) {
-	for _, m := range z.File {
-		if m.Name != name {
-			continue
-		}
-		content, err := m.Open()
-		if err != nil {
-			return nil, err
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{r.expansion.limit(content), content}, nil
+// byName finds the members that captures may name, of several with one name the first.
+func (r *reading) byName(z *zip.Reader) map[string]*zip.File {
+	if !r.opts.Bodies {
+		return nil
 	}
-	return nil, fs.ErrNotExist
+	members := make(map[string]*zip.File, len(z.File))
+	for _, m := range z.File {
+		if members[m.Name] == nil {
+			members[m.Name] = m
+		}
+	}
+	return members
+}
+
+// openMember opens what lies beside a capture in the archive; m is nil when nothing
+// does.
+func (r *reading) openMember(m *zip.File) (io.ReadCloser, error) {
+	if m == nil {
+		return nil, fs.ErrNotExist
+	}
+	content, err := m.Open()
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{r.expansion.limit(content), content}, nil
 }
 
 // archiveError says that a ZIP archive holds no capture.
