@@ -54,8 +54,8 @@ func (st *stream) read(ctx context.Context, s *Set, in input, opts Options) {
 		return b.add(f)
 	}
 	st.infos = r.file(in)
-	_ = b.flush() // an error is ctx's, which the observer knows
-	if r.settled {
+	_ = b.flush()                      // an error is ctx's, which the observer knows
+	if r.settled && ctx.Err() == nil { // one that was stopped did not see the whole
 		s.remember(in.name, st.infos)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,6 +75,22 @@ func TestChangedBetweenTwoReadings(t *testing.T) {
 	infos, err := set.Read(t.Context(), intake.Options{}, nothing)
 	var changed *intake.ChangedError
 	if err != nil || !errors.As(infos[0].Err, &changed) {
+		t.Errorf("%v, %+v", err, infos)
+	}
+}
+
+// A reading that was stopped says nothing of what the file holds.
+func TestReadingAfterOneThatWasStopped(t *testing.T) {
+	const flows = 20_000 // more than is read before the first is observed
+	path := write(t, filepath.Join(t.TempDir(), "x.har"), entries(slices.Repeat([]string{"a.example"}, flows)...))
+	set, _ := intake.Find(t.Context(), []string{path}, nil)
+	defer set.Close()
+	stop := errors.New("enough")
+	if _, err := set.Read(t.Context(), intake.Options{}, func(*flow.Flow) error { return stop }); !errors.Is(err, stop) {
+		t.Fatal(err)
+	}
+	infos, err := set.Read(t.Context(), intake.Options{}, func(*flow.Flow) error { return nil })
+	if err != nil || len(infos) != 1 || infos[0].Err != nil || infos[0].Flows != flows {
 		t.Errorf("%v, %+v", err, infos)
 	}
 }
