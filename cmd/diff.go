@@ -91,6 +91,13 @@ func (d *comparison) run(c *cobra.Command, s *streams, args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, side := range args {
+		for _, file := range d.reports {
+			if sameFile(file, side) {
+				return errReplaces(file)
+			}
+		}
+	}
 	tradeTimeForMemory()
 	ctx, stop := interruptible(c.Context(), 0)
 	defer stop()
@@ -145,7 +152,7 @@ func (d *comparison) show(w io.Writer, doc *reports.Diff) error {
 	}
 	onScreen := *doc
 	onScreen.Color, onScreen.Width = colour(w, d.noColor), width(w)
-	return f.Write(w, &onScreen)
+	return printTo(w, f.Name, func(w io.Writer) error { return f.Write(w, &onScreen) })
 }
 
 // writeAll writes the files that were asked for. One that fails does not keep the

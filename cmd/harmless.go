@@ -41,6 +41,15 @@ func inert(line string) string {
 // (docs.github.com/actions, "Default environment variables").
 func onGitHub() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
 
+// printTo writes a document of a format to standard output. Where GitHub's runner reads
+// it, no line of a text is a command; the other formats see to that themselves.
+func printTo(out io.Writer, format string, write func(io.Writer) error) error {
+	if onGitHub() && (format == "text" || format == "markdown") {
+		return writeInert(out, write)
+	}
+	return write(out)
+}
+
 // writeInert writes what write does, a document for people, so that no line of it is a
 // command.
 func writeInert(out io.Writer, write func(io.Writer) error) error {

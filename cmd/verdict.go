@@ -72,10 +72,14 @@ func spare(files []string, in *intake.Set, others ...string) error {
 			made = made || sameFile(file, other)
 		}
 		if made {
-			return withHint(fmt.Errorf("the report %s would replace what it is made of", file), "name another file")
+			return errReplaces(file)
 		}
 	}
 	return nil
+}
+
+func errReplaces(file string) error {
+	return withHint(fmt.Errorf("the report %s would replace what it is made of", file), "name another file")
 }
 
 func sameFile(a, b string) bool {
@@ -158,9 +162,5 @@ func (r *reportFlags) show(w io.Writer, format string, doc *reports.Report) erro
 	}
 	onScreen := *doc
 	onScreen.Color, onScreen.Width = colour(w, r.noColor), width(w)
-	write := func(w io.Writer) error { return f.Write(w, &onScreen) }
-	if onGitHub() && (f.Name == "text" || f.Name == "markdown") {
-		return writeInert(w, write)
-	}
-	return write(w)
+	return printTo(w, f.Name, func(w io.Writer) error { return f.Write(w, &onScreen) })
 }

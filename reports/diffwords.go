@@ -313,11 +313,9 @@ func sideWorth(d *Diff, st style) []string {
 		name string
 		Side
 	}{{"Before", d.Before}, {"After", d.After}} {
-		for _, text := range damage(d.side(s.Side), st) {
+		r := d.side(s.Side)
+		for _, text := range slices.Concat(damage(r, st), warnings(r, st)) {
 			out = append(out, s.name+": "+text)
-		}
-		for _, text := range s.Warnings {
-			out = append(out, s.name+": "+st.prose(text))
 		}
 	}
 	return out
