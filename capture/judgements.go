@@ -76,22 +76,36 @@ func (js *judgements) of(f *flow.Flow, l *loader) (policy.Judgement, error) {
 }
 
 // merge joins what is said of two parts of one flow: frames come in parts, and
-// a breach in one of them stays one. The newer part decides what is equal.
+// a breach in one of them stays one, also one that is excused. The newer part decides
+// what is equal.
 func merge(older, newer policy.Judgement) policy.Judgement {
+	out, lighter := newer, older
 	switch a, b := older.Verdict.Weight(), newer.Verdict.Weight(); {
-	case a < b:
-		return newer
 	case a > b:
-		older.Host = newer.Host
-		return older
+		out, lighter = older, newer
+		out.Host = newer.Host
+	case a == b:
+		out.Findings = joined(newer.Findings, older.Findings)
 	}
-	missing := slices.DeleteFunc(slices.Clone(older.Findings), func(f policy.Finding) bool {
-		return slices.ContainsFunc(newer.Findings, func(g policy.Finding) bool { return f.Fingerprint() == g.Fingerprint() })
+	if out.Verdict != policy.Violation {
+		return out
+	}
+	out.Excused = joined(newer.Excused, older.Excused)
+	if lighter.Verdict == policy.Waived {
+		out.Excused = joined(out.Excused, lighter.Findings)
+	}
+	return out
+}
+
+// joined returns the findings of a, and those of b that a lacks.
+func joined(a, b []policy.Finding) []policy.Finding {
+	missing := slices.DeleteFunc(slices.Clone(b), func(f policy.Finding) bool {
+		return slices.ContainsFunc(a, func(g policy.Finding) bool { return f.Fingerprint() == g.Fingerprint() })
 	})
-	if len(missing) > 0 {
-		newer.Findings = append(slices.Clone(newer.Findings), missing...)
+	if len(missing) == 0 {
+		return a
 	}
-	return newer
+	return append(slices.Clone(a), missing...)
 }
 
 // judging returns the policy of this moment, nil when there is none.

@@ -73,10 +73,7 @@ func (r *Recorder) Judge(f *flow.Flow) policy.Judgement {
 
 // ReadsContent reports whether the policy looks into bodies, see
 // [policy.Policy.ReadsContent].
-func (r *Recorder) ReadsContent() bool {
-	says, ok := r.judge.(interface{ ReadsContent() bool })
-	return !ok || says.ReadsContent()
-}
+func (r *Recorder) ReadsContent() bool { return policy.ReadsContent(r.judge) }
 
 // note writes down a contact. The device's own noise is left out: it goes on whatever
 // is done with the app, and so says nothing of its use.
