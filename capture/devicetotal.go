@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"telltale/diagnosis"
 	"telltale/flow"
 )
 
@@ -25,14 +26,22 @@ type deviceTotal struct {
 	refusalID      flow.ID
 	decrypted      time.Time
 	served         map[string]time.Time // never changed in place: summaries share it
+	evidence       *diagnosis.Collector
 }
 
-func newDevice(addr netip.Addr) *deviceTotal { return &deviceTotal{addr: addr} }
+func newDevice(addr netip.Addr) *deviceTotal {
+	return &deviceTotal{addr: addr, evidence: &diagnosis.Collector{}}
+}
 
-func (d *deviceTotal) clone() *deviceTotal { c := *d; return &c }
+func (d *deviceTotal) clone() *deviceTotal {
+	c := *d
+	c.evidence = d.evidence.Clone()
+	return &c
+}
 
 func (d *deviceTotal) add(f *flow.Flow, contact bool) {
 	d.span.add(f)
+	d.evidence.Add(f)
 	if name := f.Client.Device; name != "" && (d.name == "" || f.ID < d.nameID) {
 		d.name, d.nameID = name, f.ID
 	}
@@ -106,7 +115,7 @@ func (d *deviceTotal) row() Device {
 	return Device{
 		Addr: d.addr.String(), Name: d.name, Flows: d.flows, First: d.span.first, Last: d.span.last,
 		Decrypted: d.decrypted, Unread: d.unread, Refused: d.refused, Refusal: d.refusal, Served: d.served,
-		Apps: slices.Clip(d.apps),
+		Apps: slices.Clip(d.apps), Evidence: d.evidence.Evidence(),
 	}
 }
 

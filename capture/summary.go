@@ -3,6 +3,7 @@ package capture
 import (
 	"time"
 
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -136,6 +137,8 @@ type Device struct {
 	// Served tells by URL path when each page of telltale itself was first served
 	// to it ("/", "/ca.pem"), errors excepted; at most the first MaxServed.
 	Served map[string]time.Time
+	// Evidence is what its flows show of why connections could not be read.
+	Evidence *diagnosis.Evidence
 }
 
 // Inconclusive reports whether the audit proves nothing because it saw no contact.

@@ -233,11 +233,19 @@ func NoTimes(start time.Time) Times {
 // Ended reports whether the flow has its final outcome.
 func (f *Flow) Ended() bool { return f.Outcome != Open && f.Outcome != "" }
 
+// SetupHost is the name under which a device finds telltale's own set-up page through
+// the proxy. Nothing on the network has it.
+const SetupHost = "setup.telltale"
+
 // IsContact reports whether the flow is an attempt to reach a server. A
-// connection that named no host, a client that was turned away and a page that
-// telltale served itself are not.
+// connection that named no host, a client that was turned away and what was said to
+// telltale itself are not.
 func (f *Flow) IsContact() bool {
-	return f.Outcome != Served && f.Outcome != ClientDenied && f.Host() != ""
+	if f.Outcome == Served || f.Outcome == ClientDenied {
+		return false
+	}
+	// What was asked for counts: a header or an SNI could claim the name, to hide.
+	return f.Host() != "" && CanonicalHost(f.Server.Asked) != SetupHost
 }
 
 // Readable reports whether the content of the contact was seen.

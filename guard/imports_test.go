@@ -25,30 +25,34 @@ var places = map[string][]string{
 	"flow/flowtest": {"flow", "flow/content"},
 	"flow/plain":    {},
 	"flow/pretty":   {"flow", "flow/content", "flow/plain"},
+	"useragent":     {},
 
 	// 1: judgement and format; keys and app bundles.
 	"policy/catalog": {"flow"},
 	"policy":         {"flow", "flow/content", "policy/catalog"},
 	"har":            {"flow", "flow/content"},
 	"mitmproxy":      {"flow"},
+	"diagnosis":      {"flow", "useragent"},
 	"ca":             {},
 	"locate":         {},
 
 	// 2: the store.
-	"capture":        {"flow", "flow/content", "policy"},
+	"capture":        {"flow", "flow/content", "useragent", "policy", "diagnosis"},
 	"capture/filter": {"flow", "flow/content", "policy"},
 	"compare":        {"flow", "policy", "capture"},
 
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow"},
 	"proxy/wireguard": {"flow", "proxy"},
-	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "tui/quiet"},
+	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "tui/quiet"},
 	"tui/quiet":       {},
 	"tui/tmux":        {},
-	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "har"},
+	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "diagnosis", "har"},
 	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "capture"},
 	"notify":          {"flow", "policy"},
-	"setup":           {"flow", "flow/plain", "ca"},
+	"setup":           {"flow", "flow/plain", "useragent", "diagnosis", "ca"},
+	"setup/android":   {},
+	"setup/simulator": {},
 
 	// 4: wires everything.
 	"cmd":          {everything},
@@ -88,6 +92,7 @@ var homes = map[string][]string{
 	"github.com/klauspost/compress":                 {"flow/content", "capture"},
 	"github.com/spf13/cobra":                        {"cmd"},
 	"github.com/spf13/pflag":                        {"cmd"},
+	"github.com/youmark/pkcs8":                      {"ca"},
 	"golang.org/x/image/webp":                       {"flow/pretty"},
 	"golang.org/x/text":                             {"flow/pretty"},
 	"google.golang.org/protobuf/encoding/protowire": {"flow/pretty"},

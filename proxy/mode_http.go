@@ -12,9 +12,6 @@ import (
 	"telltale/flow"
 )
 
-// setupHost is where a device finds the set-up page through the proxy.
-const setupHost = "setup.telltale"
-
 // httpMode is the explicit HTTP proxy: the device is told to use it, in its
 // settings or by a PAC file.
 var httpMode = Mode{
@@ -186,4 +183,4 @@ func isHome(authority string, local net.Addr, directly bool) bool {
 }
 
 // isSetup reports whether an authority names the set-up page.
-func isSetup(authority string) bool { return flow.CanonicalHost(authority) == setupHost }
+func isSetup(authority string) bool { return flow.CanonicalHost(authority) == flow.SetupHost }

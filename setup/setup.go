@@ -33,7 +33,7 @@ import (
 
 // Host is the name under which the page is reached through the proxy, whatever
 // the proxy's address is.
-const Host = "setup.telltale"
+const Host = flow.SetupHost
 
 // Authority is what the set-up needs of the certificate authority.
 type Authority interface {
