@@ -179,8 +179,18 @@ func platformNamed(userAgent string) (_ Platform, ok bool) {
 // Steps returns the steps for a platform as plain text for a terminal, one
 // string each; further lines of a step are to be indented like the first.
 func Steps(platform Platform, at Place) []string {
+	return plainSteps(platform.Steps, at)
+}
+
+// UndoSteps returns what takes the proxy and the certificate off a device again,
+// in the form of [Steps].
+func UndoSteps(platform Platform, at Place) []string {
+	return plainSteps(platform.Undo, at)
+}
+
+func plainSteps(steps []Step, at Place) []string {
 	var lines []string
-	for _, step := range platform.Steps {
+	for _, step := range steps {
 		lines = append(lines, step.plain(at))
 	}
 	return lines

@@ -95,6 +95,20 @@ func TestStepsForTheTerminal(t *testing.T) {
 	}
 }
 
+func TestUndoStepsForTheTerminal(t *testing.T) {
+	var b strings.Builder
+	for _, p := range Platforms {
+		b.WriteString(p.Name + "\n")
+		for _, step := range UndoSteps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D"}) {
+			b.WriteString("- " + step + "\n")
+		}
+	}
+	golden(t, "undo.txt", []byte(b.String()))
+	if strings.ContainsAny(b.String(), "`[]{}") {
+		t.Error("markup is left in the steps")
+	}
+}
+
 func TestStepWithoutAPlace(t *testing.T) {
 	got := Step{Text: "Server `{host}`, port `{port}`; [get it]; `{authority}`", Link: "/ca.cer", Why: "Or `else`.", Code: "a\nb"}.String()
 	want := "Server this machine's address, port the proxy's port; get it (http://setup.telltale/ca.cer); the telltale CA\nOr else.\n\n  a\n  b\n"
