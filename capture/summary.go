@@ -126,6 +126,11 @@ type Device struct {
 	Addr        string // IP address
 	Name        string
 	Flows       int
+	Hosts       int // that it contacted
+	Allowed     int // of Flows, as in Summary
+	Ignored     int
+	Waived      int
+	Violating   int // with at least one finding that counts
 	First, Last time.Time
 	// Decrypted is when TLS of this device was first read: from then on an
 	// absence of violations means something. Zero: never.
