@@ -11,6 +11,7 @@ import (
 
 	"telltale/diagnosis"
 	"telltale/flow"
+	"telltale/policy"
 )
 
 // deviceTotal sums the flows of one client address.
@@ -19,6 +20,8 @@ type deviceTotal struct {
 	name           string
 	nameID         flow.ID // flow that named it
 	flows, refused int
+	verdicts       verdictCounts
+	hosts          nameSet
 	span           span
 	unread         int
 	apps           []string // sorted; never changed in place
@@ -35,21 +38,15 @@ func newDevice(addr netip.Addr) *deviceTotal {
 
 func (d *deviceTotal) clone() *deviceTotal {
 	c := *d
-	c.evidence = d.evidence.Clone()
+	c.evidence, c.hosts = d.evidence.Clone(), d.hosts.over()
 	return &c
 }
 
-func (d *deviceTotal) add(f *flow.Flow, contact bool) {
+func (d *deviceTotal) add(f *flow.Flow) {
 	d.span.add(f)
 	d.evidence.Add(f)
 	if name := f.Client.Device; name != "" && (d.name == "" || f.ID < d.nameID) {
 		d.name, d.nameID = name, f.ID
-	}
-	if contact {
-		d.flows++
-	}
-	if contact && !f.Readable() {
-		d.unread++
 	}
 	d.apps = withFirst(d.apps, f.UserAgent(), MaxApps)
 	if f.Outcome == flow.ClientRefused {
@@ -61,6 +58,16 @@ func (d *deviceTotal) add(f *flow.Flow, contact bool) {
 	if f.Outcome == flow.Served && f.Status() < 400 {
 		d.addServed(f)
 	}
+}
+
+// addContact counts a contact with a host.
+func (d *deviceTotal) addContact(f *flow.Flow, verdict policy.Verdict, host string) {
+	d.flows++
+	if !f.Readable() {
+		d.unread++
+	}
+	d.verdicts.add(verdict)
+	d.hosts.add(host)
 }
 
 // addRefusal counts a handshake in which the device refused our certificate.
@@ -113,11 +120,40 @@ func pathOf(text string) string {
 
 func (d *deviceTotal) row() Device {
 	return Device{
-		Addr: d.addr.String(), Name: d.name, Flows: d.flows, First: d.span.first, Last: d.span.last,
+		Addr: d.addr.String(), Name: d.name, Flows: d.flows, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
+		Allowed: d.verdicts.allowed, Ignored: d.verdicts.ignored, Waived: d.verdicts.waived, Violating: d.verdicts.violating,
 		Decrypted: d.decrypted, Unread: d.unread, Refused: d.refused, Refusal: d.refusal, Served: d.served,
 		Apps: slices.Clip(d.apps), Evidence: d.evidence.Evidence(),
 	}
 }
+
+// nameSet is a set of names to which names are added and from which none is taken.
+type nameSet struct {
+	below map[string]struct{} // of the set over which it lies; never changed
+	own   map[string]struct{} // those that below lacks
+}
+
+// over returns a set that starts from s, which must not change while it is used.
+func (s nameSet) over() nameSet {
+	if len(s.below) == 0 {
+		return nameSet{below: s.own}
+	}
+	below := maps.Clone(s.below)
+	maps.Copy(below, s.own)
+	return nameSet{below: below}
+}
+
+func (s *nameSet) add(name string) {
+	if _, ok := s.below[name]; ok {
+		return
+	}
+	if s.own == nil {
+		s.own = map[string]struct{}{}
+	}
+	s.own[name] = struct{}{}
+}
+
+func (s nameSet) len() int { return len(s.below) + len(s.own) }
 
 // clientSet is the first MaxClients of some addresses. It is never changed in place.
 type clientSet struct {

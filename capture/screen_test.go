@@ -46,13 +46,16 @@ func TestManyServedPagesAreCut(t *testing.T) {
 
 func TestWhoContactsAHost(t *testing.T) {
 	var flows []*flow.Flow
-	for i := range 20 {
-		flows = append(flows, flowtest.Get("https://two.example/", flowtest.From(fmt.Sprintf("192.168.1.%d:%d", 30-i, i+1)), flowtest.At(time.Duration(i)*time.Second)))
+	for i := range 40 {
+		flows = append(flows, flowtest.Get("https://two.example/", flowtest.From(fmt.Sprintf("192.168.1.%d:%d", 60-i, i+1)), flowtest.At(time.Duration(i)*time.Second)))
 	}
-	flows = append(flows, flowtest.Get("https://two.example/", flowtest.From("[::ffff:192.168.1.30]:9")),
+	flows = append(flows, flowtest.Get("https://two.example/", flowtest.From("[::ffff:192.168.1.60]:9")),
 		flowtest.Get("https://a.canada.ca/", flowtest.From("[fe80::1%eth0]:9")), flowtest.Get("https://har.example/", func(f *flow.Flow) { f.Client = flow.Client{} }))
 	sum := summarize(t, flowtest.Number(flows...)...)
-	want := []string{"192.168.1.11", "192.168.1.12", "192.168.1.13", "192.168.1.14", "192.168.1.15", "192.168.1.16", "192.168.1.17", "192.168.1.18"}
+	var want []string
+	for i := range capture.MaxClients {
+		want = append(want, fmt.Sprintf("192.168.1.%d", 21+i))
+	}
 	if got := sum.Hosts[2].Clients; !cmp.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
@@ -60,10 +63,54 @@ func TestWhoContactsAHost(t *testing.T) {
 		t.Errorf("%q, %q", got, sum.Hosts[1].Clients)
 	}
 	for _, v := range sum.Violations[1:] {
-		if !cmp.Equal(v.Clients, want) || v.LastFlow != 21 {
+		if !cmp.Equal(v.Clients, want) || v.LastFlow != 41 {
 			t.Errorf("%s: %q, last flow %d", v.ID, v.Clients, v.LastFlow)
 		}
 	}
+}
+
+// Each device has its own totals, also of flows that are under way, and the forms of
+// one address are one device.
+func TestTotalsOfDevices(t *testing.T) {
+	s := capture.New(capture.Options{Judge: hostJudge{}})
+	defer s.Close()
+	open := flowtest.Outcome(flow.Open)
+	flows := flowtest.Number(
+		flowtest.Get("https://a.canada.ca/", flowtest.From("192.168.1.7:1")),
+		flowtest.Get("https://a.canada.ca/2", flowtest.From("[::ffff:192.168.1.7]:2")),
+		flowtest.Get("https://x.example/", flowtest.From("192.168.1.7:3")),
+		flowtest.Refused("refused.example", flowtest.From("192.168.1.7:4")),
+		flowtest.Get("https://a.canada.ca/", flowtest.From("[fe80::1%eth0]:1")),
+		flowtest.Get("https://new.example/", flowtest.From("192.168.1.7:5"), open),
+		flowtest.Get("https://x.example/", flowtest.From("192.168.1.7:6"), open),
+		flowtest.Get("https://x.example/", func(f *flow.Flow) { f.Client = flow.Client{} }),
+	)
+	observe(t, s, flows...)
+	check := func(when string) {
+		t.Helper()
+		sum := s.Summary()
+		if len(sum.Health.Devices) != 2 {
+			t.Fatalf("%s: %+v", when, sum.Health.Devices)
+		}
+		var got [][6]int
+		for _, d := range sum.Health.Devices {
+			got = append(got, [...]int{d.Flows, d.Hosts, d.Allowed, d.Ignored, d.Waived, d.Violating})
+		}
+		if want := [][6]int{{6, 4, 2, 0, 0, 4}, {1, 1, 1, 0, 0, 0}}; !cmp.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", when, got, want)
+		}
+		if d := sum.Health.Devices[0]; d.Unread != 1 || sum.Violating != 5 {
+			t.Errorf("%s: %+v", when, d)
+		}
+	}
+	check("open")
+	check("asked again")
+	for _, f := range flows[5:7] {
+		ended := *f
+		ended.Outcome = flow.Completed
+		observe(t, s, &ended)
+	}
+	check("ended")
 }
 
 func TestActivityOfHostsAndOfAll(t *testing.T) {

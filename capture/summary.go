@@ -63,7 +63,7 @@ type Host struct {
 // Limits of what a summary lists; counts are always exact.
 const (
 	MaxApps       = 8
-	MaxClients    = 8
+	MaxClients    = 32
 	MaxServed     = 16
 	MaxPhases     = 64
 	MaxReferences = 1000
@@ -121,17 +121,28 @@ type Refusal struct {
 	Alert string // as in flow.ClientHello; "" when none was sent
 }
 
-// Device is one client that was seen.
+// NameSource says who gave a device its name. A person's name goes before that of
+// the policy, and that before what the device says of itself.
+type NameSource string
+
+// The sources of names.
+const (
+	NamedByPerson NameSource = "person" // on the screen, by a flag, or in the file that was read
+	NamedByPolicy NameSource = "policy" // its section devices
+	NamedByAgent  NameSource = "agent"  // made of its User-Agents
+)
+
+// Device is one client address that was seen. The forms of one address (IPv4-mapped,
+// with a zone) are one device.
 type Device struct {
-	Addr        string // IP address
-	Name        string
-	Flows       int
-	Hosts       int // that it contacted
-	Allowed     int // of Flows, as in Summary
-	Ignored     int
-	Waived      int
-	Violating   int // with at least one finding that counts
-	First, Last time.Time
+	Addr  string     // IP address
+	Name  string     // "" when nothing names it
+	Named NameSource // whose name it is; "" without one
+	Flows int        // contacts
+	Hosts int        // that it contacted
+	// Contacts by verdict, as in Summary; all are 0 where nothing judges.
+	Allowed, Ignored, Waived, Violating int
+	First, Last                         time.Time
 	// Decrypted is when TLS of this device was first read: from then on an
 	// absence of violations means something. Zero: never.
 	Decrypted time.Time

@@ -16,14 +16,31 @@ import (
 // choose (first flow, heaviest finding, which references to keep) depends on
 // the flows alone and not on the order in which they were added.
 type totals struct {
-	flows, allowed, ignored, waived, violating int
-	failed, nameless, denied, open             int
-	span                                       span
-	activity                                   activityTotal
-	hosts                                      table[string, hostTotal]
-	violations, waivers                        table[string, violationTotal]
-	devices                                    table[netip.Addr, deviceTotal]
-	phases                                     phaseTotals
+	flows                          int
+	verdicts                       verdictCounts
+	failed, nameless, denied, open int
+	span                           span
+	activity                       activityTotal
+	hosts                          table[string, hostTotal]
+	violations, waivers            table[string, violationTotal]
+	devices                        table[netip.Addr, deviceTotal]
+	phases                         phaseTotals
+}
+
+// verdictCounts counts contacts by verdict.
+type verdictCounts struct{ allowed, ignored, waived, violating int }
+
+func (c *verdictCounts) add(v policy.Verdict) {
+	switch v {
+	case policy.Allowed:
+		c.allowed++
+	case policy.Ignored:
+		c.ignored++
+	case policy.Waived:
+		c.waived++
+	case policy.Violation:
+		c.violating++
+	}
 }
 
 func newTotals() *totals {
@@ -54,8 +71,10 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 		return
 	}
 	contact := f.IsContact()
+	var device *deviceTotal
 	if addr := f.Client.Addr.Addr(); addr.IsValid() {
-		t.devices.row(clientAddr(addr), newDevice, (*deviceTotal).clone).add(f, contact)
+		device = t.devices.row(clientAddr(addr), newDevice, (*deviceTotal).clone)
+		device.add(f)
 	}
 	if f.Outcome == flow.Served {
 		return
@@ -77,22 +96,16 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	host := t.hosts.row(name, newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
 	host.add(f, j)
-	t.addVerdict(f, j)
-}
-
-func (t *totals) addVerdict(f *flow.Flow, j policy.Judgement) {
+	if device != nil {
+		device.addContact(f, j.Verdict, host.name)
+	}
+	t.verdicts.add(j.Verdict)
 	switch j.Verdict {
-	case policy.Allowed:
-		t.allowed++
-	case policy.Ignored:
-		t.ignored++
-	case policy.Waived:
-		t.waived++
-		addFindings(&t.waivers, f, j.Findings)
 	case policy.Violation:
-		t.violating++
 		addFindings(&t.violations, f, j.Findings)
 		addFindings(&t.waivers, f, j.Excused)
+	case policy.Waived:
+		addFindings(&t.waivers, f, j.Findings)
 	}
 }
 
@@ -109,7 +122,7 @@ func addFindings(t *table[string, violationTotal], f *flow.Flow, findings []poli
 // summary writes the totals out, sorted. What it hands out will not change.
 func (t *totals) summary() Summary {
 	s := Summary{
-		Flows: t.flows, Allowed: t.allowed, Ignored: t.ignored, Waived: t.waived, Violating: t.violating,
+		Flows: t.flows, Allowed: t.verdicts.allowed, Ignored: t.verdicts.ignored, Waived: t.verdicts.waived, Violating: t.verdicts.violating,
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
 		Violations: violationRows(&t.violations), Waivers: violationRows(&t.waivers), Phases: t.phases.rows(),
 		Health: Health{Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Unread: map[string]map[flow.Outcome]int{}},
