@@ -153,7 +153,7 @@ func (l *eventLog) tellViolations(sum capture.Summary) {
 			Event string `json:"event"`
 			Time  string `json:"time"`
 			reports.Violation
-		}{"violation", stamp(v.Last), reports.NewViolation(v, l.mask())})
+		}{"violation", stamp(v.Last), reports.NewViolation(v, sum.Health.Devices, l.mask())})
 	}
 }
 

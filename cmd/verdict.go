@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -103,6 +104,7 @@ func (r *reportFlags) document(pol *policy.Policy, allow []string, sum capture.S
 		Reveal:    r.reveal,
 		Mask:      masker(pol, r.reveal),
 		Leaks:     pol.Leaks,
+		Diagnose:  diagnose(pol, time.Time{}),
 		Width:     80,
 	}
 }

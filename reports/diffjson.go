@@ -130,7 +130,7 @@ func newDiffHostSide(h *capture.Host) diffHostSide {
 }
 
 func newDiffViolated(d *Diff, v *compare.Violation) diffViolated {
-	w := d.newest(v).violation(*v.Newest())
+	w := d.newest(v).violation(*v.Newest(), nil)
 	out := diffViolated{
 		ID: w.ID, State: string(v.State), Rule: w.Rule, Severity: w.Severity, Title: w.Title, Host: w.Host, Subject: w.Subject,
 		Category: w.Category, Owner: w.Owner, Method: w.Method, URL: w.URL, App: w.App, Explanation: w.Explanation,
@@ -153,7 +153,7 @@ func newDiffOccurred(r *Report, v *capture.Violation, waived bool, use time.Dura
 	if v == nil {
 		return diffOccurred{Use: use.Seconds(), Flows: []reference{}}
 	}
-	w := r.violation(*v)
+	w := r.violation(*v, nil)
 	return diffOccurred{Count: w.Count, First: w.First, Last: w.Last, Interval: w.Interval, Use: use.Seconds(), Waived: waived, Phases: w.Phases, Flows: w.Flows}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/policy"
@@ -25,6 +26,7 @@ var cases = map[string]func() *Report{
 	"unread":       unreadAndWaived,
 	"damaged":      damaged,
 	"phases":       phased,
+	"devices":      threeDevices,
 	"baseline":     besideBaseline,
 	"warned":       warned,
 	"zero":         func() *Report { return &Report{Checks: []Check{}, Flows: each()} },
@@ -161,7 +163,7 @@ func clean() *Report {
 	r.Modes, r.Command = []string{"http"}, "telltale record --policy telltale.yaml"
 	r.Captures = []CaptureInfo{{File: "audit.telltale", Entries: 3, Producer: "telltale"}}
 	r.Summary.Health.Devices = []capture.Device{{
-		Addr: "192.168.1.23", Name: "test phone", Flows: 3, First: epoch, Last: after(5*time.Minute + 2*time.Second), Decrypted: after(time.Second),
+		Addr: "192.168.1.23", Name: "test phone", Flows: 3, Hosts: 2, Allowed: 3, First: epoch, Last: after(5*time.Minute + 2*time.Second), Decrypted: after(time.Second),
 	}}
 	return r
 }
@@ -205,6 +207,12 @@ func hostile() *Report {
 	r.Policy = PolicyInfo{Name: bad, File: bad, Digest: "00", Allow: []string{bad}}
 	r.Captures = []CaptureInfo{{File: bad, Entries: 1, Producer: bad, SHA256: "00", Skipped: map[string]int{attack: 1}, Error: bad}}
 	r.Notes, r.Warnings = []string{bad}, []string{bad}
+	r.Diagnose = func(capture.Device) []diagnosis.Diagnosis {
+		return []diagnosis.Diagnosis{{
+			Cause: diagnosis.AppPinning, Certainty: diagnosis.Likely, Title: bad, App: "@" + bad, Hosts: []string{bad, "=" + bad}, MoreHosts: 1,
+			Connections: 2, First: epoch, Last: epoch, Evidence: []string{bad, "`" + bad}, Next: []string{bad + "`", "1. " + bad},
+		}, {Cause: diagnosis.Cause(bad), Certainty: diagnosis.Certainty(bad), Title: bad}}
+	}
 	r.Baseline = &BaselineInfo{File: bad, Violations: 1}
 	r.Command = "telltale check " + shellWord(bad)
 	finding := policy.Finding{
@@ -214,7 +222,7 @@ func hostile() *Report {
 	known := finding
 	known.Known = true
 	v := capture.Violation{ID: "00", Finding: finding, Count: 1, Method: "=" + bad, URL: "https://user:hunter2@evil.example/?access_token=" + token + "&q=" + bad, App: "@" + bad,
-		First: epoch, Last: epoch, Flows: []capture.Reference{{Capture: bad, Entry: 1, Line: 1, ID: 1}}, Phases: []string{"", "=" + bad}}
+		First: epoch, Last: epoch, Flows: []capture.Reference{{Capture: bad, Entry: 1, Line: 1, ID: 1}}, Clients: []string{bad, bad + "2"}, Phases: []string{"", "=" + bad}}
 	r.Summary = capture.Summary{
 		Flows: 2, Violating: 1, Waived: 1, First: epoch, Last: epoch,
 		Hosts: []capture.Host{
@@ -224,7 +232,7 @@ func hostile() *Report {
 		Violations: []capture.Violation{v}, Waivers: []capture.Violation{v, {ID: "01", Finding: known, Count: 1, Method: v.Method, URL: v.URL, Flows: v.Flows}},
 		Phases: []capture.Phase{{Name: "=" + bad, Flows: 1, Violating: 1, Hosts: 1, First: epoch, Last: epoch}, {Flows: 1, Hosts: 1}},
 		Health: capture.Health{
-			Devices: []capture.Device{{Addr: bad, Name: bad, Flows: 1}},
+			Devices: []capture.Device{{Addr: bad, Name: bad, Flows: 1, Violating: 1}, {Addr: bad + "2"}},
 			Unread:  map[string]map[flow.Outcome]int{bad: {flow.Tunnelled: 1}},
 			Notes:   []string{bad},
 		},
@@ -257,8 +265,8 @@ func unreadAndWaived() *Report {
 	}}
 	r.Summary.Health = capture.Health{
 		Devices: []capture.Device{
-			{Addr: "192.168.1.23", Name: "test phone", Flows: 7, First: epoch, Last: after(2 * time.Minute), Decrypted: after(time.Second), Refused: 2},
-			{Addr: "192.168.1.40", Flows: 1, First: epoch, Last: epoch, Refused: 1},
+			{Addr: "192.168.1.23", Name: "test phone", Flows: 7, Hosts: 4, Allowed: 4, Waived: 2, Ignored: 1, Unread: 2, First: epoch, Last: after(2 * time.Minute), Decrypted: after(time.Second), Refused: 2},
+			{Addr: "192.168.1.40", Flows: 1, Hosts: 1, Ignored: 1, Unread: 1, First: epoch, Last: epoch, Refused: 1},
 		},
 		Unread: map[string]map[flow.Outcome]int{
 			"gateway.icloud.com": {flow.ClientRefused: 2}, retrieval: {flow.ClientSilent: 1},
@@ -267,6 +275,51 @@ func unreadAndWaived() *Report {
 		Notes: []string{"1 body was cut at 1 MiB; its size is exact, its content is not complete."},
 	}
 	return r
+}
+
+// threeDevices is one audit of three devices: one whose app breaks the policy, one whose
+// app cannot be read, and one that only looked at the set-up page.
+func threeDevices() *Report {
+	r := covidAlert()
+	r.Modes, r.Command = []string{"http"}, "telltale record --policy telltale.yaml --save audit.telltale"
+	r.Captures = []CaptureInfo{{File: "audit.telltale", Entries: 14, Producer: "telltale"}}
+	s := &r.Summary
+	s.Flows, s.Allowed, s.Ignored = 14, 6, 2
+	phone, other, idle := "192.168.1.23", "192.168.1.40", "192.168.1.41"
+	s.Violations[0].Clients = []string{phone}
+	s.Hosts[1].Flows, s.Hosts[1].Unread = 5, 3
+	s.Hosts = append(s.Hosts, capture.Host{Name: "gateway.icloud.com", Verdict: policy.Ignored, Flows: 2, Unread: 2,
+		Source: policy.Source{File: "telltale.yaml", Line: 12, Text: "preset: ios-system"}, First: epoch, Last: after(2 * time.Minute)})
+	s.Health = capture.Health{
+		Devices: []capture.Device{
+			{Addr: phone, Name: "test phone", Flows: 9, Hosts: 3, Allowed: 3, Violating: 6, First: epoch, Last: s.Last, Decrypted: after(time.Second)},
+			{Addr: other, Name: "Pixel 8, Android 14", Flows: 5, Hosts: 2, Allowed: 3, Ignored: 2, First: epoch, Last: after(2 * time.Minute), Unread: 5, Refused: 5},
+			{Addr: idle, First: after(time.Minute), Last: after(time.Minute)},
+		},
+		Unread: map[string]map[flow.Outcome]int{"gateway.icloud.com": {flow.ClientRefused: 2}, retrieval: {flow.ClientRefused: 3}},
+	}
+	r.Diagnose = diagnoseOther
+	return r
+}
+
+// diagnoseOther finds what stands in the way of the second of threeDevices.
+func diagnoseOther(d capture.Device) []diagnosis.Diagnosis {
+	if d.Refused == 0 {
+		return nil
+	}
+	return []diagnosis.Diagnosis{
+		{
+			Cause: diagnosis.UserCAIgnored, Certainty: diagnosis.Likely, Title: "the app does not trust authorities that the user installed",
+			App: app, Hosts: []string{retrieval}, MoreHosts: 2, Connections: 3, First: epoch, Last: after(time.Minute),
+			Evidence: []string{"3 of 3 connections of the app were refused with the alert `certificate_unknown (46)`.", "The browser of the same device could be read from 12:00:40 on."},
+			Next:     []string{"In an app of your own, trust the user's authorities in debug builds: `res/xml/network_security_config.xml`.", "On an emulator, install the authority as one of the system: `telltale setup android --system`."},
+		},
+		{
+			Cause: diagnosis.SystemPinning, Certainty: diagnosis.Certain, Title: "services of the system refuse every interception",
+			Hosts: []string{"gateway.icloud.com"}, Connections: 2, First: after(time.Minute), Last: after(2 * time.Minute),
+			Evidence: []string{"gateway.icloud.com is a service of Apple."}, Next: []string{"Nothing: list it under `ignore`."},
+		},
+	}
 }
 
 // besideBaseline has what was known before, what a waiver excuses and what is new.
@@ -332,10 +385,15 @@ func huge(n int) *Report {
 			capture.Host{Name: "a" + name, Verdict: policy.Allowed, Flows: 1, Source: policy.Source{Text: long + name}})
 		r.Summary.Health.Unread[name] = map[flow.Outcome]int{flow.Tunnelled: 1}
 		r.Summary.Health.Devices = append(r.Summary.Health.Devices, capture.Device{Addr: name, Name: long, Flows: 1})
+		v.Clients = append(v.Clients, name)
 		r.Notes, r.Warnings = append(r.Notes, long), append(r.Warnings, long)
 		r.Captures = append(r.Captures, CaptureInfo{File: name, Producer: long, Error: long})
 		r.Checks = append(r.Checks, Check{Rule: policy.Rule(name), Title: long})
 		r.Policy.Allow = append(r.Policy.Allow, name)
+	}
+	r.Diagnose = func(d capture.Device) []diagnosis.Diagnosis {
+		many := []string{long, long, long, long, long, long, long, long, long, long}
+		return []diagnosis.Diagnosis{{Cause: diagnosis.AppPinning, Certainty: diagnosis.Certain, Title: long, App: long, Hosts: many, MoreHosts: n, Connections: n, Evidence: many, Next: many}}
 	}
 	r.Policy.Name = long
 	r.Summary.Flows = n

@@ -112,6 +112,9 @@ func (g *github) annotations() (failures, warned, notices []annotation) {
 			plural(len(waived)+len(known), "violation does", "violations do"), len(waived), len(known), baselineName(r, onTerminal))
 		notices = append(notices, annotation{"notice", "excused", text, spot{}})
 	}
+	if why := briefly(r, onTerminal); len(why) > 0 {
+		notices = append(notices, annotation{"notice", "unread", unreadHeading + ":\n" + strings.Join(why, "\n"), spot{}})
+	}
 	return failures, warned, notices
 }
 

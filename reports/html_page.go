@@ -43,6 +43,8 @@ type page struct {
 	Next       []string
 	Share      string // sentence: what to look at before sharing
 
+	Diagnoses    diagnosisPart
+	Devices      devicePart
 	Violations   violationPart
 	Contacts     contactPart
 	Phases       []phaseRow
@@ -106,9 +108,9 @@ func newPage(r *Report) *page {
 	p := &page{
 		Tool: plain.Text(strings.TrimSpace(r.Tool.Name + " " + r.Tool.Version)), Kind: kind, Verdict: title(r.Verdict),
 		Headline: capital(headline(r, inHTML)), Policy: policyName(r, inHTML), Generated: pageMoment(r.Generated),
-		Warnings: sentencesOf(warnings(r, inHTML)), Recorded: recorded(r), Tiles: tiles(r), Worth: sentencesOf(worth(r, inHTML)), Next: next(r),
+		Warnings: sentencesOf(warnings(r, inHTML)), Recorded: recorded(r), Tiles: tiles(r), Worth: sentencesOf(worthBeside(r, inHTML)), Next: next(r),
 		Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Contacts: newContactPart(r),
-		Permitted: sentencesOf(permitted(r, inHTML)), Steps: pageSteps(r), Revealed: r.Reveal,
+		Diagnoses: newDiagnosisPart(r), Devices: newDevicePart(r), Permitted: sentencesOf(permitted(r, inHTML)), Steps: pageSteps(r), Revealed: r.Reveal,
 	}
 	p.unread(r)
 	p.phases(r)

@@ -123,7 +123,7 @@ func TestPageSaysEverything(t *testing.T) {
 		r := build()
 		text := textOf(t, render(t, f, r))
 		want := slices.Concat([]string{title(r.Verdict), headline(r, unquoted)[1:], recorded(r), policyName(r, unquoted), credentialWarning(r, unquoted)},
-			worth(r, unquoted), warnings(r, unquoted), next(r), permitted(r, unquoted))
+			worthBeside(r, unquoted), warnings(r, unquoted), next(r), permitted(r, unquoted))
 		for _, v := range r.Summary.Violations {
 			want = append(want, what(r, v.Finding, unquoted), request(r, v, unquoted), seen(v), place(r, v, unquoted),
 				decided(r, v.Finding.Source, unquoted), phasesOf(r, v, unquoted.data), r.short(v.App, maxText))

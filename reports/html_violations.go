@@ -92,6 +92,7 @@ func newCard(r *Report, number int, v capture.Violation) card {
 		sender = marked(r.short(v.App, maxText))
 	}
 	add("Sender, by its own User-Agent", sender)
+	add("Devices", devicesOf(r, v, inHTML))
 	add("Seen", seen(v))
 	add("Phase", phasesOf(r, v, inHTML.data))
 	add("Where", place(r, v, inHTML))

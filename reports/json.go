@@ -130,6 +130,7 @@ type Violation struct {
 	Last        *string     `json:"last"`
 	Interval    *float64    `json:"interval_seconds"` // median between flows
 	App         string      `json:"app"`
+	Devices     []DeviceRef `json:"devices"`          // that sent it, at most capture.MaxClients
 	Phases      []string    `json:"phases,omitempty"` // "": some flows had none
 	Known       bool        `json:"known,omitempty"`  // the baseline has it, so that it does not count
 	Explanation string      `json:"explanation"`
@@ -164,6 +165,15 @@ type device struct {
 	Last      *string `json:"last"`
 	Decrypted *string `json:"decrypted"` // since when its TLS could be read
 	Refused   int     `json:"refused"`
+	Unread    int     `json:"unread"`
+	Hosts     int     `json:"hosts"`
+	Allowed   int     `json:"allowed"`
+	Ignored   int     `json:"ignored"`
+	Waived    int     `json:"waived"`
+	Violating int     `json:"violating"`
+	Verdict   string  `json:"verdict"` // inconclusive: it contacted nobody
+	// Diagnoses say why connections of it could not be read.
+	Diagnoses []Diagnosis `json:"diagnoses"`
 }
 
 type unreadHost struct {
@@ -222,11 +232,12 @@ func newDocument(r *Report) *document {
 			Violating: h.Violating, Unread: h.Unread, Apps: r.texts(h.Apps), Phases: r.texts(h.Phases), Decided: r.source(h.Source),
 		})
 	}
+	names := deviceNames(s.Health.Devices)
 	for _, v := range s.Violations {
-		d.Violations = append(d.Violations, r.violation(v))
+		d.Violations = append(d.Violations, r.violation(v, names))
 	}
 	for _, v := range s.Waivers {
-		d.Waived = append(d.Waived, r.violation(v))
+		d.Waived = append(d.Waived, r.violation(v, names))
 	}
 	for _, c := range r.checks() {
 		d.Checks = append(d.Checks, check{string(c.Rule), c.Title, string(c.Severity)})
@@ -264,12 +275,14 @@ func NewSummary(r *Report) Summary {
 }
 
 // NewViolation returns a violation whose texts went through mask and whose URL
-// has lost a user's name and password. A nil mask reveals everything.
-func NewViolation(v capture.Violation, mask func(string) string) Violation {
-	return (&Report{Mask: mask, Reveal: mask == nil}).violation(v)
+// has lost a user's name and password; devices name those that sent it. A nil mask
+// reveals everything.
+func NewViolation(v capture.Violation, devices []capture.Device, mask func(string) string) Violation {
+	return (&Report{Mask: mask, Reveal: mask == nil}).violation(v, deviceNames(devices))
 }
 
-func (r *Report) violation(v capture.Violation) Violation {
+// violation returns a violation whose devices are called as names says.
+func (r *Report) violation(v capture.Violation, names map[string]string) Violation {
 	f := v.Finding
 	out := Violation{
 		ID: v.ID, Rule: string(f.Rule), Severity: string(f.Severity), Title: r.text(f.Title), Host: r.text(f.Host),
@@ -277,6 +290,10 @@ func (r *Report) violation(v capture.Violation) Violation {
 		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
 		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
 		Known: f.Known, Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
+		Devices: make([]DeviceRef, 0, len(v.Clients)),
+	}
+	for _, addr := range v.Clients {
+		out.Devices = append(out.Devices, DeviceRef{r.text(addr), r.text(names[addr])})
 	}
 	if v.Interval > 0 {
 		seconds := v.Interval.Seconds()
@@ -295,7 +312,7 @@ func newHealth(r *Report) health {
 		Modes: r.texts(r.Modes), Notes: r.texts(slices.Concat(h.Notes, r.Notes)),
 	}
 	for _, d := range h.Devices {
-		out.Devices = append(out.Devices, device{r.text(d.Addr), r.text(d.Name), d.Flows, stamp(d.First), stamp(d.Last), stamp(d.Decrypted), d.Refused})
+		out.Devices = append(out.Devices, r.device(d))
 	}
 	for _, name := range sortedKeys(h.Unread) {
 		u := unreadHost{Host: r.text(name), Outcomes: map[string]int{}}
@@ -303,6 +320,19 @@ func newHealth(r *Report) health {
 			u.Outcomes[string(outcome)] = n
 		}
 		out.Unread = append(out.Unread, u)
+	}
+	return out
+}
+
+func (r *Report) device(d capture.Device) device {
+	out := device{
+		Address: r.text(d.Addr), Name: r.text(d.Name), Flows: d.Flows, First: stamp(d.First), Last: stamp(d.Last),
+		Decrypted: stamp(d.Decrypted), Refused: d.Refused, Unread: d.Unread, Hosts: d.Hosts,
+		Allowed: d.Allowed, Ignored: d.Ignored, Waived: d.Waived, Violating: d.Violating,
+		Verdict: deviceVerdict(d), Diagnoses: []Diagnosis{},
+	}
+	for _, found := range r.diagnose(d) {
+		out.Diagnoses = append(out.Diagnoses, r.diagnosis(found))
 	}
 	return out
 }

@@ -167,14 +167,14 @@ func TestJSONLosesNothing(t *testing.T) {
 func TestNewViolation(t *testing.T) {
 	v := capture.Violation{URL: "https://u:p@a.example/?q=geheim", App: "geheim", Finding: policy.Finding{Message: "geheim"}}
 	mask := func(s string) string { return strings.ReplaceAll(s, "geheim", flow.Redacted) }
-	got := NewViolation(v, mask)
+	got := NewViolation(v, nil, mask)
 	if text := fmt.Sprintf("%+v", got); strings.Contains(text, "geheim") || strings.Contains(text, "u:p") {
 		t.Errorf("not masked: %s", text)
 	}
 	if got.Flows == nil || got.First != nil || got.Interval != nil || got.Decided != nil {
 		t.Errorf("what is unknown: %+v", got)
 	}
-	if got := NewViolation(v, nil); got.URL != v.URL || got.App != "geheim" {
+	if got := NewViolation(v, nil, nil); got.URL != v.URL || got.App != "geheim" {
 		t.Errorf("revealed: %+v", got)
 	}
 }

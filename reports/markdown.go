@@ -17,6 +17,9 @@ const (
 	budgetRest       = 4_000  // violations beyond, a line each
 	budgetHosts      = 7_000
 	budgetWorth      = 4_000 // what the verdict is worth
+	budgetDiagnoses  = 4_000
+	budgetSentences  = 1_500 // evidence of one diagnosis, or its steps
+	budgetDevices    = 2_500
 	budgetList       = 2_500 // any other list
 )
 
@@ -32,6 +35,8 @@ func writeMarkdown(w io.Writer, r *Report) error {
 	m.warnings()
 	m.opening()
 	m.worth()
+	m.diagnoses()
+	m.devices()
 	m.contacted()
 	m.phases()
 	m.violations()
@@ -83,7 +88,7 @@ func (m *markdown) next() {
 
 // worth says what the verdict is worth, before anything else is claimed.
 func (m *markdown) worth() {
-	items := worth(m.r, inMarkdown)
+	items := worthBeside(m.r, inMarkdown)
 	if len(items) == 0 {
 		return
 	}
@@ -102,6 +107,64 @@ func (m *markdown) unread() []string {
 		rows = append(rows, fmt.Sprintf("| %s | %d | %s |", cell(clip(m.r.mask(u.host), maxHost)), u.connections, prose(u.why)))
 	}
 	return rows
+}
+
+// diagnoses says why connections could not be read, the most important first.
+func (m *markdown) diagnoses() {
+	all := m.r.diagnoses()
+	if len(all) == 0 {
+		return
+	}
+	m.heading(unreadHeading)
+	used := 0
+	for i, d := range all {
+		text := diagnosisInMarkdown(m.r, d, "###", findings(m.r, d, inMarkdown))
+		if used += len(text); i > 0 && (used > budgetDiagnoses || i == maxDiagnoses) {
+			m.line("\n… and %s; a `.json` report has them all.", plural(len(all)-i, "more diagnosis", "more diagnoses"))
+			return
+		}
+		if i > 0 {
+			m.WriteByte('\n')
+		}
+		m.WriteString(text)
+	}
+}
+
+// diagnosisInMarkdown writes out one, with these of its facts.
+func diagnosisInMarkdown(r *Report, d diagnosed, heading string, facts []fact) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n\n", heading, found(r, d, inMarkdown))
+	for _, f := range facts {
+		fmt.Fprintf(&b, "- %s: %s\n", f.Label, f.Text)
+	}
+	list := func(title string, items []string) {
+		items = items[:roomFor(items, budgetSentences)]
+		if len(items) > 0 {
+			fmt.Fprintf(&b, "\n**%s.**\n\n- %s\n", title, strings.Join(items, "\n- "))
+		}
+	}
+	list("Evidence", evidenceOf(r, d.Diagnosis, inMarkdown))
+	list("What to do", stepsOf(r, d.Diagnosis, inMarkdown))
+	return b.String()
+}
+
+// devices is the table of devices, where they have to be told apart.
+func (m *markdown) devices() {
+	if !m.r.listsDevices() {
+		return
+	}
+	m.heading("Devices")
+	var rows []string
+	for _, d := range m.r.Summary.Health.Devices {
+		name := "–"
+		if d.Name != "" {
+			name = cell(clip(m.r.mask(d.Name), maxHost))
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %d | %d | %s | %d | %s |", name, cell(clip(m.r.mask(d.Addr), maxHost)),
+			d.Flows, d.Hosts, judgedInWords(d), d.Violating, readableSince(d)))
+	}
+	m.table("| Device | Address | Flows | Hosts | Verdict | Against the policy | TLS read since (UTC) |\n| --- | --- | ---: | ---: | --- | ---: | --- |",
+		rows, budgetDevices, "")
 }
 
 // contacted is the table of hosts, the heaviest verdict first.
@@ -204,6 +267,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	} else {
 		evidence("Sender", "not named: no `User-Agent` was seen")
 	}
+	evidence("Devices", devicesOf(r, v, inMarkdown))
 	evidence("Seen", seen(v))
 	evidence("Phase", phasesOf(r, v, code))
 	evidence("Where", place(r, v, inMarkdown))

@@ -155,10 +155,10 @@ func checkRow(t *testing.T, name, head, row string) {
 func TestMarkdownSections(t *testing.T) {
 	for name, want := range map[string]string{
 		"violations":   "What this verdict is worth, What was contacted, Violations, What was allowed, What was checked, How to reproduce, Provenance",
-		"clean":        "What this verdict is worth, What was contacted, What was allowed, What was checked, How to reproduce, Provenance",
+		"clean":        "What this verdict is worth, Devices, What was contacted, What was allowed, What was checked, How to reproduce, Provenance",
 		"inconclusive": "What to do next, What this verdict is worth, What was contacted, What was checked, How to reproduce, Provenance",
 		"phases":       "What this verdict is worth, What was contacted, Phases, Violations, What was allowed, What was checked, How to reproduce, Provenance",
-		"unread":       "What this verdict is worth, What was contacted, What was waived, What was allowed, What was checked, How to reproduce, Provenance",
+		"unread":       "What this verdict is worth, Devices, What was contacted, What was waived, What was allowed, What was checked, How to reproduce, Provenance",
 	} {
 		f, _ := ByName("markdown")
 		var got []string

@@ -35,6 +35,7 @@ import (
 	"time"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -67,6 +68,10 @@ type Report struct {
 	// Warnings are why a verdict is worth little: see [WarningsOf]. Every format
 	// that people read puts them beside the verdict.
 	Warnings []string
+	// Diagnose returns why connections of a device could not be read, the most
+	// important cause first. It is called once for each device of a document. Nil says
+	// nothing.
+	Diagnose func(capture.Device) []diagnosis.Diagnosis
 	// Baseline is the earlier audit whose violations do not count, nil without one.
 	Baseline *BaselineInfo
 	// Command is the command line that was run, quoted for a shell, without

@@ -53,7 +53,7 @@ func (s *sarif) notifications() []sarifNotification {
 	for _, warning := range warnings(r, inSARIF) {
 		tell(verdictWeak, warning)
 	}
-	for _, note := range worth(&Report{Summary: r.Summary, Modes: r.Modes, Notes: r.Notes, Captures: undamaged(r.Captures), Mask: r.Mask, Reveal: r.Reveal}, inSARIF) {
+	for _, note := range worth(&Report{Summary: r.Summary, Modes: r.Modes, Notes: r.Notes, Captures: undamaged(r.Captures), Mask: r.Mask, Reveal: r.Reveal, Diagnose: r.Diagnose}, inSARIF) {
 		tell(verdictNote, note)
 	}
 	return out

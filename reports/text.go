@@ -16,6 +16,7 @@ const (
 	textViolations = 20
 	textHosts      = 30
 	textNotes      = 20
+	textDevices    = 15
 )
 
 // Columns of the terminal: what is narrower cannot hold a host, what is wider is
@@ -58,7 +59,9 @@ func writeText(w io.Writer, r *Report) error {
 	}
 	s.excused(r)
 	s.hosts(r)
-	s.list("What this verdict is worth", worth(r, onTerminal))
+	s.devices(r)
+	s.list("What this verdict is worth", worthBeside(r, onTerminal))
+	s.diagnoses(r)
 	s.list("What to do next", next(r))
 	if warning := credentialWarning(r, onTerminal); warning != "" {
 		s.list("Before you share this", []string{warning})
@@ -128,6 +131,7 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	s.field(3, "what", onTerminal.prose(r.mask(f.Title)))
 	s.field(3, "request", request(r, v, onTerminal))
 	s.field(3, "user-agent", plain.Text(clip(r.mask(v.App), maxText)))
+	s.field(3, "devices", devicesOf(r, v, onTerminal))
 	s.field(3, "seen", seen(v))
 	s.field(3, "phase", phasesOf(r, v, quoted))
 	s.field(3, "where", place(r, v, onTerminal))
@@ -178,6 +182,78 @@ func (s *screen) hosts(r *Report) {
 		}
 		s.labelled(0, cells(left), label, cells(left), Wrap(name, s.width-cells(left)))
 	}
+}
+
+// devices writes a line for each device, where they have to be told apart.
+func (s *screen) devices(r *Report) {
+	if !r.listsDevices() {
+		return
+	}
+	s.heading("Devices")
+	const layout = "%-12s %5s %5s  "
+	s.WriteString(s.paint(dim, fmt.Sprintf(layout, "verdict", "flows", "hosts")+"device") + "\n")
+	for i, d := range r.Summary.Health.Devices {
+		if i == textDevices {
+			s.more(len(r.Summary.Health.Devices)-i, "devices")
+			return
+		}
+		left := fmt.Sprintf(layout, deviceVerdict(d), fmt.Sprint(d.Flows), fmt.Sprint(d.Hosts))
+		label := left
+		if d.Violating > 0 {
+			label = s.paint(red, left)
+		}
+		s.labelled(0, cells(left), label, cells(left), Wrap(aboutDevice(r, d, onTerminal), s.width-cells(left)))
+	}
+}
+
+// diagnoses writes why connections could not be read, the most important first.
+func (s *screen) diagnoses(r *Report) {
+	all := r.diagnoses()
+	if len(all) == 0 {
+		return
+	}
+	s.heading(unreadHeading)
+	for i, d := range all {
+		if i == maxDiagnoses {
+			s.more(len(all)-i, "diagnoses")
+			return
+		}
+		if i > 0 {
+			s.WriteByte('\n')
+		}
+		s.diagnosis(r, i+1, d, findings(r, d, onTerminal))
+	}
+}
+
+// diagnosis writes one, with these of its facts.
+func (s *screen) diagnosis(r *Report, number int, d diagnosed, facts []fact) {
+	label := fmt.Sprintf("%d. ", number)
+	s.labelled(0, len(label), label, len(label), s.paintAll(bold, Wrap(found(r, d, onTerminal), s.width-len(label))))
+	for _, f := range facts {
+		s.field(3, strings.ToLower(f.Label), f.Text)
+	}
+	for i, text := range evidenceOf(r, d.Diagnosis, onTerminal) {
+		s.item(3, "evidence", i, "-", text)
+	}
+	for i, text := range stepsOf(r, d.Diagnosis, onTerminal) {
+		s.item(3, "what to do", i, fmt.Sprintf("%d.", i+1), text)
+	}
+}
+
+// item writes one of several texts beside a label, which the first of them has.
+func (s *screen) item(indent int, label string, i int, mark, text string) {
+	if i > 0 {
+		label = ""
+	}
+	lines := Wrap(text, s.width-indent-labelWidth-len(mark)-1)
+	for n, line := range lines {
+		if n == 0 {
+			lines[n] = mark + " " + line
+		} else {
+			lines[n] = strings.Repeat(" ", len(mark)+1) + line
+		}
+	}
+	s.labelled(indent, labelWidth, s.paint(dim, label), len(label), lines)
 }
 
 // checks writes what was looked for, which is what makes a clean verdict say

@@ -34,10 +34,24 @@ var outcomes = map[flow.Outcome]string{
 	flow.Open:              "still open when the audit ended",
 }
 
-// worth says what the verdict is worth: what was seen, what was not, and why.
-// What nobody outside can make longer comes first, so that no list of names
-// crowds it out.
+// worth says what the verdict is worth: what was seen, what was not, and why, for a
+// document that has these sentences alone.
 func worth(r *Report, st style) []string {
+	return worthOf(r, st, slices.Concat(devices(r, st), briefly(r, st)))
+}
+
+// worthBeside is worth for a document that has a table of devices and a section of
+// diagnoses.
+func worthBeside(r *Report, st style) []string {
+	if r.listsDevices() {
+		return worthOf(r, st, neverRead(r, st))
+	}
+	return worthOf(r, st, devices(r, st))
+}
+
+// worthOf says what the verdict is worth with these sentences on the devices. What
+// nobody outside can make longer comes first, so that no list of names crowds it out.
+func worthOf(r *Report, st style, devices []string) []string {
 	out := damage(r, st)
 	h := r.Summary.Health
 	if n, hosts := unread(h); n > 0 {
@@ -60,7 +74,7 @@ func worth(r *Report, st style) []string {
 			out = append(out, st.prose(text))
 		}
 	}
-	out = append(out, devices(r, st)...)
+	out = append(out, devices...)
 	for _, c := range r.Captures {
 		for _, scheme := range sortedKeys(c.Skipped) {
 			out = append(out, fmt.Sprintf("%s of %s reached no server (%s URLs) and did not count.",
@@ -103,11 +117,7 @@ func whyDamaged(r *Report, c CaptureInfo, st style) string {
 func devices(r *Report, st style) []string {
 	var out []string
 	for _, d := range r.Summary.Health.Devices {
-		name := st.data(r.mask(d.Addr))
-		if d.Name != "" {
-			name = fmt.Sprintf("%s (%s)", st.data(r.mask(d.Name)), name)
-		}
-		s := fmt.Sprintf("Device %s made %s", name, plural(d.Flows, "flow", "flows"))
+		s := fmt.Sprintf("Device %s made %s", deviceName(r, d, st), plural(d.Flows, "flow", "flows"))
 		if d.Decrypted.IsZero() {
 			s += "; no TLS of it was ever read, so that it shows no violation proves nothing"
 		} else {
@@ -119,6 +129,24 @@ func devices(r *Report, st style) []string {
 		out = append(out, s+".")
 	}
 	return out
+}
+
+// neverRead names the devices whose silence means nothing.
+func neverRead(r *Report, st style) []string {
+	var names []string
+	for _, d := range r.Summary.Health.Devices {
+		if d.Decrypted.IsZero() {
+			names = append(names, deviceName(r, d, st))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	of := joinAnd(firstOf(names))
+	if len(names) == 1 {
+		return []string{"No TLS of device " + of + " was ever read: that it shows no violation proves nothing."}
+	}
+	return []string{"No TLS of these devices was ever read, so that they show no violation proves nothing: " + of + "."}
 }
 
 // A silence is connections to one host that could not be read for one reason.
