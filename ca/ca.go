@@ -1,25 +1,37 @@
 // Package ca is the certificate authority of one machine: it makes the root that
-// a device is asked to trust, keeps it in a folder, and signs a certificate for
-// each server that the device then talks to through the proxy.
+// a device is asked to trust, or takes over one that another program made, keeps it
+// in a folder, and signs a certificate for each server that the device then talks to
+// through the proxy.
 //
 // It knows two files, telltale-ca.pem and telltale-ca.key, and the rules that
 // Apple, Android and Chromium have for the certificates in them; each constant
 // names its source. It promises that a folder never holds half an authority,
 // whenever the program or the machine stops, that processes which start at once
 // on one folder end with the same authority, and that an authority which exists
-// is never replaced unless [Rotate] is called. The private key never leaves the
-// folder: no export holds it.
+// is never replaced unless [Rotate] or [Import] is told to. The private key leaves
+// the folder only by [Authority.PEMWithKey] and [Authority.PKCS12WithKey], which
+// encrypt it; a passphrase of its own ([Protect], [SetPassphrase]) makes the folder
+// worthless to a thief.
 //
-// A root lives for a year. That is short for a root, but the device that trusts
-// it is somebody's phone, where it is easily forgotten; a year is long enough
-// that nobody has to set up a phone twice in one audit. Its name has a random
-// suffix, so that removing one authority from a device never removes another's.
-// It has neither host nor user name in it, because every app on the device can
-// read the issuer of the certificates that it is shown.
+// A root lives for 90 days unless [Lifetime] says otherwise: the device that trusts
+// it is somebody's phone, where it is easily forgotten, and a forgotten root does no
+// harm once it has expired. That covers an audit and the release after it; a lab
+// that is set up once may ask for up to 825 days, for longer than which Apple trusts
+// no leaf below it either (support.apple.com/103769). An authority that has expired
+// is not renewed by itself, since devices would not trust the new one, and one that
+// was made for a year by an earlier version works until its end.
 //
-// It does not decide what is intercepted, speaks no TLS and logs nothing. To
-// debug it: `openssl x509 -in telltale-ca.pem -text`, then
-// [Authority.Warnings]; [Authority.Minted] says whether leaves are reused.
+// The name of a root has a random suffix, so that removing one authority from a
+// device never removes another's. It has neither host nor user name in it, because
+// every app on the device can read the issuer of the certificates that it is shown.
+//
+// It does not decide what is intercepted, speaks no TLS, reads no terminal and logs
+// nothing. It does not overwrite files before it unlinks them: SSDs and file systems
+// that copy on write keep the old blocks whatever is written to the name, so it would
+// be a promise that it cannot keep. A key that was protected by a passphrase from its
+// first byte on is the one that leaves nothing behind. To debug it:
+// `openssl x509 -in telltale-ca.pem -text`, `openssl pkey -in telltale-ca.key -noout`,
+// then [Root.Warnings]; [Authority.Minted] says whether leaves are reused.
 package ca
 
 import (
@@ -27,18 +39,11 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/md5"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/binary"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -54,76 +59,103 @@ const (
 // An Authority is a root certificate with its key, and the leaves that it has
 // signed since it was opened. It is safe for use by several goroutines.
 type Authority struct {
-	dir      string
-	root     *x509.Certificate
-	key      crypto.Signer
-	leafKey  *ecdsa.PrivateKey // of every leaf; it lives as long as the process
-	warnings []string
-	now      func() time.Time
+	*Root
+	key     crypto.Signer
+	leafKey *ecdsa.PrivateKey // of every leaf; it lives as long as the process
 
 	leaves leafCache
 	mints  singleflight.Group // by canonical name
 	minted atomic.Int64
 }
 
+// An Option says how an authority is opened or made.
+type Option func(*settings)
+
+type settings struct {
+	ask      func() ([]byte, error)
+	asked    []byte // what ask returned
+	protect  []byte
+	lifetime time.Duration
+	replace  bool
+	now      func() time.Time
+}
+
+// Unlock names who knows the passphrase of the key. It is asked once, and only if
+// the key is protected; what it returns is wiped after use. Its errors come back
+// wrapped.
+func Unlock(ask func() ([]byte, error)) Option { return func(s *settings) { s.ask = ask } }
+
+// Protect encrypts the key of an authority that is made or imported with a
+// passphrase. An empty one does nothing. The caller wipes it.
+func Protect(passphrase []byte) Option { return func(s *settings) { s.protect = passphrase } }
+
+// Lifetime is how long an authority that is made lives, instead of [DefaultLifetime];
+// [CheckLifetime] says what may be asked for.
+func Lifetime(d time.Duration) Option { return func(s *settings) { s.lifetime = d } }
+
+// Replace lets [Import] replace an authority that is there, usable or not.
+func Replace() Option { return func(s *settings) { s.replace = true } }
+
+// at is a clock, for tests.
+func at(now time.Time) Option { return func(s *settings) { s.now = func() time.Time { return now } } }
+
+func apply(options []Option) *settings {
+	s := &settings{lifetime: DefaultLifetime, now: time.Now}
+	for _, option := range options {
+		option(s)
+	}
+	return s
+}
+
+// passphrase asks, the first time. What it returns is wiped by wipe.
+func (s *settings) passphrase() ([]byte, error) {
+	if s.asked != nil {
+		return s.asked, nil
+	}
+	if s.ask == nil {
+		return nil, ErrProtected
+	}
+	var err error
+	s.asked, err = s.ask()
+	return s.asked, err
+}
+
+func (s *settings) wipe() { clear(s.asked) }
+
 // Open returns the authority kept in dir, and makes one when dir has none. The
 // folder is made with mode 0700 when it is missing. An authority that is there
-// but cannot be used is an [*Error] and is left as it is.
+// but cannot be used is an [*Error] and is left as it is; one whose key is protected
+// needs [Unlock], else the error matches [ErrProtected], or [ErrPassphrase].
 //
 // A key file that others may read is made private again, which
-// [Authority.Warnings] then mentions; where that fails, Open does too.
-func Open(dir string) (*Authority, error) {
-	a, err := read(dir)
-	if err == nil {
-		return a, nil
-	}
-	// Whatever was wrong may be another process half-way through its work, or
-	// a crash in it: look again with the lock held.
-	unlock, lockErr := lock(dir)
-	if lockErr != nil {
-		if errors.Is(err, errNone) {
-			return nil, lockErr
-		}
-		return nil, err
-	}
-	defer unlock()
-	if err := settle(dir); err != nil {
-		return nil, err
-	}
-	a, err = read(dir)
-	if !errors.Is(err, errNone) {
-		return a, err
-	}
-	return establish(dir)
+// [Root.Warnings] then mentions; where that fails, Open does too.
+func Open(dir string, options ...Option) (*Authority, error) {
+	s := apply(options)
+	defer s.wipe()
+	return obtain(dir, s, read, true)
 }
 
 // Load is like [Open] but makes nothing: without an authority in dir its error
 // matches [fs.ErrNotExist].
-func Load(dir string) (*Authority, error) {
-	a, err := read(dir)
-	if err == nil || errors.Is(err, errNone) {
-		return a, err
-	}
-	unlock, lockErr := lock(dir)
-	if lockErr != nil {
-		return nil, err
-	}
-	defer unlock()
-	if err := settle(dir); err != nil {
-		return nil, err
-	}
-	return read(dir)
+func Load(dir string, options ...Option) (*Authority, error) {
+	s := apply(options)
+	defer s.wipe()
+	return obtain(dir, s, read, false)
 }
 
 // Rotate replaces the authority in dir, usable or not, by a new one. Devices
 // have to trust the new one; processes that opened the old one keep using it.
-func Rotate(dir string) (*Authority, error) {
+func Rotate(dir string, options ...Option) (*Authority, error) {
+	s := apply(options)
+	if err := CheckLifetime(s.lifetime); err != nil {
+		return nil, err
+	}
 	unlock, err := lock(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	return establish(dir)
+	return establish(dir, s)
 }
 
 // Remove deletes the authority in dir, usable or not, and leaves the folder
@@ -141,25 +173,66 @@ func Remove(dir string) error {
 	return erase(dir)
 }
 
+// obtain returns what read finds in dir. A change that was left half-way is finished
+// first, and where there is nothing and create says so, an authority is made.
+func obtain[T any](dir string, s *settings, read func(string, *settings) (T, error), create bool) (found T, err error) {
+	var none T
+	var closed sealedError
+	found, err = read(dir, s)
+	if err == nil || errors.As(err, &closed) || !create && errors.Is(err, errNone) {
+		return found, err
+	}
+	// Whatever was wrong may be another process half-way through its work, or
+	// a crash in it: look again with the lock held.
+	unlock, lockErr := lock(dir)
+	if lockErr != nil {
+		if errors.Is(err, errNone) {
+			return none, lockErr
+		}
+		return none, err
+	}
+	defer unlock()
+	if err := settle(dir); err != nil {
+		return none, err
+	}
+	found, err = read(dir, s)
+	if !create || !errors.Is(err, errNone) {
+		return found, err
+	}
+	if _, err := establish(dir, s); err != nil {
+		return none, err
+	}
+	s.asked = bytes.Clone(s.protect)
+	return read(dir, s)
+}
+
 // establish makes a root and puts it in dir, whose lock is held.
-func establish(dir string) (*Authority, error) {
-	root, err := newRoot(time.Now())
+func establish(dir string, s *settings) (*Authority, error) {
+	root, err := newRoot(s)
 	if err != nil {
 		return nil, &Error{File: dir, Problem: "no authority could be made", Err: err}
 	}
+	return put(dir, root, s)
+}
+
+// put makes root the authority of dir, whose lock is held, and opens it again.
+func put(dir string, root *newRootPair, s *settings) (*Authority, error) {
+	defer clear(root.keyPEM)
 	if err := replace(dir, root); err != nil {
 		return nil, err
 	}
-	return read(dir)
+	again := *s
+	again.asked = s.protect
+	return read(dir, &again)
 }
 
 // newAuthority returns an authority that has signed nothing.
-func newAuthority(dir string, root *x509.Certificate, key crypto.Signer) (*Authority, error) {
+func newAuthority(root *Root, key crypto.Signer) (*Authority, error) {
 	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	return &Authority{dir: dir, root: root, key: key, leafKey: leafKey, now: time.Now}, nil
+	return &Authority{Root: root, key: key, leafKey: leafKey}, nil
 }
 
 // Leaf returns a certificate for a server's name, a DNS name in ASCII or an IP
@@ -198,51 +271,6 @@ func (a *Authority) Leaf(name string) (*tls.Certificate, error) {
 
 // Minted returns how many leaves were signed since the authority was opened.
 func (a *Authority) Minted() int64 { return a.minted.Load() }
-
-// Certificate returns the root. It is shared: do not change it.
-func (a *Authority) Certificate() *x509.Certificate { return a.root }
-
-// Name returns the common name of the root, under which devices list it.
-func (a *Authority) Name() string { return a.root.Subject.CommonName }
-
-// DER returns the root in DER.
-func (a *Authority) DER() []byte { return bytes.Clone(a.root.Raw) }
-
-// PEM returns the root in PEM.
-func (a *Authority) PEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: a.root.Raw})
-}
-
-// Fingerprint returns the SHA-256 of the root in DER, as phones show it:
-// "3F:2A:…", 32 bytes.
-func (a *Authority) Fingerprint() string { return Fingerprint(a.root) }
-
-// Fingerprint returns the SHA-256 of a certificate, as phones show it.
-func Fingerprint(certificate *x509.Certificate) string {
-	sum := sha256.Sum256(certificate.Raw)
-	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
-}
-
-// AndroidName returns the file name that the root must have in the system store
-// of Android: what `openssl x509 -subject_hash_old` prints, which is the first
-// four bytes of the MD5 of the subject in DER, little-endian, and ".0"
-// (source.android.com, "Root certificates"). Where another certificate has that
-// name already, the suffix has to be counted up by hand.
-func (a *Authority) AndroidName() string {
-	sum := md5.Sum(a.root.RawSubject)
-	return fmt.Sprintf("%08x.0", binary.LittleEndian.Uint32(sum[:4]))
-}
-
-// Dir returns the folder of the authority, as it was given to [Open].
-func (a *Authority) Dir() string { return a.dir }
-
-// CertPath returns the path of the root's PEM file.
-func (a *Authority) CertPath() string { return filepath.Join(a.dir, CertificateFile) }
-
-// Warnings returns sentences about what a person should know of the authority
-// and that did not keep it from opening: a key that others could read, a root
-// that expires soon.
-func (a *Authority) Warnings() []string { return a.warnings }
 
 // errNone says that a folder holds no authority at all, not even a half.
 var errNone = fmt.Errorf("no certificate authority: %w", fs.ErrNotExist)

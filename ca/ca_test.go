@@ -48,9 +48,9 @@ func contents(t testing.TB, dir string) []string {
 }
 
 // pair returns a root that was made at the given time.
-func pair(t testing.TB, at time.Time) *newRootPair {
+func pair(t testing.TB, made time.Time) *newRootPair {
 	t.Helper()
-	p, err := newRoot(at)
+	p, err := newRoot(apply([]Option{at(made)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func fingerprintOf(t testing.TB, certPEM []byte) string {
 func unusable(t *testing.T, dir, file string, words ...string) {
 	t.Helper()
 	before := snapshot(t, dir)
-	for name, open := range map[string]func(string) (*Authority, error){"Open": Open, "Load": Load} {
+	for name, open := range map[string]func(string, ...Option) (*Authority, error){"Open": Open, "Load": Load} {
 		a, err := open(dir)
 		var caErr *Error
 		if a != nil || !errors.As(err, &caErr) {
@@ -237,7 +237,7 @@ func TestFolderThatCannotBe(t *testing.T) {
 	parent := t.TempDir()
 	write(t, parent, "file", []byte("x"))
 	for _, dir := range []string{filepath.Join(parent, "file"), filepath.Join(parent, "file", "ca")} {
-		for name, open := range map[string]func(string) (*Authority, error){"Open": Open, "Rotate": Rotate} {
+		for name, open := range map[string]func(string, ...Option) (*Authority, error){"Open": Open, "Rotate": Rotate} {
 			var caErr *Error
 			if _, err := open(dir); !errors.As(err, &caErr) || caErr.Hint() == "" || !strings.Contains(err.Error(), dir) {
 				t.Errorf("%s(%s): %v", name, dir, err)
@@ -331,17 +331,6 @@ func TestUnreadableKey(t *testing.T) {
 	}
 }
 
-func TestExpiryIsWarnedAbout(t *testing.T) {
-	dir := t.TempDir()
-	p := pair(t, time.Now().Add(-rootLife+20*day))
-	write(t, dir, CertificateFile, p.certPEM)
-	write(t, dir, KeyFile, p.keyPEM)
-	a := open(t, dir)
-	if w := strings.Join(a.Warnings(), "\n"); !strings.Contains(w, a.Certificate().NotAfter.Format(time.DateOnly)) {
-		t.Errorf("warnings %q", w)
-	}
-}
-
 func TestRotateGivesAnotherAuthority(t *testing.T) {
 	dir := t.TempDir()
 	before := open(t, dir)
@@ -400,7 +389,7 @@ func TestJournalIsFinished(t *testing.T) {
 		"rotate, mixed":       {KeyFile: next.keyPEM, CertificateFile: old.certPEM},
 		"temporary file left": {".telltale-ca-77.tmp": next.keyPEM[:40]},
 	} {
-		for opener, open := range map[string]func(string) (*Authority, error){"Open": Open, "Load": Load} {
+		for opener, open := range map[string]func(string, ...Option) (*Authority, error){"Open": Open, "Load": Load} {
 			t.Run(name+"/"+opener, func(t *testing.T) {
 				dir := t.TempDir()
 				write(t, dir, journalFile, journal)

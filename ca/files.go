@@ -2,7 +2,6 @@ package ca
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // The certificate and its key are two files, and no file system replaces two
@@ -25,17 +23,15 @@ const (
 	tempPattern = ".telltale-ca-*.tmp" // a file that was never given its name
 )
 
-// PEM types (RFC 7468, sections 5 and 10).
+// PEM types (RFC 7468, sections 5, 10 and 11).
 const (
-	pemCertificate = "CERTIFICATE"
-	pemKey         = "PRIVATE KEY"
+	pemCertificate  = "CERTIFICATE"
+	pemKey          = "PRIVATE KEY"
+	pemEncryptedKey = "ENCRYPTED PRIVATE KEY"
 )
 
 // maxFile bounds what is read of a file that may be anything.
 const maxFile = 64 << 10
-
-// expiresSoon is how long before its end a root is warned about.
-const expiresSoon = 30 * 24 * time.Hour
 
 // errHalf says that the folder may be in the middle of a change.
 var errHalf = errors.New("a change of the authority was not finished")
@@ -43,54 +39,107 @@ var errHalf = errors.New("a change of the authority was not finished")
 // read returns the authority in dir. It takes no lock, so that a folder that
 // may not be written to works: during a change its error may be wrong, but what
 // it returns is never mixed, since key and certificate have to match.
-func read(dir string) (*Authority, error) {
+func read(dir string, s *settings) (*Authority, error) {
+	root, file, err := readFiles(dir, s)
+	if err == nil {
+		err = root.valid()
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := file.open(root.certificate, s)
+	if err != nil {
+		advice := rotateAdvice
+		if closed := (sealedError{}); errors.As(err, &closed) {
+			advice = passphraseAdvice
+			if hinted := (interface{ Hint() string })(nil); errors.As(err, &hinted) {
+				advice = "" // its own
+			}
+		}
+		return nil, &Error{File: root.KeyPath(), Problem: "cannot be used", Err: err, Advice: advice}
+	}
+	a, err := newAuthority(root, key)
+	if err != nil {
+		return nil, &Error{File: dir, Problem: "cannot be used", Err: err}
+	}
+	return a, nil
+}
+
+// readRoot returns the certificate of the authority in dir, whatever the time.
+func readRoot(dir string, s *settings) (*Root, error) {
+	root, file, err := readFiles(dir, s)
+	clear(file.bytes())
+	return root, err
+}
+
+// readValidRoot returns the certificate of the authority in dir if it is valid now.
+func readValidRoot(dir string, s *settings) (*Root, error) {
+	root, err := readRoot(dir, s)
+	if err == nil {
+		err = root.valid()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return root, nil
+}
+
+// readFiles reads both files of an authority and leaves the key closed.
+func readFiles(dir string, s *settings) (*Root, keyFile, error) {
+	none := keyFile{}
 	if _, err := os.Lstat(filepath.Join(dir, journalFile)); err == nil {
-		return nil, &Error{File: filepath.Join(dir, journalFile), Problem: "is left over", Err: errHalf, Advice: rotateAdvice}
+		return nil, none, &Error{File: filepath.Join(dir, journalFile), Problem: "is left over", Err: errHalf, Advice: rotateAdvice}
 	}
 	certPath, keyPath := filepath.Join(dir, CertificateFile), filepath.Join(dir, KeyFile)
 	certPEM, _, certErr := readFile(certPath, false)
 	keyPEM, tightened, keyErr := readFile(keyPath, true)
+	defer clear(keyPEM)
 	switch noCert, noKey := errors.Is(certErr, fs.ErrNotExist), errors.Is(keyErr, fs.ErrNotExist); {
 	case noCert && noKey:
-		return nil, &Error{File: dir, Problem: "holds no authority", Err: errNone}
+		return nil, none, &Error{File: dir, Problem: "holds no authority", Err: errNone}
 	case noCert:
-		return nil, &Error{File: certPath, Problem: "is missing, though its key is there", Advice: rotateAdvice}
+		return nil, none, &Error{File: certPath, Problem: "is missing, though its key is there", Advice: rotateAdvice}
 	case noKey:
-		return nil, &Error{File: keyPath, Problem: "is missing, though its certificate is there", Advice: rotateAdvice}
+		return nil, none, &Error{File: keyPath, Problem: "is missing, though its certificate is there", Advice: rotateAdvice}
 	}
 	if certErr != nil {
-		return nil, certErr
+		return nil, none, certErr
 	}
 	if keyErr != nil {
-		return nil, keyErr
+		return nil, none, keyErr
 	}
-	root, err := parseRoot(certPEM, time.Now())
+	certificate, err := parseRoot(certPEM)
 	if err != nil {
-		return nil, &Error{File: certPath, Problem: "cannot be used", Err: err, Advice: rotateAdvice}
+		return nil, none, &Error{File: certPath, Problem: "cannot be used", Err: err, Advice: rotateAdvice}
 	}
-	key, err := parseKey(keyPEM, root)
+	file, err := parseKeyFile(keyPEM)
 	if err != nil {
-		return nil, &Error{File: keyPath, Problem: "cannot be used", Err: err, Advice: rotateAdvice}
+		return nil, none, &Error{File: keyPath, Problem: "cannot be used", Err: err, Advice: rotateAdvice}
 	}
-	a, err := newAuthority(dir, root, key)
-	if err != nil {
-		return nil, &Error{File: dir, Problem: "cannot be used", Err: err}
+	root := &Root{dir: dir, certificate: certificate, protected: file.protected(), origin: file.origin, now: s.now}
+	root.warnings = warnings(root, tightened)
+	return root, file, nil
+}
+
+// valid says why the authority may not sign now; nil when it may.
+func (r *Root) valid() error {
+	if err := checkTime(r.certificate, r.now()); err != nil {
+		return &Error{File: r.CertPath(), Problem: "cannot be used", Err: err, Advice: rotateAdvice}
 	}
-	a.warnings = warnings(dir, root, tightened)
-	return a, nil
+	return nil
 }
 
 // warnings says what a person should know about an authority that works.
-func warnings(dir string, root *x509.Certificate, tightened bool) []string {
+func warnings(root *Root, tightened bool) []string {
 	var w []string
 	if tightened {
-		w = append(w, fmt.Sprintf("%s could be read by other users of this machine and is private again; if one of them may have copied it, make a new authority with `telltale ca rotate`", filepath.Join(dir, KeyFile)))
+		w = append(w, fmt.Sprintf("%s could be read by other users of this machine and is private again; if one of them may have copied it, make a new authority with `telltale ca rotate`", root.KeyPath()))
 	}
-	if info, err := os.Stat(dir); err == nil && othersWrite(info.Mode()) {
-		w = append(w, fmt.Sprintf("other users of this machine may replace the authority, since they may write to %s; make the folder private with chmod 700", dir))
+	if info, err := os.Stat(root.dir); err == nil && othersWrite(info.Mode()) {
+		w = append(w, fmt.Sprintf("other users of this machine may replace the authority, since they may write to %s; make the folder private with chmod 700", root.dir))
 	}
-	if time.Until(root.NotAfter) < expiresSoon {
-		w = append(w, fmt.Sprintf("the certificate authority expires on %s; make a new one with `telltale ca rotate` and install it on the devices again", root.NotAfter.Format(time.DateOnly)))
+	if expiry := root.expiryWarning(); expiry != "" {
+		w = append(w, expiry)
 	}
 	return w
 }
@@ -149,73 +198,38 @@ func cause(err error) error {
 	return err
 }
 
-// onlyBlock returns the content of a PEM file that has to be one block.
-func onlyBlock(data []byte, pemType string) ([]byte, error) {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, errors.New("it is empty")
-	}
-	block, rest := pem.Decode(data)
-	switch {
-	case block == nil:
-		return nil, errors.New("it is not PEM, or was cut short")
-	case block.Type != pemType:
-		return nil, fmt.Errorf("it holds a PEM block %q where %q was expected", block.Type, pemType)
-	case len(bytes.TrimSpace(rest)) != 0:
-		return nil, errors.New("something follows its PEM block")
-	}
-	return block.Bytes, nil
-}
-
-// parseRoot returns a root that may sign now.
-func parseRoot(data []byte, now time.Time) (*x509.Certificate, error) {
-	der, err := onlyBlock(data, pemCertificate)
+// parseRoot returns a root that may sign, if its time has come.
+func parseRoot(data []byte) (*x509.Certificate, error) {
+	block, err := onlyBlock(data, pemCertificate)
 	if err != nil {
 		return nil, err
 	}
-	root, err := x509.ParseCertificate(der)
-	switch {
-	case err != nil:
+	root, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
 		return nil, err
+	}
+	return root, checkRoot(root)
+}
+
+// checkRoot says why a certificate is not the root of an authority; nil when it is.
+func checkRoot(root *x509.Certificate) error {
+	switch {
 	case !root.BasicConstraintsValid || !root.IsCA:
-		return nil, errors.New("it is not the certificate of an authority")
+		return errors.New("it is not the certificate of an authority")
 	case root.KeyUsage != 0 && root.KeyUsage&x509.KeyUsageCertSign == 0:
-		return nil, errors.New("it may not sign certificates")
-	case now.Before(root.NotBefore):
-		return nil, fmt.Errorf("it is valid only from %s on: is this machine's clock right?", root.NotBefore.Format(time.DateOnly))
-	case now.After(root.NotAfter):
-		return nil, fmt.Errorf("it expired on %s", root.NotAfter.Format(time.DateOnly))
+		return errors.New("it may not sign certificates")
 	}
 	if err := root.CheckSignature(root.SignatureAlgorithm, root.RawTBSCertificate, root.Signature); err != nil {
-		return nil, fmt.Errorf("it is not signed by itself: %w", err)
+		return fmt.Errorf("it is not signed by itself: %w", err)
 	}
-	return root, nil
-}
-
-// parseKey returns the private key of root.
-func parseKey(data []byte, root *x509.Certificate) (crypto.Signer, error) {
-	der, err := onlyBlock(data, pemKey)
-	if err != nil {
-		return nil, err
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, err
-	}
-	key, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("a %T cannot sign", parsed)
-	}
-	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	if !ok || !public.Equal(root.PublicKey) {
-		return nil, errors.New("it is not the key of " + CertificateFile)
-	}
-	return key, nil
+	return nil
 }
 
 // replace makes root the authority of dir, whose lock is held.
 func replace(dir string, root *newRootPair) error {
 	sweep(dir)
 	journal := append(bytes.Clone(root.keyPEM), root.certPEM...)
+	defer clear(journal)
 	if err := writeFile(filepath.Join(dir, journalFile), journal, 0o600); err != nil {
 		return err
 	}
@@ -232,12 +246,15 @@ func settle(dir string) error {
 	if err != nil {
 		return err
 	}
+	defer clear(journal)
 	key, rest := pem.Decode(journal)
+	keyPart := journal[:len(journal)-len(rest)] // with what stands before the block
 	cert, rest := pem.Decode(rest)
-	if key == nil || key.Type != pemKey || cert == nil || cert.Type != pemCertificate || len(rest) != 0 {
+	if key == nil || key.Type != pemKey && key.Type != pemEncryptedKey || cert == nil || cert.Type != pemCertificate || len(rest) != 0 {
 		return &Error{File: path, Problem: "is not what a change of the authority leaves behind", Advice: rotateAdvice}
 	}
-	if err := writeFile(filepath.Join(dir, KeyFile), pem.EncodeToMemory(key), 0o600); err != nil {
+	clear(key.Bytes)
+	if err := writeFile(filepath.Join(dir, KeyFile), keyPart, 0o600); err != nil {
 		return err
 	}
 	if err := writeFile(filepath.Join(dir, CertificateFile), pem.EncodeToMemory(cert), 0o644); err != nil {

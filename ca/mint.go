@@ -1,18 +1,21 @@
 package ca
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,9 +26,9 @@ const (
 	day = 24 * time.Hour
 	// backdate makes certificates good on a device whose clock is slow.
 	backdate = 2 * day
-	// rootLife has no limit of Apple's or Chromium's; the package comment
-	// says why it is a year.
-	rootLife = 365*day - time.Second
+	// expiresSoon is how long before its end a root is warned about, if it
+	// lives long enough (see [Root.ExpiresSoon]).
+	expiresSoon = 14 * day
 	// leafLife is below Chromium's limit of 200 days (mitmproxy #8203) and
 	// far below Apple's 825 for roots that a user added
 	// (support.apple.com/103769; the 398 of /102028 are not for those).
@@ -34,6 +37,31 @@ const (
 	// a connection that stays open never shows one that ends meanwhile.
 	renewBefore = day
 )
+
+// How long a root may live; the package comment has the reasons.
+const (
+	DefaultLifetime = 90 * day
+	MinLifetime     = day       // a shorter one ends while somebody still installs it
+	MaxLifetime     = 825 * day // Apple trusts no certificate below it for longer
+)
+
+// CheckLifetime says why no root is made that lives for so long; nil when one is.
+func CheckLifetime(d time.Duration) error {
+	switch {
+	case d < MinLifetime:
+		return fmt.Errorf("an authority cannot live for %s: it would end while devices are being set up; the shortest time is 1 day", lifetimeText(d))
+	case d > MaxLifetime:
+		return fmt.Errorf("an authority cannot live for %s: a phone that is forgotten would trust it for as long, and Apple trusts nothing below it for more than 825 days, which is the longest time", lifetimeText(d))
+	}
+	return nil
+}
+
+func lifetimeText(d time.Duration) string {
+	if d >= day && d%day == 0 {
+		return fmt.Sprintf("%d days", d/day)
+	}
+	return d.String()
+}
 
 // Limits on names.
 const (
@@ -50,28 +78,37 @@ var ErrName = errors.New("not a host name or IP address")
 // newRootPair is a root that is not kept anywhere yet.
 type newRootPair struct{ certPEM, keyPEM []byte }
 
+// newPair returns a root and its key as they are kept.
+func newPair(der []byte, key crypto.Signer, passphrase []byte, origin string) (*newRootPair, error) {
+	keyPEM, err := encodeKey(key, passphrase, origin)
+	if err != nil {
+		return nil, err
+	}
+	return &newRootPair{pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: der}), keyPEM}, nil
+}
+
 // newRoot makes a root as Apple (support.apple.com/103769), Android and RFC 5280
 // want it: critical basic constraints, critical key usage for signing and
 // nothing else, a subject key identifier (which crypto/x509 adds), and a subject
 // without which iOS shows no name. Path length zero: it signs leaves, never
 // another authority. It has no extended key usage, which the Baseline
 // Requirements (7.1.2.1) forbid in a root.
-func newRoot(now time.Time) (*newRootPair, error) {
+func newRoot(s *settings) (*newRootPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	serial, suffix := newSerial(), make([]byte, 4)
 	rand.Read(suffix) // never fails (crypto/rand)
-	notBefore := now.Add(-backdate).UTC().Truncate(time.Second)
+	now := s.now().UTC().Truncate(time.Second)
 	template := &x509.Certificate{
 		SerialNumber: serial,
 		Subject: pkix.Name{
 			Organization: []string{"telltale"},
 			CommonName:   fmt.Sprintf("telltale CA %X", suffix),
 		},
-		NotBefore:             notBefore,
-		NotAfter:              notBefore.Add(rootLife),
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(s.lifetime - time.Second),
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 		MaxPathLenZero:        true,
@@ -81,14 +118,7 @@ func newRoot(now time.Time) (*newRootPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return &newRootPair{
-		certPEM: pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: der}),
-		keyPEM:  pem.EncodeToMemory(&pem.Block{Type: pemKey, Bytes: keyDER}),
-	}, nil
+	return newPair(der, key, s.protect, "")
 }
 
 // newSerial returns 128 random bits, positive. Two authorities, or one before
@@ -109,10 +139,10 @@ func newSerial() *big.Int {
 // the root's subject key identifier as authority key identifier. There is no
 // subject key identifier, over which Windows stumbles (mitmproxy #6494).
 func (a *Authority) mint(host host, now time.Time) (*tls.Certificate, time.Time, error) {
-	notBefore, notAfter := leafValidity(a.root, now)
+	notBefore, notAfter := leafValidity(a.certificate, now)
 	if now.After(notAfter) || now.Before(notBefore) {
 		return nil, time.Time{}, &Error{File: a.CertPath(), Problem: "is valid only from " +
-			a.root.NotBefore.Format(time.DateOnly) + " to " + a.root.NotAfter.Format(time.DateOnly), Advice: rotateAdvice}
+			a.certificate.NotBefore.Format(time.DateOnly) + " to " + a.certificate.NotAfter.Format(time.DateOnly), Advice: rotateAdvice}
 	}
 	template := &x509.Certificate{
 		SerialNumber: newSerial(),
@@ -129,15 +159,42 @@ func (a *Authority) mint(host host, now time.Time) (*tls.Certificate, time.Time,
 	} else {
 		template.DNSNames = []string{host.name}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.root, a.leafKey.Public(), a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, a.leafKey.Public(), a.key)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("certificate for %.80q: %w", host.name, err)
 	}
+	if a.constrained() {
+		if err := a.checkConstraints(der, now); err != nil {
+			return nil, time.Time{}, fmt.Errorf("certificate for %.80q: %s may not sign for this name: %w", host.name, a.Name(), err)
+		}
+	}
 	renew := notAfter
-	if notAfter.Before(a.root.NotAfter) { // else another one would end no later
+	if notAfter.Before(a.certificate.NotAfter) { // else another one would end no later
 		renew = notAfter.Add(-renewBefore)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.leafKey}, renew, nil
+}
+
+// constrained reports whether the root limits the names that it signs for, as an
+// imported one may (RFC 5280, 4.2.1.10).
+func (r *Root) constrained() bool {
+	return slices.ContainsFunc(r.certificate.Extensions, func(e pkix.Extension) bool {
+		return e.Id.Equal(oidNameConstraints)
+	})
+}
+
+var oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
+
+// checkConstraints says why devices would refuse a leaf that the root signed.
+func (a *Authority) checkConstraints(der []byte, now time.Time) error {
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(a.certificate)
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now})
+	return err
 }
 
 // leafValidity returns the validity of a leaf signed now, inside the root's.

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func child(work, dir string) int {
 	for {
-		a, err := map[string]func(string) (*Authority, error){"open": Open, "rotate": Rotate}[work](dir)
+		a, err := map[string]func(string, ...Option) (*Authority, error){"open": Open, "rotate": Rotate}[work](dir)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
