@@ -25,7 +25,7 @@ var places = map[string][]string{
 	"flow/flowtest": {"flow", "flow/content"},
 	"flow/plain":    {},
 	"flow/pretty":   {"flow", "flow/content", "flow/plain"},
-	"useragent":     {},
+	"useragent":     {"flow/plain"},
 
 	// 1: judgement and format; keys and app bundles.
 	"policy/catalog": {"flow"},
@@ -37,7 +37,7 @@ var places = map[string][]string{
 	"locate":         {},
 
 	// 2: the store.
-	"capture":        {"flow", "flow/content", "useragent", "policy", "diagnosis"},
+	"capture":        {"flow", "flow/content", "flow/plain", "useragent", "policy", "diagnosis"},
 	"capture/filter": {"flow", "flow/content", "policy"},
 	"compare":        {"flow", "policy", "capture"},
 
