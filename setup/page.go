@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -17,81 +18,130 @@ var pageText string
 //go:embed page.css
 var style string
 
-// policy lets the page use its own style and nothing else; the style is named by
-// its hash (Content Security Policy Level 3, 2.3.1), which is why page.css must
-// reach the browser byte for byte.
-var policy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
+//go:embed page.js
+var script string
+
+// policy lets the page use its own style and script and nothing else, which are
+// named by their hashes (Content Security Policy Level 3, 2.3.1): page.css and
+// page.js must reach the browser byte for byte. The script may ask the page's own
+// origin for progress, and by the name that only the proxy knows whether it is
+// set and trusted; the one form leads to a profile of ours.
+var policy = "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) +
+	"; connect-src 'self' http://" + Host + " https://" + Host +
+	"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+func hashSource(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // view is what the page shows.
 type view struct {
 	Style       template.CSS
+	Script      template.JS
+	Live        bool // the script runs: the page was opened by a name that its answers trust
 	Place       Place
-	Through     bool     // the visitor came through the proxy
-	Elsewhere   []string // URLs for another device, when the visitor is this machine
-	Fingerprint []string // in lines
+	Elsewhere   []Place  // for another device, when the visitor is this machine
+	Code        *drawing // QR code of the first of them
+	Print       string   // fingerprint of the root
+	Fingerprint []string // the same in lines
 	Until       string
-	Platforms   []platformView // the visitor's first
+	ID, Name    string // of the visitor's platform
+	Status      string
+	Sentences   []sentence
+	Stages      []stageView
+	Steps       []seenView // what was recorded; none without a record
+	Undo        []stepView
+	Notes       [][]part
+	Devices     []Platform
+	Reload      string
 }
 
-type platformView struct {
-	ID, Name string
-	Open     bool
-	Steps    []stepView
-	Undo     []stepView
-	Notes    [][]part
+// sentence is what the status says while a stage is next, as an attribute for the
+// script.
+type sentence struct{ stage, text string }
+
+// Attr returns the attribute.
+func (s sentence) Attr() template.HTMLAttr {
+	return template.HTMLAttr(`data-` + s.stage + `="` + s.text + `"`) //nolint:gosec // of the table below
+}
+
+var sentences = []sentence{
+	{"proxy", "Next: set the proxy."},
+	{"certificate", "The proxy is set. Next: the certificate."},
+	{"app", "The certificate is trusted. Next: open the app."},
+	{"done", "All set: telltale sees this device."},
+}
+
+type stageView struct {
+	ID, Title string
+	Done, Now bool
+	Values    bool // server and port stand out
+	Profile   bool // a profile can do it
+	Steps     []stepView
 }
 
 type stepView struct {
-	Text []part
-	Link string
-	Why  []part
-	Code string
-	Done bool
+	Link, Label string // of the button; "" for none
+	Bare        bool   // the label says it all
+	Text        []part
+	Why         []part
+	Code        string
 }
+
+// seenView is one line of the checklist.
+type seenView struct{ Text, State, Advice string }
 
 // page returns the page for one visitor.
 func (h *handler) page(r *http.Request) ([]byte, error) {
 	own, place := PlatformOf(r.UserAgent()), h.place(r)
+	reload := pagePath
+	if chosen, ok := platformByID(r.URL.Query().Get("device")); ok {
+		own, reload = chosen, pagePath+"?"+url.Values{"device": {chosen.ID}}.Encode()
+	}
+	forPhones, elsewhere, err := h.forPhones(place)
+	if err != nil {
+		return nil, err
+	}
+	// A phone that comes by loopback is on a cable (`adb reverse`): it needs no
+	// other address. The steps for a phone that are read on this machine do.
+	if byLoopback := elsewhere != nil; byLoopback && PlatformOf(r.UserAgent()).mobile {
+		elsewhere = nil
+	} else if byLoopback && own.mobile {
+		place = forPhones
+	}
+	observed := h.observed(r)
 	v := view{
 		Style:       template.CSS(style), //nolint:gosec // a file of ours
+		Script:      template.JS(script), //nolint:gosec // a file of ours
+		Live:        trusted(r.Host),
 		Place:       place,
-		Through:     throughProxy(r),
-		Fingerprint: inLines(fingerprint(h.authority)),
-		Until:       h.authority.Certificate().NotAfter.UTC().Format("2 January 2006"),
+		Elsewhere:   elsewhere,
+		Print:       fingerprint(h.Authority),
+		Fingerprint: inLines(fingerprint(h.Authority)),
+		Until:       h.Authority.Certificate().NotAfter.UTC().Format("2 January 2006"),
+		ID:          own.ID,
+		Name:        own.Name,
+		Sentences:   sentences,
+		Undo:        stepViews(own.Undo, place),
+		Devices:     Platforms,
+		Reload:      reload,
 	}
-	// Who looks at the page on this very machine wants to connect a phone,
-	// which needs another address. A phone that comes by loopback does not: it
-	// is on a cable (`adb reverse`).
-	forPhones := place
-	if place.loopback() && !own.mobile {
-		addresses, err := h.addresses()
+	v.Stages, v.Status = stageViews(own, place, observed.reach)
+	for _, step := range observed.Steps {
+		v.Steps = append(v.Steps, seenView(step))
+	}
+	for _, note := range own.Notes {
+		v.Notes = append(v.Notes, parse(note, place))
+	}
+	if len(elsewhere) > 0 {
+		code, err := QR(elsewhere[0].Page())
 		if err != nil {
 			return nil, err
 		}
-		for i, address := range addresses {
-			elsewhere := Place{address, place.Port, place.Authority}
-			v.Elsewhere = append(v.Elsewhere, elsewhere.Page())
-			if i == 0 {
-				forPhones = elsewhere
-			}
-		}
-	}
-	v.Platforms = append(v.Platforms, viewOf(own, place, true))
-	v.Platforms[0].Steps[0].Done = v.Through
-	for _, p := range Platforms {
-		at := place
-		if p.mobile {
-			at = forPhones
-		}
-		if p.ID != own.ID {
-			v.Platforms = append(v.Platforms, viewOf(p, at, false))
-		}
+		v.Code = code.drawing()
 	}
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, v); err != nil {
@@ -100,20 +150,66 @@ func (h *handler) page(r *http.Request) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func viewOf(p Platform, at Place, open bool) platformView {
-	v := platformView{ID: p.ID, Name: p.Name, Open: open, Steps: stepViews(p.Steps, at), Undo: stepViews(p.Undo, at)}
-	for _, note := range p.Notes {
-		v.Notes = append(v.Notes, parse(note, at))
+// stageViews returns the stages of a platform, and what the status says. The
+// first stage that is not done is the one to do now.
+func stageViews(p Platform, at Place, reached reach) ([]stageView, string) {
+	stages := []stageView{
+		SetProxy:       {ID: "proxy", Title: "Set the proxy", Done: reached.Proxied, Values: true, Profile: p.ID == "ios"},
+		TrustAuthority: {ID: "certificate", Title: "Install the certificate", Done: reached.Trusted},
+		OpenApp:        {ID: "app", Title: "Open the app", Done: reached.App},
 	}
-	return v
+	next := len(stages)
+	for i := range stages {
+		var steps []Step
+		for _, step := range p.Steps {
+			if step.Stage == Stage(i) {
+				steps = append(steps, step)
+			}
+		}
+		stages[i].Steps = stepViews(steps, at)
+		if !stages[i].Done && next == len(stages) {
+			next, stages[i].Now = i, true
+		}
+	}
+	return stages, sentences[next].text
 }
 
 func stepViews(steps []Step, at Place) []stepView {
 	var views []stepView
 	for _, s := range steps {
-		views = append(views, stepView{Text: parse(s.Text, at), Link: s.Link, Why: parse(s.Why, at), Code: fill(s.Code, at)})
+		v := stepView{Text: parse(s.Text, at), Why: parse(s.Why, at), Code: fill(s.Code, at)}
+		for _, part := range v.Text {
+			if part.Kind == linkPart {
+				v.Link, v.Label, v.Bare = fill(s.Link, at), part.Text, len(v.Text) == 1
+			}
+		}
+		views = append(views, v)
 	}
 	return views
+}
+
+// drawing is a QR code as paths of SVG.
+type drawing struct{ Box, Ground, Modules string }
+
+// drawing draws the code with a margin of four modules (ISO/IEC 18004, 6.3.8), a
+// run of dark modules in one stroke.
+func (c Code) drawing() *drawing {
+	const quiet = 4
+	side := c.Size() + 2*quiet
+	var b strings.Builder
+	for y := range c.Size() {
+		for x := 0; x < c.Size(); {
+			n := 0
+			for x+n < c.Size() && c.code.Black(x+n, y) {
+				n++
+			}
+			if n > 0 {
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, n, n)
+			}
+			x += max(n, 1)
+		}
+	}
+	return &drawing{fmt.Sprintf("0 0 %d %d", side, side), fmt.Sprintf("M0 0h%dv%dh-%dz", side, side, side), b.String()}
 }
 
 // inLines parts a fingerprint into lines that fit a phone, eight bytes each.

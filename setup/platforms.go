@@ -9,7 +9,7 @@ import (
 type Platform struct {
 	ID     string // as in `telltale setup ID`
 	Name   string
-	Steps  []Step   // the first one sets the proxy
+	Steps  []Step   // by stage; the first one sets the proxy
 	Undo   []Step   // when the audit is over
 	Notes  []string // what will not be seen, and easier ways; in the markup of Step.Text
 	brief  []string // the steps in three lines, in the same markup; nil: none
@@ -18,33 +18,81 @@ type Platform struct {
 
 // Step is one thing to do.
 type Step struct {
+	Stage Stage
 	// Text says what to do. What stands on the device's screen or is typed is
 	// between backticks, what leads to Link is in square brackets. {host},
-	// {port}, {page} and {authority} are filled in.
+	// {port}, {page}, {authority} and {android} are filled in.
 	Text string
-	Link string // path that the handler serves; "" for none
+	Link string // path that the handler serves, {android} filled in; "" for none
 	Why  string // what goes wrong without it, in the same markup; ""
 	Code string // lines to copy; ""
 }
 
+// Stage is the part of connecting a device that a step belongs to. The page ticks
+// each of them.
+type Stage int
+
+// The stages, in their order.
+const (
+	SetProxy Stage = iota
+	TrustAuthority
+	OpenApp
+)
+
+// What several platforms have in common.
+const (
+	restartApp = "Close the app that you audit and open it again. Its connections appear in telltale."
+	restartOne = "Close the program that you audit and start it again. Its connections appear in telltale."
+	ownStores  = "Java, and most command-line programs, keep certificates of their own. Command-line programs are easier with `telltale record -- COMMAND`, which needs none of these steps."
+	noVPN      = "A VPN leads round the proxy. Switch it off for the audit."
+)
+
+// debugTrust lets debug builds of an Android app trust what the user installed.
+const debugTrust = "<network-security-config>\n  <debug-overrides>\n    <trust-anchors>\n      <certificates src=\"system\"/>\n      <certificates src=\"user\"/>\n    </trust-anchors>\n  </debug-overrides>\n</network-security-config>"
+
+// androidProxy is how Android 13 to 16 set the proxy, and Samsung's One UI 5 to 8.
+var androidProxy = []Step{
+	{Stage: SetProxy, Text: "`Settings › Network & internet › Internet`: the gear beside the network, the pencil, then `Advanced options › Proxy › Manual`. Host name `{host}`, port `{port}`. Tap `Save`.",
+		Why: "Samsung: `Settings › Connections › Wi-Fi`, the gear, `View more › Proxy › Manual`. Leave `Bypass proxy for` empty: what it names is not seen."},
+}
+
+// androidTrust is how they install an authority.
+var androidTrust = []Step{
+	{Stage: TrustAuthority, Text: "[Download the certificate]", Link: derPath},
+	{Stage: TrustAuthority, Text: "In `Settings`, search for `CA certificate`, or go to `Security & privacy › More security & privacy › Encryption & credentials › Install a certificate › CA certificate`. Tap `Install anyway` and choose `telltale-ca.cer`.",
+		Why: "Samsung: `Security and privacy › More security settings › Install from phone storage › CA certificate`. Since Android 11 the download alone installs nothing. A screen lock is needed."},
+	{Stage: TrustAuthority, Text: "`Encryption & credentials › Trusted credentials › User`: tap `{authority}`. Its SHA-256 fingerprint has to be the one given here."},
+}
+
+var androidUndo = []Step{
+	{Text: "Proxy of the network: `None`."},
+	{Text: "`Encryption & credentials › Trusted credentials › User › {authority} › Remove`. Samsung: `More security settings › View security certificates › User`."},
+}
+
 // Platforms is the one list of platforms: page, terminal and completion follow it.
 //
-// Sources: iOS: support.apple.com, "Trust manually installed certificate
-// profiles" (HT204477) and 101555 (services that refuse interception). Android:
-// developer.android.com, "Network security configuration"; since API level 24
-// apps trust the system's authorities alone. Firefox: support.mozilla.org, "Set
-// up Certificate Authorities in Firefox".
+// Sources, as of iOS 26, Android 16, One UI 8, macOS 26 and Windows 11:
+// iOS: support.apple.com, "Trust manually installed certificate profiles"
+// (102390, once HT204477), "Use network services with Private Relay" (102602),
+// "About Lockdown Mode" (105120) and 101555 (services that refuse interception).
+// Android: the strings of AOSP's Settings (packages/apps/Settings,
+// res/values/strings.xml), developer.android.com, "Network security
+// configuration"; since API level 24 apps trust the system's authorities alone.
+// Firefox: support.mozilla.org, "Set up Certificate Authorities in Firefox" and
+// "Automatically trust third-party root certificates" (since 120, not on Linux);
+// on Android a hidden switch (kb.adguard.com, "Firefox certificates").
+// Chromium: docs/linux/cert_management.md (the folder of its store since 146).
 var Platforms = []Platform{
 	{
 		ID: "ios", Name: "iPhone and iPad", mobile: true,
 		Steps: []Step{
-			{Text: "`Settings › Wi-Fi`: tap the info button beside the network, then `Configure Proxy › Manual`. Server `{host}`, port `{port}`, no authentication. Tap `Save`."},
-			{Text: "[Download the profile] in Safari and tap `Allow`.", Link: profilePath,
+			{Stage: SetProxy, Text: "`Settings › Wi-Fi`: tap the info button beside the network, then `Configure Proxy › Manual`. Server `{host}`, port `{port}`, no authentication. Tap `Save`."},
+			{Stage: TrustAuthority, Text: "[Download the profile] in Safari and tap `Allow`.", Link: profilePath,
 				Why: "Other browsers may save it as a file instead of handing it to Settings."},
-			{Text: "`Settings › General › VPN & Device Management › {authority} › Install`. Under `More Details` the SHA-256 fingerprint has to be the one given here."},
-			{Text: "`Settings › General › About › Certificate Trust Settings`: switch on `{authority}`.",
+			{Stage: TrustAuthority, Text: "`Settings › General › VPN & Device Management › {authority} › Install`. Under `More Details` the SHA-256 fingerprint has to be the one given here."},
+			{Stage: TrustAuthority, Text: "`Settings › General › About › Certificate Trust Settings`: switch on `{authority}`.",
 				Why: "This is a second switch. Until it is on, the profile is installed and every app still refuses the connection."},
-			{Text: "Close the app that you audit and open it again. Its connections appear in telltale."},
+			{Stage: OpenApp, Text: restartApp},
 		},
 		brief: []string{
 			"`Settings › Wi-Fi`: info button, `Configure Proxy › Manual`. Server `{host}`, port `{port}`.",
@@ -53,233 +101,183 @@ var Platforms = []Platform{
 		},
 		Undo: []Step{
 			{Text: "`Settings › Wi-Fi`, the info button: `Configure Proxy › Off`."},
-			{Text: "`Settings › General › VPN & Device Management › {authority} › Remove Profile`."},
+			{Text: "`Settings › General › VPN & Device Management › {authority} › Remove Profile`.",
+				Why: "If you let a profile set the proxy, it is listed there too, as `{authority} with Wi-Fi proxy`."},
+			{Text: "`Settings › General › About › Certificate Trust Settings`: `{authority}` must be gone."},
 		},
 		Notes: []string{
-			"iCloud Private Relay and VPNs hide connections from the proxy. Switch them off for the audit.",
+			"iCloud Private Relay and VPNs lead round the proxy. Switch them off for the audit: `Settings › (your name) › iCloud › Private Relay`.",
+			"The proxy belongs to this one Wi-Fi network. What goes by mobile data is not seen: switch `Mobile Data` off, called `Cellular Data` in some regions.",
+			"Lockdown Mode keeps profiles from being installed.",
 			"Apps that pin their certificates, and Apple's own services, refuse to be read. They are recorded by name.",
 		},
 	},
 	{
 		ID: "android", Name: "Android", mobile: true,
-		Steps: []Step{
-			{Text: "`Settings › Network & internet › Internet`: the gear beside the network, the pencil, then `Advanced options › Proxy › Manual`. Host name `{host}`, port `{port}`. Tap `Save`."},
-			{Text: "[Download the certificate]", Link: derPath},
-			{Text: "In `Settings`, search for `CA certificate`, or go to `Security & privacy › More security & privacy › Encryption & credentials › Install a certificate › CA certificate`. Tap `Install anyway` and choose `telltale-ca.cer`.",
-				Why: "Since Android 11 the download alone installs nothing, and every maker names these pages differently."},
-			{Text: "`Encryption & credentials › Trusted credentials › User`: tap `{authority}`. Its SHA-256 fingerprint has to be the one given here."},
-			{Text: "In an app of your own, trust user certificates in debug builds: this file, named by `android:networkSecurityConfig` in the manifest.",
+		Steps: slices.Concat(androidProxy, androidTrust, []Step{
+			{Stage: OpenApp, Text: restartApp},
+			{Stage: OpenApp, Text: "In an app of your own, trust user certificates in debug builds: this file, named by `android:networkSecurityConfig` in the manifest.",
 				Why:  "Since Android 7 an app trusts the system's certificates alone, unless it says otherwise. Chrome does; most apps do not.",
-				Code: "<network-security-config>\n  <debug-overrides>\n    <trust-anchors>\n      <certificates src=\"system\"/>\n      <certificates src=\"user\"/>\n    </trust-anchors>\n  </debug-overrides>\n</network-security-config>"},
-			{Text: "Close the app that you audit and open it again. Its connections appear in telltale."},
-		},
+				Code: debugTrust},
+			{Stage: OpenApp, Text: "For an app that you cannot rebuild, [the file for the system's store] goes to an emulator or a rooted device; `telltale setup android` can put it there.", Link: "/{android}"},
+		}),
 		brief: []string{
 			"`Settings › Network & internet › Internet`: gear, pencil, `Proxy › Manual`. Host `{host}`, port `{port}`.",
 			"Scan the code, tap `Download the certificate`. In `Settings`, search for `CA certificate` and install it.",
 			"Apps trust it only if built to, as Chrome is (see `telltale setup android`). Restart the app.",
 		},
-		Undo: []Step{
-			{Text: "Proxy of the network: `None`."},
-			{Text: "`Encryption & credentials › Trusted credentials › User › {authority} › Remove`."},
-		},
+		Undo: androidUndo,
 		Notes: []string{
-			"Apps that you cannot rebuild need the certificate in the system's store: an emulator or a rooted device, and `telltale ca export --format android`.",
+			"The proxy belongs to this one Wi-Fi network. What goes by mobile data is not seen: switch it off. " + noVPN,
 			"Flutter apps, and code that opens its own sockets, ignore the proxy setting: nothing of them is seen.",
 			"Apps that pin their certificates, and Google's own services, refuse to be read. They are recorded by name.",
 		},
 	},
 	{
+		ID: "firefox-android", Name: "Firefox for Android", mobile: true,
+		Steps: slices.Concat(androidProxy, androidTrust, []Step{
+			{Stage: TrustAuthority, Text: "In Firefox, `Settings › About Firefox`: tap the logo until it says that the debug menu is enabled. Then `Settings › Secret Settings › Use third party CA certificates`, and restart Firefox.",
+				Why: "Without this switch Firefox trusts its own list alone, whatever the device trusts."},
+			{Stage: OpenApp, Text: "Open the page that you audit. Its connections appear in telltale."},
+		}),
+		Undo: slices.Concat([]Step{{Text: "`Settings › Secret Settings › Use third party CA certificates`: off."}}, androidUndo),
+		Notes: []string{
+			"Other apps of this device need other steps: see `Android`.",
+			noVPN,
+		},
+	},
+	{
 		ID: "macos", Name: "macOS",
 		Steps: []Step{
-			{Text: "`System Settings › Wi-Fi › Details… › Proxies`: switch on `Web proxy (HTTP)` and `Secure web proxy (HTTPS)`, each with server `{host}` and port `{port}`."},
-			{Text: "[Download the certificate] and open it, so that it is added to the `login` keychain.", Link: derPath},
-			{Text: "In Keychain Access open `{authority}`, compare the SHA-256 fingerprint, and choose `Trust › When using this certificate › Always Trust`."},
+			{Stage: SetProxy, Text: "`System Settings › Wi-Fi › Details… › Proxies`: switch on `Web proxy (HTTP)` and `Secure web proxy (HTTPS)`, each with server `{host}` and port `{port}`.",
+				Why: "On a cable: `System Settings › Network › Ethernet › Details… › Proxies`."},
+			{Stage: TrustAuthority, Text: "[Download the certificate] and open it, so that it is added to the `login` keychain.", Link: derPath},
+			{Stage: TrustAuthority, Text: "In Keychain Access open `{authority}`, compare the SHA-256 fingerprint, and choose `Trust › When using this certificate › Always Trust`. Or, in a terminal:",
+				Why:  "Keychain Access is found by Spotlight; the Passwords app does not show certificates.",
+				Code: "shasum -a 256 ~/Downloads/telltale-ca.cer\nsecurity add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db ~/Downloads/telltale-ca.cer"},
+			{Stage: OpenApp, Text: restartOne},
 		},
 		Undo: []Step{
-			{Text: "Switch both proxies off, and delete `{authority}` in Keychain Access."},
+			{Text: "Switch both proxies off, and delete `{authority}` in Keychain Access. Or, in a terminal:",
+				Code: "security delete-certificate -t -c \"{authority}\" ~/Library/Keychains/login.keychain-db"},
 		},
 		Notes: []string{
-			"Firefox and Java keep certificates of their own. Command-line programs are easier with `telltale record -- COMMAND`, which needs none of these steps.",
+			"The certificate is trusted by this account alone. Safari, Chrome, Edge and Firefox follow it.",
+			"iCloud Private Relay and VPNs lead round the proxy. Switch them off for the audit.",
+			ownStores,
 		},
 	},
 	{
 		ID: "windows", Name: "Windows",
 		Steps: []Step{
-			{Text: "`Settings › Network & internet › Proxy › Manual proxy setup › Set up`: address `{host}`, port `{port}`."},
-			{Text: "[Download the certificate] and compare its SHA-256 fingerprint in a terminal.", Link: derPath,
+			{Stage: SetProxy, Text: "`Settings › Network & internet › Proxy › Manual proxy setup › Set up`: switch on `Use a proxy server`, address `{host}`, port `{port}`. Click `Save`."},
+			{Stage: TrustAuthority, Text: "[Download the certificate] and compare its SHA-256 fingerprint in a terminal.", Link: derPath,
 				Code: "certutil -hashfile telltale-ca.cer SHA256"},
-			{Text: "Open it: `Install Certificate… › Current User › Place all certificates in the following store › Trusted Root Certification Authorities`. Or, in the terminal:",
+			{Stage: TrustAuthority, Text: "Open it: `Install Certificate… › Current User › Place all certificates in the following store › Trusted Root Certification Authorities`. Or, in the terminal:",
 				Code: "certutil -user -addstore Root telltale-ca.cer"},
+			{Stage: OpenApp, Text: restartOne},
 		},
 		Undo: []Step{
-			{Text: "Switch the proxy off, and delete `{authority}` in `certmgr.msc` under `Trusted Root Certification Authorities`."},
+			{Text: "Switch the proxy off, and delete `{authority}` in `certmgr.msc` under `Trusted Root Certification Authorities`. Or, in a terminal:",
+				Code: "certutil -user -delstore Root \"{authority}\""},
 		},
 		Notes: []string{
-			"Firefox and Java keep certificates of their own. Command-line programs are easier with `telltale record -- COMMAND`, which needs none of these steps.",
+			"Proxy and certificate are those of this account alone. Chrome, Edge and Firefox follow them; services of the system do not.",
+			noVPN,
+			ownStores,
 		},
 	},
 	{
 		ID: "linux", Name: "Linux",
 		Steps: []Step{
-			{Text: "GNOME: `Settings › Network › Proxy › Manual`, HTTP and HTTPS proxy `{host}`, port `{port}`. Other programs read variables:",
+			{Stage: SetProxy, Text: "GNOME: `Settings › Network › Proxy › Network Proxy`, configuration `Manual`, HTTP and HTTPS proxy `{host}`, port `{port}`. KDE: `System Settings › Proxy › Use manually specified proxy configuration`. Other programs read variables:",
 				Code: "export http_proxy=http://{address} https_proxy=http://{address}"},
-			{Text: "[Download the certificate] and compare its SHA-256 fingerprint.", Link: pemPath,
+			{Stage: TrustAuthority, Text: "[Download the certificate] and compare its SHA-256 fingerprint.", Link: pemPath,
 				Code: "openssl x509 -in telltale-ca.pem -noout -fingerprint -sha256"},
-			{Text: "Add it to the system's store:",
+			{Stage: TrustAuthority, Text: "Add it to the system's store:",
 				Code: "# Debian, Ubuntu\nsudo install -m 644 telltale-ca.pem /usr/local/share/ca-certificates/telltale-ca.crt && sudo update-ca-certificates\n# Fedora, Arch\nsudo trust anchor telltale-ca.pem"},
-			{Text: "Chromium has a store of its own:",
-				Code: "certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n \"{authority}\" -i telltale-ca.pem"},
+			{Stage: TrustAuthority, Text: "Chrome and Chromium have a store of their own, in `~/.pki/nssdb` or, since version 146, in `~/.local/share/pki/nssdb`. Or by hand: `chrome://certificate-manager › Installed by you › Trusted Certificates › Import`.",
+				Code: "db=$HOME/.pki/nssdb; test -d $db || db=$HOME/.local/share/pki/nssdb\ncertutil -d sql:$db -A -t C,, -n \"{authority}\" -i telltale-ca.pem"},
+			{Stage: OpenApp, Text: restartOne},
 		},
 		Undo: []Step{
 			{Text: "Take the proxy out again, and the certificate:",
-				Code: "# Debian, Ubuntu\nsudo rm /usr/local/share/ca-certificates/telltale-ca.crt && sudo update-ca-certificates --fresh\n# Fedora, Arch\nsudo trust anchor --remove telltale-ca.pem\n# Chromium\ncertutil -d sql:$HOME/.pki/nssdb -D -n \"{authority}\""},
+				Code: "# Debian, Ubuntu\nsudo rm /usr/local/share/ca-certificates/telltale-ca.crt && sudo update-ca-certificates --fresh\n# Fedora, Arch\nsudo trust anchor --remove telltale-ca.pem\n# Chromium\ndb=$HOME/.pki/nssdb; test -d $db || db=$HOME/.local/share/pki/nssdb\ncertutil -d sql:$db -D -n \"{authority}\""},
 		},
 		Notes: []string{
+			"Chromium reads its store when it starts. Firefox keeps a store of its own: see `Firefox on a computer`.",
 			"Command-line programs are easier with `telltale record -- COMMAND`, which needs none of these steps.",
+		},
+	},
+	{
+		ID: "chromeos", Name: "ChromeOS",
+		Steps: []Step{
+			{Stage: SetProxy, Text: "`Settings › Network › Wi-Fi`: choose the network, then `Proxy › Connection type › Manual proxy configuration`. HTTP and secure HTTP proxy `{host}`, port `{port}`. Click `Save`.",
+				Why: "For a network that is shared by all accounts, switch on `Allow proxies for shared networks` first."},
+			{Stage: TrustAuthority, Text: "[Download the certificate]", Link: pemPath},
+			{Stage: TrustAuthority, Text: "Open `chrome://certificate-manager › Installed by you › Trusted Certificates › Import` and choose `telltale-ca.pem`. Its SHA-256 fingerprint has to be the one given here."},
+			{Stage: OpenApp, Text: restartApp},
+		},
+		Undo: []Step{
+			{Text: "`Connection type › Direct internet connection` in the settings of the network, and delete `{authority}` in `chrome://certificate-manager`."},
+		},
+		Notes: []string{
+			"A managed device may forbid both. Android apps of the device trust what they trust on a phone: see `Android`.",
 		},
 	},
 	{
 		ID: "firefox", Name: "Firefox on a computer",
 		Steps: []Step{
-			{Text: "`Settings › General › Network Settings › Settings…`: `Manual proxy configuration`, HTTP proxy `{host}`, port `{port}`, and tick `Also use this proxy for HTTPS`."},
-			{Text: "[Download the certificate] and Firefox asks: tick `Trust this CA to identify websites`; `View` shows the SHA-256 fingerprint to compare.", Link: derPath,
+			{Stage: SetProxy, Text: "`Settings › General › Network Settings › Settings…`: `Manual proxy configuration`, HTTP proxy `{host}`, port `{port}`, and tick `Also use this proxy for HTTPS`.",
+				Why: "`Use system proxy settings` is as good where the system's proxy is set."},
+			{Stage: TrustAuthority, Text: "[Download the certificate] and Firefox asks: tick `Trust this CA to identify websites`; `View` shows the SHA-256 fingerprint to compare.", Link: derPath,
 				Why: "If Firefox only saves the file: `Settings › Privacy & Security › View Certificates… › Authorities › Import…`"},
+			{Stage: OpenApp, Text: "Open the page that you audit. Its connections appear in telltale."},
 		},
 		Undo: []Step{
 			{Text: "`No proxy` in the same settings, and `View Certificates… › Authorities › {authority} › Delete or Distrust…`"},
+		},
+		Notes: []string{
+			"On Windows and macOS, Firefox 120 and later trusts what the system trusts: its own list is not needed there.",
 		},
 	},
 }
 
 // PlatformOf returns the platform that a User-Agent names, the first of the list
-// when it names none. An iPad that asks for desktop sites calls itself a Mac.
+// when it names none. An iPad that asks for desktop sites calls itself a Mac; the
+// page's script finds out.
 func PlatformOf(userAgent string) Platform {
-	if p, ok := platformNamed(userAgent); ok {
-		return p
+	p, ok := platformNamed(userAgent)
+	if !ok {
+		return Platforms[0]
 	}
-	return Platforms[0]
+	if p.ID == "android" && strings.Contains(strings.ToLower(userAgent), "firefox/") {
+		p, _ = platformByID("firefox-android")
+	}
+	return p
 }
 
-// platformNamed returns the platform that a User-Agent names; ok tells whether
-// it names one.
+// platformNamed returns the platform that a User-Agent names, for Firefox on
+// Android that of the device; ok tells whether it names one.
 func platformNamed(userAgent string) (_ Platform, ok bool) {
 	ua := strings.ToLower(userAgent)
 	for _, sign := range []struct{ text, id string }{ // the first that fits
 		{"iphone", "ios"}, {"ipad", "ios"}, {"ipod", "ios"}, {"android", "android"},
 		{"firefox/", "firefox"},
-		{"macintosh", "macos"}, {"windows", "windows"}, {"linux", "linux"}, {"x11; cros", "linux"},
+		{"macintosh", "macos"}, {"windows", "windows"}, {"x11; cros", "chromeos"}, {"linux", "linux"},
 	} {
 		if strings.Contains(ua, sign.text) {
-			return Platforms[slices.IndexFunc(Platforms, func(p Platform) bool { return p.ID == sign.id })], true
+			return platformByID(sign.id)
 		}
 	}
 	return Platform{}, false
 }
 
-// Steps returns the steps for a platform as plain text for a terminal, one
-// string each; further lines of a step are to be indented like the first.
-func Steps(platform Platform, at Place) []string {
-	return plainSteps(platform.Steps, at)
-}
-
-// UndoSteps returns what takes the proxy and the certificate off a device again,
-// in the form of [Steps].
-func UndoSteps(platform Platform, at Place) []string {
-	return plainSteps(platform.Undo, at)
-}
-
-func plainSteps(steps []Step, at Place) []string {
-	var lines []string
-	for _, step := range steps {
-		lines = append(lines, step.plain(at))
+// platformByID returns the platform of an ID; ok tells whether there is one.
+func platformByID(id string) (_ Platform, ok bool) {
+	i := slices.IndexFunc(Platforms, func(p Platform) bool { return p.ID == id })
+	if i < 0 {
+		return Platform{}, false
 	}
-	return lines
-}
-
-// Brief returns the steps for a platform in three, for a screen that shows the
-// QR code of the set-up page beside them; each fits two lines of 60 columns.
-// There are none for computers, which nobody connects by scanning a code.
-func Brief(platform Platform, at Place) []string {
-	var steps []string
-	for _, step := range platform.brief {
-		var b strings.Builder
-		for _, part := range parse(step, at) {
-			b.WriteString(part.Text)
-		}
-		steps = append(steps, b.String())
-	}
-	return steps
-}
-
-// String returns the step as plain text, with words where the place of the proxy
-// would stand.
-func (s Step) String() string {
-	return s.plain(Place{Host: "this machine's address", Port: "the proxy's port", Authority: "the telltale CA"})
-}
-
-func (s Step) plain(at Place) string {
-	var b strings.Builder
-	for _, part := range parse(s.Text, at) {
-		b.WriteString(part.Text)
-		if part.Kind == linkPart {
-			b.WriteString(" (http://" + Host + s.Link + ")")
-		}
-	}
-	if s.Why != "" {
-		b.WriteString("\n")
-		for _, part := range parse(s.Why, at) {
-			b.WriteString(part.Text)
-		}
-	}
-	if s.Code != "" {
-		b.WriteString("\n\n  " + strings.ReplaceAll(fill(s.Code, at), "\n", "\n  ") + "\n")
-	}
-	return b.String()
-}
-
-// part is a run of text of one kind.
-type part struct {
-	Kind string
-	Text string
-}
-
-// Kinds of parts.
-const (
-	plainPart   = "plain"
-	literalPart = "literal" // stands on the screen, or is typed
-	linkPart    = "link"
-)
-
-// fill puts the place into a text.
-func fill(text string, at Place) string {
-	return strings.NewReplacer("{host}", at.Host, "{port}", at.Port, "{address}", at.String(),
-		"{page}", at.Page(), "{authority}", at.Authority).Replace(text)
-}
-
-// parse parts a text in the markup of [Step]. The place is filled in afterwards,
-// so that nothing in it can be taken for markup.
-func parse(text string, at Place) []part {
-	var parts []part
-	for text != "" {
-		kind, end := plainPart, strings.IndexAny(text, "`[")
-		switch {
-		case end < 0:
-			end = len(text)
-		case end == 0 && text[0] == '`':
-			kind, text = literalPart, text[1:]
-			end = strings.IndexByte(text, '`')
-		case end == 0:
-			kind, text = linkPart, text[1:]
-			end = strings.IndexByte(text, ']')
-		}
-		if end < 0 { // never closed; a test keeps that out of the table
-			end = len(text)
-		}
-		parts = append(parts, part{kind, fill(text[:end], at)})
-		text = text[end:]
-		if kind != plainPart && text != "" {
-			text = text[1:]
-		}
-	}
-	return parts
+	return Platforms[i], true
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestPlatformsAreComplete(t *testing.T) {
-	served := []string{"", pemPath, derPath, profilePath}
+	served := []string{"", pemPath, derPath, profilePath, "/{android}"}
 	seen := map[string]bool{}
 	for _, p := range Platforms {
 		if p.ID == "" || p.Name == "" || seen[p.ID] || len(p.Steps) < 2 || len(p.Undo) == 0 {
@@ -18,8 +18,14 @@ func TestPlatformsAreComplete(t *testing.T) {
 		if first := p.Steps[0].Text; !strings.Contains(first, "{host}") || !strings.Contains(first, "{port}") {
 			t.Errorf("%s: the first step does not set the proxy: %q", p.ID, first)
 		}
-		downloads, compares := 0, 0
-		for _, step := range append(slices.Clone(p.Steps), p.Undo...) {
+		downloads, compares, stage := 0, 0, SetProxy
+		if p.Steps[len(p.Steps)-1].Stage != OpenApp {
+			t.Errorf("%s: no step opens the app", p.ID)
+		}
+		for i, step := range append(slices.Clone(p.Steps), p.Undo...) {
+			if i == len(p.Steps) {
+				stage = SetProxy
+			}
 			for _, text := range []string{step.Text, step.Why} {
 				checkMarkup(t, p.ID, text)
 			}
@@ -35,7 +41,13 @@ func TestPlatformsAreComplete(t *testing.T) {
 			if (links == 1) != (step.Link != "") || links > 1 {
 				t.Errorf("%s: %d links in %q to %q", p.ID, links, step.Text, step.Link)
 			}
-			downloads += links
+			if step.Link != "/{android}" {
+				downloads += links
+			}
+			if step.Stage < stage {
+				t.Errorf("%s: a step of stage %d follows one of %d: %q", p.ID, step.Stage, stage, step.Text)
+			}
+			stage = step.Stage
 			if strings.Contains(step.Text+step.Why, "fingerprint") {
 				compares++
 			}
@@ -55,7 +67,7 @@ func checkMarkup(t *testing.T, platform, text string) {
 	if strings.Count(text, "`")%2 != 0 || strings.Count(text, "[") != strings.Count(text, "]") {
 		t.Errorf("%s: unbalanced markup: %q", platform, text)
 	}
-	for _, part := range parse(text, Place{"host", "1", "name"}) {
+	for _, part := range parse(text, Place{"host", "1", "name", "9a5ba575.0"}) {
 		if strings.ContainsAny(part.Text, "{}`[]") {
 			t.Errorf("%s: %q is left in %q", platform, part.Text, text)
 		}
@@ -63,7 +75,7 @@ func checkMarkup(t *testing.T, platform, text string) {
 }
 
 func TestParse(t *testing.T) {
-	at := Place{"192.0.2.1", "8080", "telltale CA [`x`] {port}"}
+	at := Place{"192.0.2.1", "8080", "telltale CA [`x`] {port}", ""}
 	for text, want := range map[string][]part{
 		"":                      nil,
 		"plain":                 {{plainPart, "plain"}},
@@ -85,7 +97,7 @@ func TestStepsForTheTerminal(t *testing.T) {
 	var b strings.Builder
 	for _, p := range Platforms {
 		b.WriteString(p.Name + "\n")
-		for _, step := range Steps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D"}) {
+		for _, step := range Steps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D", "9a5ba575.0"}) {
 			b.WriteString("- " + step + "\n")
 		}
 	}
@@ -99,7 +111,7 @@ func TestUndoStepsForTheTerminal(t *testing.T) {
 	var b strings.Builder
 	for _, p := range Platforms {
 		b.WriteString(p.Name + "\n")
-		for _, step := range UndoSteps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D"}) {
+		for _, step := range UndoSteps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D", "9a5ba575.0"}) {
 			b.WriteString("- " + step + "\n")
 		}
 	}
@@ -119,11 +131,11 @@ func TestStepWithoutAPlace(t *testing.T) {
 
 func TestPlace(t *testing.T) {
 	for place, want := range map[Place][2]string{
-		{"192.0.2.1", "8080", ""}:    {"192.0.2.1:8080", "http://192.0.2.1:8080/"},
-		{"2001:db8::1", "8080", ""}:  {"[2001:db8::1]:8080", "http://[2001:db8::1]:8080/"},
-		{"laptop.local", "80", ""}:   {"laptop.local:80", "http://laptop.local/"},
-		{"2001:db8::80", "80", ""}:   {"[2001:db8::80]:80", "http://[2001:db8::80]/"},
-		{"laptop.local", "8080", ""}: {"laptop.local:8080", "http://laptop.local:8080/"},
+		{Host: "192.0.2.1", Port: "8080"}:    {"192.0.2.1:8080", "http://192.0.2.1:8080/"},
+		{Host: "2001:db8::1", Port: "8080"}:  {"[2001:db8::1]:8080", "http://[2001:db8::1]:8080/"},
+		{Host: "laptop.local", Port: "80"}:   {"laptop.local:80", "http://laptop.local/"},
+		{Host: "2001:db8::80", Port: "80"}:   {"[2001:db8::80]:80", "http://[2001:db8::80]/"},
+		{Host: "laptop.local", Port: "8080"}: {"laptop.local:8080", "http://laptop.local:8080/"},
 	} {
 		if got := [2]string{place.String(), place.Page()}; got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -5,23 +5,31 @@
 // It knows [Platforms], one table of steps from which page and terminal are both
 // made, and the addresses of this machine that a phone can reach ([Addresses]).
 // It promises that the page works on a phone that trusts nothing yet: plain
-// HTTP, no script, nothing loaded from elsewhere. What it says of the proxy's
-// address is where the visitor's own connection arrived, so that it holds behind
-// a port forward and in an emulator too; nothing of a request is repeated before
-// it was parsed as an address or a host name.
+// HTTP, nothing loaded from elsewhere, and no script needed. What it says of the
+// proxy's address is where the visitor's own connection arrived, so that it holds
+// behind a port forward and in an emulator too; nothing of a request is repeated
+// before it was parsed as an address or a host name.
+//
+// The page ticks what is done. The state at load comes from the request and from
+// what was recorded of the device; the page's one script then asks again every
+// three seconds, and tries for itself whether the proxy is set and the certificate
+// trusted, by fetching /here from [Host] over http and https. What is recorded of
+// a device is told to nobody but pages of ours (see trusted).
 //
 // For screens it draws the page's address as a QR code ([QR]), and tells from
 // what was observed of a device how far it is and what is wrong ([Checklist]).
 //
 // It does not listen, does not touch any setting of this machine, and sees of
 // the device nothing but what it is told. To debug it: open the page with
-// the device's User-Agent, `curl -A iPhone http://127.0.0.1:8080/`, or read
-// /proxy.pac, which holds nothing but the address that it decided on.
+// the device's User-Agent, `curl -A iPhone http://127.0.0.1:8080/`, choose another
+// device's page with `/?device=android`, or read /proxy.pac, which holds nothing
+// but the address that it decided on, and /progress.json, from which the ticks are
+// made.
 package setup
 
 import (
 	"crypto/x509"
-	"net"
+	"errors"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -39,15 +47,18 @@ const Host = flow.SetupHost
 type Authority interface {
 	Certificate() *x509.Certificate
 	PEM() []byte
+	AndroidName() string // file name in Android's system store, "9a5ba575.0"
 }
 
-// Paths that the handler serves.
+// Paths that the handler serves, beside the one of Android's system store.
 const (
-	pagePath    = "/"
-	pemPath     = "/ca.pem"
-	derPath     = "/ca.cer"
-	profilePath = "/ca.mobileconfig"
-	pacPath     = "/proxy.pac"
+	pagePath     = "/"
+	pemPath      = "/ca.pem"
+	derPath      = "/ca.cer"
+	profilePath  = "/ca.mobileconfig"
+	pacPath      = "/proxy.pac"
+	herePath     = "/here"
+	progressPath = "/progress.json"
 )
 
 // file is one answer.
@@ -57,36 +68,61 @@ type file struct {
 	content     []byte
 }
 
+// Config is what the set-up page is made from.
+type Config struct {
+	Authority Authority
+	// Proxy returns HOST:PORT of the proxy. It is asked only where neither the request
+	// nor its connection says where the device reaches the proxy.
+	Proxy func() string
+	// Progress returns what was recorded of the device at an address (IPv4 as such,
+	// without zone), zero where there is nothing; At, Now and UserAgent may be left
+	// empty. Nil: the page knows what the visitor's own requests show, no more.
+	// It is called by several goroutines at once.
+	Progress func(client netip.Addr) Progress
+}
+
 type handler struct {
-	authority Authority
-	proxyAddr func() string
+	Config
 	addresses func() ([]string, error)
 }
 
 // NewHandler returns the handler of the set-up page and its files: `/`,
-// `/ca.pem`, `/ca.cer`, `/ca.mobileconfig` and `/proxy.pac`, by GET and HEAD;
-// everything else is 404 or 405. proxyAddr returns HOST:PORT of the proxy; it is
-// asked only where neither the request nor its connection says where the device
-// reaches the proxy.
-func NewHandler(authority Authority, proxyAddr func() string) http.Handler {
-	return &handler{authority, proxyAddr, Addresses}
+// `/ca.pem`, `/ca.cer`, `/ca.mobileconfig`, Android's `/HASH.0` and `/proxy.pac`,
+// and of what the page's script asks for, `/here` and `/progress.json`. It answers
+// GET and HEAD, and OPTIONS for /here; everything else is 404 or 405.
+func NewHandler(c Config) http.Handler {
+	return &handler{c, Addresses}
 }
 
 // ServeHTTP answers one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
+	if r.URL.Path == herePath {
+		h.allowOrigin(w.Header(), r)
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		return
 	}
 	answer, err := h.file(r)
+	var ssid *SSIDError
 	switch {
+	case errors.As(err, &ssid):
+		http.Error(w, ssid.Error()+"\n"+ssid.Hint(), http.StatusBadRequest)
+		return
+	case errors.Is(err, errForeign):
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	case answer == nil:
-		http.Error(w, "telltale serves /, "+strings.Join([]string{pemPath, derPath, profilePath, pacPath}, ", "), http.StatusNotFound)
+		http.Error(w, "telltale serves /, "+strings.Join([]string{pemPath, derPath, profilePath, h.systemStorePath(), pacPath}, ", "), http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", answer.mediaType)
@@ -107,18 +143,45 @@ func (h *handler) file(r *http.Request) (*file, error) {
 		page, err := h.page(r)
 		return &file{"text/html; charset=utf-8", "", page}, err
 	case pemPath:
-		return &file{"application/x-pem-file", `attachment; filename="telltale-ca.pem"`, h.authority.PEM()}, nil
+		return &file{"application/x-pem-file", `attachment; filename="telltale-ca.pem"`, h.Authority.PEM()}, nil
 	case derPath:
 		// Inline: Firefox then offers to trust it, instead of saving a file.
-		return &file{"application/x-x509-ca-cert", `inline; filename="telltale-ca.cer"`, h.authority.Certificate().Raw}, nil
+		return &file{"application/x-x509-ca-cert", `inline; filename="telltale-ca.cer"`, h.Authority.Certificate().Raw}, nil
 	case profilePath:
-		profile, err := Profile(h.authority)
-		return &file{"application/x-apple-aspen-config", `inline; filename="telltale-ca.mobileconfig"`, profile}, err
+		return h.profile(r)
+	case h.systemStorePath():
+		return &file{"application/octet-stream", `attachment; filename="` + h.Authority.AndroidName() + `"`, h.Authority.PEM()}, nil
 	case pacPath:
 		return &file{"application/x-ns-proxy-autoconfig", "", proxyConfig(h.place(r))}, nil
+	case herePath:
+		return &file{"application/json", "", h.here()}, nil
+	case progressPath:
+		progress, err := h.progress(r)
+		return &file{"application/json", "", progress}, err
 	}
 	return nil, nil
 }
+
+// profile returns the profile with the root alone, or, where the query has a
+// network, the one that sets the proxy of that network too.
+func (h *handler) profile(r *http.Request) (*file, error) {
+	const mediaType = "application/x-apple-aspen-config"
+	query := r.URL.Query()
+	if !query.Has("ssid") {
+		profile, err := Profile(h.Authority)
+		return &file{mediaType, `inline; filename="telltale-ca.mobileconfig"`, profile}, err
+	}
+	at, _, err := h.forPhones(h.place(r))
+	if err != nil {
+		return nil, err
+	}
+	profile, err := ProfileWithProxy(h.Authority, query.Get("ssid"), at)
+	return &file{mediaType, `inline; filename="telltale-wifi.mobileconfig"`, profile}, err
+}
+
+// systemStorePath is where the root is served as the file that Android's system
+// store takes.
+func (h *handler) systemStorePath() string { return "/" + h.Authority.AndroidName() }
 
 // secure sets what keeps a browser from doing anything but show the page.
 func secure(header http.Header) {
@@ -128,8 +191,8 @@ func secure(header http.Header) {
 		"X-Frame-Options":              "DENY",
 		"Referrer-Policy":              "no-referrer",
 		"Cross-Origin-Resource-Policy": "same-origin",
-		"Cache-Control":                "no-store", // the address and the authority change
-		"Vary":                         "User-Agent, Host",
+		"Cache-Control":                "no-store", // the address, the authority and the progress change
+		"Vary":                         "User-Agent, Host, Origin",
 	} {
 		header.Set(name, value)
 	}
@@ -140,87 +203,6 @@ func secure(header http.Header) {
 // that went round the proxy would be missing from the audit unnoticed.
 func proxyConfig(at Place) []byte {
 	return []byte("function FindProxyForURL(url, host) {\n  return \"PROXY " + at.String() + "\";\n}\n")
-}
-
-// Place is where devices reach the proxy and what they find there.
-type Place struct {
-	Host      string // IP address without brackets, or host name
-	Port      string
-	Authority string // name of the root certificate, as devices list it
-}
-
-// String returns HOST:PORT, with brackets where the host is an IPv6 address.
-func (p Place) String() string { return net.JoinHostPort(p.Host, p.Port) }
-
-// Page returns the URL of the set-up page.
-func (p Place) Page() string {
-	if p.Port == "80" {
-		return "http://" + strings.TrimSuffix(p.String(), ":80") + "/"
-	}
-	return "http://" + p.String() + "/"
-}
-
-// loopback reports whether the place is reached from this machine alone.
-func (p Place) loopback() bool {
-	addr, err := netip.ParseAddr(p.Host)
-	return p.Host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-// throughProxy reports whether a request came by the name that only the proxy
-// knows: then the visitor's proxy setting is in place.
-func throughProxy(r *http.Request) bool {
-	return flow.CanonicalHost(r.Host) == Host
-}
-
-// place returns where the visitor reaches the proxy: the address it asked for,
-// else the one its connection arrived at, else the proxy's own.
-func (h *handler) place(r *http.Request) Place {
-	candidates := []string{r.Host}
-	if throughProxy(r) {
-		candidates = nil
-	} else if _, port := flow.SplitHostPort(r.Host); port == "" {
-		candidates[0] = net.JoinHostPort(strings.Trim(r.Host, "[]"), "80")
-	}
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		candidates = append(candidates, local.String())
-	}
-	name := h.authority.Certificate().Subject.CommonName
-	for _, candidate := range append(candidates, h.proxyAddr()) {
-		if host, port, ok := parsePlace(candidate); ok {
-			return Place{host, port, name}
-		}
-	}
-	return Place{"localhost", "8080", name} // proxyAddr broke its promise
-}
-
-// parsePlace parts HOST:PORT, where both are such that a device can connect to
-// them. It is the one gate between what a request says and what it is answered.
-func parsePlace(s string) (host, port string, ok bool) {
-	host, port = flow.SplitHostPort(s)
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", "", false
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		addr = addr.Unmap().WithZone("")
-		return addr.String(), port, !addr.IsUnspecified() && !addr.IsMulticast()
-	}
-	host = strings.ToLower(host)
-	return host, port, isHostName(host)
-}
-
-// isHostName reports whether s, in lower case, is made of the bytes of a host
-// name and nothing else, so that it is safe in a script and in a page.
-func isHostName(s string) bool {
-	if len(s) == 0 || len(s) > 253 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if c != '-' && c != '.' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return true
 }
 
 // fingerprint returns the SHA-256 of the root as phones show it.
