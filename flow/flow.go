@@ -49,7 +49,7 @@ const (
 	PassedThrough     Outcome = "passed-through"     // not decrypted, because the operator asked for that
 	Tunnelled         Outcome = "tunnelled"          // neither TLS nor HTTP: forwarded unread
 	Blocked           Outcome = "blocked"            // refused because the policy forbids it (--enforce)
-	DestinationDenied Outcome = "destination-denied" // refused: the destination is this machine or link-local
+	DestinationDenied Outcome = "destination-denied" // refused: the destination is this machine, its link, its cloud's metadata service, or a network that the client is not in
 	ClientDenied      Outcome = "client-denied"      // refused: the client may not use this proxy
 	Malformed         Outcome = "malformed"          // refused with 400 or 431: ambiguous or unreadable message
 	Abandoned         Outcome = "abandoned"          // the client went away before the end

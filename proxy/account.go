@@ -62,8 +62,8 @@ func (p *Proxy) start(c *connection, m Mode) {
 			c.Close()
 		}
 	}()
-	if ok, why := p.guard.enter(c.client.Addr.Addr()); !ok {
-		p.turnAway(c, why)
+	if e := p.guard.enter(c.client.Addr.Addr()); e.why != "" {
+		p.turnAway(c, e)
 		return
 	}
 	m.accept(p, c)

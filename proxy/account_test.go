@@ -126,7 +126,7 @@ func TestManyConnections(t *testing.T) {
 	if testing.Short() {
 		n = 500
 	}
-	n = min(n, descriptors()/2-200) // both ends are ours
+	n = min(n, openFiles()/2-200) // both ends are ours
 	r := newRig(t)
 	conns := make([]net.Conn, n)
 	for i := range conns {
@@ -283,7 +283,7 @@ func TestPanicIsContained(t *testing.T) {
 
 // A connection opened in advance and kept is no sign of pinning.
 func TestUnusedConnection(t *testing.T) {
-	for held, want := range map[time.Duration]flow.Outcome{0: flow.ClientSilent, eager - 1: flow.ClientSilent, eager: flow.Abandoned, headTimeout: flow.Abandoned} {
+	for held, want := range map[time.Duration]flow.Outcome{0: flow.ClientSilent, eager - 1: flow.ClientSilent, eager: flow.Abandoned, defaultWaits.head: flow.Abandoned} {
 		a := &account{}
 		a.expect(&connection{}, flow.ClientSilent, silentReason)
 		if got, why := a.verdict(a.since.Add(held)); got != want || why == "" {

@@ -28,7 +28,8 @@ type dialer struct {
 	cfg     *Config
 	timeout time.Duration // for the name and the connection together
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
-	own     ownAddresses
+	network *network
+	places  places
 }
 
 // dialed says what a dial did. The durations are flow.Unmeasured when the stage
@@ -39,12 +40,11 @@ type dialed struct {
 }
 
 // newDialer returns the dialer of a proxy.
-func newDialer(cfg *Config) *dialer {
-	d := &dialer{cfg: cfg, timeout: cfg.DialTimeout, lookup: lookupHost}
+func newDialer(cfg *Config, n *network) *dialer {
+	d := &dialer{cfg: cfg, timeout: cfg.DialTimeout, lookup: lookupHost, network: n}
 	if d.timeout <= 0 {
 		d.timeout = defaultDialTimeout
 	}
-	d.own.list = net.InterfaceAddrs
 	return d
 }
 
@@ -52,11 +52,23 @@ func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// dial connects to hostport, through the upstream proxy where there is one. The
-// error says in words what failed; failureOf classes it.
-func (d *dialer) dial(ctx context.Context, hostport string) (net.Conn, dialed, error) {
+// dial connects to hostport for a client, through the upstream proxy where there is
+// one. The error says in words what failed; failureOf classes it.
+func (d *dialer) dial(ctx context.Context, client netip.Addr, hostport string) (net.Conn, dialed, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
+	if err := d.places.take(); err != nil {
+		return nil, notDialed(), &dialError{hostport, "reach", err}
+	}
+	conn, out, err := d.reach(ctx, client, hostport)
+	if err != nil {
+		d.places.leave()
+	}
+	return conn, out, err
+}
+
+// reach is dial with a place, which the connection gives back.
+func (d *dialer) reach(ctx context.Context, client netip.Addr, hostport string) (net.Conn, dialed, error) {
 	host, port := flow.SplitHostPort(hostport)
 	target, named, err := d.named(host, port)
 	if err != nil {
@@ -66,13 +78,13 @@ func (d *dialer) dial(ctx context.Context, hostport string) (net.Conn, dialed, e
 		if !named {
 			target = hostport
 		}
-		return d.dialVia(ctx, hostport, target, named)
+		return d.dialVia(ctx, client, hostport, target, named)
 	}
 	if named {
 		addr := netip.MustParseAddrPort(target)
 		return d.connect(ctx, hostport, []netip.AddrPort{addr}, notDialed())
 	}
-	return d.dialName(ctx, host, port, d.guard)
+	return d.dialName(ctx, host, port, func(a netip.Addr) error { return d.guard(client, a) })
 }
 
 func notDialed() dialed { return dialed{DNS: flow.Unmeasured, Connect: flow.Unmeasured} }
@@ -215,7 +227,7 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 			out.Addr, out.Connect = a.addr, time.Since(start)
 			if a.err == nil {
 				go discard(results, started-ended)
-				return a.conn, out, nil
+				return d.places.hold(a.conn), out, nil
 			}
 			if first.err == nil {
 				first = a

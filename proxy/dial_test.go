@@ -33,51 +33,6 @@ func names(m map[string]string) func(context.Context, string) ([]netip.Addr, err
 	}
 }
 
-func TestGuardRefusesLocalAddresses(t *testing.T) {
-	d := newDialer(&Config{})
-	d.own.list = func() ([]net.Addr, error) {
-		return []net.Addr{&net.IPNet{IP: net.ParseIP("192.0.2.7"), Mask: net.CIDRMask(24, 32)}, &net.IPNet{IP: net.ParseIP("2001:db8::7"), Mask: net.CIDRMask(64, 128)}}, nil
-	}
-	for addr, what := range map[string]string{
-		"127.0.0.1": "loopback", "127.8.9.1": "loopback", "::1": "loopback", "::ffff:127.0.0.1": "loopback",
-		"169.254.169.254": "link-local", "fe80::1": "link-local", "fe80::1%eth0": "link-local", "::ffff:169.254.0.1": "link-local",
-		"0.0.0.0": "an unspecified address", "::": "an unspecified address", "0.1.2.3": "an unspecified address",
-		"224.0.0.251": "a multicast address", "ff02::1": "a multicast address", "255.255.255.255": "a multicast address",
-		"64:ff9b::7f00:1": "loopback", "64:ff9b::169.254.169.254": "link-local", "64:ff9b:1::127.0.0.1": "loopback",
-		"2002:7f00:1::": "loopback", "2002:a9fe:a9fe::1": "link-local", "::127.0.0.1": "loopback",
-		"192.0.2.7": "an address of this machine", "::ffff:192.0.2.7": "an address of this machine",
-		"2001:db8::7": "an address of this machine", "64:ff9b::192.0.2.7": "an address of this machine",
-		"192.0.2.8": "", "10.0.0.1": "", "192.168.1.1": "", "8.8.8.8": "", "2001:db8::8": "", "fd00::1": "", "64:ff9b::8.8.8.8": "",
-	} {
-		err := d.guard(netip.MustParseAddr(addr))
-		var denied *deniedError
-		if errors.As(err, &denied); (what == "") != (err == nil) || denied != nil && denied.what != what {
-			t.Errorf("%s: %v, want %q", addr, err, what)
-		}
-	}
-	d.cfg.AllowLocal = true
-	if err := d.guard(netip.MustParseAddr("127.0.0.1")); err != nil {
-		t.Errorf("allowed, and yet: %v", err)
-	}
-}
-
-func TestOwnAddressesSurviveAnError(t *testing.T) {
-	asked, fails := 0, false
-	o := ownAddresses{list: func() ([]net.Addr, error) {
-		if asked++; fails {
-			return nil, errors.New("no")
-		}
-		return []net.Addr{&net.IPNet{IP: net.ParseIP("192.0.2.7")}}, nil
-	}}
-	a := netip.MustParseAddr("192.0.2.7")
-	equal(t, "known", o.contains(a), true)
-	equal(t, "known again", o.contains(a), true)
-	equal(t, "asked once", asked, 1)
-	o.read, fails = time.Time{}, true
-	equal(t, "still known", o.contains(a), true)
-	equal(t, "asked again", asked, 2)
-}
-
 // TestNamesCannotGetRoundTheGuard: not by an answer of DNS that is local, and not
 // by one that is local the second time.
 func TestNamesCannotGetRoundTheGuard(t *testing.T) {
@@ -128,7 +83,7 @@ func TestResolveRules(t *testing.T) {
 		{Host: "*", Port: "81", Addr: other},
 		{Host: "2001:db8::1", Port: "1", Addr: other},
 		{Host: "bad.test", Port: "*", Addr: other, ToPort: "x"},
-	}})
+	}}, newNetwork())
 	for asked, want := range map[string]string{
 		"a.test:443": "127.0.0.1:8443", "A.Test.:443": "127.0.0.1:8443", "a.test:80": "127.0.0.1:80",
 		"b.test:81": "192.0.2.1:81", "b.test:80": "", "[2001:db8::1]:1": "192.0.2.1:1",
@@ -172,27 +127,26 @@ func TestAnAddressThatDoesNotAnswerIsPassedOver(t *testing.T) {
 	must(t, err)
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	d := newDialer(&Config{AllowLocal: true})
+	d := newDialer(&Config{AllowLocal: true}, newNetwork())
 	d.lookup = names(map[string]string{"two.test": "127.0.0.9 127.0.0.1", "none.test": "127.0.0.9 127.0.0.8"})
-	c, out, err := d.dial(context.Background(), "two.test:"+port)
+	c, out, err := d.dial(context.Background(), phone, "two.test:"+port)
 	must(t, err)
 	c.Close()
 	equal(t, "dialled", out.Addr, "127.0.0.1:"+port)
 	if out.DNS < 0 || out.Connect < 0 {
 		t.Errorf("times %+v", out)
 	}
-	_, out, err = d.dial(context.Background(), "none.test:"+port)
+	_, out, err = d.dial(context.Background(), phone, "none.test:"+port)
 	_, class := failureOf(err)
 	equal(t, "class", class, flow.FailureRefused)
 	equal(t, "the first is named", out.Addr, "127.0.0.9:"+port)
 }
 
 func TestLocalAddressesOfANameAreLeftOut(t *testing.T) {
-	d := newDialer(&Config{})
-	d.own.list = func() ([]net.Addr, error) { return nil, nil }
+	d := newDialer(&Config{}, newNetwork())
 	d.timeout = time.Millisecond
 	d.lookup = names(map[string]string{"mixed.test": "127.0.0.1 192.0.2.1"})
-	_, out, err := d.dial(context.Background(), "mixed.test:9")
+	_, out, err := d.dial(context.Background(), phone, "mixed.test:9")
 	if outcome, _ := failureOf(err); outcome != flow.UpstreamFailed || out.Addr.Addr() == netip.MustParseAddr("127.0.0.1") {
 		t.Errorf("dialled %v: %v", out.Addr, err)
 	}

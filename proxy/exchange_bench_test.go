@@ -89,7 +89,7 @@ func minimal(origin string, roots *x509.CertPool) http.Handler {
 // ours is the exchange's handler.
 func ours(b *testing.B, origin string, roots *x509.CertPool) http.Handler {
 	cfg := &Config{Recorder: new(counter), AllowLocal: true, UpstreamRoots: roots, BodyLimit: 1 << 20}
-	x := newExchange(cfg, newDialer(cfg))
+	x := newExchange(cfg, newDialer(cfg, newNetwork()))
 	b.Cleanup(x.close)
 	c := &connection{mode: "http", asked: origin, secure: true}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

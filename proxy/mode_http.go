@@ -32,7 +32,7 @@ const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 // acceptHTTP reads the first request. A CONNECT is served at once, without
 // http.Server, since most connections consist of one; everything else goes there.
 func (p *Proxy) acceptHTTP(c *connection) {
-	c.SetReadDeadline(time.Now().Add(headTimeout))
+	c.SetReadDeadline(time.Now().Add(p.waits.head))
 	if err := c.fill(); err != nil {
 		c.Close() // the account says that nothing came
 		return
@@ -55,12 +55,13 @@ func (p *Proxy) acceptHTTP(c *connection) {
 			return
 		}
 		s.begin()
-		if p.authorized(h) {
+		verdict := p.authorize(c, h)
+		if verdict == granted {
 			c.SetReadDeadline(time.Time{})
 			p.connect(c, target, h, append(s.held, c.early...))
 			return
 		}
-		if p.challenge(c, h) != nil {
+		if p.challenge(c, h, verdict) != nil {
 			c.Close()
 			return
 		}

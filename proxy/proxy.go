@@ -46,21 +46,6 @@ import (
 	"telltale/flow"
 )
 
-// Time limits of the accept side. None of them cuts an exchange that still
-// moves bytes: they run while a client owes us the beginning of something.
-const (
-	headTimeout      = 60 * time.Second // for the first request of a connection
-	handshakeTimeout = 15 * time.Second // for TLS with the client, as in Go's and nginx's order of magnitude
-	idleTimeout      = 5 * time.Minute  // between two requests
-	serverFirstAfter = 300 * time.Millisecond
-	closeTimeout     = 5 * time.Second // for handlers to return once their sockets are closed
-)
-
-// maxH2Head is what http.Server reads of one request head. Heads over maxHead
-// (head.go) are refused; HTTP/2 needs the higher limit for the refusal to be
-// recorded, since http.Server answers 431 to anything above without telling.
-const maxH2Head = 4 << 20
-
 // A Leafer signs a certificate for a server name (a DNS name or an IP address).
 // It is asked on every handshake and must be quick for names it has seen.
 type Leafer interface {
@@ -110,7 +95,14 @@ type Config struct {
 	BodyLimit        int64 // bytes of each body that are recorded; 0 none
 
 	DialTimeout time.Duration // 0: 15 s
-	Log         *slog.Logger  // trouble in the tool; nil discards
+	// PerClient is how many connections one client may have open; 0 is what the
+	// limit of open files allows while it leaves room for other clients, at most 16384.
+	PerClient int
+	// Note takes a sentence on the proxy's own health that belongs into the record
+	// of an audit, such as that a limit was met. The same one may come often. Nil
+	// discards.
+	Note func(string)
+	Log  *slog.Logger // trouble in the tool; nil discards
 }
 
 // Resolve is one --resolve rule: reach Host:Port at Addr:ToPort.
@@ -143,6 +135,7 @@ type Proxy struct {
 	exchange *exchange
 	tls      *tls.Config // towards clients
 	guard    *guard
+	waits    waits
 
 	server *http.Server // reads the requests of every connection
 	inner  *handoff     // its listener
@@ -180,14 +173,21 @@ func New(cfg Config) (*Proxy, error) {
 		listeners: map[net.Listener]struct{}{},
 		accounts:  map[*account]struct{}{},
 		stopping:  make(chan struct{}),
+		waits:     defaultWaits,
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	p.base, p.cancel = context.WithCancel(context.Background())
-	p.guard = newGuard(&p.cfg)
-	p.dialer = newDialer(&p.cfg)
+	n, l := newNetwork(), newLimits(openFiles(), cfg.PerClient)
+	p.guard = newGuard(&p.cfg, n, l)
+	p.dialer = newDialer(&p.cfg, n)
+	p.dialer.places.limit = int64(l.servers)
 	p.exchange = newExchange(&p.cfg, p.dialer)
+	p.dialer.places.full = func() {
+		p.exchange.pools.rest()
+		p.note(serversNote)
+	}
 	p.tls = p.clientTLS()
 	p.server = p.newServer()
 	go func() {
@@ -223,6 +223,7 @@ func (p *Proxy) serve(l net.Listener, m Mode) error {
 			// end is better than ending the audit.
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 			p.log.Warn("accept failed, trying again", "err", err, "after", delay)
+			p.note(acceptNote)
 			select {
 			case <-time.After(delay):
 			case <-p.base.Done():

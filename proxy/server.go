@@ -66,8 +66,8 @@ func (p *Proxy) newServer() *http.Server {
 	return &http.Server{
 		Handler:           http.HandlerFunc(p.serveRequest),
 		Protocols:         protocols,
-		ReadHeaderTimeout: headTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: p.waits.head,
+		IdleTimeout:       p.waits.idle,
 		MaxHeaderBytes:    maxH2Head,
 		BaseContext:       func(net.Listener) context.Context { return p.base },
 		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
@@ -195,22 +195,29 @@ func (p *Proxy) serveFront(c *connection, w http.ResponseWriter, r *http.Request
 		p.serveHome(c, w, r)
 	case authority == "":
 		p.refuse(c, w, r, h, errOriginForm)
-	case !p.authorized(h):
-		p.challengeRequest(c, w, h)
 	default:
-		switch strings.ToLower(r.URL.Scheme) {
-		case "ws": // iOS asks for WebSockets so (mitmproxy/mitmproxy#7717)
-			r.URL.Scheme = "http"
-		case "wss":
-			r.URL.Scheme = "https"
-		case "http", "https":
-		default:
-			p.refuse(c, w, r, h, errScheme)
-			return
-		}
-		c.account.flows.Add(1)
-		p.exchange.serve(c, w, r)
+		p.forward(c, w, r, h)
 	}
+}
+
+// forward serves a request with an absolute URL.
+func (p *Proxy) forward(c *connection, w http.ResponseWriter, r *http.Request, h head) {
+	if verdict := p.authorize(c, h); verdict != granted {
+		p.challengeRequest(c, w, h, verdict)
+		return
+	}
+	switch strings.ToLower(r.URL.Scheme) {
+	case "ws": // iOS asks for WebSockets so (mitmproxy/mitmproxy#7717)
+		r.URL.Scheme = "http"
+	case "wss":
+		r.URL.Scheme = "https"
+	case "http", "https":
+	default:
+		p.refuse(c, w, r, h, errScheme)
+		return
+	}
+	c.account.flows.Add(1)
+	p.exchange.serve(c, w, r)
 }
 
 // The refusals of requests that are well-formed but not for a proxy.
@@ -232,8 +239,8 @@ func (p *Proxy) connectLater(c *connection, w http.ResponseWriter, r *http.Reque
 		p.refuse(c, w, r, h, errMethod)
 		return
 	}
-	if !p.authorized(h) {
-		p.challengeRequest(c, w, h)
+	if verdict := p.authorize(c, h); verdict != granted {
+		p.challengeRequest(c, w, h, verdict)
 		return
 	}
 	_, buffered, err := http.NewResponseController(w).Hijack()

@@ -41,7 +41,7 @@ func (p *Proxy) leaf(info *tls.ClientHelloInfo) (*tls.Certificate, error) {
 // serveTLS accepts TLS, unless the policy or the protocol inside speaks against
 // it. The ClientHello is read ahead for that, and can still be forwarded as it is.
 func (p *Proxy) serveTLS(c *connection) {
-	c.SetDeadline(time.Now().Add(handshakeTimeout))
+	c.SetDeadline(time.Now().Add(p.waits.handshake))
 	err := readHello(c)
 	if err != nil {
 		p.noHello(c, err)
@@ -167,7 +167,7 @@ func (p *Proxy) refused(c *connection, s *recordSniffer, err error) {
 
 // refuseTLS records a client that spoke TLS to the proxy itself.
 func (p *Proxy) refuseTLS(c *connection) {
-	c.SetDeadline(time.Now().Add(handshakeTimeout))
+	c.SetDeadline(time.Now().Add(p.waits.handshake))
 	readHello(c) //nolint:errcheck // the name in it is welcome, and not needed
 	f := c.tunnel()
 	f.Outcome = flow.Malformed

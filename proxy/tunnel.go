@@ -33,7 +33,7 @@ func (p *Proxy) dialFor(c *connection) (*transit, error) {
 	if c.secure {
 		t.up, d, err = p.dialSecure(c, t.flow)
 	} else {
-		t.up, d, err = p.dialer.dial(p.base, c.asked)
+		t.up, d, err = p.dialer.dial(p.base, c.client.Addr.Addr(), c.asked)
 	}
 	t.flow.Server.Dialed, t.flow.Times.DNS, t.flow.Times.Connect = d.Addr, d.DNS, d.Connect
 	return t, err
@@ -43,7 +43,7 @@ func (p *Proxy) dialFor(c *connection) (*transit, error) {
 // showed. No protocol is offered, as the client offered none.
 func (p *Proxy) dialSecure(c *connection, f *flow.Flow) (net.Conn, dialed, error) {
 	pools := p.exchange.pools
-	conn, err := pools.dialTLS(p.base, pools.clientTLS(nil), c.asked, f.Server.SNI)
+	conn, err := pools.dialTLS(p.base, pools.clientTLS(nil), c.client.Addr.Addr(), c.asked, f.Server.SNI)
 	if err == nil {
 		sc := serverConnOf(conn)
 		f.Server.TLS, f.Times.TLS = sc.tls, sc.tlsTime

@@ -105,7 +105,16 @@ func (ps *pools) add(key poolKey) *pool {
 	return p
 }
 
-// close ends the connections on which nothing runs.
+// rest ends the connections on which nothing runs, to make room for others.
+func (ps *pools) rest() {
+	ps.mu.RLock()
+	defer ps.mu.RUnlock()
+	for _, p := range ps.pools {
+		p.CloseIdleConnections()
+	}
+}
+
+// close does the same for good.
 func (ps *pools) close() {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -132,10 +141,12 @@ func (ps *pools) transport(key poolKey) *http.Transport {
 	}
 	base := ps.clientTLS(alpn)
 	return &http.Transport{
-		Proxy:       nil, // never from the environment; the dialer knows the upstream proxy
-		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return ps.dialPlain(ctx, addr) },
+		Proxy: nil, // never from the environment; the dialer knows the upstream proxy
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return ps.dialPlain(ctx, key.device, addr)
+		},
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			return ps.dialTLS(ctx, base, addr, key.sni)
+			return ps.dialTLS(ctx, base, key.device, addr, key.sni)
 		},
 		Protocols:              &protocols,
 		DisableCompression:     true, // nothing is asked for that the client did not ask for
@@ -224,11 +235,11 @@ func mayDial(ctx context.Context) bool {
 	return t == nil || t.dials.Add(1) <= maxDials
 }
 
-func (ps *pools) dialPlain(ctx context.Context, addr string) (net.Conn, error) {
+func (ps *pools) dialPlain(ctx context.Context, client netip.Addr, addr string) (net.Conn, error) {
 	if !mayDial(ctx) {
 		return nil, errEndsEach
 	}
-	conn, d, err := ps.dialer.dial(ctx, addr)
+	conn, d, err := ps.dialer.dial(ctx, client, addr)
 	if err != nil {
 		return nil, &undialedError{d, err}
 	}
@@ -245,13 +256,13 @@ func made(ctx context.Context, sc *serverConn) {
 	}
 }
 
-// dialTLS connects to addr and greets the server by name, or by the host of addr
-// where the name is "".
-func (ps *pools) dialTLS(ctx context.Context, base *tls.Config, addr, name string) (net.Conn, error) {
+// dialTLS connects to addr for a client and greets the server by name, or by the
+// host of addr where the name is "".
+func (ps *pools) dialTLS(ctx context.Context, base *tls.Config, client netip.Addr, addr, name string) (net.Conn, error) {
 	if !mayDial(ctx) {
 		return nil, errEndsEach
 	}
-	conn, d, err := ps.dialer.dial(ctx, addr)
+	conn, d, err := ps.dialer.dial(ctx, client, addr)
 	if err != nil {
 		return nil, &undialedError{d, err}
 	}

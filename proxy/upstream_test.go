@@ -175,7 +175,7 @@ func TestNamesNeverShareAConnection(t *testing.T) {
 
 func TestPoolsAreApartAndBounded(t *testing.T) {
 	cfg := &Config{}
-	ps := newPools(cfg, newDialer(cfg))
+	ps := newPools(cfg, newDialer(cfg, newNetwork()))
 	device := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}) }
 	start := time.Now()
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second) }
@@ -220,7 +220,7 @@ func TestSessionsAreResumed(t *testing.T) {
 
 func TestGoproxyHasNoWayOut(t *testing.T) {
 	cfg := &Config{Recorder: new(counter)}
-	e := newExchange(cfg, newDialer(cfg)).engine
+	e := newExchange(cfg, newDialer(cfg, newNetwork())).engine
 	if e.ConnectDial != nil || e.Tr.Proxy != nil || e.Verbose || !e.KeepAcceptEncoding {
 		t.Error("goproxy is not set up as it must be")
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 
 	socks "golang.org/x/net/proxy"
@@ -40,9 +41,9 @@ func (e *viaError) class() string {
 // dialVia reaches hostport through the upstream proxy, which is asked for target:
 // the same, unless the operator named another. The address dialled is the proxy's,
 // which may be local; names of servers are resolved by it.
-func (d *dialer) dialVia(ctx context.Context, hostport, target string, named bool) (net.Conn, dialed, error) {
+func (d *dialer) dialVia(ctx context.Context, client netip.Addr, hostport, target string, named bool) (net.Conn, dialed, error) {
 	if host, _ := flow.SplitHostPort(hostport); !named {
-		if err := d.guardName(host); err != nil {
+		if err := d.guardName(client, host); err != nil {
 			return nil, notDialed(), &dialError{hostport, "reach", err}
 		}
 	}

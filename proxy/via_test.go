@@ -114,7 +114,7 @@ func TestUpstreamProxyDoesNotLiftTheGuard(t *testing.T) {
 // The upstream proxy may read a name as the numbers of an address, as inet_aton
 // does.
 func TestUpstreamProxyIsNotAskedForNumbers(t *testing.T) {
-	d := newDialer(&Config{UpstreamProxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}})
+	d := newDialer(&Config{UpstreamProxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}, newNetwork())
 	for host, local := range map[string]bool{
 		"127.0.0.1": true, "127.0.0.1.": true, "2130706433": true, "0x7f.1": true, "0X7F000001": true, "0177.0.0.1": true,
 		"127.1": true, "017700000001": true, "0": true, "0x": true, "0xa9fea9fe": true, "localhost.": true, "a.localhost": true, "\uff11\uff12\uff17.1": true,
@@ -122,7 +122,7 @@ func TestUpstreamProxyIsNotAskedForNumbers(t *testing.T) {
 		"4294967296": false, "1.2.3.4.5": false, "127.256.0.1": false, "08.1": false, "": false, ".": false,
 	} {
 		var denied *deniedError
-		if got := errors.As(d.guardName(host), &denied); got != local {
+		if got := errors.As(d.guardName(phone, host), &denied); got != local {
 			t.Errorf("%q: denied %v, want %v", host, got, local)
 		}
 	}

@@ -28,7 +28,7 @@ var outcomes = map[flow.Outcome]string{
 	flow.PassedThrough:     "not decrypted, as asked",
 	flow.Tunnelled:         "neither TLS nor HTTP",
 	flow.Blocked:           "blocked, as the policy forbids it",
-	flow.DestinationDenied: "refused: an address of this machine or its link",
+	flow.DestinationDenied: "refused: an address of this machine, its link or its other networks",
 	flow.Malformed:         "a malformed message",
 	flow.Abandoned:         "the client went away",
 	flow.Open:              "still open when the audit ended",

@@ -1,0 +1,121 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// This file holds the limits that protect the machine and other clients from one
+// that takes too much; docs/threat-model.md lists them with their reasons. None of
+// them cuts an exchange that was begun, however slow it is: an upload in pieces, a
+// long poll and an event stream last as long as both sides want. Peers that are gone
+// are found out by the keep-alive of TCP.
+
+// waits are the time limits of the accept side. They run while a client owes us
+// the beginning of something.
+type waits struct {
+	head      time.Duration // for the first request of a connection, and each later head once begun
+	handshake time.Duration // for TLS with the client, as in Go's and nginx's order of magnitude
+	idle      time.Duration // between two requests
+}
+
+var defaultWaits = waits{head: 60 * time.Second, handshake: 15 * time.Second, idle: 5 * time.Minute}
+
+const (
+	serverFirstAfter = 300 * time.Millisecond
+	closeTimeout     = 5 * time.Second // for handlers to return once their sockets are closed
+)
+
+// maxH2Head is what http.Server reads of one request head. Heads over maxHead
+// (head.go) are refused; HTTP/2 needs the higher limit for the refusal to be
+// recorded, since http.Server answers 431 to anything above without telling.
+const maxH2Head = 4 << 20
+
+// limits are how many connections there may be at once.
+type limits struct {
+	files     int // what the system lets this process open
+	clients   int // connections of all clients
+	perClient int
+	servers   int // connections to servers, and attempts at them
+}
+
+// maxPerClient bounds the connections of one client where nothing else does. Ten
+// thousand at once must pass; what is far beyond is a runaway.
+const maxPerClient = 16 << 10
+
+// newLimits parts the files that may be open: some are for the capture, the reports
+// and the resolver; three quarters of the rest are for clients, each of which may
+// need one for its server, and of these an eighth is out of one client's reach.
+func newLimits(files, perClient int) limits {
+	usable := files - min(files/8, 512)
+	l := limits{files: files, clients: usable / 4 * 3, perClient: perClient}
+	l.servers = usable - l.clients
+	if most := l.clients - l.clients/8; perClient <= 0 || perClient > most {
+		l.perClient = min(most, maxPerClient)
+	}
+	return l
+}
+
+// The notes on limits that were met. Each is constant, so that it is kept once.
+const (
+	fullNote    = "Connections were refused: as many were open as the limits allow."
+	acceptNote  = "For a while no connections could be accepted: the machine was out of open files or of memory."
+	serversNote = "Servers could not be reached: as many connections to servers were open as the limit of open files allows (ulimit -n)."
+)
+
+// note hands a sentence on the proxy's health out.
+func (p *Proxy) note(sentence string) {
+	if p.cfg.Note != nil {
+		p.cfg.Note(sentence)
+	}
+}
+
+// places counts the connections to servers, so that the last open file of the process
+// is not one of them.
+type places struct {
+	limit int64 // 0: none
+	taken atomic.Int64
+	full  func() // makes room, and tells; nil does nothing
+}
+
+// errNoPlace is met when all places are taken.
+var errNoPlace = errors.New("too many connections to servers are open for this machine's limit of open files")
+
+// take takes a place.
+func (p *places) take() error {
+	for tried := false; p.taken.Add(1) > p.limit && p.limit > 0; tried = true {
+		p.taken.Add(-1)
+		if tried || p.full == nil {
+			return fmt.Errorf("%w (%d)", errNoPlace, p.limit)
+		}
+		p.full()
+	}
+	return nil
+}
+
+func (p *places) leave() { p.taken.Add(-1) }
+
+// hold returns c with the place that it gives back when it is closed.
+func (p *places) hold(c net.Conn) net.Conn {
+	if t, ok := c.(*net.TCPConn); ok {
+		return &placed{TCPConn: t, leave: sync.OnceFunc(p.leave)}
+	}
+	return c
+}
+
+// placed is a TCP connection that takes a place. It embeds the concrete type so that
+// the kernel can still move its bytes.
+type placed struct {
+	*net.TCPConn
+	leave func()
+}
+
+// Close closes the connection and gives its place back.
+func (c *placed) Close() error {
+	defer c.leave()
+	return c.TCPConn.Close()
+}
