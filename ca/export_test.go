@@ -3,6 +3,9 @@ package ca
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -60,5 +63,68 @@ func TestExportsAreCopies(t *testing.T) {
 	}
 	if after := a.Fingerprint(); after != before {
 		t.Errorf("fingerprint %s, then %s", before, after)
+	}
+}
+
+// Whole authorities go to another machine and come back, and openssl reads them.
+func TestExportWithKeyComesBack(t *testing.T) {
+	for _, names := range [][]string{nil, {"openssl-rsa.pem", "openssl-rsa.key"}} {
+		var a *Authority
+		var err error
+		if names == nil {
+			a, err = Open(t.TempDir(), at(sampleDay))
+		} else {
+			a, err = Import(t.TempDir(), readSample(t, names...), at(sampleDay))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for form, export := range map[string]func([]byte) ([]byte, error){"pem": a.PEMWithKey, "p12": a.PKCS12WithKey} {
+			if _, err := export(nil); err == nil {
+				t.Errorf("%s: exported without passphrase", form)
+			}
+			content, err := export([]byte("pass wörd"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(content, []byte("BEGIN PRIVATE")) {
+				t.Errorf("%s holds a key in clear", form)
+			}
+			dir := t.TempDir()
+			path := filepath.Join(dir, "whole."+form)
+			write(t, dir, "whole."+form, content)
+			back, err := ReadForeign([]string{path}, says("pass wörd"), at(sampleDay))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !back.certificate.Equal(a.certificate) || !isKeyOf(back.key, a.certificate) {
+				t.Errorf("%s: another authority came back", form)
+			}
+			if _, err := ReadForeign([]string{path}, says("wrong"), at(sampleDay)); !errors.Is(err, ErrPassphrase) {
+				t.Errorf("%s: wrong passphrase: %v", form, err)
+			}
+			opensslReads(t, form, path, "pass wörd")
+		}
+	}
+}
+
+// opensslReads asks openssl for the key in a file.
+func opensslReads(t *testing.T, form, path, passphrase string) {
+	t.Helper()
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Log("the openssl tool is not installed")
+		return
+	}
+	arguments := []string{"pkey", "-in", path, "-noout", "-text", "-passin", "pass:" + passphrase}
+	if form == "p12" {
+		arguments = []string{"pkcs12", "-in", path, "-info", "-noenc", "-passin", "pass:" + passphrase}
+	}
+	if out, err := exec.Command(openssl, arguments...).CombinedOutput(); err != nil || !bytes.Contains(bytes.ToLower(out), []byte("key")) {
+		t.Errorf("openssl %s: %v\n%s", form, err, out)
+	}
+	arguments[len(arguments)-1] = "pass:wrong"
+	if err := exec.Command(openssl, arguments...).Run(); err == nil {
+		t.Errorf("openssl reads %s with a wrong passphrase", form)
 	}
 }

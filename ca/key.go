@@ -51,8 +51,8 @@ func parseKeyFile(data []byte) (keyFile, error) {
 	if err != nil {
 		return keyFile{}, err
 	}
-	before, _, _ := bytes.Cut(data, []byte("-----BEGIN"))
-	line := strings.TrimSpace(string(before))
+	first, _, _ := bytes.Cut(data, []byte("\n"))
+	line := strings.TrimSpace(string(first))
 	origin, marked := strings.CutPrefix(line, importedMark)
 	if !marked || len(line) > maxOrigin || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
 		origin = ""

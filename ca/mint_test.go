@@ -356,6 +356,37 @@ func TestOpenSSLAgrees(t *testing.T) {
 	}
 }
 
+// openssl verifies leaves of every lifetime and of imported roots, strictly.
+func TestOpenSSLVerifiesEveryRoot(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("the openssl tool is not installed")
+	}
+	roots := map[string]*Authority{}
+	for _, life := range lifetimes {
+		if roots[life.String()], err = Rotate(t.TempDir(), Lifetime(life)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, names := range [][]string{{"mitmproxy-ca.pem"}, {"openssl-rsa.pem", "openssl-rsa.key"}, {"openssl-p384.pem", "openssl-p384.key"}} {
+		if roots[names[0]], err = Import(t.TempDir(), readSample(t, names...), at(sampleDay)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, a := range roots {
+		leaf, err := a.Leaf("canada.ca")
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, a.Dir(), "leaf.pem", pemOf(leaf))
+		arguments := []string{"verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "canada.ca", "-attime", fmt.Sprint(a.now().Unix()),
+			"-CAfile", a.CertPath(), filepath.Join(a.Dir(), "leaf.pem")}
+		if out, err := exec.Command(openssl, arguments...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
 // FuzzLeaf asks for names as they come from a ClientHello: a leaf that clients
 // accept for that name, or ErrName.
 func FuzzLeaf(f *testing.F) {

@@ -4,19 +4,27 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/youmark/pkcs8"
 )
 
+// productionSealing is what the program uses; tests encrypt faster, and worse.
+var productionSealing = sealing
+
 // childEnv makes the test program act as a process that works on a folder:
-// "open DIR" prints the fingerprint, "rotate DIR" rotates until it is killed.
+// "open DIR" prints the fingerprint; "rotate DIR" rotates, and "passphrase DIR" sets
+// and removes the passphrase, until it is killed.
 const childEnv = "TELLTALE_CA_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	sealing = &pkcs8.Opts{Cipher: pkcs8.AES256CBC, KDFOpts: pkcs8.ScryptOpts{SaltSize: 16, CostParameter: 1 << 10, BlockSize: 8, ParallelizationParameter: 1}}
 	if work, dir, ok := strings.Cut(os.Getenv(childEnv), " "); ok {
 		os.Exit(child(work, dir))
 	}
@@ -25,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func child(work, dir string) int {
 	for {
-		a, err := map[string]func(string, ...Option) (*Authority, error){"open": Open, "rotate": Rotate}[work](dir)
+		a, err := map[string]func(string, ...Option) (*Authority, error){"open": Open, "rotate": Rotate, "passphrase": turnPassphrase}[work](dir)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -35,6 +43,19 @@ func child(work, dir string) int {
 			return 0
 		}
 	}
+}
+
+// turnPassphrase sets a passphrase where there is none, and removes it where there is.
+func turnPassphrase(dir string, _ ...Option) (*Authority, error) {
+	a, err := Open(dir, says("sesame"))
+	if err != nil {
+		return nil, err
+	}
+	next := []byte("sesame")
+	if a.Protected() {
+		next = nil
+	}
+	return a, SetPassphrase(dir, next, says("sesame"))
 }
 
 func startChild(t *testing.T, work, dir string) (*exec.Cmd, *bytes.Buffer) {
@@ -135,34 +156,72 @@ func TestReadersDuringChanges(t *testing.T) {
 	done.Wait()
 }
 
-// A process that is killed while it replaces the authority over and over leaves
-// one that opens.
+// A process that is killed while it replaces the authority over and over, or the
+// passphrase of its key, leaves one that opens.
 func TestKilledProcessLeavesAWholeAuthority(t *testing.T) {
-	dir := t.TempDir()
-	for i := range 10 {
-		cmd, _ := startChild(t, "rotate", dir)
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// It is at work once a line arrives; how far differs every time.
-		line := make([]byte, 1+i*37)
-		for read := 0; read < len(line); {
-			n, err := stdout.Read(line[read:])
+	for _, work := range []string{"rotate", "passphrase"} {
+		dir := t.TempDir()
+		before := open(t, dir).Fingerprint()
+		for i := range 10 {
+			killAtWork(t, work, dir, 1+i*37)
+			a, err := Load(dir, says("sesame"))
 			if err != nil {
-				t.Fatalf("the process ended by itself: %v", err)
+				t.Fatalf("%s: after kill %d: %v", work, i, err)
 			}
-			read += n
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		cmd.Wait() // "signal: killed"
-		if _, err := Load(dir); err != nil {
-			t.Fatalf("after kill %d: %v", i, err)
+			if work == "passphrase" && a.Fingerprint() != before {
+				t.Fatalf("after kill %d: another root", i)
+			}
 		}
 	}
+}
+
+// killAtWork starts a process and kills it once it has printed that many bytes; how
+// far it is then differs every time.
+func killAtWork(t *testing.T, work, dir string, bytes int) {
+	t.Helper()
+	cmd, stderr := startChild(t, work, dir)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stdout, make([]byte, bytes)); err != nil {
+		t.Fatalf("the process ended by itself: %v\n%s", err, stderr)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait() // "signal: killed"
+}
+
+// Readers see the key with its old passphrase or its new one, never neither.
+func TestReadersDuringChangesOfThePassphrase(t *testing.T) {
+	dir := t.TempDir()
+	want := open(t, dir).Fingerprint()
+	stop := make(chan struct{})
+	var done sync.WaitGroup
+	for range 2 {
+		done.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if a, err := Open(dir, says("sesame")); err != nil || a.Fingerprint() != want {
+					t.Errorf("reader: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range 20 {
+		if _, err := turnPassphrase(dir); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	done.Wait()
 }

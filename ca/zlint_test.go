@@ -29,19 +29,36 @@ var inapplicable = map[string]string{
 }
 
 func TestCertificatesPassZlint(t *testing.T) {
-	a := open(t, t.TempDir())
-	certificates := map[string][]byte{"root": a.DER()}
-	for _, name := range []string{
-		"canada.ca", "retrieval.covid-notification.alpha.canada.ca", "xn--mnchen-3ya.de", "localhost", "printer.local",
-		"192.0.2.1", "8.8.8.8", "2001:db8::1", "10.0.0.1",
-		strings.Repeat("b", 63) + ".canada.ca", strings.Repeat(label63+".", 3) + "canada.ca",
-		"_sip.canada.ca", "under_score.ca", "-edge-.ca",
-	} {
-		leaf, err := a.Leaf(name)
+	certificates := map[string][]byte{}
+	take := func(from string, a *Authority, names ...string) {
+		for _, name := range names {
+			leaf, err := a.Leaf(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			certificates[from+": "+name] = leaf.Certificate[0]
+		}
+	}
+	for _, life := range lifetimes {
+		a, err := Rotate(t.TempDir(), Lifetime(life))
 		if err != nil {
 			t.Fatal(err)
 		}
-		certificates[name] = leaf.Certificate[0]
+		certificates[life.String()] = a.DER()
+		take(life.String(), a, "canada.ca", "192.0.2.1")
+	}
+	take("default", open(t, t.TempDir()),
+		"canada.ca", "retrieval.covid-notification.alpha.canada.ca", "xn--mnchen-3ya.de", "localhost", "printer.local",
+		"192.0.2.1", "8.8.8.8", "2001:db8::1", "10.0.0.1",
+		strings.Repeat("b", 63)+".canada.ca", strings.Repeat(label63+".", 3)+"canada.ca",
+		"_sip.canada.ca", "under_score.ca", "-edge-.ca",
+	)
+	for _, names := range [][]string{{"mitmproxy-ca.pem"}, {"openssl-rsa.pem", "openssl-rsa.key"}, {"openssl-p384.pem", "openssl-p384.key"}} {
+		a, err := Import(t.TempDir(), readSample(t, names...), at(sampleDay))
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(names[0], a, "canada.ca", "192.0.2.1") // the root is as its maker made it
 	}
 	met := map[string]bool{}
 	for name, der := range certificates {
