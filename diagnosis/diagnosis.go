@@ -11,11 +11,7 @@
 // is none: a client that refuses our certificate never says why.
 package diagnosis
 
-import (
-	"time"
-
-	"telltale/flow"
-)
+import "time"
 
 // Cause is what keeps connections from being read.
 type Cause string
@@ -49,8 +45,8 @@ const (
 // MaxHosts bounds the hosts that a diagnosis lists.
 const MaxHosts = 20
 
-// Diagnosis is one answer. Its texts hold names from the wire: who prints them
-// makes them harmless first.
+// Diagnosis is one answer. Names from the wire in its texts, hosts and app are
+// harmless on a terminal (flow/plain).
 type Diagnosis struct {
 	Cause     Cause
 	Certainty Certainty
@@ -79,20 +75,4 @@ type Known struct {
 }
 
 // Evidence is what the flows of one device show, at one moment. It never changes.
-type Evidence struct{}
-
-// Collector counts the flows of one device. The zero value is ready.
-type Collector struct{}
-
-// Add counts one flow in its final state, or in the state it has now.
-func (c *Collector) Add(f *flow.Flow) {}
-
-// Clone returns a collector that goes on from c and leaves it as it is.
-func (c *Collector) Clone() *Collector { d := *c; return &d }
-
-// Evidence returns what was counted so far. It costs nothing while nothing was added.
-func (c *Collector) Evidence() *Evidence { return &Evidence{} }
-
-// Of returns the diagnoses of one device, by Causes and then by app. There are none
-// for a device of which everything could be read.
-func Of(e *Evidence, known Known) []Diagnosis { return nil }
+type Evidence struct{ state state }

@@ -32,7 +32,7 @@ var places = map[string][]string{
 	"policy":         {"flow", "flow/content", "policy/catalog"},
 	"har":            {"flow", "flow/content"},
 	"mitmproxy":      {"flow"},
-	"diagnosis":      {"flow", "useragent"},
+	"diagnosis":      {"flow", "flow/plain", "useragent"},
 	"ca":             {},
 	"locate":         {},
 
@@ -51,8 +51,9 @@ var places = map[string][]string{
 	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "capture"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "useragent", "diagnosis", "ca"},
-	"setup/android":   {},
-	"setup/simulator": {},
+	"setup/drive":     {"flow/plain"},
+	"setup/android":   {"flow/plain", "setup/drive"},
+	"setup/simulator": {"flow/plain", "setup/drive"},
 
 	// 4: wires everything.
 	"cmd":          {everything},

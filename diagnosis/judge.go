@@ -1,0 +1,395 @@
+package diagnosis
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"telltale/useragent"
+)
+
+// How often something has to be seen before it means something.
+const (
+	again      = 2                // a refusal that came again is none by chance
+	silences   = 3                // so many connections are not opened in advance and never used
+	transients = 3                // refusals of a host that the same program reads too
+	near       = 10 * time.Minute // "around the same time"
+	unhurried  = time.Minute      // an app that is open makes a request within it
+)
+
+// judge finds the diagnoses of one device.
+type judge struct {
+	*state
+	known    Known
+	programs []*program
+	systems  []useragent.OS
+	trusted  int64 // when the device first trusted us; 0: never
+	now      int64 // the newest moment there is
+	found    []Diagnosis
+	keepers  map[string]*trouble // of services that refuse always, by maker
+}
+
+// Of returns the diagnoses of one device, by Causes and then by app. There are none
+// for a device of which everything could be read.
+func Of(e *Evidence, known Known) []Diagnosis {
+	if e == nil {
+		return nil
+	}
+	j := &judge{state: &e.state, known: known, keepers: map[string]*trouble{}}
+	j.programs = programs(j.state)
+	j.systems = systems(j.programs)
+	for _, p := range j.programs {
+		p.os = j.systemOf(p)
+	}
+	j.trusted = earliest(j.read.first, j.test.trusted.first)
+	if j.trusted == 0 && j.read.count > 0 {
+		j.trusted = 1 // nobody knows when: nothing was before it
+	}
+	j.now = max(nanos(known.Now), j.all.last)
+	clock := j.wrongClock()
+	j.noCommonTLS()
+	switch {
+	case clock: // explains what else was refused
+	case j.trusted == 0:
+		j.neverTrusted()
+	case !j.noLongerTrusted():
+		for _, p := range j.programs {
+			j.refuses(p)
+		}
+	}
+	j.systemPinning()
+	j.proxyIgnored()
+	j.hiddenByRelay()
+	slices.SortStableFunc(j.found, func(a, b Diagnosis) int {
+		if d := slices.Index(Causes, a.Cause) - slices.Index(Causes, b.Cause); d != 0 {
+			return d
+		}
+		return strings.Compare(a.App, b.App)
+	})
+	return j.found
+}
+
+// systemOf is the system of a program: its own, else that of the device.
+func (j *judge) systemOf(p *program) useragent.OS {
+	switch {
+	case len(j.systems) == 0:
+	case p.is.OS == "":
+		return j.systems[0]
+	case p.is.OS == useragent.Apple && slices.Contains(j.systems, useragent.IOS):
+		return useragent.IOS
+	case p.is.OS == useragent.Apple && slices.Contains(j.systems, useragent.MacOS):
+		return useragent.MacOS
+	}
+	return p.is.OS
+}
+
+// trouble sums what a diagnosis explains.
+type trouble struct {
+	hosts                   []string // sorted
+	refused, silent, failed int
+	atLeast                 bool // there may be more of them
+	first, last             int64
+	alerts, reasons         codes
+	programs                []*program // whose they are
+}
+
+// add takes what one program met at one host from a moment on.
+func (t *trouble) add(p *program, host string, since int64) {
+	c := p.servers[host]
+	n, exact := c.refused.since(since)
+	if n > 0 {
+		t.refused += n
+		t.alerts.merge(&c.alerts)
+		t.span(&c.refused, since)
+	}
+	t.atLeast = t.atLeast || !exact
+	if n, exact = c.silent.since(since); n >= silences {
+		t.silent += n
+		t.atLeast = t.atLeast || !exact
+		t.span(&c.silent, since)
+	}
+	if i, found := slices.BinarySearch(t.hosts, host); !found {
+		t.hosts = slices.Insert(t.hosts, i, host)
+	}
+	if !slices.Contains(t.programs, p) {
+		t.programs = append(t.programs, p)
+	}
+}
+
+// span widens the time that the trouble took.
+func (t *trouble) span(tries *tries, since int64) {
+	first := tries.first
+	for _, at := range tries.recent {
+		if first < since && at >= since {
+			first = at // of those before, only the newest moments are known
+		}
+	}
+	t.first, t.last = earliest(t.first, first), max(t.last, tries.last)
+}
+
+// count is how many connections it is about.
+func (t *trouble) count() int { return t.refused + t.silent + t.failed }
+
+// spoke reports whether the client said by an alert what it does not like.
+func (t *trouble) spoke() bool {
+	return slices.ContainsFunc(t.alerts[:], func(e struct {
+		code  int16
+		count int32
+	}) bool {
+		return e.count > 0 && e.code != noAlert
+	})
+}
+
+// troubled are the hosts that a program refused although the device trusted us, or
+// left in silence again and again. Of a host that the same program reads, a refusal or
+// two are a page that was closed while it loaded.
+func (j *judge) troubled(p *program) []string {
+	return p.hosts(func(host string, c *counts) bool {
+		refused, _ := c.refused.since(j.trusted)
+		if p.readFrom(host) {
+			return refused >= transients && c.refused.last > c.read.first && c.alerts.of(noAlert) < refused
+		}
+		silent, _ := c.silent.since(j.trusted)
+		return refused > 0 || silent >= silences && !p.is.Browser
+	})
+}
+
+// refuses says why a program refuses on a device that trusts us.
+func (j *judge) refuses(p *program) {
+	hosts := j.troubled(p)
+	foreign := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return keeper(host, p.os) != "" })
+	if p.reads() || len(foreign) == 0 {
+		for _, host := range hosts {
+			if maker := keeper(host, p.os); maker != "" {
+				j.keep(maker, p, host)
+			}
+		}
+		hosts = foreign
+	}
+	var t trouble
+	for _, host := range hosts {
+		t.add(p, host, j.trusted)
+	}
+	switch {
+	case t.refused == 0 && p.test.refused.count > 0 && p.test.trusted.last < p.test.refused.last && !p.reads():
+		t.refused, t.alerts = p.test.refused.count, codes{}
+		t.programs = []*program{p}
+		j.ownStore(p, &t)
+	case len(hosts) == 0:
+	case p.reads():
+		j.pinsSome(p, &t)
+	case t.refused == 0:
+		j.pinsAll(p, &t)
+	case p.is.Browser || storeOf(p) != nil:
+		j.ownStore(p, &t)
+	case p.os == useragent.Android && !before(j.android(p), 7):
+		j.userCAIgnored(p, &t)
+	default:
+		j.pinsAll(p, &t)
+	}
+}
+
+// keep notes a service that refuses always.
+func (j *judge) keep(maker string, p *program, host string) {
+	if j.keepers[maker] == nil {
+		j.keepers[maker] = &trouble{}
+	}
+	j.keepers[maker].add(p, host, j.trusted)
+}
+
+// android is the version of the system of a program.
+func (j *judge) android(p *program) string {
+	for _, q := range append([]*program{p}, j.programs...) {
+		if q.is.OS == useragent.Android && q.is.Version != "" {
+			return q.is.Version
+		}
+	}
+	return ""
+}
+
+// before reports whether a version is known to be before a major one.
+func before(version string, major int) bool {
+	first, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(first)
+	return err == nil && n < major
+}
+
+// pinsSome is for a program of which some hosts are read.
+func (j *judge) pinsSome(p *program, t *trouble) {
+	d := j.diagnosis(AppPinning, p, t)
+	close := p.read.count > 0 && p.read.first <= t.last+int64(near) && p.read.last >= t.first-int64(near)
+	readToo := slices.ContainsFunc(t.hosts, p.readFrom)
+	switch {
+	case p.is.Browser || readToo, t.count() < again && !t.spoke():
+		d.Certainty = Possible
+	case close && t.refused >= again && t.spoke() && p.agent != "":
+		d.Certainty = Certain
+	default:
+		d.Certainty = Likely
+	}
+	d.Title = j.name(p) + " pins its certificates"
+	switch {
+	case p.agent == "":
+		d.Evidence = append(d.Evidence, "These connections named no program; others with the same TLS stack can be read.")
+	case readToo:
+		d.Evidence = append(d.Evidence, "Other connections of it to the same host can be read: only a part of it may pin.")
+	default:
+		d.Evidence = append(d.Evidence, "Other connections of the same program can be read: "+number(p.read.count, "exchange")+
+			" with "+some(p.hosts(func(_ string, c *counts) bool { return c.read.count > 0 }))+".")
+	}
+	d.Next = stepsForPins(d.Hosts)
+	j.add(d)
+}
+
+// pinsAll is for a program of which nothing is read, on a device that trusts us.
+func (j *judge) pinsAll(p *program, t *trouble) {
+	d := j.diagnosis(AppPinning, p, t)
+	d.Certainty = Possible
+	if (p.os == useragent.IOS || p.os == useragent.Apple) && t.refused >= again || p.os == useragent.Android && t.refused >= again && j.systemStore() {
+		d.Certainty = Likely
+	}
+	d.Title = j.name(p) + " pins its certificates, or has a trust store of its own"
+	d.Evidence = append(d.Evidence, j.othersRead(p), "Nothing of this program was read: pinned for every host, or it does not ask the device whom to trust.")
+	if t.refused == 0 {
+		d.Title = j.name(p) + " may check our certificate after the handshake, against pins"
+	}
+	d.Next = stepsForPins(d.Hosts)
+	if p.os == "" {
+		d.Next = append(d.Next, "On Android 7 and later this may be an app that ignores user certificates: `telltale setup android`.")
+	}
+	j.add(d)
+}
+
+// userCAIgnored is for an app of Android that refuses everything.
+func (j *judge) userCAIgnored(p *program, t *trouble) {
+	if j.systemStore() {
+		j.pinsAll(p, t) // the certificate is where apps look
+		return
+	}
+	d := j.diagnosis(UserCAIgnored, p, t)
+	d.Certainty = Possible
+	otherApp := slices.ContainsFunc(j.programs, func(q *program) bool { return q != p && q.read.count > 0 && !q.is.Browser })
+	if t.refused >= again && !otherApp {
+		d.Certainty = Likely
+	}
+	d.Title = j.name(p) + " ignores certificates that a user installed, as apps do since Android 7"
+	d.Evidence = append(d.Evidence, j.othersRead(p), "Nothing of this program was read.")
+	if otherApp {
+		d.Evidence = append(d.Evidence, "Another app can be read: it was built to trust user certificates, or this one pins its own.")
+	}
+	d.Next = stepsForUserCA
+	j.add(d)
+}
+
+// systemStore reports whether our authority is in Android's system store: parts of the
+// system trust us, which never ask the user's.
+func (j *judge) systemStore() bool {
+	return slices.ContainsFunc(j.programs, func(p *program) bool {
+		return p.read.count > 0 && slices.ContainsFunc(androidSystem, func(name string) bool { return strings.HasPrefix(p.agent, name) })
+	})
+}
+
+// androidSystem are the User-Agents of parts of Android and of Google Play services.
+var androidSystem = []string{"com.google.android.gms", "GoogleAuth/", "AndroidDownloadManager/", "Android-Finsky/", "Android-GCM/", "Android-Checkin/", "Dalvik/"}
+
+// ownStore is for a program that has, or may have, trust of its own.
+func (j *judge) ownStore(p *program, t *trouble) {
+	d := j.diagnosis(NotInstalled, p, t)
+	d.Certainty = Likely
+	if t.refused < again {
+		d.Certainty = Possible
+	}
+	d.Title = j.name(p) + " does not have telltale's certificate authority"
+	d.Evidence = append(d.Evidence, j.othersRead(p))
+	if s := storeOf(p); s != nil {
+		d.Evidence = append(d.Evidence, s.name+" keeps a trust store of its own.")
+	}
+	d.Next = stepsForStore(p)
+	j.add(d)
+}
+
+// neverTrusted is for a device of which nothing was read, and which refused.
+func (j *judge) neverTrusted() {
+	var t trouble
+	foreign := j.test.refused.count > 0
+	for _, p := range j.programs {
+		for _, host := range p.hosts(func(_ string, c *counts) bool { return c.refused.count > 0 }) {
+			t.add(p, host, 0)
+			foreign = foreign || keeper(host, p.os) == ""
+		}
+		if p.test.refused.count > 0 && !slices.Contains(t.programs, p) {
+			t.programs = append(t.programs, p)
+		}
+	}
+	if t.refused == 0 && j.test.refused.count == 0 {
+		for _, p := range j.programs {
+			j.refuses(p) // silence
+		}
+		return
+	}
+	if !foreign {
+		for _, p := range t.programs {
+			j.refuses(p)
+		}
+		return
+	}
+	since := j.fetched.first
+	last := max(t.last, j.test.refused.last)
+	if since > last && !j.known.Now.IsZero() {
+		return // it was not tried again since it was fetched
+	}
+	var one *program
+	if len(t.programs) == 1 {
+		one = t.programs[0]
+	}
+	d := j.diagnosis(NotInstalled, one, &t)
+	witness := slices.ContainsFunc(t.programs, func(p *program) bool { return p.is.Browser }) || j.test.refused.count > 0
+	d.Certainty = Possible
+	if witness || len(t.programs) > 1 {
+		d.Certainty = Likely
+	}
+	who := "the device"
+	if one != nil && !one.is.Browser && storeOf(one) != nil {
+		who = j.name(one)
+	}
+	d.Title = who + " does not have telltale's certificate authority"
+	if since != 0 && since <= last {
+		d.Cause = NotTrusted
+		d.Title = "the device does not trust telltale's certificate authority yet"
+		if witness && j.refusedByBrowserSince(since) {
+			d.Certainty = Certain
+		}
+	}
+	d.Evidence = append(d.Evidence, j.untrustedEvidence(since, last)...)
+	d.Next = j.stepsForTrust(d.Cause, one)
+	j.add(d)
+}
+
+// refusedByBrowserSince reports whether a browser refused us after a moment.
+func (j *judge) refusedByBrowserSince(since int64) bool {
+	return j.test.refused.last >= since || slices.ContainsFunc(j.programs, func(p *program) bool { return p.is.Browser && p.refused.last >= since })
+}
+
+// noLongerTrusted finds that the certificate was taken from the device, or made anew,
+// while it was watched: what was read is refused now, and nothing is read any more.
+func (j *judge) noLongerTrusted() bool {
+	last := max(j.read.last, j.test.trusted.last) + 1
+	var t trouble
+	for _, p := range j.programs {
+		for _, host := range p.hosts(func(_ string, c *counts) bool { return c.read.count > 0 && c.refused.last >= last }) {
+			t.add(p, host, last)
+		}
+	}
+	if t.refused < again || !t.spoke() || len(t.hosts) < again && len(t.programs) < again {
+		return false
+	}
+	d := j.diagnosis(NotTrusted, nil, &t)
+	d.Certainty = Likely
+	d.Title = "the device no longer trusts telltale's certificate authority"
+	d.Evidence = append(d.Evidence, "The same programs were read at the same hosts before, until "+clockTime(last)+"; nothing was read since.")
+	d.Next = append([]string{"Was the certificate removed from the device, or the authority made anew? `telltale ca show` has its fingerprint."},
+		j.installSteps(nil)...)
+	j.add(d)
+	return true
+}

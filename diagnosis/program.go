@@ -1,0 +1,167 @@
+package diagnosis
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"telltale/useragent"
+)
+
+// program is what one program of the device did: all clients of one User-Agent, or of
+// one TLS stack where connections bore none.
+type program struct {
+	agent  string // User-Agent; "" when none is known
+	is     useragent.Agent
+	os     useragent.OS // its system, else that of the device
+	stacks []string
+	kin    []*program // of one without a name: those with its TLS stack
+	counts
+	test    testCounts
+	offered uint16
+	servers map[string]*counts
+	more    int // contacts with hosts that are not among servers
+}
+
+// programs groups the clients. A connection that could not be read bears only the
+// User-Agent of its CONNECT, which some programs leave out: it is then taken for the
+// one program with the same TLS stack, where there is exactly one.
+func programs(s *state) []*program {
+	named, unnamed := map[string]*program{}, map[string]*program{}
+	for _, c := range s.clients.parts {
+		group, key := named, c.agent
+		if c.agent == "" {
+			group, key = unnamed, c.stack
+		}
+		if group[key] == nil {
+			group[key] = &program{agent: c.agent, is: useragent.Parse(c.agent), servers: map[string]*counts{}}
+		}
+		group[key].take(c)
+	}
+	all := slices.Collect(maps.Values(named))
+	for stack, p := range unnamed {
+		var kin []*program
+		for _, q := range named {
+			if stack != "" && slices.Contains(q.stacks, stack) {
+				kin = append(kin, q)
+			}
+		}
+		if len(kin) == 1 && s.clients.more == 0 {
+			kin[0].join(p)
+			continue
+		}
+		p.kin = kin
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *program) int {
+		return cmp.Or(strings.Compare(a.agent, b.agent), slices.Compare(a.stacks, b.stacks))
+	})
+	return all
+}
+
+// take adds what one client did.
+func (p *program) take(c *client) {
+	if c.stack != "" && !slices.Contains(p.stacks, c.stack) {
+		p.stacks = append(p.stacks, c.stack)
+	}
+	p.counts.merge(&c.counts)
+	p.test.trusted.merge(c.test.trusted)
+	p.test.refused.merge(&c.test.refused)
+	p.offered = max(p.offered, c.offered)
+	p.more += c.servers.more
+	for _, s := range c.servers.parts {
+		p.server(s.name).merge(&s.counts)
+	}
+}
+
+// join adds what another program did that turns out to be this one.
+func (p *program) join(o *program) {
+	p.counts.merge(&o.counts)
+	p.test.trusted.merge(o.test.trusted)
+	p.test.refused.merge(&o.test.refused)
+	p.offered = max(p.offered, o.offered)
+	p.more += o.more
+	for name, c := range o.servers {
+		p.server(name).merge(c)
+	}
+}
+
+func (p *program) server(name string) *counts {
+	c := p.servers[name]
+	if c == nil {
+		c = &counts{}
+		p.servers[name] = c
+	}
+	return c
+}
+
+// hosts returns the hosts of which a condition holds, sorted.
+func (p *program) hosts(holds func(host string, c *counts) bool) []string {
+	var hosts []string
+	for name, c := range p.servers {
+		if holds(name, c) {
+			hosts = append(hosts, name)
+		}
+	}
+	slices.Sort(hosts)
+	return hosts
+}
+
+// reads reports whether TLS of the program was read; of one without a name, whether
+// that of its kin was.
+func (p *program) reads() bool {
+	return p.read.count > 0 || slices.ContainsFunc(p.kin, (*program).reads)
+}
+
+// readFrom reports likewise of one host.
+func (p *program) readFrom(host string) bool {
+	if c := p.servers[host]; c != nil && c.read.count > 0 {
+		return true
+	}
+	return slices.ContainsFunc(p.kin, func(q *program) bool { return q.readFrom(host) })
+}
+
+// systems returns the operating systems that the programs name, those of phones first
+// and then by how much they did. "iOS or macOS" is the one of the two that is there.
+func systems(all []*program) []useragent.OS {
+	weight := map[useragent.OS]int{}
+	for _, p := range all {
+		if p.is.OS != "" {
+			weight[p.is.OS] += 1 + p.all.count
+		}
+	}
+	for _, os := range []useragent.OS{useragent.IOS, useragent.MacOS} {
+		if weight[os] > 0 {
+			weight[os] += weight[useragent.Apple]
+			delete(weight, useragent.Apple)
+		}
+	}
+	return slices.SortedFunc(maps.Keys(weight), func(a, b useragent.OS) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(weight[b], weight[a]), cmp.Compare(a, b))
+	})
+}
+
+// rank puts phones before computers: an app on a phone may call itself Linux or a Mac,
+// but not the other way round.
+func rank(os useragent.OS) int {
+	switch os {
+	case useragent.IOS, useragent.Android:
+		return 0
+	case useragent.Apple:
+		return 1
+	}
+	return 2
+}
+
+// Platform returns the operating system of the device, as its User-Agents have it; ""
+// when they do not say. Where several share the address it is that of a phone.
+func (e *Evidence) Platform() useragent.OS {
+	if e == nil {
+		return ""
+	}
+	if found := systems(programs(&e.state)); len(found) > 0 {
+		return found[0]
+	}
+	return ""
+}

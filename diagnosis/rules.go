@@ -1,0 +1,248 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"telltale/useragent"
+)
+
+// wrongClock finds clients that say that our certificate is past. A client checks
+// that of a chain that it knows, so that it says nothing against the authority.
+func (j *judge) wrongClock() bool {
+	var t trouble
+	for _, p := range j.programs {
+		for _, host := range p.hosts(func(host string, c *counts) bool {
+			n, _ := c.refused.since(j.trusted)
+			return n > 0 && c.alerts.of(alertCertificateExpired) > 0 && !p.readFrom(host)
+		}) {
+			t.add(p, host, j.trusted)
+		}
+	}
+	n := t.alerts.of(alertCertificateExpired)
+	if n == 0 {
+		return false
+	}
+	var one *program
+	if len(t.programs) == 1 {
+		one = t.programs[0]
+	}
+	d := j.diagnosis(WrongClock, one, &t)
+	d.Certainty = Likely
+	if n >= again && (len(t.hosts) > 1 || len(t.programs) > 1) {
+		d.Certainty = Certain
+	}
+	d.Title = "the device's clock is outside the validity of telltale's certificate"
+	d.Evidence = append(d.Evidence, "certificate_expired (45) says that the date is wrong, and nothing against the authority.")
+	if j.trusted != 0 {
+		d.Certainty = Possible
+		d.Evidence = append(d.Evidence, "Other connections from this address can be read.")
+	}
+	d.Next = []string{
+		"Set the date, time and time zone of the device to automatic.",
+		"If they are right: `telltale ca show` says until when the authority is valid, `telltale ca rotate` makes a new one.",
+	}
+	j.add(d)
+	return j.trusted == 0
+}
+
+// noCommonTLS finds clients that share no version or cipher with the proxy, and those
+// that insist on Encrypted ClientHello.
+func (j *judge) noCommonTLS() {
+	for _, p := range j.programs {
+		var common, hidden trouble
+		for _, host := range p.hosts(func(host string, c *counts) bool { return c.failed.count > 0 && !p.readFrom(host) }) {
+			c := p.servers[host]
+			if n := c.reasons.of(alertECHRequired); n > 0 {
+				hidden.failing(p, host, n, c, alertECHRequired)
+			}
+			for _, code := range []int16{noVersion, noCipher, alertHandshakeFailure, alertProtocolVersion,
+				alertInsufficientSecurity, alertInappropriateFallback, alertNoApplicationProtocol} {
+				if n := c.reasons.of(code); n > 0 {
+					common.failing(p, host, n, c, code)
+				}
+			}
+		}
+		if common.failed > 0 {
+			j.add(j.uncommon(p, &common))
+		}
+		if hidden.failed > 0 {
+			d := j.diagnosis(NoCommonTLS, p, &hidden)
+			d.Certainty = Certain
+			d.Title = j.name(p) + " insists on Encrypted ClientHello, which hides the server's name"
+			d.Next = append([]string{"Switch Encrypted ClientHello off in it, or encrypted DNS, from which it has the keys."}, passThrough(d.Hosts)...)
+			j.add(d)
+		}
+	}
+}
+
+func (t *trouble) failing(p *program, host string, n int, c *counts, code int16) {
+	t.failed += n
+	t.reasons.add(code, int32(n)) //nolint:gosec // a count of 32 bits
+	t.first, t.last = earliest(t.first, c.failed.first), max(t.last, c.failed.last)
+	if i, found := slices.BinarySearch(t.hosts, host); !found {
+		t.hosts = slices.Insert(t.hosts, i, host)
+	}
+	if !slices.Contains(t.programs, p) {
+		t.programs = append(t.programs, p)
+	}
+}
+
+// uncommon is a client with which the proxy has nothing in common.
+func (j *judge) uncommon(p *program, t *trouble) Diagnosis {
+	d := j.diagnosis(NoCommonTLS, p, t)
+	d.Certainty = Certain
+	if t.reasons.of(alertHandshakeFailure) == t.failed {
+		d.Certainty = Likely // it is sent for other reasons too (RFC 8446, 6.2)
+	}
+	d.Title = j.name(p) + " and the proxy have no TLS version or cipher in common"
+	if p.offered != 0 && p.offered < 0x0301 {
+		d.Evidence = append(d.Evidence, "It offers nothing newer than SSL 3.0, which RFC 7568 forbids.")
+	}
+	d.Next = append([]string{"Update the program: telltale speaks TLS 1.0 to 1.3."}, passThrough(d.Hosts)...)
+	return d
+}
+
+// systemPinning is about the services of the maker of the system.
+func (j *judge) systemPinning() {
+	for _, maker := range []string{"Apple", "Google"} {
+		t := j.keepers[maker]
+		if t == nil {
+			continue
+		}
+		d := j.diagnosis(SystemPinning, nil, t)
+		d.Certainty = Likely
+		if t.refused >= again && len(t.hosts) > 1 && j.trusted != 0 {
+			d.Certainty = Certain
+		}
+		d.Title = "services of " + maker + " refuse to be read, as they always do"
+		switch {
+		case j.trusted == 0:
+			d.Certainty = Possible
+			d.Evidence = append(d.Evidence, "Nothing else was refused, and nothing was read yet: this does not tell whether the certificate is trusted.")
+			d.Next = []string{"To tell: open any https page in the device's browser. It has to appear here."}
+		default:
+			d.Evidence = append(d.Evidence, "Everything else that this depends on is read: this is expected, and no trouble.")
+			d.Next = append([]string{"Nothing to do: they are recorded and judged by name."}, passThrough(d.Hosts)...)
+		}
+		j.add(d)
+	}
+}
+
+// proxyIgnored finds an app that never came, and names that were looked up and never
+// contacted.
+func (j *judge) proxyIgnored() {
+	seen := moment(j.now).Sub(moment(j.all.first))
+	if j.all.first == 0 || seen < unhurried || j.clients.more > 0 {
+		return
+	}
+	missing := j.neverContacted()
+	absent := j.known.App != nil && j.trusted != 0
+	for _, p := range j.programs {
+		if p.agent != "" && j.known.App != nil && j.known.App(p.agent) || p.agent == "" && p.all.count > p.read.count+p.plain.count {
+			absent = false // it came, or may be behind what named no program
+		}
+	}
+	if !absent && len(missing) == 0 {
+		return
+	}
+	d := Diagnosis{Cause: ProxyIgnored, Certainty: Possible}
+	if absent {
+		d.Title = "the app never came through the proxy"
+		d.Evidence = append(d.Evidence, fmt.Sprintf("In %s, %s of other programs came: %s. None bore the app's User-Agent.",
+			round(seen), number(j.all.count, "connection"), j.names()))
+	} else {
+		d.Title = "some program does not use the proxy"
+	}
+	if len(missing) > 0 {
+		d.Evidence = append(d.Evidence, fmt.Sprintf("The device looked up %s and never contacted them through the proxy: %s.", number(len(missing), "name"), some(missing)))
+		d.Hosts, d.MoreHosts = listed(missing)
+	}
+	if absent {
+		d.Next = append(d.Next, "Open the app and use it; close it first, so that it starts with the proxy set.",
+			"If it was used: `app.user-agent` in the policy may not fit what it sends.")
+	}
+	d.Next = append(d.Next,
+		"Flutter apps, native sockets and HTTP/3 ignore the proxy of the Wi-Fi settings: nothing of them is seen.",
+		"In an app of your own, set the proxy in its HTTP client: `HttpClient.findProxy` in Dart.")
+	j.add(d)
+}
+
+// neverContacted are the names that were asked by DNS a while ago, and not contacted.
+func (j *judge) neverContacted() []string {
+	if j.lookups.more > 0 {
+		return nil
+	}
+	contacted := map[string]bool{}
+	for _, p := range j.programs {
+		if p.more > 0 {
+			return nil // it may be among those that are not kept
+		}
+		for host := range p.servers {
+			contacted[host] = true
+		}
+	}
+	var missing []string
+	for _, l := range j.lookups.parts {
+		os := useragent.OS("")
+		if len(j.systems) > 0 {
+			os = j.systems[0]
+		}
+		quiet := l.first != 0 && j.now-l.first >= int64(unhurried)
+		if quiet && !contacted[l.name] && keeper(l.name, os) == "" && !slices.Contains(relayHosts, l.name) && !slices.Contains(resolverHosts, l.name) {
+			missing = append(missing, l.name)
+		}
+	}
+	return missing
+}
+
+// hiddenByRelay finds signs of what leads round the proxy.
+func (j *judge) hiddenByRelay() {
+	relay, resolvers := j.contacts(relayHosts), j.contacts(resolverHosts)
+	if len(relay) > 0 {
+		d := Diagnosis{Cause: HiddenByRelay, Certainty: Possible, Title: "iCloud Private Relay may lead connections round the proxy"}
+		d.Hosts, d.MoreHosts = listed(relay)
+		d.Evidence = []string{"The device asked for the relay: " + some(relay) + "."}
+		d.Next = []string{
+			"On the device: `Settings › Wi-Fi`, the info button beside the network, and switch off `Limit IP Address Tracking`.",
+			"Switch off VPNs too, for the time of the audit.",
+		}
+		j.add(d)
+	}
+	if len(resolvers) > 0 && len(j.lookups.parts) > 0 {
+		d := Diagnosis{Cause: HiddenByRelay, Certainty: Possible, Title: "DNS over HTTPS hides which names are looked up"}
+		d.Hosts, d.MoreHosts = listed(resolvers)
+		d.Evidence = []string{"The device contacted resolvers: " + some(resolvers) + "."}
+		d.Next = []string{"Switch off private or secure DNS in the settings of the system and of the browser, for the time of the audit."}
+		j.add(d)
+	}
+}
+
+// contacts returns which of some hosts were contacted or looked up.
+func (j *judge) contacts(hosts []string) []string {
+	seen := map[string]bool{}
+	for _, p := range j.programs {
+		for _, host := range hosts {
+			seen[host] = seen[host] || p.servers[host] != nil
+		}
+	}
+	for _, l := range j.lookups.parts {
+		seen[l.name] = true
+	}
+	var out []string
+	for _, host := range hosts {
+		if seen[host] {
+			out = append(out, host)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func round(d time.Duration) string {
+	if d < 2*time.Minute {
+		return number(int(d.Seconds()), "second")
+	}
+	return number(int(d.Minutes()), "minute")
+}

@@ -1,0 +1,408 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"telltale/flow"
+	"telltale/flow/plain"
+	"telltale/useragent"
+)
+
+// This file has the sentences of diagnoses. Whatever comes from the wire goes through
+// text or ending on its way into them.
+
+// maxName bounds a host or program in a sentence, in characters.
+const maxName = 48
+
+// text makes a program's name harmless and short.
+func text(s string) string {
+	s = plain.Text(s)
+	if n := utf8.RuneCountInString(s); n > maxName {
+		return string([]rune(s)[:maxName-1]) + "…"
+	}
+	return s
+}
+
+// ending does so for a host, of which the end tells whose it is.
+func ending(host string) string {
+	host = plain.Text(host)
+	if n := utf8.RuneCountInString(host); n > maxName {
+		return "…" + string([]rune(host)[n-maxName+1:])
+	}
+	return host
+}
+
+// diagnosis begins one on what a trouble shows. p is the one program that it is about,
+// nil for several.
+func (j *judge) diagnosis(cause Cause, p *program, t *trouble) Diagnosis {
+	d := Diagnosis{Cause: cause, Connections: t.count(), First: moment(t.first), Last: moment(t.last)}
+	d.Hosts, d.MoreHosts = listed(t.hosts)
+	if p != nil {
+		d.App = plain.Text(p.agent)
+	}
+	d.Evidence = t.sentences()
+	if p != nil && p.agent == "" && len(p.kin) > 0 {
+		d.Evidence = append(d.Evidence, "Its TLS stack is that of "+quoted(agents(p.kin))+".")
+	}
+	return d
+}
+
+// add finishes a diagnosis.
+func (j *judge) add(d Diagnosis) {
+	if len(j.systems) > 1 {
+		var names []string
+		for _, os := range j.systems {
+			names = append(names, string(os))
+		}
+		d.Evidence = append(d.Evidence, "Several systems share this address ("+strings.Join(names, ", ")+"): what is of which is not told apart.")
+	}
+	j.found = append(j.found, d)
+}
+
+// sentences say what was counted.
+func (t *trouble) sentences() []string {
+	var out []string
+	if t.refused > 0 {
+		s := "It refused our certificate " + t.times(t.refused) + hostsOf(t.hosts)
+		var alerts []string
+		for _, e := range t.alerts {
+			switch {
+			case e.count == 0:
+			case e.code == noAlert:
+				alerts = append(alerts, "closed without an alert")
+			default:
+				alerts = append(alerts, "alert "+alertText(e.code))
+			}
+		}
+		slices.Reverse(alerts) // real alerts first
+		out = append(out, s+joined("; ", alerts)+".")
+	}
+	if t.silent > 0 {
+		out = append(out, "It accepted TLS and closed the connection without a request "+t.times(t.silent)+hostsOf(t.hosts)+".")
+	}
+	if t.failed > 0 {
+		s := "TLS with it failed " + t.times(t.failed) + hostsOf(t.hosts)
+		var reasons []string
+		for _, e := range t.reasons {
+			switch {
+			case e.count == 0:
+			case e.code == noVersion:
+				reasons = append(reasons, "no version in common")
+			case e.code == noCipher:
+				reasons = append(reasons, "no cipher in common")
+			default:
+				reasons = append(reasons, "alert "+alertText(e.code))
+			}
+		}
+		out = append(out, s+joined("; ", reasons)+".")
+	}
+	return out
+}
+
+func (t *trouble) times(n int) string {
+	s := number(n, "time")
+	if n == 1 {
+		s = "once"
+	}
+	if t.atLeast {
+		return "at least " + s
+	}
+	return s
+}
+
+func hostsOf(hosts []string) string {
+	if len(hosts) == 0 {
+		return ""
+	}
+	return " for " + number(len(hosts), "host") + ": " + some(hosts)
+}
+
+func joined(before string, parts []string) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	return before + strings.Join(parts, ", ")
+}
+
+// some lists the first few hosts.
+func some(hosts []string) string {
+	const most = 3
+	var shown []string
+	for _, h := range hosts[:min(most, len(hosts))] {
+		shown = append(shown, ending(h))
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(hosts) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}
+
+// listed are the hosts of a diagnosis.
+func listed(hosts []string) (out []string, more int) {
+	for _, h := range hosts[:min(MaxHosts, len(hosts))] {
+		out = append(out, plain.Text(h))
+	}
+	return out, len(hosts) - len(out)
+}
+
+func number(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func clockTime(at int64) string { return moment(at).Format("15:04:05 UTC") }
+
+// name is what the program is called in a title.
+func (j *judge) name(p *program) string {
+	switch {
+	case p == nil:
+		return "the device"
+	case p.agent == "":
+		return "a program"
+	case j.known.App != nil && j.known.App(p.agent):
+		return "the app"
+	case p.is.App != "":
+		return text(p.is.App)
+	}
+	first, _, _ := strings.Cut(p.agent, "/")
+	return text(first)
+}
+
+// agents are the User-Agents of some programs.
+func agents(programs []*program) []string {
+	var out []string
+	for _, p := range programs {
+		if p.agent != "" {
+			out = append(out, p.agent)
+		}
+	}
+	return out
+}
+
+func quoted(agents []string) string {
+	const most = 3
+	var shown []string
+	for _, a := range agents[:min(most, len(agents))] {
+		shown = append(shown, text(a))
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(agents) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}
+
+// names are the programs that made contacts.
+func (j *judge) names() string {
+	var made []*program
+	for _, p := range j.programs {
+		if p.all.count > 0 {
+			made = append(made, p)
+		}
+	}
+	return quoted(agents(made))
+}
+
+// othersRead says who does trust us.
+func (j *judge) othersRead(p *program) string {
+	var others []string
+	for _, q := range j.programs {
+		if q != p && (q.read.count > 0 || q.test.trusted.count > 0) {
+			others = append(others, j.name(q))
+		}
+	}
+	slices.Sort(others)
+	others = slices.Compact(others)
+	switch {
+	case len(others) > 0:
+		return "The device trusts telltale's authority: " + quoted(others) + " can be read."
+	case j.test.trusted.count > 0:
+		return "The device trusts telltale's authority: the test of the set-up page succeeded."
+	}
+	return "Nothing else was read."
+}
+
+// untrustedEvidence says who refused a device's worth of connections, and whether the
+// certificate was fetched.
+func (j *judge) untrustedEvidence(fetched, last int64) []string {
+	var out []string
+	if n := j.test.refused.count; n > 0 {
+		out = append(out, "The set-up page's own test was refused "+number(n, "time")+".")
+	}
+	var browsers []string
+	for _, p := range j.programs {
+		if p.is.Browser && (p.refused.count > 0 || p.test.refused.count > 0) {
+			browsers = append(browsers, j.name(p))
+		}
+	}
+	if len(browsers) > 0 {
+		slices.Sort(browsers)
+		out = append(out, "A browser refuses too: "+quoted(slices.Compact(browsers))+".")
+	}
+	out = append(out, "Nothing of it was read.")
+	form := "certificate"
+	if j.profile {
+		form = "profile"
+	}
+	switch {
+	case fetched == 0:
+		out = append(out, "It did not fetch the certificate here.")
+	case fetched > last:
+		out = append(out, "It fetched the "+form+" only afterwards, at "+clockTime(fetched)+".")
+	default:
+		out = append(out, "It fetched the "+form+" at "+clockTime(fetched)+" and refused since, until "+clockTime(last)+".")
+	}
+	return out
+}
+
+// setupPage is where a device finds everything.
+const setupPage = "http://" + flow.SetupHost + "/"
+
+// stepsForTrust are what to do on a device that does not trust us.
+func (j *judge) stepsForTrust(cause Cause, one *program) []string {
+	var steps []string
+	if cause == NotInstalled {
+		if one != nil && !one.is.Browser && storeOf(one) != nil {
+			return stepsForStore(one)
+		}
+		steps = append(steps, "In the device's browser open `"+setupPage+"` and fetch the certificate.")
+	}
+	steps = append(steps, j.installSteps(one)...)
+	return append(steps, "To tell: open any https page in the device's browser. If that can be read, the certificate is fine.")
+}
+
+// installSteps say how the certificate is installed and trusted, in the words of
+// setup.Platforms.
+func (j *judge) installSteps(one *program) []string {
+	if one != nil && storeOf(one) != nil {
+		return stepsForStore(one)
+	}
+	os := useragent.OS("")
+	if len(j.systems) > 0 {
+		os = j.systems[0]
+	}
+	switch os {
+	case useragent.IOS, useragent.Apple:
+		return []string{
+			"Installed? `Settings › General › VPN & Device Management`.",
+			"Switched on? `Settings › General › About › Certificate Trust Settings`: this second switch is needed too.",
+		}
+	case useragent.Android:
+		return []string{
+			"Installed? Since Android 11 the download alone installs nothing: in `Settings`, search for `CA certificate`.",
+			"Then it is listed: `Encryption & credentials › Trusted credentials › User`.",
+			"Apps ignore it unless they are built to trust it, see `telltale setup android`; Chrome does not.",
+		}
+	case useragent.MacOS:
+		return []string{"In Keychain Access, for the certificate: `Trust › When using this certificate › Always Trust`."}
+	case useragent.Windows:
+		return []string{"It belongs into the store `Trusted Root Certification Authorities` of the user: `certmgr.msc` shows it."}
+	case useragent.Linux, useragent.ChromeOS:
+		return []string{
+			"Add it to the system's store: `telltale setup linux` has the commands.",
+			"Chromium has a store of its own, for `certutil`; so has Firefox.",
+		}
+	}
+	return []string{
+		"iOS: install the profile, `Settings › General › VPN & Device Management`, and switch it on, " +
+			"`Settings › General › About › Certificate Trust Settings`.",
+		"Android: in `Settings`, search for `CA certificate` and install it. Apps ignore it unless they are built to trust it.",
+	}
+}
+
+// stepsForUserCA are for apps of Android that ask the system's store alone.
+var stepsForUserCA = []string{
+	"In an app of your own, trust user certificates in debug builds: `telltale setup android` has the file.",
+	"For other apps: an emulator or a rooted device, with the certificate in the system's store, by `telltale setup android`.",
+	"Until then its connections are recorded and judged by name.",
+}
+
+func stepsForPins(hosts []string) []string {
+	steps := []string{"Use a build of the app without pins, as for debugging."}
+	if len(hosts) > 0 {
+		steps = append(steps, "To tell: open `https://"+hosts[0]+"/` in the device's browser. If that can be read, it is the app that refuses.")
+	}
+	return append(steps, passThrough(hosts)...)
+}
+
+// passThrough lets a program work that cannot be read.
+func passThrough(hosts []string) []string {
+	if len(hosts) == 0 {
+		return nil
+	}
+	return []string{"To let it work unread: `--passthrough " + hosts[0] + "`. It is still recorded and judged by name."}
+}
+
+// store is where a program keeps whom it trusts.
+type store struct {
+	sign string // begins the User-Agent, or a part of it
+	name string
+	step string
+}
+
+// stores are those of programs that do not ask their system, or may not. Sources: the
+// programs' own documentation of the option that each step names.
+var stores = []store{
+	{"Firefox/", "Firefox", "In Firefox: `Settings › Privacy & Security › View Certificates… › Authorities › Import…`."},
+	{"Java/", "Java", "`keytool -importcert -cacerts -alias telltale -file telltale-ca.pem`, or `-Djavax.net.ssl.trustStore` for a store of its own."},
+	{"Apache-HttpClient/", "Java", "`keytool -importcert -cacerts -alias telltale -file telltale-ca.pem`, or `-Djavax.net.ssl.trustStore` for a store of its own."},
+	{"node", "Node.js", "`NODE_EXTRA_CA_CERTS=telltale-ca.pem` in its environment."},
+	{"undici", "Node.js", "`NODE_EXTRA_CA_CERTS=telltale-ca.pem` in its environment."},
+	{"axios/", "Node.js", "`NODE_EXTRA_CA_CERTS=telltale-ca.pem` in its environment."},
+	{"python-requests/", "Python's requests", "`REQUESTS_CA_BUNDLE=telltale-ca.pem` in its environment."},
+	{"Python", "Python", "`SSL_CERT_FILE=telltale-ca.pem` in its environment."},
+	{"python-httpx/", "Python's httpx", "`SSL_CERT_FILE=telltale-ca.pem` in its environment."},
+	{"curl/", "curl", "`CURL_CA_BUNDLE=telltale-ca.pem` in its environment, or `--cacert`."},
+	{"Wget/", "wget", "`--ca-certificate=telltale-ca.pem`."},
+	{"Go-http-client/", "Go", "`SSL_CERT_FILE=telltale-ca.pem` in its environment."},
+	{"Dart/", "Dart", "`SecurityContext.setTrustedCertificates` in a build of your own."},
+}
+
+// storeOf returns the trust store of a program that has one of its own.
+func storeOf(p *program) *store {
+	for i, s := range stores {
+		if strings.HasPrefix(p.agent, s.sign) || s.name == "Firefox" && p.is.Browser && p.os != useragent.IOS && strings.Contains(p.agent, s.sign) {
+			return &stores[i]
+		}
+	}
+	return nil
+}
+
+func stepsForStore(p *program) []string {
+	s := storeOf(p)
+	if s == nil {
+		return []string{"Give it the certificate of `" + setupPage + "` by its own settings: it does not ask the system."}
+	}
+	return []string{s.step, "Started by `telltale record -- COMMAND`, most programs get it by themselves."}
+}
+
+// Title is what a cause is called where nothing else is known.
+func (c Cause) Title() string {
+	switch c {
+	case NotInstalled:
+		return "certificate authority not installed"
+	case NotTrusted:
+		return "certificate authority not trusted yet"
+	case UserCAIgnored:
+		return "user certificates ignored"
+	case AppPinning:
+		return "app pins its certificates"
+	case SystemPinning:
+		return "services of the system's maker"
+	case ProxyIgnored:
+		return "proxy not used"
+	case WrongClock:
+		return "wrong clock"
+	case NoCommonTLS:
+		return "no TLS in common"
+	case HiddenByRelay:
+		return "hidden by a relay"
+	}
+	return string(c)
+}
