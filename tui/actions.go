@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"net/netip"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -22,6 +23,10 @@ func (m *model) do(a action) tea.Cmd {
 		return m.show(inHosts)
 	case showFlows:
 		return m.show(inFlows)
+	case showDevices:
+		return m.show(inDevices)
+	case showDiagnosis:
+		return m.showDiagnosis()
 	case nextView:
 		return m.show(m.beside(1))
 	case previousView:
@@ -41,6 +46,8 @@ func (m *model) do(a action) tea.Cmd {
 		return m.search.toggle(m)
 	case onlyThis:
 		return m.onlyThis()
+	case onlyDevice:
+		return m.onlyDevice()
 	case openDetail, goBack, nextTab, previousTab, nextFlow, previousFlow, revealSecrets:
 		return m.doDetail(a)
 	}
@@ -59,13 +66,22 @@ func (m *model) doDetail(a action) tea.Cmd {
 	case previousTab:
 		return m.detail.turn(m, -1)
 	case nextFlow:
-		return m.detail.step(m, 1)
+		return m.step(1)
 	case previousFlow:
-		return m.detail.step(m, -1)
+		return m.step(-1)
 	case revealSecrets:
 		return m.detail.reveal(m)
 	}
 	return nil
+}
+
+// step goes to the next flow or device, or to the one before.
+func (m *model) step(by int) tea.Cmd {
+	if m.page != nil {
+		m.page.step(m, by)
+		return nil
+	}
+	return m.detail.step(m, by)
 }
 
 // doDesk decides, marks, writes and leaves.
@@ -81,6 +97,8 @@ func (m *model) doDesk(a action) tea.Cmd {
 		return m.desk.undo(m)
 	case writePolicy:
 		return m.openWrite()
+	case nameDevice:
+		return m.openName()
 	case markPhase:
 		return m.openPhase()
 	case exportReport:
@@ -102,6 +120,8 @@ func (m *model) move(a action) (cmd tea.Cmd, done bool) {
 	switch {
 	case known && m.detail != nil:
 		m.detail.scroll(by)
+	case known && m.page != nil:
+		m.page.scroll(by)
 	case known && m.view == inFlows:
 		return m.flows.move(m, by), true
 	case known && m.view == inConnect:
@@ -126,6 +146,8 @@ func (m *model) jump(last bool) tea.Cmd {
 	switch {
 	case m.detail != nil:
 		m.detail.scroll(by)
+	case m.page != nil:
+		m.page.scroll(by)
 	case m.view == inFlows:
 		return m.flows.jump(m, to)
 	case m.view == inConnect:
@@ -140,15 +162,18 @@ func (m *model) jump(last bool) tea.Cmd {
 
 // list returns the list of a view that has one.
 func (m *model) list() *list {
-	if m.view == inHosts {
+	switch m.view {
+	case inHosts:
 		return &m.hosts.list
+	case inDevices:
+		return &m.devices.list
 	}
 	return &m.violations.list
 }
 
 // beside returns the view beside the one that is shown.
 func (m *model) beside(by int) scope {
-	tabs := m.tabList()
+	tabs, _ := m.tabRow()
 	for i, tab := range tabs {
 		if tab.view == m.view {
 			return tabs[(i+by+len(tabs))%len(tabs)].view
@@ -157,21 +182,29 @@ func (m *model) beside(by int) scope {
 	return m.view
 }
 
-// back closes the detail or drops the filter.
+// back closes what is open, drops the filter or shows every device again.
 func (m *model) back() tea.Cmd {
 	switch {
 	case m.detail != nil:
 		m.detail = nil
 		m.layout()
 		return m.refresh()
+	case m.page != nil:
+		m.page = nil
+		m.layout()
 	case m.search.filter != nil:
 		return m.search.set(m, m.search.before(m.search.typed))
+	case m.search.only.IsValid():
+		return m.search.restrict(m, netip.Addr{})
 	}
 	return nil
 }
 
-// onlyThis lists the flows of the host or violation that is selected.
+// onlyThis lists the flows of the host, violation or device that is selected.
 func (m *model) onlyThis() tea.Cmd {
+	if m.scope()&onDevices != 0 {
+		return m.flowsOfDevice()
+	}
 	s, ok := m.selected()
 	if !ok || s.host == "" {
 		return nil
@@ -210,6 +243,7 @@ func (m *model) mouse(msg tea.MouseMsg) tea.Cmd {
 		if msg.Y == a.head+1 {
 			return m.detail.click(m, msg.X)
 		}
+	case m.page != nil: // nothing on it can be opened
 	case row >= 0 && row < a.body-1:
 		return m.click(row)
 	}
@@ -220,6 +254,8 @@ func (m *model) wheel(by int) tea.Cmd {
 	switch {
 	case m.detail != nil:
 		m.detail.scroll(by)
+	case m.page != nil:
+		m.page.scroll(by)
 	case m.view == inFlows:
 		return m.flows.scroll(m, by)
 	case m.view == inConnect:

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 
 	"telltale/capture"
@@ -13,7 +12,7 @@ import (
 type connectView struct {
 	place int
 	top   int
-	seen  bool // a device was seen, and with it other lines
+	of    string // address of the device whose steps are shown; "": none was seen yet
 }
 
 // next goes to the next address of this machine.
@@ -30,8 +29,8 @@ func (c *connectView) draw(m *model, width, height int) []string {
 	if len(m.cfg.Connect.Places) == 0 {
 		return []string{"", t.warning.Render("  This machine has no address that a phone can reach: is it in a network?")}
 	}
-	if seen := len(m.news.sum.Health.Devices) > 0; seen != c.seen {
-		c.seen, c.top = seen, 0
+	if d, _ := m.device(); d.Addr != c.of {
+		c.of, c.top = d.Addr, 0
 	}
 	place := m.cfg.Connect.Places[c.place]
 	qr := c.qr(m, place)
@@ -123,16 +122,31 @@ func (c *connectView) guides(m *model, place Place, n int) (lines []string) {
 	return lines
 }
 
-// checks draws the list of steps of the device that was seen last.
+// checks draws the list of steps of the device that is meant.
 func (c *connectView) checks(m *model, place Place, n int) []string {
-	t := &m.theme
-	device := newestDevice(m.news.sum)
-	title := "Device " + device.Addr
-	if device.Name != "" {
-		title += " " + device.Name
+	device, _ := m.device()
+	title := "  " + m.theme.title.Render(cut(plain.Text("Device "+nameAndAddress(device)), n-2))
+	lines := []string{"", title}
+	if more := len(m.news.sum.Health.Devices) - 1; more > 0 {
+		others := m.theme.dim.Render("  " + plural(more, "more device") + " (4)")
+		if width(title)+width(others) <= n {
+			lines[1] += others
+		} else {
+			lines = append(lines, others)
+		}
 	}
-	lines := []string{"", "  " + t.title.Render(plain.Text(title))}
-	open := 0
+	steps, open := m.steps(device, place, n)
+	lines = append(lines, steps...)
+	if open == 0 {
+		lines = append(lines, indented("", "Use the app now. 1 shows violations, 2 hosts, 3 flows.", n)...)
+	}
+	return lines
+}
+
+// steps draws how far a device is in being connected, and says how many steps it has
+// not done.
+func (m *model) steps(device capture.Device, place Place, n int) (lines []string, open int) {
+	t := &m.theme
 	for _, check := range m.cfg.Connect.Checklist(device, place, m.cfg.Now()) {
 		if check.State == CheckWaiting || check.State == CheckTrouble {
 			open++
@@ -156,10 +170,7 @@ func (c *connectView) checks(m *model, place Place, n int) []string {
 			lines = append(lines, indented("  ", advice, n)...)
 		}
 	}
-	if open == 0 {
-		lines = append(lines, indented("", "Use the app now. 1 shows violations, 2 hosts, 3 flows.", n)...)
-	}
-	return lines
+	return lines, open
 }
 
 // indented wraps a text behind its number.
@@ -172,12 +183,4 @@ func indented(number, text string, n int) []string {
 		}
 	}
 	return lines
-}
-
-// newestDevice returns the device that was seen last.
-func newestDevice(s capture.Summary) capture.Device {
-	if len(s.Health.Devices) == 0 {
-		return capture.Device{}
-	}
-	return slices.MaxFunc(s.Health.Devices, func(a, b capture.Device) int { return a.Last.Compare(b.Last) })
 }

@@ -32,11 +32,12 @@ type detail struct {
 
 // written says what the lines of a detail are of.
 type written struct {
-	recorded *capture.Recorded
-	tab      int
-	width    int
-	revealed bool
-	policy   *policy.Policy
+	recorded  *capture.Recorded
+	tab       int
+	width     int
+	revealed  bool
+	policy    *policy.Policy
+	explained explanation
 }
 
 // linesMsg are the lines of a tab, written beside the loop: a body of a megabyte
@@ -73,6 +74,10 @@ type detailMsg struct {
 
 // openDetail opens what the cursor stands on.
 func (m *model) openDetail() tea.Cmd {
+	if m.view == inDevices {
+		m.openPage()
+		return nil
+	}
 	s, ok := m.selected()
 	if !ok || m.detail != nil {
 		return nil
@@ -202,7 +207,7 @@ func (d *detail) room() int { return max(1, d.height-2) }
 
 // asked returns what the lines should be of.
 func (d *detail) asked(m *model) written {
-	return written{d.recorded, d.tab, d.width, d.revealed, m.desk.policy}
+	return written{d.recorded, d.tab, d.width, d.revealed, m.desk.policy, m.explain(d.recorded.Flow)}
 }
 
 // write writes the tab, beside the loop; scrolling only cuts from it.
@@ -211,7 +216,7 @@ func (d *detail) write(m *model) tea.Cmd {
 		return nil
 	}
 	of, shown := d.asked(m), *d
-	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), policy: m.desk.policy, now: m.news.at}
+	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), policy: m.desk.policy, explained: of.explained, now: m.news.at}
 	return func() tea.Msg {
 		detailTabs[of.tab].draw(p, &shown)
 		return linesMsg{of, p.lines}
@@ -284,27 +289,25 @@ type loader struct {
 
 // start returns the flow with which something opens.
 func (l loader) start(s selection) (flow.ID, error) {
-	if s.flow != 0 {
+	switch {
+	case s.violation != nil && l.ids != nil:
+		return pick(l.picked(s.violation), newest, -1), nil
+	case s.flow != 0:
 		return s.flow, nil
 	}
-	return l.one(capture.Query{Host: s.host, Last: true, Limit: 1})
+	return l.one(capture.Query{Host: s.host, Last: true})
 }
 
 // beside returns the flow before or behind another one: of the violation, of the
 // host, of what the filter picks, or of all. 0: there is none.
 func (l loader) beside(s selection, at flow.ID, by int) (flow.ID, error) {
-	q := capture.Query{After: at, Limit: 1}
+	q := capture.Query{After: at}
 	if by < 0 {
-		q = capture.Query{Before: at, Last: true, Limit: 1}
+		q = capture.Query{Before: at, Last: true}
 	}
 	switch {
 	case s.violation != nil:
-		ids := make([]flow.ID, len(s.violation.Flows))
-		for i, r := range s.violation.Flows {
-			ids[i] = r.ID
-		}
-		slices.Sort(ids)
-		return pick(ids, at, by), nil
+		return pick(l.picked(s.violation), at, by), nil
 	case s.listed && l.ids != nil:
 		return pick(l.ids, at, by), nil
 	case !s.listed:
@@ -325,12 +328,51 @@ func pick(ids []flow.ID, at flow.ID, by int) flow.ID {
 	return ids[i]
 }
 
-func (l loader) one(q capture.Query) (flow.ID, error) {
-	page, err := l.store.Flows(l.ctx, q)
-	if err != nil || len(page) == 0 {
-		return 0, err
+// picked returns the flows of a violation, as far as the filter picks them.
+func (l loader) picked(v *capture.Violation) []flow.ID {
+	ids := make([]flow.ID, 0, len(v.Flows)+1)
+	for _, r := range v.Flows {
+		ids = append(ids, r.ID)
 	}
-	return page[0].Flow.ID, nil
+	ids = append(ids, v.LastFlow) // of more than can be listed, the newest all the same
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id flow.ID) bool { return !l.picks(id) })
+}
+
+// picks reports whether the filter picks a flow.
+func (l loader) picks(id flow.ID) bool {
+	_, found := slices.BinarySearch(l.ids, id)
+	return l.ids == nil || found
+}
+
+// one returns the first flow that the query and the filter pick, or the last one where the query
+// wants that. 0: there is none.
+func (l loader) one(q capture.Query) (flow.ID, error) {
+	if q.Limit = 1; l.ids != nil {
+		q.Limit = 500
+	}
+	for {
+		page, err := l.store.Flows(l.ctx, q)
+		if err != nil {
+			return 0, err
+		}
+		if q.Last {
+			slices.Reverse(page)
+		}
+		for _, r := range page {
+			if l.picks(r.Flow.ID) {
+				return r.Flow.ID, nil
+			}
+		}
+		if len(page) < q.Limit {
+			return 0, nil
+		}
+		if end := page[len(page)-1].Flow.ID; q.Last {
+			q.Before = end
+		} else {
+			q.After = end
+		}
+	}
 }
 
 // flow reads a flow with its bodies and messages. What cannot be read of them

@@ -20,8 +20,11 @@ type area struct {
 // split shares the lines out. A panel takes what it needs and leaves a row.
 func (m *model) split() area {
 	a := area{head: 3, foot: len(m.drawFoot())}
-	if m.height < tiny {
+	switch {
+	case m.height < tiny:
 		a.head = 2
+	case m.bannered():
+		a.head = 4
 	}
 	if m.height < 6 {
 		a.foot = 0
@@ -42,8 +45,12 @@ func (m *model) layout() {
 	m.violations.list.resize(rows)
 	m.hosts.list.resize(rows)
 	m.flows.resize(rows)
+	m.devices.list.resize(rows)
 	if m.detail != nil {
 		m.detail.resize(m.width, body)
+	}
+	if m.page != nil {
+		m.page.resize(body)
 	}
 }
 
@@ -65,6 +72,8 @@ func (m *model) drawBody(height int) []string {
 	switch {
 	case m.detail != nil:
 		return m.detail.draw(m, m.width)
+	case m.page != nil:
+		return m.page.draw(m, m.width)
 	case m.loading != nil && m.news.sum.Flows == 0:
 		return m.loading.draw(m, m.width)
 	}
@@ -75,26 +84,34 @@ func (m *model) drawBody(height int) []string {
 		return m.violations.draw(m, m.width, height)
 	case inHosts:
 		return m.hosts.draw(m, m.width, height)
+	case inDevices:
+		return m.devices.draw(m, m.width, height)
 	}
 	return m.flows.draw(m, m.width, height)
 }
 
 // emptyText says why a view has no rows.
 func (m *model) emptyText(width int, text string) []string {
-	t := &m.theme
 	switch {
 	case m.news.err != nil:
 		text = "The capture cannot be read: " + plain.Text(m.news.err.Error())
-	case m.search.on() && m.search.done:
+	case m.search.filters() && m.search.done:
 		text = "Nothing here matches the filter: f switches it off, esc drops it."
+	case m.search.on() && m.search.done:
+		text = "Nothing of " + plain.Text(m.nameOf(m.search.only.String())) + " is here: esc shows every device again."
 	case m.search.on():
 		text = "Searching …"
 	case m.news.sum.Flows == 0 && m.cfg.Live:
 		text = "Nothing was seen yet. c shows how to connect a device."
 	}
+	return m.dimText(width, text)
+}
+
+// dimText stands where a view has no rows.
+func (m *model) dimText(width int, text string) []string {
 	lines := []string{""}
 	for _, line := range wrap(text, max(10, width-4)) {
-		lines = append(lines, "  "+t.dim.Render(line))
+		lines = append(lines, "  "+m.theme.dim.Render(line))
 	}
 	return lines
 }
@@ -111,7 +128,11 @@ func (m *model) drawHead(height int) []string {
 		}
 		return []string{sides(verdict, right, m.width), m.tabs()}
 	}
-	return []string{sides(verdict, m.recording(m.width-width(verdict)-2), m.width), m.figures(m.width), m.tabs()}
+	lines := []string{sides(verdict, m.recording(m.width-width(verdict)-2), m.width), m.figures(m.width)}
+	if height > 3 {
+		lines = append(lines, m.banner(m.width))
+	}
+	return append(lines, m.tabs())
 }
 
 // verdictText says the verdict of this moment.
@@ -174,6 +195,9 @@ func (m *model) alarms() (parts []string) {
 	}
 	if m.desk.unsaved() {
 		parts = append(parts, t.warning.Render("● policy not written (w)"))
+	}
+	if m.trouble.count > 0 && !m.bannered() && m.page == nil {
+		parts = append(parts, t.warning.Render("! "+diagnosesText(m.trouble.count)+" (D)"))
 	}
 	return parts
 }
@@ -238,36 +262,63 @@ type tab struct {
 	text string // with the margin that shows which one is open
 }
 
-func (m *model) tabList() []tab {
-	s := m.news.sum
-	tabs := []tab{
-		{inViolations, "1 Violations " + count(len(s.Violations))},
-		{inHosts, "2 Hosts " + count(len(s.Hosts))},
-		{inFlows, "3 Flows " + count(s.Flows)},
+// tabLengths are the forms of the tabs that are not open, the longest first.
+var tabLengths = []func(key, name, count string) string{
+	func(key, name, count string) string { return strings.TrimSpace(key + " " + name + " " + count) },
+	func(key, name, _ string) string { return key + " " + name },
+	func(key, _, _ string) string { return key },
+}
+
+// tabRow returns the tabs as long as there is room, and what is shown of all beside
+// them. The open one always has its name.
+func (m *model) tabRow() (tabs []tab, badge string) {
+	wish := width(m.search.badge(m, m.width))
+	if wish > 0 {
+		wish = min(wish, m.width/3) + 1
 	}
-	if m.cfg.Connect != nil {
-		tabs = append(tabs, tab{inConnect, "c Connect"})
-	}
-	for i := range tabs {
-		before, after := " ", " "
-		if tabs[i].view == m.view {
-			before, after = "[", "]"
+	used := 0
+	for _, form := range tabLengths {
+		tabs, used = m.tabList(form), 0
+		for _, tab := range tabs {
+			used += width(tab.text)
 		}
-		tabs[i].text = before + tabs[i].text + after
+		if used+wish <= m.width {
+			break
+		}
+	}
+	return tabs, m.search.badge(m, max(m.width/4, m.width-used-1))
+}
+
+func (m *model) tabList(closed func(key, name, count string) string) []tab {
+	s := m.news.sum
+	var tabs []tab
+	add := func(view scope, key, name, count string) {
+		text := " " + closed(key, name, count) + " "
+		if view == m.view {
+			text = "[" + tabLengths[0](key, name, count) + "]"
+		}
+		tabs = append(tabs, tab{view, text})
+	}
+	add(inViolations, "1", "Violations", count(len(s.Violations)))
+	add(inHosts, "2", "Hosts", count(len(s.Hosts)))
+	add(inFlows, "3", "Flows", count(s.Flows))
+	add(inDevices, "4", "Devices", count(len(s.Health.Devices)))
+	if m.cfg.Connect != nil {
+		add(inConnect, "c", "Connect", "")
 	}
 	return tabs
 }
 
 func (m *model) tabs() string {
 	var b strings.Builder
-	for _, tab := range m.tabList() {
+	tabs, badge := m.tabRow()
+	for _, tab := range tabs {
 		style := m.theme.dim
 		if tab.view == m.view {
 			style = m.theme.title
 		}
 		b.WriteString(style.Render(tab.text))
 	}
-	badge := m.search.badge(m, max(m.width/4, m.width-width(b.String())-1))
 	if badge == "" {
 		return b.String()
 	}
@@ -276,8 +327,9 @@ func (m *model) tabs() string {
 
 // tabAt returns the view whose tab stands at a column, 0 for none.
 func (m *model) tabAt(column int) scope {
+	tabs, _ := m.tabRow()
 	at := 0
-	for _, tab := range m.tabList() {
+	for _, tab := range tabs {
 		at += width(tab.text)
 		if column < at {
 			return tab.view

@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 )
 
@@ -22,6 +23,7 @@ type feed struct {
 	ctx      context.Context
 	store    *capture.Store
 	problems func() []string
+	diagnose func(capture.Device) []diagnosis.Diagnosis
 	now      func() time.Time
 	live     bool
 	wake     <-chan struct{}
@@ -37,10 +39,12 @@ type newsMsg struct {
 	last     flow.ID
 	phase    string
 	problems []string
+	// diagnoses has those of each device that has any, by address.
+	diagnoses map[string][]diagnosis.Diagnosis
 }
 
 func newFeed(ctx context.Context, cfg *Config) *feed {
-	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, now: cfg.Now, live: cfg.Live}
+	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, diagnose: cfg.Diagnose, now: cfg.Now, live: cfg.Live}
 	f.wake, f.cancel = f.store.Wake()
 	return f
 }
@@ -81,6 +85,14 @@ func (f *feed) read() tea.Msg {
 	m := newsMsg{at: f.now(), sum: f.store.Summary(), err: f.store.Err(), last: f.store.LastID(), phase: f.store.Phase()}
 	if f.problems != nil {
 		m.problems = f.problems()
+	}
+	if f.diagnose != nil {
+		m.diagnoses = map[string][]diagnosis.Diagnosis{}
+		for _, d := range m.sum.Health.Devices {
+			if found := f.diagnose(d); len(found) > 0 {
+				m.diagnoses[d.Addr] = found
+			}
+		}
 	}
 	return m
 }

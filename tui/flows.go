@@ -39,7 +39,7 @@ type flowRow struct {
 	id                                       flow.ID
 	host                                     string
 	time, method, status, protocol, hostText string
-	path, size, duration, verdict            string
+	path, size, duration, verdict, sender    string
 	weight                                   policy.Verdict
 	warning                                  bool
 	open, failed                             bool
@@ -67,8 +67,12 @@ var flowColumns = []column{
 	{title: "PATH", width: 14, flex: 4, rank: 2},
 	{title: "SIZE", width: 6, right: true, rank: 4},
 	{title: "TOOK", width: 6, right: true, rank: 5},
+	{title: "DEVICE", width: 14, flex: 1, rank: 8},
 	{title: "VERDICT", width: 20, rank: 7},
 }
+
+// senderColumn is the index of DEVICE, which says nothing where there is one.
+const senderColumn = 9
 
 func (v *flowsView) resize(height int) {
 	v.height = max(1, height)
@@ -292,12 +296,20 @@ func (v *flowsView) draw(m *model, screen, height int) []string {
 	if len(v.rows) == 0 {
 		return m.emptyText(screen, "No flow.")
 	}
-	widths := fitColumns(flowColumns, screen-2, v.widest)
+	columns, alone := flowColumns, len(m.news.sum.Health.Devices) < 2 || m.search.only.IsValid()
+	if alone {
+		columns = slices.Delete(slices.Clone(columns), senderColumn, senderColumn+1)
+	}
+	widths := fitColumns(columns, screen-2, v.widest)
 	place := v.place(m)
-	head := cut(drawHead(&m.theme, flowColumns, widths), screen-width(place)-1)
+	head := cut(drawHead(&m.theme, columns, widths), screen-width(place)-1)
 	lines := []string{sides(head, place, screen)}
 	for i := v.top; i < min(len(v.rows), v.top+v.height) && len(lines) < height; i++ {
-		lines = append(lines, drawRow(&m.theme, flowColumns, widths, v.rows[i].cells(&m.theme), i == v.cursor))
+		cells := v.rows[i].cells(m)
+		if alone {
+			cells = slices.Delete(cells, senderColumn, senderColumn+1)
+		}
+		lines = append(lines, drawRow(&m.theme, columns, widths, cells, i == v.cursor))
 	}
 	return lines
 }
@@ -325,6 +337,9 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 		hostText: plain.Text(withPort(f)), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
 		verdict: verdictWord(r.Judgement.Verdict, r.Judgement.Rule()), weight: r.Judgement.Verdict,
 		open: !f.Ended(), failed: f.Outcome != flow.Completed,
+	}
+	if sender := deviceOf(f); sender.IsValid() {
+		row.sender = sender.String()
 	}
 	if f.Outcome == flow.Served {
 		row.verdict = "set-up page"
@@ -379,7 +394,8 @@ var outcomeWords = map[flow.Outcome]string{
 }
 
 // cells returns the cells of flowColumns.
-func (r *flowRow) cells(t *theme) []cell {
+func (r *flowRow) cells(m *model) []cell {
+	t := &m.theme
 	style := t.verdictStyle(r.weight)
 	mark := verdicts[r.weight].mark
 	if r.warning {
@@ -399,6 +415,7 @@ func (r *flowRow) cells(t *theme) []cell {
 		plainCell(r.path),
 		plainCell(r.size),
 		{r.duration, t.dim},
+		{plain.Text(m.nameOf(r.sender)), t.dim},
 		{r.verdict, style},
 	}
 }

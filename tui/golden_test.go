@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,30 @@ var pictures = []picture{
 	{"phase", withStory, press("3", "m")},
 	{"export", withStory, press("e")},
 	{"copy", withStory, press("3", "y")},
+	{"devices", withDevices, press("4")},
+	{"devices-nothing", withNothing, press("4")},
+	{"devices-unknown", func() setting { return recorded(fromNobody()) }, press("4")},
+	{"devices-filtered", withDevices, func(r *rig) { r.press("1", "/").typeText("generate_204").press("enter", "4") }},
+	{"device", withDevices, func(r *rig) { r.onto("4", "Pixel").press("enter") }},
+	{"device-clean", withDevices, func(r *rig) { r.onto("4", "iPhone").press("enter") }},
+	{"device-recorded", func() setting {
+		s := withDevices()
+		change := s.change
+		s.change = func(c *Config) { change(c); c.Live, c.Connect, c.NameDevice = false, nil, nil }
+		return s
+	}, func(r *rig) { r.onto("4", "Pixel").press("enter", "N") }},
+	{"device-hostile", func() setting {
+		return setting{flows: []*flow.Flow{hostileFlow(1)}, change: func(c *Config) { c.Diagnose = hostileDiagnoses }}
+	}, press("D")},
+	{"device-name", withDevices, func(r *rig) { r.onto("4", "192.168.1.40").press("N").typeText("Tablet of the lab") }},
+	{"only-violations", withDevices, func(r *rig) { r.onto("4", "Pixel").press("space", "1") }},
+	{"only-hosts", withDevices, func(r *rig) { r.onto("4", "Pixel").press("space", "2") }},
+	{"only-flows-filtered", withDevices, func(r *rig) { r.onto("4", "iPhone").press("F", "/").typeText("HEAD").press("enter") }},
+	{"only-nothing", withDevices, func(r *rig) { r.onto("4", "192.168.1.40").press("space", "1") }},
+	{"flows-of-devices", withDevices, press("3")},
+	{"diagnosed", withDevices, press("1")},
+	{"detail-refused-diagnosed", withDevices, func(r *rig) { r.onto("1", "pinned").press("enter") }},
+	{"connect-devices", withDevices, func(r *rig) { r.onto("4", "Pixel").press("c") }},
 	{"help", withStory, press("?")},
 	{"quit", withStory, func(r *rig) { r.onto("2", "clients3").press("a", "enter", "q") }},
 	{"loading", func() setting {
@@ -138,6 +163,9 @@ var pictures = []picture{
 
 var sizes = []struct{ w, h int }{{80, 24}, {120, 40}, {40, 10}}
 
+// wide are the further sizes of pictures with devices.
+var wide = []struct{ w, h int }{{160, 30}, {40, 24}, {60, 16}}
+
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	for _, p := range pictures {
@@ -150,7 +178,11 @@ func TestPictures(t *testing.T) {
 			r := newRig(t, s)
 			p.to(r)
 			var b strings.Builder
-			for _, size := range sizes {
+			shown := sizes
+			if strings.HasPrefix(p.name, "device") || strings.HasPrefix(p.name, "only") || strings.HasPrefix(p.name, "diagnosed") {
+				shown = slices.Concat(sizes, wide)
+			}
+			for _, size := range shown {
 				r.resize(size.w, size.h)
 				writeScreen(&b, size.w, size.h, r)
 			}
@@ -193,7 +225,7 @@ func compare(t *testing.T, name, got string) {
 func TestColours(t *testing.T) {
 	t.Parallel()
 	for _, dark := range []bool{true, false} {
-		for _, name := range []string{"connect-trouble", "violations", "hosts", "flows-following", "detail-response", "allow", "quit"} {
+		for _, name := range []string{"connect-trouble", "violations", "hosts", "flows-following", "detail-response", "allow", "quit", "devices", "device", "only-violations"} {
 			for _, p := range pictures {
 				if p.name != name {
 					continue

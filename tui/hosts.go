@@ -65,9 +65,17 @@ func (h *hostsView) take(m *model) {
 	hits, filtered := m.search.hits()
 	var all []*capture.Host
 	for i := range m.news.sum.Hosts {
-		if x := &m.news.sum.Hosts[i]; !filtered || hits.hosts[x.Name] > 0 {
-			all = append(all, x)
+		x := &m.news.sum.Hosts[i]
+		if filtered && hits.hosts[x.Name] == 0 {
+			continue
 		}
+		if m.search.only.IsValid() { // what another device did there is not its doing
+			own := *x
+			v := hits.verdicts[x.Name]
+			own.Verdict, own.Rule = v.verdict, v.rule
+			x = &own
+		}
+		all = append(all, x)
 	}
 	compare := hostOrders[h.order].compare
 	slices.SortStableFunc(all, func(a, b *capture.Host) int {
@@ -205,13 +213,13 @@ func (h *hostsView) cells(m *model, r hostRow, first, last time.Time) []cell {
 		{verdicts[r.Verdict].mark, style},
 		{r.title(), t.title},
 		{verdictWord(r.Verdict, r.Rule), style},
-		plainCell(count(r.Flows)),
+		plainCell(m.flowsOf(r.below, r.Host)),
 		plainCell(bytesText(r.BytesSent)),
 		plainCell(bytesText(r.BytesReceived)),
 		{clock(r.First), t.dim},
 		{clock(r.Last), t.dim},
 		{sparks(r.activity(first, last)), style},
-		{plain.Text(m.mask(false).text(strings.Join(r.senders(), ", "))), t.dim},
+		{plain.Text(m.mask(false).text(m.sendersOf(r.Apps, r.Clients))), t.dim},
 	}
 }
 
@@ -238,12 +246,28 @@ func (r *hostRow) activity(first, last time.Time) []int {
 	return counts
 }
 
-// senders says who talks to the host: apps as they name themselves, else devices.
-func (r *hostRow) senders() []string {
-	if len(r.Apps) > 0 {
-		return r.Apps
+// flowsOf counts the flows of a row, and those of them that the filter picks.
+func (m *model) flowsOf(below []*capture.Host, row *capture.Host) string {
+	hits, filtered := m.search.hits()
+	if !filtered {
+		return count(row.Flows)
 	}
-	return r.Clients
+	picked := hits.hosts[row.Name]
+	if below != nil {
+		picked = 0
+	}
+	for _, x := range below {
+		picked += hits.hosts[x.Name]
+	}
+	return share(picked, row.Flows)
+}
+
+// sendersOf says who talks to a host: apps as they name themselves, else devices.
+func (m *model) sendersOf(apps, clients []string) string {
+	if len(apps) > 0 {
+		return strings.Join(apps, ", ")
+	}
+	return m.namesOf(clients)
 }
 
 // verdictWord names a verdict, by its rule where one was broken.

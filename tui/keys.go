@@ -15,6 +15,8 @@ const (
 	showViolations
 	showHosts
 	showFlows
+	showDevices
+	showDiagnosis
 	nextView
 	previousView
 	moveUp
@@ -34,12 +36,14 @@ const (
 	showFilter
 	toggleFilter
 	onlyThis
+	onlyDevice
 	sortHosts
 	groupHosts
 	nextPlace
 	allowIt
 	ignoreIt
 	waiveIt
+	nameDevice
 	undoDecision
 	writePolicy
 	markPhase
@@ -59,8 +63,11 @@ const (
 	inHosts
 	inFlows
 	inDetail
-	inLists    = inViolations | inHosts | inFlows
-	everywhere = inConnect | inLists | inDetail
+	inDevices                                     // the list of them
+	inDevice                                      // the page of one
+	inLists    = inViolations | inHosts | inFlows // of what was sent
+	onDevices  = inDevices | inDevice
+	everywhere = inConnect | inLists | inDetail | onDevices
 )
 
 // A binding says which keys do what, and where. Help, hints and the dispatch of
@@ -84,13 +91,15 @@ const (
 )
 
 var bindings = []binding{
-	{keys: []string{"enter"}, do: openDetail, in: inLists, topic: topicLook, hint: "open", help: "open what is under the cursor"},
+	{keys: []string{"enter"}, do: openDetail, in: inLists | inDevices, topic: topicLook, hint: "open", help: "open what is under the cursor"},
 	{keys: []string{"1"}, do: showViolations, in: everywhere, topic: topicLook, help: "violations"},
 	{keys: []string{"2"}, do: showHosts, in: everywhere, topic: topicLook, help: "hosts"},
 	{keys: []string{"3"}, do: showFlows, in: everywhere, topic: topicLook, help: "flows"},
+	{keys: []string{"4"}, do: showDevices, in: everywhere, topic: topicLook, help: "devices"},
 	{keys: []string{"c", "0"}, do: showConnect, in: everywhere, topic: topicLook, help: "connect a device"},
-	{keys: []string{"tab"}, do: nextView, in: inConnect | inLists, topic: topicLook, help: "next view; shift+tab: the one before"},
-	{keys: []string{"shift+tab"}, do: previousView, in: inConnect | inLists, hidden: true},
+	{keys: []string{"D"}, do: showDiagnosis, in: everywhere, topic: topicLook, help: "the diagnosis: why something cannot be read, and what to do"},
+	{keys: []string{"tab"}, do: nextView, in: inConnect | inLists | inDevices, topic: topicLook, help: "next view; shift+tab: the one before"},
+	{keys: []string{"shift+tab"}, do: previousView, in: inConnect | inLists | inDevices, hidden: true},
 	{keys: []string{"up", "k"}, show: "↑ ↓", do: moveUp, in: everywhere, topic: topicLook, help: "move or scroll; also k and j, PgUp and PgDn, the mouse wheel"},
 	{keys: []string{"down", "j"}, do: moveDown, in: everywhere, hidden: true},
 	{keys: []string{"pgup", "ctrl+b"}, do: pageUp, in: everywhere, hidden: true},
@@ -104,18 +113,20 @@ var bindings = []binding{
 
 	{keys: []string{"tab", "right", "l"}, show: "tab", do: nextTab, in: inDetail, topic: topicLook, hint: "next tab", help: "next tab of a flow; also ← and →"},
 	{keys: []string{"shift+tab", "left", "h"}, do: previousTab, in: inDetail, hidden: true},
-	{keys: []string{"n", "]"}, show: "n p", do: nextFlow, in: inDetail, topic: topicLook, hint: "next flow", help: "next and previous flow"},
-	{keys: []string{"p", "["}, do: previousFlow, in: inDetail, hidden: true},
+	{keys: []string{"n", "]"}, show: "n p", do: nextFlow, in: inDetail | inDevice, topic: topicLook, hint: "next", help: "next and previous flow, or device"},
+	{keys: []string{"p", "["}, do: previousFlow, in: inDetail | inDevice, hidden: true},
 	{keys: []string{"r"}, do: revealSecrets, in: inDetail, topic: topicLook, hint: "reveal", help: "reveal secrets, or mask them again"},
-	{keys: []string{"esc", "backspace"}, show: "esc", do: goBack, in: inConnect | inLists | inDetail, topic: topicLook, help: "back; in a list: drop the filter"},
+	{keys: []string{"esc", "backspace"}, show: "esc", do: goBack, in: everywhere, topic: topicLook, help: "back; in a list: drop the filter, then show every device again"},
 
-	{keys: []string{"/"}, do: showFilter, in: inConnect | inLists | inDetail, topic: topicFind, hint: "filter", help: "filter as you type: words, or an expression"},
-	{keys: []string{"f"}, do: toggleFilter, in: inLists, topic: topicFind, help: "filter off and on"},
-	{keys: []string{"F"}, do: onlyThis, in: inViolations | inHosts | inDetail, topic: topicFind, hint: "its flows", help: "list the flows of this host or violation"},
+	{keys: []string{"/"}, do: showFilter, in: everywhere, topic: topicFind, hint: "filter", help: "filter as you type: words, or an expression"},
+	{keys: []string{"f"}, do: toggleFilter, in: inLists | inDevices, topic: topicFind, help: "filter off and on"},
+	{keys: []string{"F"}, do: onlyThis, in: inViolations | inHosts | inDetail | onDevices, topic: topicFind, hint: "its flows", help: "list the flows of this host, violation or device"},
+	{keys: []string{" "}, show: "space", do: onlyDevice, in: onDevices, topic: topicFind, hint: "only it", help: "in every view this device alone; again, or esc: every device"},
 
 	{keys: []string{"a"}, do: allowIt, in: inLists | inDetail, topic: topicDecide, hint: "allow", help: "allow the host"},
 	{keys: []string{"i"}, do: ignoreIt, in: inLists | inDetail, topic: topicDecide, help: "ignore the host: the device's own noise"},
 	{keys: []string{"x"}, do: waiveIt, in: inLists | inDetail, topic: topicDecide, help: "waive the violation, with a reason and an end"},
+	{keys: []string{"N"}, do: nameDevice, in: inConnect | onDevices, topic: topicDecide, hint: "name", help: "name the device"},
 	{keys: []string{"u"}, do: undoDecision, in: everywhere, topic: topicDecide, help: "undo the last decision"},
 	{keys: []string{"w"}, do: writePolicy, in: everywhere, topic: topicDecide, help: "write decisions to the policy file"},
 	{keys: []string{"m"}, do: markPhase, in: everywhere, topic: topicDecide, help: "mark a phase, such as before consent"},

@@ -10,7 +10,7 @@ import (
 	"telltale/flow/flowtest"
 )
 
-var scopes = map[string]scope{"connect": inConnect, "violations": inViolations, "hosts": inHosts, "flows": inFlows, "detail": inDetail}
+var scopes = map[string]scope{"connect": inConnect, "violations": inViolations, "hosts": inHosts, "flows": inFlows, "detail": inDetail, "devices": inDevices, "device": inDevice}
 
 func TestNoKeyMeansTwoThings(t *testing.T) {
 	t.Parallel()
@@ -48,15 +48,18 @@ func TestEveryActionHasAKeyAndDoesSomething(t *testing.T) {
 				continue
 			}
 			r := newRig(t, setting{flows: append(story(), visits(100, 125, "")...), w: 40, h: 14})
-			r.press(map[scope]string{inConnect: "c", inViolations: "1", inHosts: "2", inFlows: "3", inDetail: "3"}[in])
+			r.press(map[scope]string{inConnect: "c", inViolations: "1", inHosts: "2", inFlows: "3", inDetail: "3", inDevices: "4", inDevice: "4"}[in])
 			r.press("down", "down", "down", "down")
 			if in == inDetail {
 				r.press("up", "up", "up", "enter", "tab")
 			}
+			if in == inDevice {
+				r.press("enter")
+			}
 			before := r.m.View()
 			key := b.keys[0]
 			_, cmd := r.m.Update(keyMsg(map[string]string{" ": "space"}[key] + strings.TrimPrefix(key, " ")))
-			if cmd == nil && r.m.View() == before && !slices.Contains([]action{showConnect, showViolations, showHosts, showFlows, goBack, moveDown, moveUp, goFirst, goLast, pageUp, pageDown}, b.do) {
+			if cmd == nil && r.m.View() == before && !slices.Contains([]action{showConnect, showViolations, showHosts, showFlows, showDevices, goBack, moveDown, moveUp, goFirst, goLast, pageUp, pageDown}, b.do) {
 				t.Errorf("%s: %q does nothing", name, key)
 			}
 		}

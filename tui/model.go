@@ -28,16 +28,20 @@ type model struct {
 	rate          rate
 	view          scope // the view that is shown: one of inConnect, inLists
 	loading       *loading
-	unproven      bool         // not all of the capture could be read
-	running       sync.RWMutex // held for reading by what is awaited at the end
+	unproven      bool              // not all of the capture could be read
+	names         map[string]string // of the devices that have one, by address
+	trouble       trouble           // the diagnosis that matters most
+	running       sync.RWMutex      // held for reading by what is awaited at the end
 
 	connect    connectView
 	violations violationsView
 	hosts      hostsView
+	devices    devicesView
 	flows      flowsView
 	search     search
-	detail     *detail // open over the view; nil: closed
-	panel      panel   // open below; nil: none
+	detail     *detail     // open over the view; nil: closed
+	page       *devicePage // likewise, over the devices
+	panel      panel       // open below; nil: none
 	desk       desk
 	status     status
 	leaving    bool // the program ends when the policy is written
@@ -121,6 +125,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.width, m.height = max(1, msg.Width), max(1, msg.Height)
 		m.layout()
+		m.page.write(m)
 		if m.detail != nil {
 			return tea.Batch(m.refresh(), m.detail.write(m))
 		}
@@ -208,6 +213,9 @@ func (m *model) scope() scope {
 	if m.detail != nil {
 		return inDetail
 	}
+	if m.page != nil {
+		return inDevice
+	}
 	return m.view
 }
 
@@ -221,11 +229,12 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 		m.announce(m.news, n.sum)
 	}
 	m.news, m.search.fresh = n, true
+	m.names = namesOf(n.sum.Health.Devices)
 	m.derive()
 	if !m.desk.busy && m.view&(inViolations|inHosts) != 0 {
 		m.list().settle = false
 	}
-	return m.refresh()
+	return tea.Batch(m.refresh(), m.explainAgain())
 }
 
 // announce says on the bottom line what is new and does not show where the person is.
@@ -234,14 +243,22 @@ func (m *model) announce(before newsMsg, now capture.Summary) {
 	hidden := m.view != inViolations || m.detail != nil || m.violations.list.held
 	if len(now.Violations) > len(before.sum.Violations) && hidden {
 		v := slices.MaxFunc(now.Violations, func(a, b capture.Violation) int { return a.First.Compare(b.First) })
-		if v.LastFlow > before.last {
+		if v.LastFlow > before.last && m.shows(v.Clients) {
 			m.status = status{text: fmt.Sprintf("new violation (1): %s, %s", v.Finding.Rule, v.Finding.Host)}
 		}
 		return
 	}
+	if devices := now.Health.Devices; len(before.sum.Health.Devices) > 0 && len(devices) > len(before.sum.Health.Devices) && m.view&(inConnect|inDevices) == 0 {
+		m.status = status{text: "new device (4): " + nameAndAddress(newestDevice(devices))}
+	}
 	if before.sum.Flows == 0 && now.Flows > 0 && m.view == inConnect {
 		m.status = status{text: "the first flow has arrived: 1 shows violations, 2 hosts, 3 flows"}
 	}
+}
+
+// shows reports whether what these devices sent is shown.
+func (m *model) shows(clients []string) bool {
+	return !m.search.only.IsValid() || slices.Contains(clients, m.search.only.String())
 }
 
 // derive brings the list that is shown into line with the news, the filter and the
@@ -252,7 +269,11 @@ func (m *model) derive() {
 		m.violations.take(m)
 	case inHosts:
 		m.hosts.take(m)
+	case inDevices, inConnect:
+		m.devices.take(m)
+		m.page.write(m)
 	}
+	m.trouble = m.worst()
 }
 
 // refresh asks for what the visible view needs from the capture.
@@ -273,7 +294,7 @@ func (m *model) show(view scope) tea.Cmd {
 		m.status = status{text: "no device can connect to this audit: there is nothing to set up"}
 		return nil
 	}
-	m.detail = nil
+	m.detail, m.page = nil, nil
 	m.view = view
 	m.derive()
 	m.layout()

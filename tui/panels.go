@@ -29,9 +29,9 @@ func (m *model) openFilter() tea.Cmd {
 	in.Placeholder = `words, or an expression: host endsWith ".google.com" and status >= 400`
 	cmd := in.Focus()
 	m.open(&filterLine{input: in, before: m.search.typed, off: m.search.off})
-	if m.detail != nil || m.view == inConnect { // it shows what it picks in a list
+	if m.detail != nil || m.view&inLists == 0 { // it shows what it picks in a list
 		view := m.view
-		if view == inConnect {
+		if view&inLists == 0 {
 			view = inFlows
 		}
 		return tea.Batch(cmd, m.show(view))

@@ -15,12 +15,13 @@ import (
 
 // paper is what a tab of the detail writes on: lines of a width, wrapped.
 type paper struct {
-	theme  *theme
-	width  int
-	mask   mask
-	policy *policy.Policy
-	now    time.Time
-	lines  []string
+	theme     *theme
+	width     int
+	mask      mask
+	policy    *policy.Policy
+	explained explanation // why the flow could not be read
+	now       time.Time
+	lines     []string
 }
 
 // labels is the width of the names in front of facts.

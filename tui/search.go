@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -19,12 +21,14 @@ import (
 // search is the filter: what was typed, and which flows it picks. It goes through
 // the capture beside the loop, in parts, so that matches show while it is still at
 // work, and goes on with the flows that come later. All views show what
-// it picks: flows, and the hosts and violations that these flows belong to.
+// it picks: flows, and the hosts and violations that these flows belong to. A person
+// may also want to see one device alone; then only its flows are picked.
 type search struct {
 	typed   string
 	filter  *filter.Filter // nil: no filter
 	off     bool           // kept, but not applied
 	mistake error          // what is wrong with what is being typed; the former filter stays
+	only    netip.Addr     // the device that is shown alone; invalid: every one
 
 	narrowed, former string // what a key has put in the place of what was typed
 
@@ -45,10 +49,12 @@ type found struct {
 	ids        []flow.ID // ascending
 	hosts      map[string]int
 	violations map[string]int
+	verdicts   map[string]hostVerdict // the heaviest of the flows of each host
+	devices    map[netip.Addr]int     // what the filter picks of each, also where one is shown alone
 }
 
 func newFound() found {
-	return found{ids: []flow.ID{}, hosts: map[string]int{}, violations: map[string]int{}}
+	return found{ids: []flow.ID{}, hosts: map[string]int{}, violations: map[string]int{}, verdicts: map[string]hostVerdict{}, devices: map[netip.Addr]int{}}
 }
 
 const (
@@ -59,13 +65,27 @@ const (
 	wordsPace = 2 * time.Second
 )
 
-// on reports whether the filter decides what is shown.
-func (s *search) on() bool { return s.filter != nil && !s.off }
+// filters reports whether what was typed decides what is shown.
+func (s *search) filters() bool { return s.filter != nil && !s.off }
 
-// hits returns what the filter picks; false when everything is shown.
+// on reports whether a part of the capture is shown, not all of it.
+func (s *search) on() bool { return s.filters() || s.only.IsValid() }
+
+// everything is the filter that picks every flow.
+var everything, _ = filter.Parse("")
+
+// applied returns the filter that flows have to pass, for a look of its own.
+func (s *search) applied() *filter.Filter {
+	if s.filters() {
+		return s.filter.Clone()
+	}
+	return everything.Clone()
+}
+
+// hits returns what is picked; false when everything is shown.
 func (s *search) hits() (found, bool) { return s.found, s.on() }
 
-// ids returns the flows that the filter picks, nil when all are shown.
+// ids returns the flows that are picked, nil when all are shown.
 func (s *search) ids() []flow.ID {
 	if !s.on() {
 		return nil
@@ -126,6 +146,16 @@ func (s *search) toggle(m *model) tea.Cmd {
 	s.stop() // its answer would be of another generation
 	s.off = !s.off
 	s.generation++
+	if s.only.IsValid() { // flows are looked for in any case
+		s.restart(s.filter)
+	}
+	return m.applySearch()
+}
+
+// restrict shows one device alone; an invalid address shows every one again.
+func (s *search) restrict(m *model, only netip.Addr) tea.Cmd {
+	s.only = only
+	s.restart(s.filter)
 	return m.applySearch()
 }
 
@@ -140,7 +170,8 @@ func (s *search) more(m *model) tea.Cmd {
 	if !s.on() || s.busy || s.done && (!s.fresh || s.next >= m.news.last && len(s.open) == 0) {
 		return nil
 	}
-	if s.done && s.filter.Words() != nil && m.cfg.Now().Sub(s.asked) < wordsPace {
+	words := s.filters() && s.filter.Words() != nil
+	if s.done && words && m.cfg.Now().Sub(s.asked) < wordsPace {
 		return nil // the next news asks again
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
@@ -152,7 +183,7 @@ func (s *search) more(m *model) tea.Cmd {
 		s.asked = m.cfg.Now()
 	}
 	look := &look{
-		ctx: ctx, store: m.cfg.Store, filter: s.filter, words: s.words, after: s.next, again: s.open, generation: s.generation,
+		ctx: ctx, store: m.cfg.Store, filter: s.applied(), only: s.only, words: s.words, after: s.next, again: s.open, generation: s.generation,
 		parts: make(chan searchMsg, 1),
 	}
 	return tea.Batch(look.run, look.next)
@@ -172,7 +203,7 @@ type searchMsg struct {
 
 // take takes over what a look brought.
 func (s *search) take(m *model, msg searchMsg) tea.Cmd {
-	if msg.generation != s.generation || s.filter == nil {
+	if msg.generation != s.generation {
 		return nil
 	}
 	if s.busy = msg.more != nil; !s.busy {
@@ -224,23 +255,46 @@ func (f *found) add(more found) {
 	for id, n := range more.violations {
 		f.violations[id] += n
 	}
+	for name, v := range more.verdicts {
+		f.judge(name, v)
+	}
+	for addr, n := range more.devices {
+		f.devices[addr] += n
+	}
 }
 
-// badge says on the line of the tabs what is filtered and how far the search is.
-// What was typed gives way to the count.
+// badge says on the line of the tabs which device is shown alone, what is filtered
+// and how far the search is. What was typed gives way to the count, and the count to
+// the name of the device.
 func (s *search) badge(m *model, room int) string {
+	only, typed := "", ""
+	if s.only.IsValid() {
+		only = "only " + plain.Text(m.nameOf(s.only.String()))
+	}
+	if s.filter != nil && (!s.off || only == "") {
+		typed = "/" + plain.Text(s.typed)
+	}
+	if only == "" && typed == "" {
+		return ""
+	}
 	style, state := m.theme.warning, plural(len(s.found.ids), "flow")
 	switch {
-	case s.filter == nil:
-		return ""
-	case s.off:
+	case !s.on():
 		style, state = m.theme.dim, "(off)"
-	case s.mistake != nil:
+	case typed != "" && s.mistake != nil:
 		state = "?"
 	case !s.done:
 		state = fmt.Sprintf("%s, %d %%", count(len(s.found.ids)), s.percent(m))
 	}
-	return style.Render(cut("/"+plain.Text(s.typed), max(2, room-width(state)-2)) + "  " + state)
+	if only != "" {
+		only = cut(only, max(13, room*2/3))
+		typed = cut(typed, room-width(only)-1)
+	}
+	text := strings.Join(nonEmpty(only, typed), " ")
+	if only != "" && width(only)+width(state)+2 > room {
+		return style.Render(cut(text, room))
+	}
+	return style.Render(cut(text, max(2, room-width(state)-2)) + "  " + state)
 }
 
 func (s *search) percent(m *model) int64 {
@@ -256,6 +310,7 @@ type look struct {
 	ctx        context.Context
 	store      *capture.Store
 	filter     *filter.Filter
+	only       netip.Addr // as in search
 	after      flow.ID
 	again      []flow.ID
 	generation int
@@ -449,6 +504,11 @@ func (l *look) match(batch []capture.Recorded) error {
 			return err
 		}
 		l.msg.next = r.Flow.ID
+		sender := deviceOf(r.Flow)
+		if ok && r.Flow.Ended() {
+			l.msg.found.devices[sender]++
+		}
+		ok = ok && (!l.only.IsValid() || sender == l.only)
 		if !r.Flow.Ended() {
 			l.msg.open = append(l.msg.open, r.Flow.ID)
 			if ok { // shown from now on, counted at its end
@@ -477,12 +537,26 @@ func (f *found) take(r capture.Recorded) {
 	f.ids = append(f.ids, r.Flow.ID)
 	if r.Judgement.Host != "" {
 		f.hosts[r.Judgement.Host]++
+		f.judge(r.Judgement.Host, hostVerdict{r.Judgement.Verdict, r.Judgement.Rule()})
 	}
 	if r.Judgement.Verdict != policy.Violation {
 		return
 	}
 	for _, finding := range r.Judgement.Findings {
 		f.violations[finding.Fingerprint()]++
+	}
+}
+
+// hostVerdict is the verdict of flows to a host, and the rule that they break.
+type hostVerdict struct {
+	verdict policy.Verdict
+	rule    policy.Rule
+}
+
+// judge keeps the heavier verdict of a host.
+func (f *found) judge(host string, v hostVerdict) {
+	if was, ok := f.verdicts[host]; !ok || v.verdict.Weight() > was.verdict.Weight() {
+		f.verdicts[host] = v
 	}
 }
 

@@ -8,13 +8,14 @@ import (
 
 // A column is one column of a table.
 type column struct {
-	title string
-	width int  // columns; of a flexible one the least
-	flex  int  // share of the columns that are left over; 0: fixed
-	right bool // numbers stand at the right edge
-	host  bool // what is too long loses its middle; gets what it needs of the columns left over
-	chart bool // of bars, which are not to be drawn in reverse
-	rank  int  // 0 is always shown; of the others the highest goes first when the screen is narrow
+	title  string
+	width  int  // columns; of a flexible one the least
+	flex   int  // share of the columns that are left over; 0: fixed
+	right  bool // numbers stand at the right edge
+	middle bool // what is too long loses its middle, not its end
+	host   bool // likewise, and gets what it needs of the columns left over
+	chart  bool // of bars, which are not to be drawn in reverse
+	rank   int  // 0 is always shown; of the others the highest goes first when the screen is narrow
 }
 
 // fitColumns returns the width of each column on a screen, 0 for those that have
@@ -110,7 +111,7 @@ func fitCell(c column, n int, text string) string {
 	switch {
 	case c.right:
 		return padLeft(text, n)
-	case c.host:
+	case c.host || c.middle:
 		return pad(cutMiddle(text, n), n)
 	}
 	return pad(text, n)

@@ -58,12 +58,12 @@ func padLeft(s string, n int) string {
 	return s
 }
 
-// wrap breaks s into lines of at most n columns, between words where it can.
+// wrap breaks s into lines of at most n columns, between words where it can. A hyphen
+// is part of a word: flags of commands and names of hosts stay whole.
 func wrap(s string, n int) []string {
-	if n < 1 {
-		n = 1
-	}
-	return strings.Split(ansi.Wrap(s, n, ""), "\n")
+	const hyphen = "\ue000" // no text that is harmless has it
+	s = ansi.Wrap(strings.ReplaceAll(s, "-", hyphen), max(1, n), "")
+	return strings.Split(strings.ReplaceAll(s, hyphen, "-"), "\n")
 }
 
 // screen returns exactly height lines of at most width columns.
@@ -99,6 +99,14 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return count(n) + " " + noun + "s"
+}
+
+// share writes how many of all are meant: 3/40, or all of them.
+func share(n, all int) string {
+	if n >= all {
+		return count(all)
+	}
+	return count(n) + "/" + count(all)
 }
 
 // bytesText writes a size in at most six columns: 512, 1.5K, 23M.

@@ -1,8 +1,9 @@
 // Package tui is the audit that a person can see: a terminal program over the
 // pages of a capture.
 //
-// It knows three views of a capture (violations, hosts, flows), the detail of one
-// flow, how a device is connected, and how a person filters, decides and leaves.
+// It knows four views of a capture (violations, hosts, flows, devices), the detail of
+// one flow and of one device, how a device is connected, and how a person filters,
+// decides and leaves.
 // It promises that
 //
 //   - it never slows the recording: it asks the store for totals and pages a few
@@ -34,6 +35,7 @@ import (
 	"github.com/muesli/termenv"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/policy"
 	"telltale/tui/quiet"
@@ -55,8 +57,17 @@ type Config struct {
 	Policy   Policy
 	Reports  Reports
 	Problems func() []string // trouble of the tool so far, oldest first; nil: none
-	Reveal   bool            // show secrets from the start
-	NoColor  bool
+	// Diagnose says why connections of a device cannot be read, what matters most
+	// first. It is called beside the loop, once for each device and change of the
+	// summary. Nil: there are no diagnoses.
+	Diagnose func(capture.Device) []diagnosis.Diagnosis
+	// NameDevice gives the device at an address the name that a person wants for it,
+	// "" takes that name back. It is called beside the loop. Nil: the capture cannot be
+	// written.
+	NameDevice func(addr, name string) error
+
+	Reveal  bool // show secrets from the start
+	NoColor bool
 
 	Now func() time.Time // nil is time.Now
 	// Clipboard puts a text on the clipboard and says how, in words that may follow

@@ -80,6 +80,10 @@ func (v *violationsView) cells(m *model, x capture.Violation) []cell {
 	if x.Finding.Severity == policy.SeverityWarning {
 		mark, style = "!", t.warning
 	}
+	flows := count(x.Count)
+	if hits, filtered := m.search.hits(); filtered {
+		flows = share(hits.violations[x.ID], x.Count)
+	}
 	every := ""
 	if x.Count > 2 && x.Interval >= time.Second { // less is one burst
 		every = durationText(x.Interval)
@@ -89,20 +93,20 @@ func (v *violationsView) cells(m *model, x capture.Violation) []cell {
 		{string(x.Finding.Rule), style},
 		{plain.Text(x.Finding.Host), t.title},
 		plainCell(plain.Text(x.Method + " " + withoutHost(secrets.url(x.URL), x.Finding.Host))),
-		plainCell(count(x.Count)),
+		plainCell(flows),
 		{clock(x.First), t.dim},
 		{clock(x.Last), t.dim},
 		plainCell(every),
-		{plain.Text(secrets.text(sender(x))), t.dim},
+		{plain.Text(secrets.text(m.senderOf(x))), t.dim},
 	}
 }
 
-// sender says who sends a violation: the app as it names itself, else the device.
-func sender(x capture.Violation) string {
+// senderOf says who sends a violation: the app as it names itself, else the device.
+func (m *model) senderOf(x capture.Violation) string {
 	if x.App != "" {
 		return x.App
 	}
-	return strings.Join(x.Clients, ", ")
+	return m.namesOf(x.Clients)
 }
 
 // withoutHost shortens a URL to what its row does not say already: the path.

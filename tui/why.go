@@ -13,6 +13,7 @@ import (
 func drawWhy(p *paper, d *detail) {
 	f, j := d.recorded.Flow, d.recorded.Judgement
 	p.verdict(f, j)
+	p.explanation(p.explained)
 	for _, finding := range j.Findings {
 		p.finding(finding)
 	}

@@ -1,0 +1,170 @@
+package tui
+
+import (
+	"cmp"
+	"slices"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"telltale/capture"
+	"telltale/diagnosis"
+	"telltale/flow"
+	"telltale/flow/plain"
+)
+
+// trouble is the diagnosis that matters most of all that keep something of an app
+// from being read.
+type trouble struct {
+	device capture.Device
+	worst  diagnosis.Diagnosis
+	count  int // of these diagnoses
+}
+
+// worst finds it, among those of the device that is shown alone or of every one. What
+// the system of a device refuses is no trouble: nobody can change it, and no app is
+// behind it.
+func (m *model) worst() (t trouble) {
+	if len(m.news.diagnoses) == 0 {
+		return t
+	}
+	for _, d := range m.news.sum.Health.Devices {
+		if m.search.only.IsValid() && d.Addr != m.search.only.String() {
+			continue
+		}
+		for _, x := range m.news.diagnoses[d.Addr] {
+			if x.Cause == diagnosis.SystemPinning {
+				continue
+			}
+			if t.count++; t.count == 1 || weightier(x, t.worst) {
+				t.device, t.worst = d, x
+			}
+		}
+	}
+	return t
+}
+
+// weightier reports whether a diagnosis matters more than another one.
+func weightier(a, b diagnosis.Diagnosis) bool {
+	rank := func(d diagnosis.Diagnosis) int { return slices.Index(diagnosis.Causes, d.Cause) }
+	return cmp.Compare(rank(a), rank(b)) < 0
+}
+
+// bannered reports whether there is a line for the diagnosis. Where everything
+// about it is shown, or one flow, there is none.
+func (m *model) bannered() bool {
+	return m.trouble.count > 0 && m.height >= tiny+2 && m.detail == nil && m.page == nil
+}
+
+// banner says what keeps something from being read, and where more stands.
+func (m *model) banner(screen int) string {
+	x := m.trouble
+	text := "! "
+	if len(m.news.sum.Health.Devices) > 1 {
+		text += cut(plain.Text(m.nameOf(x.device.Addr)), 24) + ": "
+	}
+	text += plain.Text(x.worst.Title) + " (" + string(x.worst.Certainty) + ")"
+	end := ""
+	for _, end = range x.ends(&m.theme) {
+		if width(text)+width(end)+2 <= screen {
+			break
+		}
+	}
+	return m.theme.warning.Render(cut(text, screen-width(end)-2)) + "  " + end
+}
+
+// ends are what may stand behind a diagnosis, the longest first.
+func (x *trouble) ends(t *theme) []string {
+	key, verb := t.key.Render("D"), t.dim.Render(" what to do")
+	if x.count == 1 {
+		return []string{key + verb, key}
+	}
+	of := t.dim.Render("  1 of " + diagnosesText(x.count))
+	return []string{key + verb + of, key + verb, key}
+}
+
+func diagnosesText(n int) string {
+	if n == 1 {
+		return "1 diagnosis"
+	}
+	return count(n) + " diagnoses"
+}
+
+// diagnosisText says in a cell what keeps a device from being read.
+func diagnosisText(found []diagnosis.Diagnosis) string {
+	switch len(found) {
+	case 0:
+		return ""
+	case 1:
+		return plain.Text(found[0].Title)
+	}
+	return "(" + count(len(found)) + ") " + plain.Text(found[0].Title)
+}
+
+// showDiagnosis opens the page of the device whose diagnosis explains what is shown:
+// the flow that is open, else what matters most.
+func (m *model) showDiagnosis() tea.Cmd {
+	addr := m.trouble.device.Addr
+	if addr == "" {
+		for _, d := range m.news.sum.Health.Devices {
+			if len(m.news.diagnoses[d.Addr]) > 0 {
+				addr = d.Addr
+				break
+			}
+		}
+	}
+	if m.detail != nil && m.detail.recorded != nil {
+		if of := deviceOf(m.detail.recorded.Flow).String(); len(m.news.diagnoses[of]) > 0 {
+			addr = of
+		}
+	}
+	if addr == "" {
+		m.status = status{text: "no diagnosis: nothing is known to keep traffic of an app from being read"}
+		return nil
+	}
+	cmd := m.show(inDevices)
+	m.openPageOf(addr)
+	return cmd
+}
+
+// An explanation is a diagnosis as the detail of a flow tells it.
+type explanation struct{ title, certainty, next string }
+
+// explain returns the diagnosis that explains why a flow could not be read, the zero
+// value where there is none.
+func (m *model) explain(f *flow.Flow) (e explanation) {
+	if f.Readable() {
+		return e
+	}
+	for _, d := range m.news.diagnoses[deviceOf(f).String()] {
+		if d.Connections == 0 || !slices.Contains(d.Hosts, f.Host()) {
+			continue
+		}
+		e = explanation{title: d.Title, certainty: string(d.Certainty)}
+		if len(d.Next) > 0 {
+			e.next = d.Next[0]
+		}
+		return e
+	}
+	return e
+}
+
+// explainAgain writes the detail of a flow anew when another diagnosis explains it.
+func (m *model) explainAgain() tea.Cmd {
+	if d := m.detail; d != nil && d.recorded != nil && d.lines != nil && d.written != d.asked(m) {
+		return d.write(m)
+	}
+	return nil
+}
+
+// explanation writes why a flow could not be read.
+func (p *paper) explanation(e explanation) {
+	if e.title == "" {
+		return
+	}
+	p.heading("Why it could not be read")
+	p.prose(capital(e.title)+" ("+e.certainty+").", p.theme.warning)
+	if e.next != "" {
+		p.prose("Next: "+e.next, p.theme.bar)
+	}
+	p.prose("D shows what speaks for it, and every step.", p.theme.dim)
+}
