@@ -126,6 +126,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 		return nil, false, err
 	}
 	failed := j.report.writeAll(s, doc)
+	j.report.pointToDoctor(s, doc, args)
 	return doc, failed || len(troubles) > 0, nil
 }
 

@@ -1,14 +1,17 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/reports"
 )
@@ -25,12 +28,27 @@ type eventLog struct {
 	stop   func()
 	err    error
 	seq    capture.Seq
-	counts map[string]int  // violations by ID, as last told
-	told   map[string]bool // devices
+	counts map[string]int // violations by ID, as last told
+	// devices and diagnoses are what was told of each device, by address.
+	devices   map[string]string // its name
+	diagnoses map[string]*toldDiagnoses
+}
+
+// toldDiagnoses is what was told of why connections of one device cannot be read.
+type toldDiagnoses struct {
+	evidence *diagnosis.Evidence // that it was made of
+	found    map[diagnosisKey]diagnosis.Diagnosis
+}
+
+// diagnosisKey tells diagnoses of one device apart. Its hosts are not part of it: they
+// grow with each connection.
+type diagnosisKey struct {
+	cause diagnosis.Cause
+	app   string
 }
 
 func startEvents(w io.Writer, a *audit) *eventLog {
-	l := &eventLog{out: reports.NewLines(w), audit: a, counts: map[string]int{}, told: map[string]bool{}}
+	l := &eventLog{out: reports.NewLines(w), audit: a, counts: map[string]int{}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{}}
 	l.print(map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path})
 	l.stop = follow(a.store, l.tell)
 	return l
@@ -54,15 +72,92 @@ func (l *eventLog) tell() {
 	l.tellDevices(sum)
 	l.tellFlows()
 	l.tellViolations(sum)
+	l.tellDiagnoses(sum, time.Now())
 }
 
+// tellDevices prints each device when it is first seen, and again when it gets another
+// name.
 func (l *eventLog) tellDevices(sum capture.Summary) {
 	for _, d := range sum.Health.Devices {
-		if !l.told[d.Addr] {
-			l.told[d.Addr] = true
-			l.print(map[string]any{"event": "device", "time": stamp(d.First), "client": d.Addr, "name": d.Name})
+		name, known := l.devices[d.Addr]
+		if known && name == d.Name {
+			continue
+		}
+		l.devices[d.Addr] = d.Name
+		at := d.First
+		if known {
+			at = time.Now()
+		}
+		l.print(map[string]any{"event": "device", "time": stamp(at), "client": d.Addr, "name": l.text(d.Name)})
+	}
+}
+
+// diagnosisEvent is the object of contract section 7.
+type diagnosisEvent struct {
+	Event  string `json:"event"`
+	Time   string `json:"time"`
+	Client string `json:"client"`
+	Name   string `json:"name"`
+	reports.Diagnosis
+	// Gone is set when what was told before no longer holds: the device trusts the
+	// authority now, say.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// tellDiagnoses prints each diagnosis when it is first made, when its certainty
+// changes, and when it no longer holds; not for each connection. A device of which
+// nothing new was seen is not asked again, unless the audit is over (now is zero).
+func (l *eventLog) tellDiagnoses(sum capture.Summary, now time.Time) {
+	diagnose := diagnose(l.audit.policy.Load(), now)
+	for _, d := range sum.Health.Devices {
+		told := l.diagnoses[d.Addr]
+		if told == nil {
+			told = &toldDiagnoses{}
+			l.diagnoses[d.Addr] = told
+		}
+		if told.evidence == d.Evidence && !now.IsZero() {
+			continue
+		}
+		told.evidence = d.Evidence
+		l.tellChanges(d, told, diagnose(d))
+	}
+}
+
+func (l *eventLog) tellChanges(d capture.Device, told *toldDiagnoses, found []diagnosis.Diagnosis) {
+	event := func(of diagnosis.Diagnosis, gone bool) {
+		l.print(diagnosisEvent{
+			Event: "diagnosis", Time: stamp(time.Now()), Client: d.Addr, Name: l.text(d.Name), Diagnosis: reports.NewDiagnosis(of, l.mask()), Gone: gone,
+		})
+	}
+	now := map[diagnosisKey]diagnosis.Diagnosis{}
+	for _, f := range found {
+		key := diagnosisKey{f.Cause, f.App}
+		now[key] = f
+		if told.found[key].Certainty != f.Certainty {
+			event(f, false)
 		}
 	}
+	var gone []diagnosis.Diagnosis
+	for key, before := range told.found {
+		if _, still := now[key]; !still {
+			gone = append(gone, before)
+		}
+	}
+	slices.SortFunc(gone, func(a, b diagnosis.Diagnosis) int {
+		return cmp.Or(cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.App, b.App))
+	})
+	for _, before := range gone {
+		event(before, true)
+	}
+	told.found = now
+}
+
+// text masks a text.
+func (l *eventLog) text(s string) string {
+	if mask := l.mask(); mask != nil {
+		return mask(s)
+	}
+	return s
 }
 
 func (l *eventLog) tellFlows() {
@@ -161,6 +256,7 @@ func (l *eventLog) tellViolations(sum capture.Summary) {
 func (l *eventLog) finish(doc *reports.Report) error {
 	l.stop()
 	l.tell()
+	l.tellDiagnoses(l.audit.store.Summary(), time.Time{})
 	l.print(struct {
 		Event   string `json:"event"`
 		Time    string `json:"time"`

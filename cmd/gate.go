@@ -137,9 +137,10 @@ func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (po
 	return known, nil
 }
 
-// judge sends every flow of the inputs through a store that keeps totals alone.
-// modes are the ways in by which the flows came, in order of appearance.
-func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
+// judge sends every flow of the inputs through a store that keeps totals alone, and
+// to those who look on. modes are the ways in by which the flows came, in order of
+// appearance.
+func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool, lookOn ...func(*flow.Flow)) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
 	store := capture.New(capture.Options{Judge: by})
 	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
 		if len(modes) == 0 || modes[len(modes)-1] != f.Mode && !slices.Contains(modes, f.Mode) {
@@ -147,6 +148,9 @@ func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool) (s
 		}
 		f.ID = store.NextID()
 		store.Observe(f)
+		for _, look := range lookOn {
+			look(f)
+		}
 		return nil
 	})
 	for _, info := range infos {

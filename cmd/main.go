@@ -62,6 +62,7 @@ func newRoot(s *streams) *cobra.Command {
 		{"audit", newCheck(s)},
 		{"audit", newReport(s)},
 		{"audit", newDiff(s)},
+		{"audit", newDoctor(s)},
 		{"audit", newDemo(s)},
 		{"prepare", newPolicy(s)},
 		{"prepare", newSetup(s)},

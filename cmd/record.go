@@ -123,5 +123,8 @@ func (l *liveFlags) conclude(s *streams, a *audit, doc *reports.Report, events, 
 		s.complain(err)
 		trouble = true
 	}
+	if !a.discard {
+		l.report.pointToDoctor(s, doc, []string{a.path})
+	}
 	return trouble
 }

@@ -153,6 +153,26 @@ func (r *reportFlags) write(doc *reports.Report) (written []string, troubles []e
 	return written, troubles
 }
 
+// pointToDoctor names the command that says why connections could not be read, where
+// something stood in the way.
+func (r *reportFlags) pointToDoctor(s *streams, doc *reports.Report, captures []string) {
+	if r.quiet || len(captures) == 0 || slices.Contains(captures, intake.StandardInput) {
+		return
+	}
+	e := reports.Examination{Report: doc}
+	if e.Verdict() != reports.Unread {
+		return
+	}
+	words := []string{"telltale doctor"}
+	for _, capture := range captures {
+		words = append(words, quote(capture))
+	}
+	if doc.Policy.File != "" && doc.Policy.File != defaultPolicy {
+		words = append(words, "--policy", quote(doc.Policy.File))
+	}
+	s.say("hint: what keeps connections from being read: %s", strings.Join(words, " "))
+}
+
 // show writes the document to w in the named format, "none" for nothing.
 func (r *reportFlags) show(w io.Writer, format string, doc *reports.Report) error {
 	if r.quiet || format == "none" {

@@ -100,6 +100,24 @@ also where nothing is fixed. --format json says which.`,
   telltale diff before.har after.har --allow '*.canada.ca' --report fix.md
   telltale diff before/ after/ --format json`,
 	},
+	"doctor": {
+		use:   "doctor CAPTURE...",
+		short: "Say why connections could not be read, and what to do",
+		long: `Examines captures, also one that is being recorded: for each device, what works
+and what stands in the way of reading what its apps send, with the evidence and
+the next step; servers that were not reached, clients that were turned away, a
+clock that is wrong; and what the capture cannot tell.
+
+A policy with app.user-agent tells the app from the rest of the device. Services
+of Apple and Google refuse every interception: that alone is no finding.
+
+Exit codes: 0 where nothing stands in the way, 1 where something keeps content
+of an app from being read, 2 where a capture is damaged or has no contact
+(--allow-empty accepts that).`,
+		example: `  telltale doctor audit.telltale
+  telltale doctor audit.telltale --policy telltale.yaml --device 'Pixel 8'
+  telltale doctor captures/ --format json`,
+	},
 	"flows": {
 		use:   "flows CAPTURE",
 		short: "List and filter recorded flows",
@@ -202,11 +220,50 @@ trusting the certificate until it is removed there.`,
 	},
 	"setup": {
 		use:   "setup [PLATFORM]",
-		short: "Show how to connect a device",
+		short: "Show how to connect a device, or connect it",
 		long: `Shows the addresses of this machine and the steps for each kind of device, and
-on a terminal the QR code of the set-up page.`,
+on a terminal the QR code of the set-up page. Android devices and the simulators
+of iOS are connected, and disconnected, by the commands below.`,
 		example: `  telltale setup
-  telltale setup ios`,
+  telltale setup ios
+  telltale setup android`,
+	},
+	"setup android": {
+		use:   "android",
+		short: "Connect an Android device or emulator by adb, and undo it",
+		long: `Sets the device's proxy, leads it to this machine through adb, and has the
+device trust the certificate authority:
+
+  with root     as one of the system's own, for every app, until it restarts:
+                emulators without Google Play, rooted devices
+  without root  pushes the certificate and opens the settings for you; apps of
+                Android 7 and later trust it only if they are built to
+
+Nothing is written to the system's partitions. --undo takes everything back,
+also after half of it was done, and may be repeated. Without adb or a device,
+prints the steps to do by hand. ANDROID_SERIAL names the device where --serial
+does not.`,
+		example: `  telltale setup android
+  telltale setup android --undo
+
+  # look first
+  telltale setup android --dry-run
+  telltale setup android --dry-run --emulator --api 30
+
+  # over the network, the proxy alone
+  telltale setup android --host 192.168.1.2 --store none`,
+	},
+	"setup ios-simulator": {
+		use:   "ios-simulator",
+		short: "Have a simulator of iOS trust the authority, by simctl",
+		long: `Adds the certificate authority to a booted simulator, by xcrun simctl, and says
+how to set the Mac's proxy, which simulators use. --mac-proxy sets that too.
+
+simctl cannot take one certificate back: --undo needs --reset-keychain, which
+removes everything that was added to the simulator's keychain.`,
+		example: `  telltale setup ios-simulator
+  telltale setup ios-simulator --mac-proxy Wi-Fi
+  telltale setup ios-simulator --undo --reset-keychain --mac-proxy Wi-Fi`,
 	},
 	"captures": {
 		use:   "captures",

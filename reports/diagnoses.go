@@ -111,6 +111,8 @@ func optional(quote func(string) string, s string) string {
 func deviceName(r *Report, d capture.Device, st style) string {
 	addr := st.data(clip(r.mask(d.Addr), maxHost))
 	switch {
+	case d.Name == "" && d.Addr == "":
+		return "that the capture does not name"
 	case d.Name == "":
 		return addr
 	case d.Addr == "":

@@ -1,0 +1,195 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"telltale/capture"
+	"telltale/diagnosis"
+	"telltale/flow"
+	"telltale/flow/plain"
+	"telltale/intake"
+	"telltale/policy"
+	"telltale/reports"
+	"telltale/setup"
+)
+
+// doctor examines captures: what of them can be read, and why the rest cannot.
+type doctor struct {
+	policy policyFlags
+	report reportFlags
+	format string
+	device string
+
+	troubles diagnosis.Troubles
+	unnamed  unnamedDevice
+}
+
+func newDoctor(s *streams) *cobra.Command {
+	d := &doctor{}
+	c := command("doctor", func(c *cobra.Command, args []string) error { return d.run(c.Context(), s, args) })
+	c.Args = atLeastOneCapture
+	d.policy.register(c)
+	c.Flags().StringVar(&d.format, "format", "text", "`format` on standard output: "+strings.Join(reports.DoctorFormats, ", "))
+	c.Flags().StringVar(&d.device, "device", "", "examine only the device with this `address or name`")
+	c.Flags().BoolVar(&d.report.allowEmpty, "allow-empty", false, "accept a capture without any contact")
+	c.Flags().BoolVar(&d.report.reveal, "reveal", false, "show never-send values instead of [redacted]")
+	c.Flags().BoolVar(&d.report.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(reports.DoctorFormats, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func (d *doctor) run(ctx context.Context, s *streams, args []string) error {
+	if !slices.Contains(reports.DoctorFormats, d.format) {
+		return fmt.Errorf("--format: unknown format %q; the formats are %s", d.format, strings.Join(reports.DoctorFormats, ", "))
+	}
+	pol, err := d.policy.orNothing()
+	if err != nil {
+		return err
+	}
+	tradeTimeForMemory()
+	ctx, release := interruptible(ctx, 0)
+	defer release()
+	in, troubles := intake.Find(ctx, args, s.in)
+	defer in.Close()
+	stop := startMeter(s, in, false)
+	sum, infos, modes, more := judge(ctx, in, pol, pol.ReadsContent(), d.troubles.Add, d.unnamed.add)
+	stop()
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	troubles = append(troubles, more...)
+	for _, t := range troubles {
+		s.complain(masked(t, masker(pol, d.report.reveal)))
+	}
+	e, err := d.examination(pol, sum, captureInfos(infos), modes)
+	if err != nil {
+		return err
+	}
+	e.Color, e.Width = colour(s.out, d.report.noColor), width(s.out)
+	if err := printTo(s.out, d.format, func(w io.Writer) error { return e.Write(w, d.format) }); err != nil {
+		return err
+	}
+	return d.exit(e, len(troubles) > 0)
+}
+
+// exit returns the code of what was found. Trouble outweighs it, as what could not be
+// read was not examined.
+func (d *doctor) exit(e *reports.Examination, trouble bool) error {
+	switch verdict := e.Verdict(); {
+	case trouble:
+		return exitCode(ExitFailed)
+	case verdict == reports.Unread:
+		return exitCode(ExitViolations)
+	case verdict == reports.Empty && !d.report.allowEmpty:
+		return withHint(errors.New("no contact was recorded, so there is nothing to examine"), "record again as it says above, or accept this with --allow-empty")
+	}
+	return nil
+}
+
+// examination assembles what the document says.
+func (d *doctor) examination(pol *policy.Policy, sum capture.Summary, captures []reports.CaptureInfo, modes []string) (*reports.Examination, error) {
+	pick, err := d.pick(&sum, masker(pol, d.report.reveal))
+	if err != nil {
+		return nil, err
+	}
+	doc := d.report.document(pol, d.policy.allow, sum, captures)
+	doc.Modes = modes
+	return &reports.Examination{
+		Report: doc, Device: d.device, Unnamed: d.unnamed.device(d.device), Skew: d.troubles.Skew(),
+		Fetched:  func(device capture.Device) time.Time { return setup.AuthorityOf(device.Served) },
+		Failures: d.troubles.Failures(pick), Away: d.troubles.TurnedAway(pick),
+	}, nil
+}
+
+// pick leaves the devices in the summary that the flag names, and returns what picks
+// their addresses; nil for all.
+func (d *doctor) pick(sum *capture.Summary, mask func(string) string) (func(client string) bool, error) {
+	if d.device == "" {
+		return nil, nil
+	}
+	all := sum.Health.Devices
+	named := func(device capture.Device) bool {
+		return device.Addr == d.device || device.Name != "" && strings.EqualFold(device.Name, d.device)
+	}
+	picked := slices.DeleteFunc(slices.Clone(all), func(device capture.Device) bool { return !named(device) })
+	if len(picked) == 0 {
+		return nil, withHint(fmt.Errorf("--device: there is no device %q in the capture", d.device), "%s", devicesThere(all, mask))
+	}
+	sum.Health.Devices = picked
+	return func(client string) bool {
+		return slices.ContainsFunc(picked, func(device capture.Device) bool { return device.Addr == client })
+	}, nil
+}
+
+// maxNamed is how many devices a hint names.
+const maxNamed = 10
+
+// devicesThere names the devices that can be asked for.
+func devicesThere(all []capture.Device, mask func(string) string) string {
+	if len(all) == 0 {
+		return "leave out --device: the capture does not tell its devices apart"
+	}
+	var names []string
+	for i, device := range all {
+		if i == maxNamed {
+			names = append(names, fmt.Sprintf("%d more", len(all)-i))
+			break
+		}
+		name := device.Addr
+		if device.Name != "" {
+			if mask != nil {
+				device.Name = mask(device.Name)
+			}
+			name += " (" + plain.Text(device.Name) + ")"
+		}
+		names = append(names, name)
+	}
+	return "its devices are " + strings.Join(names, ", ")
+}
+
+// unnamedDevice gathers the contacts whose device the capture does not tell.
+type unnamedDevice struct {
+	contacts, unread int
+	first, last      time.Time
+	evidence         diagnosis.Collector
+}
+
+func (u *unnamedDevice) add(f *flow.Flow) {
+	if f.Client.Addr.IsValid() || !f.IsContact() {
+		return
+	}
+	u.evidence.Add(f)
+	u.contacts++
+	if !f.Readable() {
+		u.unread++
+	}
+	at := f.Times.Start
+	if at.IsZero() {
+		return
+	}
+	if u.first.IsZero() || at.Before(u.first) {
+		u.first = at
+	}
+	if at.After(u.last) {
+		u.last = at
+	}
+}
+
+// device returns them as a device where some of them could not be read: else there is
+// nothing to say of it.
+func (u *unnamedDevice) device(picked string) *capture.Device {
+	if u.unread == 0 || picked != "" {
+		return nil
+	}
+	return &capture.Device{
+		Flows: u.contacts, Unread: u.unread, First: u.first, Last: u.last, Evidence: u.evidence.Evidence(),
+	}
+}

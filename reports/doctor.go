@@ -1,0 +1,397 @@
+package reports
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"telltale/capture"
+	"telltale/diagnosis"
+	"telltale/flow"
+)
+
+// This file is the examination of a capture: what of it can be read, what stands in
+// the way of the rest, and what to do. It judges no contact.
+
+// Examination is everything that the document of an examination may say.
+type Examination struct {
+	// Report has what was examined. Of its devices, those in Summary.Health.Devices are
+	// told, each with what Report.Diagnose returns.
+	*Report
+	// Device is what picked the devices, "" for all.
+	Device string
+	// Unnamed are the contacts whose device the capture does not tell, with their
+	// evidence. Nil when there are none.
+	Unnamed *capture.Device
+	// Fetched returns when a device fetched the certificate of the authority, zero if
+	// it did not. Nil: nobody can tell.
+	Fetched  func(capture.Device) time.Time
+	Failures []diagnosis.Failure    // contacts that did not reach their server
+	Away     []diagnosis.TurnedAway // clients that were not let in
+	Skew     time.Duration          // how far the servers' clocks are ahead; 0 for no trouble
+}
+
+// DoctorFormats are the names of the formats of an examination.
+var DoctorFormats = []string{"text", "json", "markdown"}
+
+// Write writes the examination in one of DoctorFormats.
+func (e *Examination) Write(w io.Writer, format string) error {
+	switch format {
+	case "text":
+		return writeDoctorText(w, e.examine())
+	case "markdown":
+		return writeDoctorMarkdown(w, e.examine())
+	case "json":
+		return writeDoctorJSON(w, e.examine())
+	}
+	return errors.New("no examination has the format " + format)
+}
+
+// patient is one device as it is examined.
+type patient struct {
+	device    capture.Device
+	signs     []sign
+	diagnoses []diagnosed
+}
+
+// sign is one thing that works or does not.
+type sign struct {
+	State string `json:"state"` // "yes", "no" or "?"
+	Text  string `json:"text"`
+}
+
+// Verdicts of an examination.
+const (
+	Readable = "readable" // nothing stands in the way
+	Unread   = "unread"   // something keeps content of an app from being read
+	Unclear  = "unclear"  // something could not be read, and nobody can tell why
+	Empty    = "empty"    // there is nothing to examine
+)
+
+// Verdict returns what the examination found: Unread where a diagnosis says that
+// content of an app stays unread, which the services of Apple and Google, that refuse
+// everybody, are not; Unclear where no diagnosis explains what could not be read; Empty
+// where no contact was recorded and nothing says why.
+func (e *Examination) Verdict() string { return e.examine().verdict() }
+
+// examined is an examination with what was found of each device.
+type examined struct {
+	*Examination
+	patients []patient
+}
+
+func (e *examined) verdict() string {
+	for _, p := range e.patients {
+		for _, d := range p.diagnoses {
+			if keepsUnread(d.Diagnosis) {
+				return Unread
+			}
+		}
+	}
+	switch {
+	case e.contacts() == 0:
+		return Empty
+	case !e.diagnosed() && e.unexplained() > 0:
+		return Unclear
+	}
+	return Readable
+}
+
+// diagnosed reports whether there is any diagnosis.
+func (e *examined) diagnosed() bool {
+	return slices.ContainsFunc(e.patients, func(p patient) bool { return len(p.diagnoses) > 0 })
+}
+
+func keepsUnread(d diagnosis.Diagnosis) bool { return d.Cause != diagnosis.SystemPinning }
+
+// contacts counts those of the examined devices.
+func (e *Examination) contacts() int {
+	if e.Device == "" {
+		return e.Summary.Flows
+	}
+	n := 0
+	for _, d := range e.Summary.Health.Devices {
+		n += d.Flows
+	}
+	return n
+}
+
+// hosts counts those that the examined devices contacted.
+func (e *Examination) hosts() int {
+	if e.Device == "" {
+		return len(e.Summary.Hosts)
+	}
+	n := 0
+	for _, d := range e.Summary.Health.Devices {
+		n += d.Hosts
+	}
+	return n
+}
+
+// examine asks for the diagnoses of each device, once.
+func (e *Examination) examine() *examined {
+	devices := e.Summary.Health.Devices
+	if e.Unnamed != nil {
+		devices = append(slices.Clip(devices), *e.Unnamed)
+	}
+	x := &examined{Examination: e, patients: make([]patient, 0, len(devices))}
+	for _, device := range devices {
+		p := patient{device: device, signs: e.signs(device)}
+		for _, d := range e.diagnose(device) {
+			p.diagnoses = append(p.diagnoses, diagnosed{d, device})
+		}
+		x.patients = append(x.patients, p)
+	}
+	return x
+}
+
+// signs are what works on a device, and what does not.
+func (e *Examination) signs(d capture.Device) []sign {
+	var out []sign
+	add := func(state, text string) { out = append(out, sign{state, text}) }
+	if d.Flows > 0 {
+		text := "uses the proxy: " + plural(d.Flows, "contact", "contacts")
+		if !d.First.IsZero() {
+			text += ", " + period(d.First, d.Last)
+		}
+		add("yes", text)
+	} else {
+		add("no", "contacted no server through the proxy")
+	}
+	if fetched := e.fetched(d); !fetched.IsZero() {
+		add("yes", "fetched the certificate of telltale, at "+moment(fetched))
+	} else if d.Decrypted.IsZero() && e.Unnamed == nil && slices.Contains(e.Modes, "http") {
+		add("no", "did not fetch the certificate of telltale while this was recorded")
+	}
+	switch {
+	case !d.Decrypted.IsZero():
+		add("yes", "its TLS can be read, since "+moment(d.Decrypted))
+	case d.Unread > 0:
+		add("no", "none of its TLS could be read")
+	case d.Flows > 0 && slices.Contains(e.Modes, "http"):
+		add("?", "it made no TLS connection: only plain HTTP was seen")
+	}
+	if d.Unread > 0 {
+		add("no", fmt.Sprintf("%d of %s could not be read", d.Unread, plural(d.Flows, "contact", "contacts")))
+	}
+	return out
+}
+
+func (e *Examination) fetched(d capture.Device) time.Time {
+	if e.Fetched == nil {
+		return time.Time{}
+	}
+	return e.Fetched(d)
+}
+
+// finding is what the examination found, in one sentence without its verdict.
+func (e *examined) finding(st style) string {
+	var all []diagnosed
+	for _, p := range e.patients {
+		all = append(all, p.diagnoses...)
+	}
+	slices.SortStableFunc(all, func(a, b diagnosed) int { return cmp.Compare(causeRank(a.Cause), causeRank(b.Cause)) })
+	blocking := slices.DeleteFunc(slices.Clone(all), func(d diagnosed) bool { return !keepsUnread(d.Diagnosis) })
+	switch {
+	case len(blocking) > 0:
+		first := blocking[0]
+		s := titleOf(e.Report, first, st)
+		if sure := sureness(first.Certainty); sure != "" {
+			s += " (" + sure + ")"
+		}
+		if e.severalDevices() {
+			s += ", on " + deviceName(e.Report, first.device, st)
+		}
+		if more := len(blocking) - 1; more > 0 {
+			s += "; and " + plural(more, "more finding", "more findings")
+		}
+		return s
+	case e.contacts() == 0:
+		return e.nothing()
+	case len(all) > 0:
+		return "nothing stands in the way of an app: only services of Apple and Google refuse, as they do to everybody"
+	case e.unexplained() > 0:
+		return fmt.Sprintf("%s could not be read, and what was seen does not tell why", plural(e.unexplained(), "connection", "connections"))
+	case e.nothingDecrypted():
+		return "nothing stands in the way, but no TLS was seen either"
+	}
+	return "nothing stands in the way: all that was recorded could be read"
+}
+
+// unreadContacts counts those of the examined devices.
+func (e *Examination) unreadContacts() int {
+	if e.Device == "" {
+		n, _ := unread(e.Summary.Health)
+		return n
+	}
+	n := 0
+	for _, d := range e.Summary.Health.Devices {
+		n += d.Unread
+	}
+	return n
+}
+
+// unexplained counts the connections that could not be read because of their client.
+func (e *Examination) unexplained() int {
+	n := e.unreadContacts()
+	for _, u := range e.otherwise() {
+		n -= u.connections
+	}
+	return n
+}
+
+// nothingDecrypted reports whether all was plain HTTP: what comes from a file says
+// nothing of that.
+func (e *Examination) nothingDecrypted() bool {
+	if !slices.Equal(e.Modes, []string{"http"}) {
+		return false
+	}
+	return !slices.ContainsFunc(e.Summary.Health.Devices, func(d capture.Device) bool { return !d.Decrypted.IsZero() })
+}
+
+// nothing says why there is nothing to examine.
+func (e *Examination) nothing() string {
+	switch {
+	case damagedAny(e.Captures):
+		return "no contact could be read, as the capture is damaged"
+	case len(e.Away) > 0:
+		return "no contact was recorded: every client was turned away"
+	case e.Summary.Health.Nameless > 0:
+		return "no contact was recorded: what came named no server"
+	case len(e.Summary.Health.Devices) > 0:
+		return "no contact was recorded: what came was for telltale's own pages alone"
+	}
+	return "nothing was recorded: no device used the proxy"
+}
+
+// stepsForNothing are what to do where there is nothing to examine.
+func (e *Examination) stepsForNothing() []string {
+	switch {
+	case damagedAny(e.Captures):
+		return []string{"Export or record the damaged capture again, and examine that."}
+	case len(e.Away) > 0:
+		return nil // they are told with the clients
+	case len(e.Summary.Health.Devices) > 0:
+		return []string{
+			"The device reaches this machine. Set its HTTP proxy, for the network that it is in: `telltale setup` shows where.",
+			"Then open any page in its browser, while it is recorded: it has to appear in `telltale watch`.",
+		}
+	}
+	return []string{
+		"Set the HTTP proxy of the device to this machine: `telltale setup` shows the address and the steps.",
+		"Open the address of the proxy in its browser. If nothing comes, the device is in another network (guest networks keep devices apart), or a firewall on this machine keeps the port shut.",
+		"Switch off a VPN or iCloud Private Relay on the device: they lead round the proxy.",
+		"Use the app while it is recorded; `telltale watch` shows what comes.",
+	}
+}
+
+// trouble is what keeps an audit from working that is no device's doing.
+type trouble struct {
+	Text string   // sentence
+	Next []string // sentences
+}
+
+// towardsServers says which contacts did not reach their server.
+func (e *Examination) towardsServers(st style) []trouble {
+	var out []trouble
+	for _, f := range e.Failures {
+		words, ok := failures[f.Class]
+		if !ok {
+			words = failures[""]
+		}
+		hosts := diagnosis.Diagnosis{Hosts: f.Hosts, MoreHosts: f.MoreHosts}
+		text := fmt.Sprintf("%s %s", plural(f.Contacts, "contact", "contacts"), words.text)
+		if names := hostsOf(e.Report, hosts, st); names != "" {
+			text += ": " + names
+		}
+		out = append(out, trouble{text + ".", said(e.Report, words.next, maxNext, st)})
+	}
+	return out
+}
+
+// turnedAway says which clients were not let in.
+func (e *Examination) turnedAway(st style) []trouble {
+	var out []trouble
+	for i, c := range e.Away {
+		if i == maxTurnedAway {
+			out = append(out, trouble{Text: plural(len(e.Away)-i, "more client was", "more clients were") + " turned away."})
+			break
+		}
+		name := "A client"
+		if c.Client != "" {
+			name = st.data(c.Client)
+		}
+		out = append(out, trouble{
+			Text: fmt.Sprintf("%s was turned away %s: %s.", name, times(c.Attempts), st.prose(clip(e.mask(c.Why), maxText))),
+			Next: said(e.Report, admission(c), maxNext, st),
+		})
+	}
+	return out
+}
+
+// clock says that a clock is wrong.
+func (e *Examination) clock(st style) []trouble {
+	if e.Skew == 0 {
+		return nil
+	}
+	way := "behind"
+	if e.Skew < 0 {
+		way = "ahead of"
+	}
+	return []trouble{{
+		Text: fmt.Sprintf("The clock of the machine that recorded this is %s %s that of the servers.", duration(e.Skew.Abs()), way),
+		Next: said(e.Report, []string{"Set the clock, then record again: certificates are made by it, and servers' certificates are checked by it."}, maxNext, st),
+	}}
+}
+
+// unseen says what the capture cannot tell, and what else limits it.
+func (e *Examination) unseen(st style) []string {
+	out := damage(e.Report, st)
+	if n := e.unnamed(); n > 0 && e.Device == "" {
+		out = append(out, fmt.Sprintf("%s of %s name no device: a file of a browser or of another proxy does not tell, nor does it, as a rule, hold the connections that could not be read. A recording of telltale does.",
+			plural(n, "contact", "contacts"), fmt.Sprint(e.Summary.Flows)))
+	}
+	for _, mode := range e.Modes {
+		if text, ok := blindSpots[mode]; ok {
+			out = append(out, st.prose(text))
+		}
+	}
+	if n := e.Summary.Health.Nameless; n > 0 && e.Device == "" {
+		out = append(out, plural(n, "connection", "connections")+" named no host (port scans, garbage).")
+	}
+	for _, note := range e.Summary.Health.Notes {
+		out = append(out, st.prose(clip(e.mask(note), maxText)))
+	}
+	return out
+}
+
+// unnamed counts the contacts whose device is not told.
+func (e *Examination) unnamed() int {
+	n := e.Summary.Flows
+	for _, d := range e.Summary.Health.Devices {
+		n -= d.Flows
+	}
+	return n
+}
+
+// otherwise lists why connections could not be read where that is no diagnosis: what
+// telltale was asked to do, and what is no TLS.
+func (e *Examination) otherwise() []silence {
+	if e.Device != "" {
+		return nil
+	}
+	var out []silence
+	for _, outcome := range []flow.Outcome{flow.PassedThrough, flow.Tunnelled, flow.Blocked, flow.Malformed, flow.Abandoned, flow.Open, flow.UpstreamFailed, flow.DestinationDenied} {
+		n := 0
+		for _, outcomes := range e.Summary.Health.Unread {
+			n += outcomes[outcome]
+		}
+		if n > 0 {
+			out = append(out, silence{why: outcomes[outcome], connections: n})
+		}
+	}
+	return out
+}
