@@ -94,7 +94,7 @@ func (e *examined) verdict() string {
 	switch {
 	case e.contacts() == 0:
 		return Empty
-	case !e.diagnosed() && e.unexplained() > 0:
+	case !e.diagnosed() && e.unexplained() > 0 && !e.settled():
 		return Unclear
 	}
 	return Readable
@@ -213,6 +213,9 @@ func (e *examined) finding(st style) string {
 		return e.nothing()
 	case len(all) > 0:
 		return "nothing stands in the way of an app: only services of Apple and Google refuse, as they do to everybody"
+	case e.unexplained() > 0 && e.settled():
+		return fmt.Sprintf("nothing stands in the way now: %s refused before the device trusted the certificate of telltale",
+			plural(e.unexplained(), "connection was", "connections were"))
 	case e.unexplained() > 0:
 		return fmt.Sprintf("%s could not be read, and what was seen does not tell why", plural(e.unexplained(), "connection", "connections"))
 	case e.nothingDecrypted():
@@ -241,6 +244,16 @@ func (e *Examination) unexplained() int {
 		n -= u.connections
 	}
 	return n
+}
+
+// settled reports whether all refusals are of the time before TLS could be read.
+func (e *Examination) settled() bool {
+	for _, d := range e.Summary.Health.Devices {
+		if d.Unread > 0 && (d.Refused < d.Unread || d.Decrypted.IsZero() || !d.Refusal.At.Before(d.Decrypted)) {
+			return false
+		}
+	}
+	return e.Unnamed == nil
 }
 
 // nothingDecrypted reports whether all was plain HTTP: what comes from a file says
