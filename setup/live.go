@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"telltale/flow"
 )
@@ -50,6 +51,13 @@ func (h *handler) observed(r *http.Request) progressAnswer {
 	}
 	if p.UserAgent == "" {
 		p.UserAgent = r.UserAgent()
+	}
+	// The page is open: what the record does not show yet, the request does.
+	if p.Page.IsZero() {
+		p.Page = time.Now()
+	}
+	if p.Reached.IsZero() {
+		p.Reached = p.Page
 	}
 	items := Checklist(p)
 	a.Trusted = a.Trusted || !p.Decrypted.IsZero()

@@ -77,9 +77,11 @@ var sentences = []sentence{
 
 type stageView struct {
 	ID, Title string
-	Done, Now bool
-	Values    bool // server and port stand out
-	Profile   bool // a profile can do it
+	Short     string // the title in a word
+	Done      bool
+	State     string // "done", "now" or "later"
+	Values    bool   // server and port stand out
+	Profile   bool   // a profile can do it
 	Steps     []stepView
 }
 
@@ -154,9 +156,9 @@ func (h *handler) page(r *http.Request) ([]byte, error) {
 // first stage that is not done is the one to do now.
 func stageViews(p Platform, at Place, reached reach) ([]stageView, string) {
 	stages := []stageView{
-		SetProxy:       {ID: "proxy", Title: "Set the proxy", Done: reached.Proxied, Values: true, Profile: p.ID == "ios"},
-		TrustAuthority: {ID: "certificate", Title: "Install the certificate", Done: reached.Trusted},
-		OpenApp:        {ID: "app", Title: "Open the app", Done: reached.App},
+		SetProxy:       {ID: "proxy", Title: "Set the proxy", Short: "Proxy", Done: reached.Proxied, Values: true, Profile: p.ID == "ios"},
+		TrustAuthority: {ID: "certificate", Title: "Install the certificate", Short: "Certificate", Done: reached.Trusted},
+		OpenApp:        {ID: "app", Title: "Open the app", Short: "App", Done: reached.App},
 	}
 	next := len(stages)
 	for i := range stages {
@@ -167,8 +169,13 @@ func stageViews(p Platform, at Place, reached reach) ([]stageView, string) {
 			}
 		}
 		stages[i].Steps = stepViews(steps, at)
-		if !stages[i].Done && next == len(stages) {
-			next, stages[i].Now = i, true
+		switch {
+		case stages[i].Done:
+			stages[i].State = "done"
+		case next == len(stages):
+			next, stages[i].State = i, "now"
+		default:
+			stages[i].State = "later"
 		}
 	}
 	return stages, sentences[next].text

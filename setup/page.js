@@ -91,9 +91,9 @@
   // what comes next is in view; a person may open it again.
   function mark(stage, isDone, isNext) {
     var li = document.getElementById('stage-' + stage);
-    var was = li.classList.contains('done');
-    li.classList.toggle('done', isDone);
-    li.classList.toggle('now', isNext);
+    var was = li.classList.contains('done'), state = isDone ? 'done' : isNext ? 'now' : 'later';
+    li.className = 'stage ' + state;
+    document.getElementById('track-' + stage).className = state;
     li.querySelector('.state').textContent = isDone ? 'Done' : isNext ? 'Now' : '';
     if (was !== isDone) li.querySelector('details').open = !isDone;
   }
