@@ -274,7 +274,11 @@ var tabLengths = []func(key, name, count string) string{
 func (m *model) tabRow() (tabs []tab, badge string) {
 	wish := width(m.search.badge(m, m.width))
 	if wish > 0 {
-		wish = min(wish, m.width/3) + 1
+		least := m.width / 4
+		if m.search.filter != nil { // what was typed is longer than a name
+			least = m.width / 2
+		}
+		wish = min(wish, least) + 1
 	}
 	used := 0
 	for _, form := range tabLengths {
