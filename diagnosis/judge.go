@@ -104,7 +104,7 @@ func (t *trouble) add(p *program, host string, since int64) {
 		t.span(&c.refused, since)
 	}
 	t.atLeast = t.atLeast || !exact
-	if n, exact = c.silent.since(since); n >= silences {
+	if n, exact = c.silent.since(since); n >= p.silences() {
 		t.silent += n
 		t.atLeast = t.atLeast || !exact
 		t.span(&c.silent, since)
@@ -151,7 +151,10 @@ func (j *judge) troubled(p *program) []string {
 			return refused >= transients && c.refused.last > c.read.first && c.alerts.of(noAlert) < refused
 		}
 		silent, _ := c.silent.since(j.trusted)
-		return refused > 0 || silent >= silences && !p.is.Browser
+		if p.outOfTime(c) > 0 {
+			return false // told as such
+		}
+		return refused > 0 || silent >= p.silences() && !p.is.Browser
 	})
 }
 
@@ -179,10 +182,10 @@ func (j *judge) refuses(p *program) {
 	case len(hosts) == 0:
 	case p.reads():
 		j.pinsSome(p, &t)
-	case t.refused == 0:
-		j.pinsAll(p, &t)
 	case p.is.Browser || storeOf(p) != nil:
 		j.ownStore(p, &t)
+	case t.refused == 0:
+		j.pinsAll(p, &t)
 	case p.os == useragent.Android && !before(j.android(p), 7):
 		j.userCAIgnored(p, &t)
 	default:

@@ -40,9 +40,10 @@ func programs(s *state) []*program {
 		group[key].take(c)
 	}
 	all := slices.Collect(maps.Values(named))
+	slices.SortFunc(all, byAgent)
 	for stack, p := range unnamed {
 		var kin []*program
-		for _, q := range named {
+		for _, q := range all[:len(named)] {
 			if stack != "" && slices.Contains(q.stacks, stack) {
 				kin = append(kin, q)
 			}
@@ -54,10 +55,12 @@ func programs(s *state) []*program {
 		p.kin = kin
 		all = append(all, p)
 	}
-	slices.SortFunc(all, func(a, b *program) int {
-		return cmp.Or(strings.Compare(a.agent, b.agent), slices.Compare(a.stacks, b.stacks))
-	})
+	slices.SortFunc(all, byAgent)
 	return all
+}
+
+func byAgent(a, b *program) int {
+	return cmp.Or(strings.Compare(a.agent, b.agent), slices.Compare(a.stacks, b.stacks))
 }
 
 // take adds what one client did.

@@ -8,19 +8,21 @@ import (
 	"telltale/useragent"
 )
 
-// wrongClock finds clients that say that our certificate is past. A client checks
-// that of a chain that it knows, so that it says nothing against the authority.
+// wrongClock finds clients that say that our certificate is past, or not valid yet.
+// They look at that in a chain that they know, so that it says nothing against the
+// authority.
 func (j *judge) wrongClock() bool {
 	var t trouble
+	n := 0
 	for _, p := range j.programs {
 		for _, host := range p.hosts(func(host string, c *counts) bool {
-			n, _ := c.refused.since(j.trusted)
-			return n > 0 && c.alerts.of(alertCertificateExpired) > 0 && !p.readFrom(host)
+			refused, _ := c.refused.since(j.trusted)
+			return refused > 0 && p.outOfTime(c) > 0 && !p.readFrom(host)
 		}) {
 			t.add(p, host, j.trusted)
+			n += p.outOfTime(p.servers[host])
 		}
 	}
-	n := t.alerts.of(alertCertificateExpired)
 	if n == 0 {
 		return false
 	}
@@ -29,16 +31,17 @@ func (j *judge) wrongClock() bool {
 		one = t.programs[0]
 	}
 	d := j.diagnosis(WrongClock, one, &t)
-	d.Certainty = Likely
-	if n >= again && (len(t.hosts) > 1 || len(t.programs) > 1) {
-		d.Certainty = Certain
-	}
-	d.Title = "the device's clock is outside the validity of telltale's certificate"
-	d.Evidence = append(d.Evidence, "certificate_expired (45) says that the date is wrong, and nothing against the authority.")
-	if j.trusted != 0 {
+	switch {
+	case j.trusted != 0:
 		d.Certainty = Possible
 		d.Evidence = append(d.Evidence, "Other connections from this address can be read.")
+	case n >= again && t.alerts.of(alertCertificateExpired) > 0:
+		d.Certainty = Certain
+	default:
+		d.Certainty = Likely
 	}
+	d.Title = "the device's clock is outside the validity of telltale's certificate"
+	d.Evidence = append(d.Evidence, "The alert is about the date of the certificate, and nothing against the authority.")
 	d.Next = []string{
 		"Set the date, time and time zone of the device to automatic.",
 		"If they are right: `telltale ca show` says until when the authority is valid, `telltale ca rotate` makes a new one.",

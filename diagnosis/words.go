@@ -339,49 +339,6 @@ func passThrough(hosts []string) []string {
 	return []string{"To let it work unread: `--passthrough " + hosts[0] + "`. It is still recorded and judged by name."}
 }
 
-// store is where a program keeps whom it trusts.
-type store struct {
-	sign string // begins the User-Agent, or a part of it
-	name string
-	step string
-}
-
-// stores are those of programs that do not ask their system, or may not. Sources: the
-// programs' own documentation of the option that each step names.
-var stores = []store{
-	{"Firefox/", "Firefox", "In Firefox: `Settings › Privacy & Security › View Certificates… › Authorities › Import…`."},
-	{"Java/", "Java", "`keytool -importcert -cacerts -alias telltale -file telltale-ca.pem`, or `-Djavax.net.ssl.trustStore` for a store of its own."},
-	{"Apache-HttpClient/", "Java", "`keytool -importcert -cacerts -alias telltale -file telltale-ca.pem`, or `-Djavax.net.ssl.trustStore` for a store of its own."},
-	{"node", "Node.js", "`NODE_EXTRA_CA_CERTS=telltale-ca.pem` in its environment."},
-	{"undici", "Node.js", "`NODE_EXTRA_CA_CERTS=telltale-ca.pem` in its environment."},
-	{"axios/", "Node.js", "`NODE_EXTRA_CA_CERTS=telltale-ca.pem` in its environment."},
-	{"python-requests/", "Python's requests", "`REQUESTS_CA_BUNDLE=telltale-ca.pem` in its environment."},
-	{"Python", "Python", "`SSL_CERT_FILE=telltale-ca.pem` in its environment."},
-	{"python-httpx/", "Python's httpx", "`SSL_CERT_FILE=telltale-ca.pem` in its environment."},
-	{"curl/", "curl", "`CURL_CA_BUNDLE=telltale-ca.pem` in its environment, or `--cacert`."},
-	{"Wget/", "wget", "`--ca-certificate=telltale-ca.pem`."},
-	{"Go-http-client/", "Go", "`SSL_CERT_FILE=telltale-ca.pem` in its environment."},
-	{"Dart/", "Dart", "`SecurityContext.setTrustedCertificates` in a build of your own."},
-}
-
-// storeOf returns the trust store of a program that has one of its own.
-func storeOf(p *program) *store {
-	for i, s := range stores {
-		if strings.HasPrefix(p.agent, s.sign) || s.name == "Firefox" && p.is.Browser && p.os != useragent.IOS && strings.Contains(p.agent, s.sign) {
-			return &stores[i]
-		}
-	}
-	return nil
-}
-
-func stepsForStore(p *program) []string {
-	s := storeOf(p)
-	if s == nil {
-		return []string{"Give it the certificate of `" + setupPage + "` by its own settings: it does not ask the system."}
-	}
-	return []string{s.step, "Started by `telltale record -- COMMAND`, most programs get it by themselves."}
-}
-
 // Title is what a cause is called where nothing else is known.
 func (c Cause) Title() string {
 	switch c {
