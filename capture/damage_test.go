@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,7 +136,7 @@ func TestFileErrorsSayWhatToDo(t *testing.T) {
 	execSQL(t, path, "PRAGMA user_version = 99")
 	_, err := Open(path, Options{})
 	var e *FileError
-	if !errors.As(err, &e) || e.File != path || !strings.Contains(e.Expected, "version 1") || e.Hint() == "" {
+	if !errors.As(err, &e) || e.File != path || !strings.Contains(e.Expected, "version 2 or older") || e.Hint() == "" {
 		t.Errorf("%#v", err)
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), Options{}); !errors.Is(err, os.ErrNotExist) {
@@ -201,4 +202,45 @@ func TestFullDisk(t *testing.T) {
 	if err := r.All(context.Background(), func(*flow.Flow) error { return nil }); err != nil {
 		t.Error(err)
 	}
+}
+
+// The views for people name devices as the summary does, as far as the file knows.
+func TestViewsNameDevices(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.telltale")
+	s, err := Create(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{"192.168.1.7:1", "[::ffff:192.168.1.7]:2", "[fe80::1%eth0]:3", "[fe80::1]:4", "192.168.1.8:5"} {
+		s.Observe(flowtest.Get("https://a.example/", flowtest.ID(s.NextID()), flowtest.From(from), flowtest.Device("carried")))
+	}
+	for addr, name := range map[string]string{"192.168.1.7": "Ann's phone", "fe80::1%eth0": ""} {
+		if err := s.NameDevice(netip.MustParseAddr(addr), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]string{
+		"SELECT group_concat(address || '=' || coalesce(name, '-') || '=' || flows, ' ') FROM (SELECT * FROM devices ORDER BY address)":         "192.168.1.7=Ann's phone=2 192.168.1.8=carried=1 fe80::1=-=2",
+		"SELECT group_concat(client || '=' || coalesce(device, '-'), ' ') FROM (SELECT DISTINCT client, device FROM exchanges ORDER BY client)": "192.168.1.7=Ann's phone 192.168.1.8=carried fe80::1=-",
+	} {
+		if got := querySQL(t, path, query); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", query, got, want)
+		}
+	}
+}
+
+func querySQL(t *testing.T, path, query string) (text string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(query).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

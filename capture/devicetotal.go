@@ -11,14 +11,18 @@ import (
 
 	"telltale/diagnosis"
 	"telltale/flow"
+	"telltale/flow/plain"
 	"telltale/policy"
+	"telltale/useragent"
 )
 
 // deviceTotal sums the flows of one client address.
 type deviceTotal struct {
 	addr           netip.Addr
-	name           string
-	nameID         flow.ID // flow that named it
+	name           string  // that a flow carries
+	nameID         flow.ID // the first one that does
+	agents         useragent.Namer
+	known          nameSet // User-Agents that agents has, at most maxKnownAgents
 	flows, refused int
 	verdicts       verdictCounts
 	hosts          nameSet
@@ -38,7 +42,7 @@ func newDevice(addr netip.Addr) *deviceTotal {
 
 func (d *deviceTotal) clone() *deviceTotal {
 	c := *d
-	c.evidence, c.hosts = d.evidence.Clone(), d.hosts.over()
+	c.evidence, c.hosts, c.known = d.evidence.Clone(), d.hosts.over(), d.known.over()
 	return &c
 }
 
@@ -46,9 +50,11 @@ func (d *deviceTotal) add(f *flow.Flow) {
 	d.span.add(f)
 	d.evidence.Add(f)
 	if name := f.Client.Device; name != "" && (d.name == "" || f.ID < d.nameID) {
-		d.name, d.nameID = name, f.ID
+		d.name, d.nameID = plain.Name(name, MaxDeviceName), f.ID
 	}
-	d.apps = withFirst(d.apps, f.UserAgent(), MaxApps)
+	if app := f.UserAgent(); app != "" && !d.known.has(app) {
+		d.addAgent(app)
+	}
 	if f.Outcome == flow.ClientRefused {
 		d.addRefusal(f)
 	}
@@ -57,6 +63,18 @@ func (d *deviceTotal) add(f *flow.Flow) {
 	}
 	if f.Outcome == flow.Served && f.Status() < 400 {
 		d.addServed(f)
+	}
+}
+
+// maxKnownAgents bounds which User-Agents are remembered: others are only read again.
+const maxKnownAgents = 64
+
+// addAgent takes a User-Agent that may be new.
+func (d *deviceTotal) addAgent(userAgent string) {
+	d.agents.Add(userAgent)
+	d.apps = insertFirst(d.apps, userAgent, MaxApps)
+	if d.known.len() < maxKnownAgents {
+		d.known.add(userAgent)
 	}
 }
 
@@ -120,7 +138,7 @@ func pathOf(text string) string {
 
 func (d *deviceTotal) row() Device {
 	return Device{
-		Addr: d.addr.String(), Name: d.name, Flows: d.flows, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
+		Addr: d.addr.String(), Flows: d.flows, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
 		Allowed: d.verdicts.allowed, Ignored: d.verdicts.ignored, Waived: d.verdicts.waived, Violating: d.verdicts.violating,
 		Decrypted: d.decrypted, Unread: d.unread, Refused: d.refused, Refusal: d.refusal, Served: d.served,
 		Apps: slices.Clip(d.apps), Evidence: d.evidence.Evidence(),
@@ -143,8 +161,14 @@ func (s nameSet) over() nameSet {
 	return nameSet{below: below}
 }
 
+func (s nameSet) has(name string) bool {
+	_, below := s.below[name]
+	_, own := s.own[name]
+	return below || own
+}
+
 func (s *nameSet) add(name string) {
-	if _, ok := s.below[name]; ok {
+	if s.has(name) {
 		return
 	}
 	if s.own == nil {

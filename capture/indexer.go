@@ -35,7 +35,7 @@ type indexer struct {
 }
 
 func newIndexer(w *writer) (*indexer, error) {
-	load, err := newLoader(w.path, w.conn)
+	load, err := newLoader(w.path, w.conn, nil)
 	if err != nil {
 		return nil, err
 	}

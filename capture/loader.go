@@ -17,8 +17,9 @@ var errRow = errors.New("a row cannot be understood")
 
 // loader reads flows on one connection.
 type loader struct {
-	path string
-	conn *conn
+	path  string
+	conn  *conn
+	names deviceNames // that flows carry instead of their own
 
 	findConn, findBody, findKind, findHeaders *stmt
 
@@ -31,9 +32,9 @@ type loader struct {
 // maxBody is more than any body that is kept: what claims to unpack to more is damage.
 const maxBody = 1 << 30
 
-func newLoader(path string, c *conn) (*loader, error) {
+func newLoader(path string, c *conn, names deviceNames) (*loader, error) {
 	l := &loader{
-		path: path, conn: c, known: map[int64]connectionKey{}, kinds: map[int64]kindKey{},
+		path: path, conn: c, names: names, known: map[int64]connectionKey{}, kinds: map[int64]kindKey{},
 		blocks: newRecent[int64, fieldBlock](recentBlocksRead),
 	}
 	for _, p := range []struct {

@@ -116,7 +116,7 @@ func (p *pass) read(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	l, err := newLoader(p.store.path, c)
+	l, err := newLoader(p.store.path, c, *p.store.names.Load())
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func TestManyPhasesAreCut(t *testing.T) {
 	}
 	for range 3 {
 		random.Shuffle(len(flows), func(i, j int) { flows[i], flows[j] = flows[j], flows[i] })
-		if diff := cmp.Diff(want, summarize(t, flows...)); diff != "" {
+		if diff := cmp.Diff(want, summarize(t, flows...), capture.SameEvidence); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}

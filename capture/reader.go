@@ -148,7 +148,7 @@ func (q Query) sql(ctx context.Context, c *conn) (string, []driver.Value, error)
 
 // page reads and judges flows.
 func (s *Store) page(ctx context.Context, c *conn, verdict *judgements, query string, args ...driver.Value) ([]Recorded, error) {
-	l, err := newLoader(s.path, c)
+	l, err := newLoader(s.path, c, *s.names.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (s *Store) Flow(ctx context.Context, id flow.ID) (Recorded, error) {
 func (s *Store) All(ctx context.Context, f func(*flow.Flow) error) error {
 	var theirs error
 	err := s.read(ctx, func(c *conn) error {
-		l, err := newLoader(s.path, c)
+		l, err := newLoader(s.path, c, *s.names.Load())
 		if err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func (s *Store) Content(ctx context.Context, b flow.Body) ([]byte, error) {
 	}
 	var content []byte
 	err := s.read(ctx, func(c *conn) error {
-		l, err := newLoader(s.path, c)
+		l, err := newLoader(s.path, c, *s.names.Load())
 		if err != nil {
 			return err
 		}
@@ -297,6 +297,9 @@ func (s *Store) load(ctx context.Context) error {
 			return nil
 		})
 	})
+	if err == nil {
+		err = s.loadNames(ctx)
+	}
 	if err == nil {
 		err = s.noteKilled(ctx)
 	}

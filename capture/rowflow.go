@@ -292,6 +292,7 @@ func (l *loader) connection(id int64) (connectionKey, error) {
 	err := l.findConn.each(func(r []driver.Value) (err error) {
 		found = true
 		k, err = decodeConnection(columns(r))
+		k.client.Device = l.names.of(k.client.Addr.Addr(), k.client.Device)
 		return err
 	}, id)
 	if err == nil && !found {

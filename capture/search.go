@@ -203,7 +203,7 @@ func search(ctx context.Context, c *conn, text string) (*hits, error) {
 		return &f.hits, nil
 	}
 	var err error
-	if f.load, err = newLoader("", c); err != nil {
+	if f.load, err = newLoader("", c, nil); err != nil {
 		return nil, err
 	}
 	defer f.load.close()

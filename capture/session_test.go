@@ -85,11 +85,11 @@ func TestLiveAndReadBackAgree(t *testing.T) {
 	observe(t, s, everyKind()...)
 	observe(t, memory, everyKind()...)
 	live := s.Summary()
-	if diff := cmp.Diff(live, memory.Summary()); diff != "" {
+	if diff := cmp.Diff(live, memory.Summary(), capture.SameEvidence); diff != "" {
 		t.Errorf("file against none:\n%s", diff)
 	}
 	s.Close()
-	if diff := cmp.Diff(live, reopen(t, path, capture.Options{Judge: hostJudge{}}).Summary()); diff != "" {
+	if diff := cmp.Diff(live, reopen(t, path, capture.Options{Judge: hostJudge{}}).Summary(), capture.SameEvidence); diff != "" {
 		t.Errorf("live against read back:\n%s", diff)
 	}
 }

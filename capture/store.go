@@ -50,6 +50,8 @@ type Store struct {
 	worker  *worker
 	lastID  atomic.Int64
 	phase   atomic.Pointer[string]
+	names   atomic.Pointer[deviceNames]
+	naming  sync.Mutex // held while a name is changed
 	verdict *judgements
 
 	rejudging sync.Mutex      // held while a policy is replaced
@@ -91,6 +93,7 @@ func newStore(path string, opts Options) *Store {
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.phase.Store(new(string))
+	s.names.Store(&deviceNames{})
 	return s
 }
 
@@ -331,7 +334,7 @@ func (s *Store) Summary() Summary {
 			t.add(o.flow, o.judgement)
 		}
 	}
-	sum := t.summary()
+	sum := t.summary(s.nameOf)
 	sum.Health.Notes = slices.Clip(s.notes)
 	s.summary = &sum
 	return sum

@@ -119,8 +119,9 @@ func addFindings(t *table[string, violationTotal], f *flow.Flow, findings []poli
 	}
 }
 
-// summary writes the totals out, sorted. What it hands out will not change.
-func (t *totals) summary() Summary {
+// summary writes the totals out, sorted, with the names that name gives to devices. What
+// it hands out will not change.
+func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
 	s := Summary{
 		Flows: t.flows, Allowed: t.verdicts.allowed, Ignored: t.verdicts.ignored, Waived: t.verdicts.waived, Violating: t.verdicts.violating,
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
@@ -137,7 +138,9 @@ func (t *totals) summary() Summary {
 	}
 	devices := t.devices.sorted(func(a, b *deviceTotal) int { return a.addr.Compare(b.addr) })
 	for _, d := range devices {
-		s.Health.Devices = append(s.Health.Devices, d.row())
+		row := d.row()
+		row.Name, row.Named = name(d)
+		s.Health.Devices = append(s.Health.Devices, row)
 	}
 	return s
 }

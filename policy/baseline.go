@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"slices"
 
 	"telltale/flow"
@@ -28,6 +29,9 @@ type besideBaseline struct {
 
 // ReadsContent says what the judge beside it does.
 func (j besideBaseline) ReadsContent() bool { return ReadsContent(j.judge) }
+
+// DeviceName says what the judge beside it does.
+func (j besideBaseline) DeviceName(addr netip.Addr) string { return DeviceName(j.judge, addr) }
 
 // Judge parts the findings of a violation into new and known ones.
 func (j besideBaseline) Judge(f *flow.Flow) Judgement {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 
 	"telltale/flow"
 )
@@ -155,4 +156,13 @@ type Judge interface {
 func ReadsContent(judge Judge) bool {
 	says, ok := judge.(interface{ ReadsContent() bool })
 	return !ok || says.ReadsContent()
+}
+
+// DeviceName returns the name that a judge has for the device at an address, "" for none:
+// a [Policy] may have a section for devices.
+func DeviceName(judge Judge, addr netip.Addr) string {
+	if says, ok := judge.(interface{ DeviceName(netip.Addr) string }); ok {
+		return says.DeviceName(addr)
+	}
+	return ""
 }
