@@ -140,12 +140,8 @@ func connectionsOf(d diagnosis.Diagnosis) string {
 		return ""
 	}
 	s := plural(d.Connections, "connection", "connections")
-	switch {
-	case d.First.IsZero():
-	case d.Connections == 1 || d.First.Equal(d.Last):
-		s += ", at " + moment(d.First)
-	default:
-		s += ", " + period(d.First, d.Last)
+	if !d.First.IsZero() {
+		s += ", " + between(d.First, d.Last)
 	}
 	return s
 }

@@ -67,7 +67,7 @@ type sign struct {
 const (
 	Readable = "readable" // nothing stands in the way
 	Unread   = "unread"   // something keeps content of an app from being read
-	Unclear  = "unclear"  // something could not be read, and nobody can tell why
+	Unclear  = "unclear"  // something could not be read, and nobody can tell why, or a capture is damaged
 	Empty    = "empty"    // there is nothing to examine
 )
 
@@ -94,7 +94,7 @@ func (e *examined) verdict() string {
 	switch {
 	case e.contacts() == 0:
 		return Empty
-	case !e.diagnosed() && e.unexplained() > 0 && !e.settled():
+	case damagedAny(e.Captures), !e.diagnosed() && e.unexplained() > 0 && !e.settled():
 		return Unclear
 	}
 	return Readable
@@ -155,27 +155,28 @@ func (e *Examination) signs(d capture.Device) []sign {
 	if d.Flows > 0 {
 		text := "uses the proxy: " + plural(d.Flows, "contact", "contacts")
 		if !d.First.IsZero() {
-			text += ", " + period(d.First, d.Last)
+			text += ", " + between(d.First, d.Last)
 		}
 		add("yes", text)
 	} else {
 		add("no", "contacted no server through the proxy")
 	}
+	live := slices.Contains(e.Modes, "http") && d.Addr != ""
 	if fetched := e.fetched(d); !fetched.IsZero() {
 		add("yes", "fetched the certificate of telltale, at "+moment(fetched))
-	} else if d.Decrypted.IsZero() && e.Unnamed == nil && slices.Contains(e.Modes, "http") {
-		add("no", "did not fetch the certificate of telltale while this was recorded")
+	} else if d.Decrypted.IsZero() && live {
+		add("?", "did not fetch the certificate of telltale while this was recorded; it may have it")
+	}
+	if !d.Decrypted.IsZero() {
+		add("yes", "its TLS can be read, since "+moment(d.Decrypted))
 	}
 	switch {
-	case !d.Decrypted.IsZero():
-		add("yes", "its TLS can be read, since "+moment(d.Decrypted))
+	case d.Unread > 0 && d.Decrypted.IsZero() && live:
+		add("no", fmt.Sprintf("none of its TLS could be read: %d of %s", d.Unread, plural(d.Flows, "contact", "contacts")))
 	case d.Unread > 0:
-		add("no", "none of its TLS could be read")
-	case d.Flows > 0 && slices.Contains(e.Modes, "http"):
-		add("?", "it made no TLS connection: only plain HTTP was seen")
-	}
-	if d.Unread > 0 {
 		add("no", fmt.Sprintf("%d of %s could not be read", d.Unread, plural(d.Flows, "contact", "contacts")))
+	case d.Flows > 0 && d.Decrypted.IsZero() && live:
+		add("?", "made no TLS connection: only plain HTTP was seen")
 	}
 	return out
 }
@@ -211,6 +212,8 @@ func (e *examined) finding(st style) string {
 		return s
 	case e.contacts() == 0:
 		return e.nothing()
+	case damagedAny(e.Captures):
+		return "nothing is known to stand in the way, but not every capture could be read to its end"
 	case len(all) > 0:
 		return "nothing stands in the way of an app: only services of Apple and Google refuse, as they do to everybody"
 	case e.unexplained() > 0 && e.settled():
@@ -218,6 +221,8 @@ func (e *examined) finding(st style) string {
 			plural(e.unexplained(), "connection was", "connections were"))
 	case e.unexplained() > 0:
 		return fmt.Sprintf("%s could not be read, and what was seen does not tell why", plural(e.unexplained(), "connection", "connections"))
+	case e.unnamed() == e.Summary.Flows:
+		return "all that is in the capture could be read; it does not tell what is missing from it"
 	case e.nothingDecrypted():
 		return "nothing stands in the way, but no TLS was seen either"
 	}
@@ -335,7 +340,7 @@ func (e *Examination) turnedAway(st style) []trouble {
 		}
 		name := "A client"
 		if c.Client != "" {
-			name = st.data(c.Client)
+			name = st.data(clip(e.mask(c.Client), maxHost))
 		}
 		out = append(out, trouble{
 			Text: fmt.Sprintf("%s was turned away %s: %s.", name, times(c.Attempts), st.prose(clip(e.mask(c.Why), maxText))),

@@ -82,7 +82,7 @@ func newDoctorDocument(e *examined) *doctorDocument {
 	}
 	for i, t := range e.towardsServers(inData) {
 		f := e.Failures[i]
-		doc.Failures = append(doc.Failures, doctorFailure{f.Class, f.Contacts, r.texts(f.Hosts), f.MoreHosts, validText(t.Text), texts(t.Next)})
+		doc.Failures = append(doc.Failures, doctorFailure{r.text(f.Class), f.Contacts, r.texts(f.Hosts), f.MoreHosts, validText(t.Text), texts(t.Next)})
 	}
 	for _, c := range e.Away {
 		doc.Away = append(doc.Away, newDoctorAway(r, c))
@@ -104,7 +104,7 @@ func newDoctorDevice(e *examined, p patient) doctorDevice {
 }
 
 func newDoctorAway(r *Report, c diagnosis.TurnedAway) doctorAway {
-	return doctorAway{r.text(c.Client), r.text(c.Why), c.Attempts, texts(admission(c))}
+	return doctorAway{r.text(c.Client), r.text(c.Why), c.Attempts, r.texts(admission(c))}
 }
 
 // valid is texts without broken UTF-8.

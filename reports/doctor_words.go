@@ -21,10 +21,10 @@ var failures = map[string]failureWords{
 	flow.FailureDNS: {"found no address for the name of the server", []string{
 		"Look whether this machine can: `nslookup HOST`. A name that only another network knows needs `--resolve HOST:PORT:ADDRESS`.",
 	}},
-	flow.FailureRefused: {"were refused by the server's machine: nothing listens on that port", []string{
+	flow.FailureRefused: {"reached a machine that has nothing on that port", []string{
 		"Look whether the server is up, and whether the port is the right one.",
 	}},
-	flow.FailureReset: {"were cut off by the server, or by a firewall before it", []string{
+	flow.FailureReset: {"ended when the server, or a firewall before it, cut the connection", []string{
 		"Try the same request without the proxy, from this machine.",
 	}},
 	flow.FailureTimeout: {"got no answer in time", []string{
@@ -46,7 +46,7 @@ var failures = map[string]failureWords{
 	flow.FailureProtocol: {"got an answer that is not HTTP", []string{
 		"Look whether the port is one of HTTP; `--passthrough HOST` lets the device talk to it unread.",
 	}},
-	diagnosis.Local: {"were for this machine itself or its link, which devices may not reach through the proxy", []string{
+	diagnosis.Local: {"led to this machine itself or its link, which devices may not reach through the proxy", []string{
 		"Where that is your own test server: `telltale record --allow-local`, or `--resolve HOST:PORT:ADDRESS` for one.",
 	}},
 	"": {"did not reach the server", []string{"Try the same request without the proxy, from this machine."}},

@@ -47,6 +47,14 @@ func period(from, to time.Time) string {
 	return from.Format(time.DateTime) + " to " + moment(to)
 }
 
+// between writes two times, and one where they are the same to the second.
+func between(from, to time.Time) string {
+	if moment(from) == moment(to) {
+		return "at " + moment(from)
+	}
+	return period(from, to)
+}
+
 // size writes a number of bytes for people.
 func size(n int64) string {
 	if n < 1000 {

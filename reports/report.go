@@ -69,8 +69,7 @@ type Report struct {
 	// that people read puts them beside the verdict.
 	Warnings []string
 	// Diagnose returns why connections of a device could not be read, the most
-	// important cause first. It is called once for each device of a document. Nil says
-	// nothing.
+	// important cause first, and always the same. Nil says nothing.
 	Diagnose func(capture.Device) []diagnosis.Diagnosis
 	// Baseline is the earlier audit whose violations do not count, nil without one.
 	Baseline *BaselineInfo

@@ -1,0 +1,258 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"telltale/capture"
+	"telltale/diagnosis"
+	"telltale/flow"
+	"telltale/flow/plain"
+)
+
+// patients are the captures that an examination has to tell.
+var patients = map[string]func() *Examination{
+	"unread":   blocked,
+	"readable": func() *Examination { return &Examination{Report: clean(), Fetched: fetchedAt(epoch)} },
+	"system":   systemAlone,
+	"settled":  settled,
+	"unclear":  func() *Examination { return &Examination{Report: unreadAndWaived()} },
+	"empty":    func() *Examination { return &Examination{Report: nothingCame()} },
+	"turnedaway": func() *Examination {
+		return &Examination{Report: nothingCame(), Away: []diagnosis.TurnedAway{
+			{Client: "192.168.1.5", Why: "the client did not give the proxy's user and password", Attempts: 3},
+			{Client: "192.168.1.9", Why: "the client is not one of the devices that were named", Attempts: 1},
+			{Client: "203.0.113.9", Why: "the client has a public address: it must be named to be let in", Attempts: 2},
+			{Why: "the client has more than 16384 connections open", Attempts: 1},
+		}}
+	},
+	"pageonly": pageOnly,
+	"har":      func() *Examination { return &Examination{Report: covidAlert()} },
+	"unnamed":  unnamed,
+	"damaged":  func() *Examination { return &Examination{Report: damaged()} },
+	"hostile":  sick,
+}
+
+func fetchedAt(at time.Time) func(capture.Device) time.Time {
+	return func(capture.Device) time.Time { return at }
+}
+
+// blocked has an app that cannot be read, and much else that went wrong.
+func blocked() *Examination {
+	r := threeDevices()
+	r.Summary.Health.Unread["pass.example"] = map[flow.Outcome]int{flow.PassedThrough: 4}
+	return &Examination{
+		Report: r, Skew: -3 * time.Hour,
+		Fetched: func(d capture.Device) time.Time {
+			if d.Refused > 0 {
+				return after(30 * time.Second)
+			}
+			return time.Time{}
+		},
+		Failures: []diagnosis.Failure{
+			{Class: flow.FailureDNS, Contacts: 3, Hosts: []string{"a.internal", "b.internal", "c.internal", "d.internal", "e.internal", "f.internal"}, MoreHosts: 2},
+			{Class: flow.FailureCertificate, Contacts: 1, Hosts: []string{"self-signed.example"}},
+			{Class: diagnosis.Local, Contacts: 1, Hosts: []string{"127.0.0.1"}},
+			{Class: "new", Contacts: 1, Hosts: []string{"x.example"}},
+		},
+	}
+}
+
+func systemAlone() *Examination {
+	r := threeDevices()
+	r.Diagnose = func(d capture.Device) []diagnosis.Diagnosis {
+		if all := diagnoseOther(d); all != nil {
+			return all[1:]
+		}
+		return nil
+	}
+	return &Examination{Report: r}
+}
+
+func settled() *Examination {
+	r := clean()
+	r.Summary.Health.Unread = map[string]map[flow.Outcome]int{retrieval: {flow.ClientRefused: 2}}
+	d := &r.Summary.Health.Devices[0]
+	d.Unread, d.Refused, d.Refusal = 2, 2, capture.Refusal{At: epoch, Host: retrieval}
+	return &Examination{Report: r}
+}
+
+func nothingCame() *Report {
+	r := base()
+	r.Modes, r.Captures = nil, []CaptureInfo{{File: "audit.telltale", Producer: "telltale"}}
+	return r
+}
+
+func pageOnly() *Examination {
+	r := nothingCame()
+	r.Summary.Health.Devices = []capture.Device{{Addr: "192.168.1.23", First: epoch, Last: epoch}}
+	return &Examination{Report: r, Fetched: fetchedAt(epoch)}
+}
+
+// unnamed is a file of another program that has connections which could not be read,
+// and no addresses.
+func unnamed() *Examination {
+	r := covidAlert()
+	r.Summary.Health.Unread = map[string]map[flow.Outcome]int{probe: {flow.ClientRefused: 2}}
+	return &Examination{Report: r, Unnamed: &capture.Device{Flows: 9, Unread: 2, Refused: 2, First: epoch, Last: after(time.Minute)}}
+}
+
+// sick is an examination whose texts are all hostile.
+func sick() *Examination {
+	bad := attack + secret
+	r := hostile()
+	return &Examination{
+		Report: r, Unnamed: &capture.Device{Name: bad, Unread: 1},
+		Failures: []diagnosis.Failure{{Class: bad, Contacts: 1, Hosts: []string{bad, "=" + bad}}},
+		Away:     []diagnosis.TurnedAway{{Client: bad, Why: "public address " + bad, Attempts: 1}, {Client: bad, Why: bad, Attempts: 1}},
+	}
+}
+
+func examine(t testing.TB, e *Examination, format string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := e.Write(&b, format); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+var doctorExt = map[string]string{"text": ".txt", "markdown": ".md", "json": ".json"}
+
+func TestDoctorGoldens(t *testing.T) {
+	want := map[string]bool{}
+	for name, build := range patients {
+		for _, format := range DoctorFormats {
+			file := filepath.Join("testdata", "doctor", name+doctorExt[format])
+			want[file] = true
+			got := examine(t, build(), format)
+			for range 4 {
+				if examine(t, build(), format) != got {
+					t.Fatalf("%s of %s differs from run to run", format, name)
+				}
+			}
+			sameAsGolden(t, file, got)
+		}
+	}
+	files, err := filepath.Glob("testdata/doctor/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !want[file] {
+			t.Errorf("%s belongs to no case", file)
+		}
+	}
+}
+
+func TestDoctorVerdicts(t *testing.T) {
+	for name, want := range map[string]string{
+		"unread": Unread, "readable": Readable, "system": Readable, "settled": Readable, "unclear": Unclear, "empty": Empty,
+		"turnedaway": Empty, "pageonly": Empty, "har": Readable, "damaged": Unclear, "unnamed": Unclear, "hostile": Unread,
+	} {
+		if got := patients[name]().Verdict(); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	passed := &Examination{Report: clean()}
+	passed.Summary.Health.Unread = map[string]map[flow.Outcome]int{"a.example": {flow.PassedThrough: 2, flow.Tunnelled: 1}}
+	if got := passed.Verdict(); got != Readable {
+		t.Errorf("what was passed through as asked is %s", got)
+	}
+	for _, cause := range diagnosis.Causes {
+		e := &Examination{Report: clean()}
+		e.Diagnose = func(capture.Device) []diagnosis.Diagnosis { return []diagnosis.Diagnosis{{Cause: cause, Title: "x"}} }
+		want := Unread
+		if cause == diagnosis.SystemPinning {
+			want = Readable
+		}
+		if got := e.Verdict(); got != want {
+			t.Errorf("%s is %s, want %s", cause, got, want)
+		}
+	}
+}
+
+// TestDoctorIsHarmless checks that no byte acts on a terminal, that nothing can be
+// forged in Markdown, and that never-send values are masked, whatever the capture holds.
+func TestDoctorIsHarmless(t *testing.T) {
+	for name, build := range patients {
+		for _, format := range DoctorFormats {
+			got := examine(t, build(), format)
+			if !utf8.ValidString(got) {
+				t.Errorf("%s of %s is not UTF-8", format, name)
+			}
+			for _, r := range got {
+				if r != '\n' && !plain.Shows(r) {
+					t.Errorf("%s of %s holds %U", format, name, r)
+				}
+			}
+			if strings.Contains(got, secret) {
+				t.Errorf("%s of %s shows a never-send value", format, name)
+			}
+			if format == "json" && !json.Valid([]byte(got)) {
+				t.Errorf("%s is not JSON", name)
+			}
+		}
+		for i, line := range strings.Split(examine(t, build(), "markdown"), "\n") {
+			bare := ours.ReplaceAllString(outsideCode(strings.TrimPrefix(line, "  ")), "")
+			if meaning := activeMarkup(bare); meaning != "" {
+				t.Errorf("%s, line %d: %q is active in %q", name, i+1, meaning, line)
+			}
+		}
+	}
+}
+
+func TestDoctorFits(t *testing.T) {
+	for name, build := range patients {
+		for _, width := range []int{0, 20, 40, 66, 200} {
+			e := build()
+			e.Width = width
+			for _, line := range strings.Split(examine(t, e, "text"), "\n") {
+				if most := min(max(e.Width, minWidth), maxWidth); width > 0 && cells(line) > most {
+					t.Errorf("%s at %d columns: %d in %q", name, width, cells(line), line)
+				}
+			}
+		}
+	}
+}
+
+// TestDoctorBounds checks that many devices and findings do not make the document
+// endless, and that what is left out is counted; JSON has all.
+func TestDoctorBounds(t *testing.T) {
+	e := &Examination{Report: huge(200)}
+	for i := range 50 {
+		e.Away = append(e.Away, diagnosis.TurnedAway{Client: fmt.Sprintf("203.0.113.%d", i), Why: "the client has a public address", Attempts: 1})
+	}
+	for _, format := range []string{"text", "markdown"} {
+		got := examine(t, e, format)
+		if len(got) > 400_000 || !strings.Contains(got, "185 more devices") || !strings.Contains(got, "40 more clients were turned away") {
+			t.Errorf("%s has %d bytes", format, len(got))
+		}
+	}
+	var doc doctorDocument
+	if err := json.Unmarshal([]byte(examine(t, e, "json")), &doc); err != nil || len(doc.Devices) != 200 || len(doc.Away) != 50 {
+		t.Errorf("%d devices, %d clients, %v", len(doc.Devices), len(doc.Away), err)
+	}
+}
+
+func TestDoctorOfOneDevice(t *testing.T) {
+	e := blocked()
+	e.Device = "test phone"
+	e.Summary.Health.Devices = e.Summary.Health.Devices[:1]
+	if got := e.Verdict(); got != Readable {
+		t.Errorf("the device that can be read is %s", got)
+	}
+	if got := examine(t, e, "text"); strings.Contains(got, "Pixel") || !strings.Contains(got, "READABLE") {
+		t.Error(got)
+	}
+	if err := e.Write(os.Stdout, "xml"); err == nil {
+		t.Error("there is a format that is not there")
+	}
+}
