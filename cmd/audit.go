@@ -175,7 +175,7 @@ func (a *audit) openProxy(s *streams, cfg proxy.Config, adjust func(*proxy.Confi
 	}
 	cfg.Leafer, cfg.Recorder, cfg.Admit, cfg.Log = a.authority, a.store, admit, toolLog(s)
 	cfg.Note = a.store.Note
-	cfg.Home = setup.NewHandler(setup.Config{Authority: a.authority, Proxy: a.address})
+	cfg.Home = setup.NewHandler(a.home())
 	if adjust != nil {
 		adjust(&cfg)
 	}

@@ -136,22 +136,8 @@ func (w *watched) take(modes map[string]bool, progress func(done, total int)) fu
 
 // checklist says how far a device is on its way.
 func (a *audit) checklist(d capture.Device, at tui.Place, now time.Time) []tui.Check {
-	pol := a.policy.Load()
-	p := setup.Progress{
-		Now: now, At: a.place(at), Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
-		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
-		UserAgent: setup.TellingAgent(d.Apps), Refused: d.Refused, RefusedLast: d.Refusal.At, RefusedHost: d.Refusal.Host, Alert: d.Refusal.Alert,
-	}
-	for _, app := range d.Apps {
-		if p.AppKnown && pol.IsApp(app) {
-			p.App = d.Last
-		}
-	}
-	if !p.AppKnown && d.Flows > 0 && !d.Decrypted.IsZero() { // before that, plain HTTP of the system would be the app
-		p.App = d.Last
-	}
 	var checks []tui.Check
-	for _, item := range setup.Checklist(p) {
+	for _, item := range setup.Checklist(a.progress(d, a.place(at), now)) {
 		checks = append(checks, tui.Check{Text: item.Text, State: checkStates[item.State], Advice: item.Advice})
 	}
 	return checks

@@ -1,0 +1,45 @@
+package cmd
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"telltale/capture"
+	"telltale/setup"
+)
+
+// home returns what the set-up page is made from.
+func (a *audit) home() setup.Config {
+	return setup.Config{
+		Authority: a.authority,
+		Proxy:     a.address,
+		Progress: func(client netip.Addr) setup.Progress {
+			devices := a.store.Summary().Health.Devices
+			i := slices.IndexFunc(devices, func(d capture.Device) bool { return d.Addr == client.String() })
+			if i < 0 {
+				return setup.Progress{}
+			}
+			return a.progress(devices[i], setup.Place{}, time.Now())
+		},
+	}
+}
+
+// progress returns how far a device is on its way to a proxy at a place.
+func (a *audit) progress(d capture.Device, at setup.Place, now time.Time) setup.Progress {
+	pol := a.policy.Load()
+	p := setup.Progress{
+		Now: now, At: at, Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
+		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
+		UserAgent: setup.TellingAgent(d.Apps), Refused: d.Refused, RefusedLast: d.Refusal.At, RefusedHost: d.Refusal.Host, Alert: d.Refusal.Alert,
+	}
+	for _, app := range d.Apps {
+		if p.AppKnown && pol.IsApp(app) {
+			p.App = d.Last
+		}
+	}
+	if !p.AppKnown && d.Flows > 0 && !d.Decrypted.IsZero() { // before that, plain HTTP of the system would be the app
+		p.App = d.Last
+	}
+	return p
+}
