@@ -54,10 +54,12 @@ func wantNames(t *testing.T, s *capture.Store, want ...string) {
 // A person's name goes before the policy's, and that before what the device says.
 func TestWhoNamesADevice(t *testing.T) {
 	for _, kept := range []bool{true, false} {
-		s := capture.New(capture.Options{Judge: namingJudge{}})
-		path := ""
+		var s *capture.Store
+		var path string
 		if kept {
 			s, path = create(t, capture.Options{Judge: namingJudge{}})
+		} else {
+			s = capture.New(capture.Options{Judge: namingJudge{}})
 		}
 		defer s.Close()
 		observe(t, s, flowtest.Number(
