@@ -54,7 +54,7 @@ type testCounts struct {
 type client struct {
 	own          *owner
 	agent, stack string
-	flows        int // contacts and tests
+	flows        int // contacts, tests and pages
 	counts
 	test    testCounts
 	offered uint16 // highest TLS version of hellos that failed
@@ -161,6 +161,8 @@ func versions(f *flow.Flow) []uint16 {
 func (c *Collector) addServed(f *flow.Flow, at int64) {
 	if f.Client.TLS != 0 {
 		c.addTest(f, at)
+	} else {
+		c.client(f) // what it is, the browser says
 	}
 	if f.Status() >= 400 {
 		return

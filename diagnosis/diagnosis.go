@@ -54,8 +54,8 @@ type Diagnosis struct {
 	App       string   // User-Agent of who refuses, as far as it is known; ""
 	Hosts     []string // whose connections it explains, sorted, at most MaxHosts
 	MoreHosts int      // further ones
-	// Connections is how many connections it explains; 0 where it is about those that
-	// never came.
+	// Connections is how many contacts it explains; 0 where it is about those that
+	// never came, or where the set-up page's own test is all there is.
 	Connections int
 	First, Last time.Time // of these connections; zero without any
 	// Evidence is what was observed, a sentence each, the strongest first.

@@ -226,7 +226,7 @@ func (j *judge) pinsSome(p *program, t *trouble) {
 	switch {
 	case p.is.Browser || readToo, t.count() < again && !t.spoke():
 		d.Certainty = Possible
-	case close && t.refused >= again && t.spoke() && p.agent != "":
+	case close && t.refused >= again && t.spoke() && p.agent != "" && !p.joined:
 		d.Certainty = Certain
 	default:
 		d.Certainty = Likely
@@ -293,8 +293,9 @@ func (j *judge) systemStore() bool {
 	})
 }
 
-// androidSystem are the User-Agents of parts of Android and of Google Play services.
-var androidSystem = []string{"com.google.android.gms", "GoogleAuth/", "AndroidDownloadManager/", "Android-Finsky/", "Android-GCM/", "Android-Checkin/", "Dalvik/"}
+// androidSystem begin the User-Agents of parts of Android and of Google Play services.
+// That of Dalvik is not among them: apps send it too.
+var androidSystem = []string{"com.google.android.gms", "GoogleAuth/", "AndroidDownloadManager/", "Android-Finsky/", "Android-GCM/", "Android-Checkin/"}
 
 // ownStore is for a program that has, or may have, trust of its own.
 func (j *judge) ownStore(p *program, t *trouble) {
@@ -351,6 +352,9 @@ func (j *judge) neverTrusted() {
 	d.Certainty = Possible
 	if witness || len(t.programs) > 1 {
 		d.Certainty = Likely
+	}
+	if one != nil && !witness {
+		d.Evidence = append(d.Evidence, "Only this program was seen: one that pins its certificates looks the same.")
 	}
 	who := "the device"
 	if one != nil && !one.is.Browser && storeOf(one) != nil {

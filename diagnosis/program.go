@@ -17,6 +17,7 @@ type program struct {
 	os     useragent.OS // its system, else that of the device
 	stacks []string
 	kin    []*program // of one without a name: those with its TLS stack
+	joined bool       // connections without a name were taken for its own
 	counts
 	test    testCounts
 	offered uint16
@@ -36,6 +37,9 @@ func programs(s *state) []*program {
 		}
 		if group[key] == nil {
 			group[key] = &program{agent: c.agent, is: useragent.Parse(c.agent), servers: map[string]*counts{}}
+			if p := group[key]; p.is.OS == "" && strings.HasPrefix(c.agent, "okhttp/") {
+				p.is.OS = useragent.Android // seldom anything else, of what comes through a phone's proxy
+			}
 		}
 		group[key].take(c)
 	}
@@ -50,6 +54,7 @@ func programs(s *state) []*program {
 		}
 		if len(kin) == 1 && s.clients.more == 0 {
 			kin[0].join(p)
+			kin[0].joined = true
 			continue
 		}
 		p.kin = kin

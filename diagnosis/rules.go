@@ -126,8 +126,11 @@ func (j *judge) systemPinning() {
 			d.Evidence = append(d.Evidence, "Nothing else was refused, and nothing was read yet: this does not tell whether the certificate is trusted.")
 			d.Next = []string{"To tell: open any https page in the device's browser. It has to appear here."}
 		default:
-			d.Evidence = append(d.Evidence, "Everything else that this depends on is read: this is expected, and no trouble.")
-			d.Next = append([]string{"Nothing to do: they are recorded and judged by name."}, passThrough(d.Hosts)...)
+			d.Evidence = append(d.Evidence, "Other connections of the device can be read: this is expected, and no trouble.")
+			d.Next = []string{"Nothing to do: they are recorded and judged by name."}
+			if host := typed(d.Hosts); host != "" {
+				d.Next = append(d.Next, "If something on the device does not work without them: `--passthrough "+host+"`.")
+			}
 		}
 		j.add(d)
 	}
@@ -150,16 +153,17 @@ func (j *judge) proxyIgnored() {
 	if !absent && len(missing) == 0 {
 		return
 	}
+	made := slices.DeleteFunc(slices.Clone(j.programs), func(p *program) bool { return p.all.count == 0 })
 	d := Diagnosis{Cause: ProxyIgnored, Certainty: Possible}
 	if absent {
 		d.Title = "the app never came through the proxy"
 		d.Evidence = append(d.Evidence, fmt.Sprintf("In %s, %s of other programs came: %s. None bore the app's User-Agent.",
-			round(seen), number(j.all.count, "connection"), j.names()))
+			round(seen), number(j.all.count, "contact"), j.names(made)))
 	} else {
 		d.Title = "some program does not use the proxy"
 	}
 	if len(missing) > 0 {
-		d.Evidence = append(d.Evidence, fmt.Sprintf("The device looked up %s and never contacted them through the proxy: %s.", number(len(missing), "name"), some(missing)))
+		d.Evidence = append(d.Evidence, "Names that were looked up and never contacted through the proxy: "+some(missing)+".")
 		d.Hosts, d.MoreHosts = listed(missing)
 	}
 	if absent {

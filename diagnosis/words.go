@@ -45,7 +45,7 @@ func (j *judge) diagnosis(cause Cause, p *program, t *trouble) Diagnosis {
 	}
 	d.Evidence = t.sentences()
 	if p != nil && p.agent == "" && len(p.kin) > 0 {
-		d.Evidence = append(d.Evidence, "Its TLS stack is that of "+quoted(agents(p.kin))+".")
+		d.Evidence = append(d.Evidence, "Its TLS stack is that of "+j.names(p.kin)+".")
 	}
 	return d
 }
@@ -174,54 +174,30 @@ func (j *judge) name(p *program) string {
 	return text(first)
 }
 
-// agents are the User-Agents of some programs.
-func agents(programs []*program) []string {
-	var out []string
-	for _, p := range programs {
-		if p.agent != "" {
-			out = append(out, p.agent)
-		}
-	}
-	return out
-}
-
-func quoted(agents []string) string {
+// names are what some programs are called, the first few.
+func (j *judge) names(programs []*program) string {
 	const most = 3
-	var shown []string
-	for _, a := range agents[:min(most, len(agents))] {
-		shown = append(shown, text(a))
+	var names []string
+	for _, p := range programs {
+		names = append(names, j.name(p))
 	}
-	list := strings.Join(shown, ", ")
-	if more := len(agents) - most; more > 0 {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	list := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	return list
 }
 
-// names are the programs that made contacts.
-func (j *judge) names() string {
-	var made []*program
-	for _, p := range j.programs {
-		if p.all.count > 0 {
-			made = append(made, p)
-		}
-	}
-	return quoted(agents(made))
-}
-
 // othersRead says who does trust us.
 func (j *judge) othersRead(p *program) string {
-	var others []string
-	for _, q := range j.programs {
-		if q != p && (q.read.count > 0 || q.test.trusted.count > 0) {
-			others = append(others, j.name(q))
-		}
-	}
-	slices.Sort(others)
-	others = slices.Compact(others)
+	others := slices.DeleteFunc(slices.Clone(j.programs), func(q *program) bool {
+		return q == p || q.read.count+q.test.trusted.count == 0
+	})
 	switch {
 	case len(others) > 0:
-		return "The device trusts telltale's authority: " + quoted(others) + " can be read."
+		return "The device trusts telltale's authority: " + j.names(others) + " can be read."
 	case j.test.trusted.count > 0:
 		return "The device trusts telltale's authority: the test of the set-up page succeeded."
 	}
@@ -233,17 +209,13 @@ func (j *judge) othersRead(p *program) string {
 func (j *judge) untrustedEvidence(fetched, last int64) []string {
 	var out []string
 	if n := j.test.refused.count; n > 0 {
-		out = append(out, "The set-up page's own test was refused "+number(n, "time")+".")
+		out = append(out, "The set-up page's own test was refused: "+number(n, "connection")+".")
 	}
-	var browsers []string
-	for _, p := range j.programs {
-		if p.is.Browser && (p.refused.count > 0 || p.test.refused.count > 0) {
-			browsers = append(browsers, j.name(p))
-		}
-	}
+	browsers := slices.DeleteFunc(slices.Clone(j.programs), func(p *program) bool {
+		return !p.is.Browser || p.refused.count+p.test.refused.count == 0
+	})
 	if len(browsers) > 0 {
-		slices.Sort(browsers)
-		out = append(out, "A browser refuses too: "+quoted(slices.Compact(browsers))+".")
+		out = append(out, "A browser refuses too: "+j.names(browsers)+".")
 	}
 	out = append(out, "Nothing of it was read.")
 	form := "certificate"
@@ -297,7 +269,7 @@ func (j *judge) installSteps(one *program) []string {
 		return []string{
 			"Installed? Since Android 11 the download alone installs nothing: in `Settings`, search for `CA certificate`.",
 			"Then it is listed: `Encryption & credentials › Trusted credentials › User`.",
-			"Apps ignore it unless they are built to trust it, see `telltale setup android`; Chrome does not.",
+			"Chrome trusts it then. Apps do only if they are built to: see `telltale setup android`.",
 		}
 	case useragent.MacOS:
 		return []string{"In Keychain Access, for the certificate: `Trust › When using this certificate › Always Trust`."}
@@ -325,18 +297,34 @@ var stepsForUserCA = []string{
 
 func stepsForPins(hosts []string) []string {
 	steps := []string{"Use a build of the app without pins, as for debugging."}
-	if len(hosts) > 0 {
-		steps = append(steps, "To tell: open `https://"+hosts[0]+"/` in the device's browser. If that can be read, it is the app that refuses.")
+	if host := typed(hosts); host != "" {
+		steps = append(steps, "To tell: open `https://"+host+"/` in the device's browser. If that can be read, it is the app that refuses.")
 	}
 	return append(steps, passThrough(hosts)...)
 }
 
 // passThrough lets a program work that cannot be read.
 func passThrough(hosts []string) []string {
-	if len(hosts) == 0 {
+	host := typed(hosts)
+	if host == "" {
 		return nil
 	}
-	return []string{"To let it work unread: `--passthrough " + hosts[0] + "`. It is still recorded and judged by name."}
+	return []string{"To let it work unread: `--passthrough " + host + "`. It is still recorded and judged by name."}
+}
+
+// typed returns the first host that somebody may type into a shell, "" for none: what
+// is on the wire need not be a name.
+func typed(hosts []string) string {
+	const longest = 80
+	for _, host := range hosts {
+		odd := strings.IndexFunc(host, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
+		})
+		if odd < 0 && host != "" && host[0] != '-' && len(host) <= longest {
+			return host
+		}
+	}
+	return ""
 }
 
 // Title is what a cause is called where nothing else is known.

@@ -1,0 +1,291 @@
+package diagnosis_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"telltale/diagnosis"
+	"telltale/flow"
+	"telltale/flow/flowtest"
+)
+
+var update = flag.Bool("update", false, "write the goldens")
+
+// User-Agents of the devices in the situations.
+const (
+	iosApp      = "CovidShield/1.0.2 CFNetwork/1120 Darwin/19.0.0"
+	iosBank     = "Bank/7 CFNetwork/1120 Darwin/19.0.0"
+	safari      = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+	androidApp  = "okhttp/4.12.0"
+	androidGame = "Game/3 (Linux; U; Android 14; Pixel 8)"
+	chrome      = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36"
+	gms         = "com.google.android.gms/243 (Linux; U; Android 14; Pixel 8 Build/AP1A)"
+	oldApp      = "Dalvik/1.6.0 (Linux; U; Android 6.0; Nexus 5 Build/MRA58K)"
+	linuxChrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+	firefox     = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+)
+
+// Alerts that clients send.
+const (
+	unknownCA   = "unknown_ca (48)"
+	unknownCert = "certificate_unknown (46)"
+	badCert     = "bad_certificate (42)"
+	expired     = "certificate_expired (45)"
+)
+
+func after(seconds int) flowtest.Option { return flowtest.At(time.Duration(seconds) * time.Second) }
+
+// times repeats what happens each ten seconds.
+func times(n, from int, make func(at flowtest.Option) *flow.Flow) []*flow.Flow {
+	var flows []*flow.Flow
+	for i := range n {
+		flows = append(flows, make(after(from+10*i)))
+	}
+	return flows
+}
+
+func join(flows ...[]*flow.Flow) []*flow.Flow {
+	var all []*flow.Flow
+	for _, f := range flows {
+		all = append(all, f...)
+	}
+	return all
+}
+
+func these(flows ...*flow.Flow) []*flow.Flow { return flows }
+
+// setUp is a device that fetched the certificate and trusts it.
+func setUp(browser string) []*flow.Flow {
+	return these(served(browser, "http://setup.telltale/"), served(browser, "http://setup.telltale/ca.cer", after(5)), read(browser, "news.example", after(30)))
+}
+
+func isApp(agent string) func(string) bool { return func(ua string) bool { return ua == agent } }
+
+// situations are those of docs/diagnosis.md. want is cause, certainty and app of each
+// diagnosis.
+var situations = []struct {
+	name  string
+	flows []*flow.Flow
+	known diagnosis.Known
+	want  []string
+}{
+	{"nothing", nil, diagnosis.Known{}, nil},
+	{"all is read", join(setUp(safari), these(read(iosApp, "api.example"))), diagnosis.Known{App: isApp(iosApp)}, nil},
+	{"plain HTTP alone", these(flowtest.Get("http://a.example/")), diagnosis.Known{}, nil},
+
+	{"not installed, a browser refuses", join(
+		times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(safari, "news.example", unknownCA, at) }),
+		times(2, 5, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCert, at) }),
+	), diagnosis.Known{}, []string{"ca-not-installed likely "}},
+	{"not installed, one app was seen", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", "", at) }),
+		diagnosis.Known{}, []string{"ca-not-installed possible " + iosApp}},
+	{"not installed, the program has its own store", these(refused("Java/17.0.15", "a.example", unknownCert)),
+		diagnosis.Known{}, []string{"ca-not-installed possible Java/17.0.15"}},
+	{"not installed, the page's test failed", these(served(chrome, "http://setup.telltale/"), refused(chrome, flow.SetupHost, unknownCert, after(2))),
+		diagnosis.Known{}, []string{"ca-not-installed likely " + chrome}},
+	{"not installed, fetched afterwards and not tried again", these(refused(safari, "news.example", unknownCA), served(safari, "http://setup.telltale/ca.mobileconfig", after(60))),
+		diagnosis.Known{}, []string{"ca-not-installed likely " + safari}},
+	{"likewise, while it goes on", these(refused(safari, "news.example", unknownCA), served(safari, "http://setup.telltale/ca.mobileconfig", after(60))),
+		diagnosis.Known{Now: flowtest.Epoch.Add(2 * time.Minute)}, nil},
+	{"iOS: the second switch", join(these(served(safari, "http://setup.telltale/ca.mobileconfig")),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(safari, "news.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"ca-not-trusted certain " + safari}},
+	{"Android: downloaded, not installed", join(these(served(chrome, "http://setup.telltale/ca.cer")),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(chrome, "news.example", unknownCert, at) }),
+		these(refused(androidApp, "api.example", unknownCert, after(70)))), diagnosis.Known{}, []string{"ca-not-trusted certain "}},
+	{"Android: fetched, only an app was tried", join(these(served(chrome, "http://setup.telltale/ca.cer")),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"ca-not-trusted possible " + androidApp}},
+	{"desktop: the wrong store", join(these(served(linuxChrome, "http://setup.telltale/ca.pem")),
+		times(2, 60, func(at flowtest.Option) *flow.Flow { return refused(linuxChrome, "news.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"ca-not-trusted certain " + linuxChrome}},
+	{"no longer trusted", join(setUp(safari), these(read(safari, "mail.example", after(40)), read(iosApp, "api.example", after(50)),
+		refused(safari, "news.example", unknownCert, after(400)), refused(safari, "mail.example", unknownCert, after(410)), refused(iosApp, "api.example", unknownCert, after(420)))),
+		diagnosis.Known{}, []string{"ca-not-trusted likely "}},
+
+	{"Android 7 and later: the browser can be read, the app not", join(setUp(chrome),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) }),
+		these(refused(androidApp, "firebase.googleapis.com", unknownCert, after(61)))),
+		diagnosis.Known{App: isApp(androidApp)}, []string{"user-ca-ignored likely " + androidApp}},
+	{"likewise, by the page's test", join(these(served(chrome, "https://setup.telltale/test")),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{App: isApp(androidApp)}, []string{"user-ca-ignored likely " + androidApp}},
+	{"likewise, another app can be read", join(setUp(chrome), these(read(androidGame, "game.example")),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{App: isApp(androidApp)}, []string{"user-ca-ignored possible " + androidApp}},
+	{"Android with the certificate in the system's store", join(setUp(chrome), these(read(gms, "connect.example")),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{App: isApp(androidApp)}, []string{"app-pinning likely " + androidApp}},
+	{"Android 6", join(these(read("Game/1 (Linux; U; Android 6.0; Nexus 5)", "game.example")),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(oldApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"app-pinning possible " + oldApp}},
+
+	{"pinning: some hosts of the app", join(setUp(safari), times(3, 60, func(at flowtest.Option) *flow.Flow { return read(iosApp, "cdn.example", at) }),
+		times(14, 61, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) })),
+		diagnosis.Known{App: isApp(iosApp)}, []string{"app-pinning certain " + iosApp}},
+	{"pinning: once", join(setUp(safari), these(read(iosApp, "cdn.example", after(50)), refused(iosApp, "api.example", unknownCert, after(60)))),
+		diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
+	{"a connection broken off once", join(setUp(safari), these(read(iosApp, "cdn.example", after(50)), refused(iosApp, "api.example", "", after(60)))),
+		diagnosis.Known{}, []string{"app-pinning possible " + iosApp}},
+	{"a page closed while it loaded", join(setUp(safari), these(refused(safari, "news.example", "", after(60)), refused(safari, "news.example", "", after(70)))), diagnosis.Known{}, nil},
+	{"pinning: every host of an app on iOS", join(setUp(safari), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(iosBank, "bank.example", "", at) })),
+		diagnosis.Known{}, []string{"app-pinning likely " + iosBank}},
+	{"pinning: after the handshake", join(setUp(chrome), these(read(androidApp, "cdn.example", after(50))),
+		times(5, 60, func(at flowtest.Option) *flow.Flow { return silent(androidApp, "api.example", at) })),
+		diagnosis.Known{}, []string{"app-pinning likely " + androidApp}},
+	{"connections opened ahead", join(setUp(chrome), times(6, 60, func(at flowtest.Option) *flow.Flow { return silent(chrome, "ads.example", at) }),
+		these(silent(androidApp, "api.example", after(60)), silent(androidApp, "cdn.example", after(61)))), diagnosis.Known{}, nil},
+	{"pinning: connections without a name, one program has the stack", join(setUp(safari), these(read(iosApp, "cdn.example", stack("aaaaaaaaaaaa"), after(50))),
+		times(3, 60, func(at flowtest.Option) *flow.Flow {
+			return refused("", "api.example", unknownCert, stack("aaaaaaaaaaaa"), at)
+		})),
+		diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
+	{"pinning: connections without a name, several have it", join(setUp(safari), these(read(iosApp, "cdn.example", after(50))),
+		times(3, 60, func(at flowtest.Option) *flow.Flow { return refused("", "api.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"app-pinning likely "}},
+	{"two apps, each its own way", join(setUp(chrome), these(read(androidGame, "game.example", after(40))),
+		times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "pay.example", unknownCert, at) }),
+		times(3, 62, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"user-ca-ignored possible " + androidApp, "app-pinning certain " + androidGame}},
+	{"desktop: a browser with a store of its own", join(setUp(linuxChrome), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", unknownCA, at) })),
+		diagnosis.Known{}, []string{"ca-not-installed likely " + firefox}},
+	{"desktop: a program that nobody knows", join(setUp(linuxChrome), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused("updater/2", "dl.example", unknownCA, at) })),
+		diagnosis.Known{}, []string{"app-pinning possible updater/2"}},
+	{"refused before it was trusted", join(times(5, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) }),
+		these(read(safari, "news.example", after(300)), read(iosApp, "api.example", after(310)))), diagnosis.Known{}, nil},
+	{"refused before it was trusted, and not seen since", join(times(5, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) }),
+		these(read(safari, "news.example", after(300)))), diagnosis.Known{}, nil},
+	{"refused before and after it was trusted", join(times(20, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) }),
+		these(read(safari, "news.example", after(300)), read(iosApp, "cdn.example", after(310))),
+		times(2, 320, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) })),
+		diagnosis.Known{}, []string{"app-pinning certain " + iosApp}},
+
+	{"Apple's own services", join(setUp(safari), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "gateway.icloud.com", unknownCert, at) }),
+		these(refused("itunesstored/1.0 iOS/17.5", "bag.itunes.apple.com", "", after(70)))), diagnosis.Known{}, []string{"system-pinning certain "}},
+	{"Apple's own services, and nothing else yet", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "gateway.icloud.com", unknownCert, at) }),
+		diagnosis.Known{}, []string{"system-pinning possible "}},
+	{"a host that ends like Apple's", join(setUp(safari), these(read(iosApp, "cdn.example", after(60))), times(3, 60, func(at flowtest.Option) *flow.Flow {
+		return refused(iosApp, "pineapple.com", unknownCert, at)
+	})), diagnosis.Known{}, []string{"app-pinning certain " + iosApp}},
+	{"Google's own services", join(setUp(chrome), times(3, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("com.google.android.gms/243", "play.googleapis.com", unknownCert, at)
+	}), times(3, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("com.google.android.gms/243", "www.google.com", unknownCert, at)
+	})), diagnosis.Known{}, []string{"system-pinning certain "}},
+
+	{"the clock", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", expired, at) }), diagnosis.Known{}, []string{"wrong-clock certain " + firefox}},
+	{"the clock, behind", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused("curl/8.5.0", "news.example", badCert, at) }), diagnosis.Known{}, []string{"wrong-clock likely curl/8.5.0"}},
+	{"no version in common", these(failed("Old/1", "a.example", "", func(f *flow.Flow) {
+		f.Error, f.Client.Hello.Versions = "the TLS handshake failed: tls: client offered only unsupported versions: [300]", []uint16{0x0300}
+	})), diagnosis.Known{}, []string{"no-common-tls certain Old/1"}},
+	{"no cipher in common", these(failed("Odd/1", "a.example", "handshake_failure (40)")), diagnosis.Known{}, []string{"no-common-tls likely Odd/1"}},
+	{"Encrypted ClientHello", these(failed(chrome, "a.example", "ech_required (121)")), diagnosis.Known{}, []string{"no-common-tls certain " + chrome}},
+	{"TLS that failed once and then worked", these(failed(chrome, "a.example", "protocol_version (70)"), read(chrome, "a.example", after(1))), diagnosis.Known{}, nil},
+
+	{"the app ignores the proxy", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow { return read(chrome, "news.example", at) })),
+		diagnosis.Known{App: isApp("Flutter/1")}, []string{"proxy-ignored possible "}},
+	{"likewise, too early to say", setUp(chrome), diagnosis.Known{App: isApp("Flutter/1"), Now: flowtest.Epoch.Add(80 * time.Second)}, nil},
+	{"likewise, nobody said which app", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow { return read(chrome, "news.example", at) })), diagnosis.Known{}, nil},
+	{"likewise, but somebody without a name refuses", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("", "api.example", unknownCert, stack("bbbbbbbbbbbb"), at)
+	})), diagnosis.Known{App: isApp("Flutter/1")}, []string{"user-ca-ignored likely "}},
+	{"names that are looked up and never contacted", join(setUp(chrome), these(flowtest.DNS("api.flutter.example", after(31)), flowtest.DNS("news.example"), read(chrome, "news.example", after(200)))),
+		diagnosis.Known{}, []string{"proxy-ignored possible "}},
+	{"a relay", join(setUp(safari), these(flowtest.Tunnel("mask.icloud.com:443", after(60)), flowtest.Tunnel("mask-h2.icloud.com:443", after(61)))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
+	{"resolvers over HTTPS", join(setUp(chrome), these(read(chrome, "dns.google", after(60)), flowtest.DNS("news.example"))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
+	{"two devices behind one address", join(setUp(safari), these(read(chrome, "news.example", after(40))), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "game.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"user-ca-ignored likely " + androidGame}},
+	{"passed through", join(setUp(safari), these(flowtest.PassedThrough("bank.example"))), diagnosis.Known{}, nil},
+	{"hostile names", join(setUp(safari), these(read("\x1b[2JEvil\u202e/1", "cdn.example", after(50))), times(3, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("\x1b[2JEvil\u202e/1", "\x1b]0;owned\x07\u202e"+strings.Repeat("a", 300)+".evil.example", "\x1b[31m (48)", at)
+	})), diagnosis.Known{}, []string{"app-pinning certain \\x1b[2JEvil\\u{202e}/1"}},
+}
+
+func TestSituations(t *testing.T) {
+	var b strings.Builder
+	for _, s := range situations {
+		got := diagnosis.Of(collect(s.flows...), s.known)
+		fmt.Fprintf(&b, "## %s\n\n", s.name)
+		var short []string
+		for _, d := range got {
+			short = append(short, fmt.Sprintf("%s %s %s", d.Cause, d.Certainty, d.App))
+			write(&b, d)
+			check(t, s.name, d)
+		}
+		if len(got) == 0 {
+			b.WriteString("no diagnosis\n\n")
+		}
+		if fmt.Sprint(short) != fmt.Sprint(s.want) {
+			t.Errorf("%s:\n got %q\nwant %q", s.name, short, s.want)
+		}
+	}
+	golden(t, "situations.txt", b.String())
+}
+
+func write(b *strings.Builder, d diagnosis.Diagnosis) {
+	fmt.Fprintf(b, "%s (%s, %s)\n", d.Title, d.Cause, d.Certainty)
+	if d.Connections > 0 {
+		fmt.Fprintf(b, "  %d connections, %s to %s\n", d.Connections, d.First.Format("15:04:05"), d.Last.Format("15:04:05"))
+	}
+	for _, e := range d.Evidence {
+		fmt.Fprintf(b, "  - %s\n", e)
+	}
+	for _, n := range d.Next {
+		fmt.Fprintf(b, "  > %s\n", n)
+	}
+	b.WriteString("\n")
+}
+
+// check holds what every diagnosis promises.
+func check(t *testing.T, name string, d diagnosis.Diagnosis) {
+	t.Helper()
+	if d.Title == "" || strings.HasSuffix(d.Title, ".") || len(d.Evidence) == 0 || len(d.Next) == 0 || len(d.Hosts) > diagnosis.MaxHosts {
+		t.Errorf("%s: incomplete: %+v", name, d)
+	}
+	if d.Connections > 0 && (d.First.IsZero() || d.Last.Before(d.First)) || d.Connections < 0 {
+		t.Errorf("%s: %d connections from %v to %v", name, d.Connections, d.First, d.Last)
+	}
+	for _, line := range append(append([]string{d.Title, d.App}, append(d.Hosts, d.Evidence...)...), d.Next...) {
+		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%s: %q is not harmless", name, line)
+		}
+		if strings.Count(line, "`")%2 != 0 {
+			t.Errorf("%s: a backtick is left open: %s", name, line)
+		}
+	}
+	for _, line := range d.Evidence {
+		if !strings.HasSuffix(line, ".") {
+			t.Errorf("%s: no sentence: %s", name, line)
+		}
+	}
+	if n := utf8.RuneCountInString(d.Title); n > 100 {
+		t.Errorf("%s: a title of %d columns: %s", name, n, d.Title)
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("%s is out of date; look at the difference and run go test -update", file)
+	}
+}
