@@ -62,7 +62,7 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	quietLibraries(s)
 	a := &audit{flags: flags, served: make(chan error, 1)}
 	a.policy.Store(pol)
-	if a.authority, err = ca.Open(caFolder(flags.ca)); err != nil {
+	if a.authority, err = ca.Open(caFolder(flags.ca), flags.unlock(s)); err != nil {
 		return nil, err
 	}
 	for _, warning := range a.authority.Warnings() {

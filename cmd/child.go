@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -71,7 +72,10 @@ func (a *audit) childEnvironment(inherited []string, bundle string) []string {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
 		set = append(set, [2]string{name, proxy.String()}, [2]string{strings.ToLower(name), proxy.String()})
 	}
-	env := inherited
+	env := slices.DeleteFunc(slices.Clone(inherited), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(secretVariables, name)
+	})
 	for _, kv := range set {
 		env = append(env, kv[0]+"="+kv[1]) // the last one counts (os/exec.Cmd.Env)
 	}

@@ -43,6 +43,7 @@ type liveFlags struct {
 	allowLocal       bool
 	bodyLimit        string
 	ca               string
+	caPassphrase     passphraseSource
 }
 
 func (l *liveFlags) register(c *cobra.Command) {
@@ -66,6 +67,8 @@ func (l *liveFlags) register(c *cobra.Command) {
 	f.StringVar(&l.bodyLimit, "body-limit", "1MiB", "`size` of each body that is recorded; 0 records none; what is forwarded is never cut")
 	f.StringVar(&l.ca, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	_ = c.MarkFlagDirname("ca")
+	l.caPassphrase = keyPassphrase()
+	l.caPassphrase.register(f)
 }
 
 // proxyConfig reads the flags that describe the wire.

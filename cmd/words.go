@@ -185,38 +185,91 @@ language server complete and check a policy that starts with
 	},
 	"ca": {
 		use:   "ca",
-		short: "Show, export, replace or remove the certificate authority",
-		long: `telltale signs certificates with an authority of its own, made at first use. Its
-key never leaves this machine. Whoever has the key can read the traffic of every
-device that trusts the certificate: trust it on test devices alone, and remove
-it afterwards.`,
+		short: "Show, export, import, replace, protect or remove the authority",
+		long: `telltale signs certificates with an authority of its own, made at first use for
+90 days. Whoever has its key can read the traffic of every device that trusts
+the certificate: trust it on test devices alone, and remove it afterwards. The
+key leaves this machine only by export --with-key, encrypted; a passphrase of
+its own makes it worthless to whoever steals the folder.`,
 		example: `  telltale ca show
-  telltale ca export --format mobileconfig`,
+  telltale ca export --format mobileconfig
+  telltale ca passphrase
+  telltale ca remove`,
 	},
 	"ca show": {
 		use: "show", short: "Show the authority's fingerprint and expiry",
-		long:    `Shows the certificate authority, and makes it where there is none yet.`,
-		example: `  telltale ca show`,
+		long: `Shows the certificate authority, and makes it where there is none yet. With
+--format json it makes none: exit code 2. An authority that has expired is shown
+too. The passphrase of the key is not needed.`,
+		example: `  telltale ca show
+  telltale ca show --format json`,
 	},
 	"ca export": {
 		use: "export", short: "Write the certificate for a device",
-		long: `Writes the authority's certificate, never its key, in the form that a device
+		long: `Writes the authority's certificate, without its key, in the form that a device
 takes: pem and der for most, mobileconfig for iOS, p12 for trust stores (its
-password is changeit), android under the name of Android's system store.`,
+password is changeit), android under the name of Android's system store.
+
+With --with-key, writes the whole authority for another machine, as pem or p12,
+readable by you alone and encrypted with a passphrase, which comes from
+--passphrase-file, TELLTALE_FILE_PASSPHRASE or the terminal. There, telltale ca
+import reads it.`,
 		example: `  telltale ca export --format pem -o telltale-ca.pem
-  telltale ca export --format android`,
+  telltale ca export --format android
+  telltale ca export --with-key --format p12 -o lab.p12`,
+	},
+	"ca import": {
+		use: "import FILE [KEYFILE]", short: "Use an authority that devices trust already",
+		long: `Takes over an authority with its key, from another machine or from another
+program: PEM, DER or PKCS#12, as mitmproxy (mitmproxy-ca.pem), Charles,
+Proxyman, Burp and openssl write them. What no device would trust is refused;
+what some refuse is a warning. An authority that is there is replaced with
+--force alone.
+
+The passphrase of an encrypted file comes from --passphrase-file,
+TELLTALE_FILE_PASSPHRASE or the terminal. With --passphrase, the key gets one of
+its own here.`,
+		example: `  telltale ca import ~/.mitmproxy/mitmproxy-ca.pem
+  telltale ca import charles.p12 --force
+  telltale ca import burp-ca.der burp-key.der`,
 	},
 	"ca rotate": {
 		use: "rotate", short: "Replace the authority by a new one",
 		long: `Makes a new authority in place of the old one. Devices trust the old certificate
-until it is removed there, and need the new one.`,
-		example: `  telltale ca rotate`,
+until it is removed there, and need the new one. It lives for 90 days unless
+--lifetime says otherwise. With --passphrase, its key is never on the disk
+without one.`,
+		example: `  telltale ca rotate
+  telltale ca rotate --lifetime 30d --passphrase`,
+	},
+	"ca passphrase": {
+		use: "passphrase", short: "Protect the authority's key by a passphrase",
+		long: `Sets, changes or removes the passphrase of the authority's key. The certificate
+stays the same, and devices notice nothing.
+
+The passphrase comes from --ca-passphrase-file, from TELLTALE_CA_PASSPHRASE, or
+is asked for at the terminal: here, and whenever watch or record start. Where
+there is one already, the new one comes from --new-passphrase-file, from
+TELLTALE_CA_NEW_PASSPHRASE, or the terminal.
+
+The former key file is unlinked, not overwritten, which would not reach it on an
+SSD: telltale ca rotate --passphrase makes a key that never was without one.`,
+		example: `  telltale ca passphrase
+  telltale ca passphrase --ca-passphrase-file ~/.telltale-passphrase
+  telltale ca passphrase --remove`,
 	},
 	"ca remove": {
-		use: "remove", short: "Delete the authority",
-		long: `Deletes the authority's key and certificate from this machine. Devices keep
-trusting the certificate until it is removed there.`,
-		example: `  telltale ca remove --yes`,
+		use: "remove", short: "Remove the authority, first from the devices",
+		long: `Shows, for each kind of device, how to remove the authority's certificate from
+it; then asks, and deletes key and certificate from this machine. Devices keep
+trusting the certificate until it is removed there. With --yes it deletes at
+once and shows the steps only of --platform.
+
+Files are unlinked, not overwritten: an SSD keeps the old blocks for a while
+whatever is written. A key that always had a passphrase leaves nothing to find.`,
+		example: `  telltale ca remove
+  telltale ca remove --platform ios
+  telltale ca remove --yes`,
 	},
 	"setup": {
 		use:   "setup [PLATFORM]",
