@@ -29,7 +29,7 @@ func (p Progress) device() device {
 	case strings.HasPrefix(ua, "okhttp/"):
 		return androidDevice
 	}
-	platform, ok := platformNamed(ua)
+	platform, ok := platformNamed(p.UserAgent)
 	switch {
 	case !ok:
 		return unknownDevice

@@ -59,6 +59,9 @@ func (h *handler) observed(r *http.Request) progressAnswer {
 	if p.Reached.IsZero() {
 		p.Reached = p.Page
 	}
+	if flow.CanonicalHost(p.RefusedHost) == Host { // the page's own test, of which it tells already
+		p.Refused, p.RefusedHost = 0, ""
+	}
 	items := Checklist(p)
 	a.Trusted = a.Trusted || !p.Decrypted.IsZero()
 	a.Proxied = a.Proxied || a.Trusted || p.Contacts > 0

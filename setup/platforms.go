@@ -3,6 +3,8 @@ package setup
 import (
 	"slices"
 	"strings"
+
+	"telltale/useragent"
 )
 
 // Platform is one kind of device and what a person does to connect it.
@@ -248,29 +250,37 @@ var Platforms = []Platform{
 // page's script finds out.
 func PlatformOf(userAgent string) Platform {
 	p, ok := platformNamed(userAgent)
-	if !ok {
+	switch {
+	case !ok:
 		return Platforms[0]
-	}
-	if p.ID == "android" && strings.Contains(strings.ToLower(userAgent), "firefox/") {
+	case p.ID == "android" && useragent.Parse(userAgent).App == firefox:
 		p, _ = platformByID("firefox-android")
 	}
 	return p
 }
 
+// firefox is how package useragent calls the browser with settings of its own.
+const firefox = "Firefox"
+
 // platformNamed returns the platform that a User-Agent names, for Firefox on
 // Android that of the device; ok tells whether it names one.
 func platformNamed(userAgent string) (_ Platform, ok bool) {
-	ua := strings.ToLower(userAgent)
-	for _, sign := range []struct{ text, id string }{ // the first that fits
-		{"iphone", "ios"}, {"ipad", "ios"}, {"ipod", "ios"}, {"android", "android"},
-		{"firefox/", "firefox"},
-		{"macintosh", "macos"}, {"windows", "windows"}, {"x11; cros", "chromeos"}, {"linux", "linux"},
-	} {
-		if strings.Contains(ua, sign.text) {
-			return platformByID(sign.id)
-		}
+	switch agent := useragent.Parse(userAgent); {
+	case agent.OS == useragent.IOS:
+		return platformByID("ios")
+	case agent.OS == useragent.Android:
+		return platformByID("android")
+	case agent.OS == "":
+		return Platform{}, false
+	case agent.App == firefox:
+		return platformByID("firefox")
+	case agent.OS == useragent.Apple && !agent.Browser: // an app, and phones have more of them
+		return platformByID("ios")
+	case agent.OS == useragent.Apple, agent.OS == useragent.MacOS:
+		return platformByID("macos")
+	default:
+		return platformByID(strings.ToLower(string(agent.OS)))
 	}
-	return Platform{}, false
 }
 
 // platformByID returns the platform of an ID; ok tells whether there is one.
