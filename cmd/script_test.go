@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		"telltale": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"fetch":    func() { os.Exit(fetch(os.Args[1:])) },
 		"origin":   func() { os.Exit(origin(os.Args[1:])) },
+		"distrust": func() { os.Exit(distrust(os.Args[1:])) },
+		"stranger": func() { os.Exit(stranger(os.Args[1:])) },
 	})
 }
 

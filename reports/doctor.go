@@ -285,11 +285,29 @@ func (e *Examination) nothing() string {
 	return "nothing was recorded: no device used the proxy"
 }
 
+// steps are what to do where no diagnosis says it.
+func (e *examined) steps() []string {
+	switch verdict := e.verdict(); {
+	case verdict == Unread:
+		return nil
+	case damagedAny(e.Captures):
+		return []string{"Export or record the damaged capture again, and examine that."}
+	case verdict == Unclear:
+		return []string{
+			"While it is recorded, open any https page in the device's browser, then use the app: what can be read and what cannot tells the causes apart.",
+			"Name the app's User-Agent in the policy (`app: user-agent:`), so that it is told from the rest of the device.",
+		}
+	case verdict == Empty:
+		return e.stepsForNothing()
+	case e.nothingDecrypted():
+		return []string{"Open any https page in the device's browser while it is recorded: only then it shows whether TLS can be read."}
+	}
+	return nil
+}
+
 // stepsForNothing are what to do where there is nothing to examine.
 func (e *Examination) stepsForNothing() []string {
 	switch {
-	case damagedAny(e.Captures):
-		return []string{"Export or record the damaged capture again, and examine that."}
 	case len(e.Away) > 0:
 		return nil // they are told with the clients
 	case len(e.Summary.Health.Devices) > 0:
@@ -369,8 +387,8 @@ func (e *Examination) clock(st style) []trouble {
 func (e *Examination) unseen(st style) []string {
 	out := damage(e.Report, st)
 	if n := e.unnamed(); n > 0 && e.Device == "" {
-		out = append(out, fmt.Sprintf("%s of %s name no device: a file of a browser or of another proxy does not tell, nor does it, as a rule, hold the connections that could not be read. A recording of telltale does.",
-			plural(n, "contact", "contacts"), fmt.Sprint(e.Summary.Flows)))
+		out = append(out, fmt.Sprintf("Of %s, the capture does not say from which device %s came. A file of a browser or of another proxy does not, nor does it, as a rule, hold the connections that could not be read; a recording of telltale does.",
+			plural(n, "contact", "contacts"), ending(n, "it", "they")))
 	}
 	for _, mode := range e.Modes {
 		if text, ok := blindSpots[mode]; ok {

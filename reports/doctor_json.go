@@ -28,7 +28,7 @@ type doctorDocument struct {
 	Failures  []doctorFailure `json:"failures"`    // towards servers
 	Away      []doctorAway    `json:"turned_away"` // clients
 	Skew      float64         `json:"clock_skew_seconds"`
-	Next      []string        `json:"next"` // where there is nothing to examine
+	Next      []string        `json:"next"` // where no diagnosis says it
 	Limits    []string        `json:"limits"`
 }
 
@@ -72,10 +72,7 @@ func newDoctorDocument(e *examined) *doctorDocument {
 		Schema: DoctorSchema, Tool: tool{r.Tool.Name, r.Tool.Version}, Generated: r.Generated.UTC().Format(time.RFC3339),
 		Policy: newPolicyInfo(r), Captures: newCaptures(r), Verdict: e.verdict(), Finding: validText(e.finding(inData)),
 		Flows: e.contacts(), Hosts: e.hosts(), Unread: e.unreadContacts(), Skew: e.Skew.Seconds(),
-		Devices: []doctorDevice{}, Failures: []doctorFailure{}, Away: []doctorAway{}, Next: []string{}, Limits: valid(e.unseen(inData)),
-	}
-	if doc.Verdict == Empty {
-		doc.Next = texts(e.stepsForNothing())
+		Devices: []doctorDevice{}, Failures: []doctorFailure{}, Away: []doctorAway{}, Next: texts(e.steps()), Limits: valid(e.unseen(inData)),
 	}
 	for _, p := range e.patients {
 		doc.Devices = append(doc.Devices, newDoctorDevice(e, p))

@@ -26,9 +26,7 @@ func writeDoctorText(w io.Writer, e *examined) error {
 		}
 		s.patient(e, p)
 	}
-	if verdict == Empty {
-		s.steps("What to do", e.stepsForNothing())
-	}
+	s.steps("What to do", e.steps())
 	s.troubles("Towards servers", e.towardsServers(onTerminal))
 	s.troubles("Clients that were turned away", e.turnedAway(onTerminal))
 	s.troubles("The clock", e.clock(onTerminal))
@@ -53,7 +51,7 @@ func (s *screen) examined(e *examined) {
 		s.field(0, "capture", line)
 	}
 	if sum := e.Summary; !sum.First.IsZero() {
-		s.field(0, "seen", fmt.Sprintf("%s to %s, %s", plural(sum.Flows, "flow", "flows"), plural(len(sum.Hosts), "host", "hosts"), period(sum.First, sum.Last)))
+		s.field(0, "seen", fmt.Sprintf("%s to %s, %s", plural(sum.Flows, "flow", "flows"), plural(len(sum.Hosts), "host", "hosts"), between(sum.First, sum.Last)))
 	}
 }
 
@@ -134,7 +132,7 @@ func writeDoctorMarkdown(w io.Writer, e *examined) error {
 		}
 		m.patient(p)
 	}
-	if steps := e.stepsForNothing(); e.verdict() == Empty && len(steps) > 0 {
+	if steps := e.steps(); len(steps) > 0 {
 		m.heading("What to do")
 		m.sentences(steps)
 	}
