@@ -80,7 +80,9 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 		return
 	}
 	if !contact {
-		t.nameless++
+		if flow.CanonicalHost(f.Server.Asked) != flow.SetupHost { // else the set-up page tested whether it is trusted
+			t.nameless++
+		}
 		return
 	}
 	t.flows++

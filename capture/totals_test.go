@@ -22,6 +22,15 @@ func summarize(t *testing.T, flows ...*flow.Flow) capture.Summary {
 	return s.Summary()
 }
 
+// The set-up page asks the browser whether it trusts the certificate: a refusal is
+// its answer, neither a contact nor garbage.
+func TestSetupPageMakesNoContact(t *testing.T) {
+	sum := summarize(t, flowtest.Number(flowtest.Refused("setup.telltale"), flowtest.Refused("SETUP.telltale.:443"))...)
+	if sum.Flows != 0 || sum.Health.Nameless != 0 || len(sum.Hosts) != 0 {
+		t.Errorf("%d flows, %d nameless, hosts %v", sum.Flows, sum.Health.Nameless, sum.Hosts)
+	}
+}
+
 func TestSummaryCountsContacts(t *testing.T) {
 	nameless := flowtest.Tunnel("x")
 	nameless.Server = flow.Server{}
