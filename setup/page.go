@@ -50,7 +50,7 @@ type view struct {
 	Until       string
 	ID, Name    string // of the visitor's platform
 	Status      string
-	Sentences   []sentence
+	Sentences   []statusText
 	Stages      []stageView
 	Steps       []seenView // what was recorded; none without a record
 	Undo        []stepView
@@ -59,16 +59,16 @@ type view struct {
 	Reload      string
 }
 
-// sentence is what the status says while a stage is next, as an attribute for the
+// statusText is what the status says while a stage is next, as an attribute for the
 // script.
-type sentence struct{ stage, text string }
+type statusText struct{ stage, text string }
 
 // Attr returns the attribute.
-func (s sentence) Attr() template.HTMLAttr {
+func (s statusText) Attr() template.HTMLAttr {
 	return template.HTMLAttr(`data-` + s.stage + `="` + s.text + `"`) //nolint:gosec // of the table below
 }
 
-var sentences = []sentence{
+var sentences = []statusText{
 	{"proxy", "Next: set the proxy."},
 	{"certificate", "The proxy is set. Next: the certificate."},
 	{"app", "The certificate is trusted. Next: open the app."},

@@ -2,7 +2,10 @@ package setup
 
 import (
 	"bytes"
+	"fmt"
+	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 
 	"howett.net/plist"
@@ -87,4 +90,104 @@ func TestProfileFollowsFromTheRoot(t *testing.T) {
 			t.Errorf("two roots share %s", id)
 		}
 	}
+}
+
+func TestProfileWithProxyGolden(t *testing.T) {
+	got, err := ProfileWithProxy(fixedAuthority(t), "Café <1> & Co", Place{Host: "192.168.1.5", Port: "8080"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "profile-wifi.mobileconfig", got)
+}
+
+// Over the handler, as the form asks for it: the network is the one named, the
+// proxy the address at which the visitor is, a phone's address on this machine.
+func TestProfileSetsTheProxy(t *testing.T) {
+	h := testHandler(t)
+	for host, want := range map[string]string{"192.168.1.9:9090": "192.168.1.9 9090", "[2001:db8::1]:8080": "2001:db8::1 8080", "localhost:8080": "192.168.1.5 8080"} {
+		for _, ssid := range []string{"Home", " two  spaces ", "]]></string><key>x", "網路", "👩\u200d💻", strings.Repeat("x", 32)} {
+			response := visit(h, "GET", "/ca.mobileconfig?"+url.Values{"ssid": {ssid}}.Encode(), host, iPhone, "")
+			var top struct {
+				PayloadContent []map[string]any
+			}
+			if _, err := plist.Unmarshal([]byte(body(t, response)), &top); err != nil || len(top.PayloadContent) != 2 {
+				t.Fatalf("%q: %s, %v, %d payloads", ssid, response.Status, err, len(top.PayloadContent))
+			}
+			wifi := top.PayloadContent[1]
+			if got := fmt.Sprint(wifi["ProxyServer"], " ", wifi["ProxyServerPort"]); wifi["SSID_STR"] != ssid || got != want || wifi["ProxyType"] != "Manual" || wifi["Password"] != nil {
+				t.Errorf("%q at %s: %v", ssid, host, wifi)
+			}
+		}
+	}
+}
+
+func TestNamesThatNoNetworkHas(t *testing.T) {
+	for ssid, why := range map[string]string{
+		"": "empty", strings.Repeat("x", 33): "33 bytes", strings.Repeat("é", 17): "34 bytes", "a\xff": "UTF-8", "a\x00b": "U+0000", "a\nb": "U+000A",
+		"evil\u202egnp": "U+202E", "zero\u200bwidth": "U+200B", "\x1b[31m": "U+001B", "\ufffe": "U+FFFE",
+	} {
+		response := visit(testHandler(t), "GET", "/ca.mobileconfig?"+url.Values{"ssid": {ssid}}.Encode(), "192.168.1.5:8080", iPhone, "")
+		got := body(t, response)
+		if response.StatusCode != 400 || !strings.Contains(got, why) || !strings.Contains(got, "by hand") {
+			t.Errorf("%q: %s %q, want %q", ssid, response.Status, got, why)
+		}
+		checkSecure(t, response)
+	}
+}
+
+// The two kinds stay beside each other; of one kind the newer replaces the older.
+func TestKindsOfProfilesAreTold(t *testing.T) {
+	a, at := fixedAuthority(t), Place{Host: "192.168.1.5", Port: "8080"}
+	profileOf := func(ssid string, at Place) (identifier string, ids map[string]bool) {
+		encoded, err := Profile(a)
+		if ssid != "" {
+			encoded, err = ProfileWithProxy(a, ssid, at)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var top map[string]any
+		if _, err := plist.Unmarshal(encoded, &top); err != nil {
+			t.Fatal(err)
+		}
+		ids = map[string]bool{}
+		for _, id := range regexp.MustCompile(`[0-9A-F]{8}-[0-9A-F-]{27}`).FindAllString(string(encoded), -1) {
+			ids[id] = true
+		}
+		return top["PayloadIdentifier"].(string), ids
+	}
+	plain, plainIDs := profileOf("", at)
+	home, homeIDs := profileOf("Home", at)
+	other, otherIDs := profileOf("Hone", at)
+	_, movedIDs := profileOf("Home", Place{Host: "192.168.1.6", Port: "8080"})
+	if plain == home || home != other {
+		t.Errorf("identifiers %s, %s, %s", plain, home, other)
+	}
+	for _, pair := range [][2]map[string]bool{{plainIDs, homeIDs}, {homeIDs, otherIDs}, {homeIDs, movedIDs}} {
+		for id := range pair[0] {
+			if pair[1][id] {
+				t.Errorf("%s is in two profiles", id)
+			}
+		}
+	}
+	if len(plainIDs) != 2 || len(homeIDs) != 3 {
+		t.Errorf("%d and %d UUIDs", len(plainIDs), len(homeIDs))
+	}
+}
+
+func FuzzSSID(f *testing.F) {
+	for _, ssid := range []string{"Home", "", "\x00", "</string>", "]]>", "&amp;", "\u2028", "\ufeff", "é\xff"} {
+		f.Add(ssid)
+	}
+	a := fixedAuthority(f)
+	f.Fuzz(func(t *testing.T, ssid string) {
+		encoded, err := ProfileWithProxy(a, ssid, Place{Host: "192.168.1.5", Port: "8080"})
+		if err != nil {
+			return
+		}
+		var top struct{ PayloadContent []map[string]any }
+		if _, err := plist.Unmarshal(encoded, &top); err != nil || len(top.PayloadContent) != 2 || top.PayloadContent[1]["SSID_STR"] != ssid {
+			t.Fatalf("%q comes back as %v, %v", ssid, top.PayloadContent, err)
+		}
+	})
 }
