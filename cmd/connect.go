@@ -31,7 +31,7 @@ func (a *audit) progress(d capture.Device, at setup.Place, now time.Time) setup.
 	p := setup.Progress{
 		Now: now, At: at, Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
 		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
-		UserAgent: setup.TellingAgent(d.Apps), Refused: d.Refused, RefusedLast: d.Refusal.At, RefusedHost: d.Refusal.Host, Alert: d.Refusal.Alert,
+		Diagnoses: diagnose(pol, now)(d), OS: d.Evidence.Platform(),
 	}
 	for _, app := range d.Apps {
 		if p.AppKnown && pol.IsApp(app) {

@@ -16,8 +16,8 @@ const (
 	MaxServers = 128 // hosts of each, and names asked by DNS
 )
 
-// maxText bounds the bytes of a User-Agent or host that are kept; longer ones that
-// begin alike are one.
+// maxText bounds the bytes that are kept of a User-Agent, from its beginning, and of a
+// host, to its end; longer ones that agree there are one.
 const maxText = 256
 
 // Collector counts the flows of one device. The zero value is ready. One goroutine at
@@ -199,7 +199,7 @@ func (c *Collector) addTest(f *flow.Flow, at int64) {
 }
 
 func (c *Collector) addName(host string, at int64) {
-	name := clip(host)
+	name := clipHost(host)
 	i, found := slices.BinarySearchFunc(c.state.lookups.parts, name, func(l *lookup, name string) int { return cmp.Compare(l.name, name) })
 	if !found {
 		c.state.lookups.insert(c.own, i, MaxServers, func() *lookup { return &lookup{own: c.own, name: strings.Clone(name)} }, (*lookup).size)
@@ -229,7 +229,7 @@ func (c *Collector) client(f *flow.Flow) *client {
 
 // server returns the host of a program, to be changed; nil when it has no place.
 func (c *Collector) server(p *client, host string) *server {
-	name := clip(host)
+	name := clipHost(host)
 	i, found := slices.BinarySearchFunc(p.servers.parts, name, func(s *server, name string) int { return cmp.Compare(s.name, name) })
 	if !found {
 		p.servers.insert(c.own, i, MaxServers, func() *server { return &server{own: c.own, name: strings.Clone(name)} }, (*server).size)
@@ -249,6 +249,9 @@ func stackOf(f *flow.Flow) string {
 }
 
 func clip(s string) string { return s[:min(len(s), maxText)] }
+
+// clipHost keeps the end of a host, which tells whose it is.
+func clipHost(s string) string { return s[max(0, len(s)-maxText):] }
 
 // insert makes a place at i for a new part, if it is among the first limit; what then
 // is one too many goes.

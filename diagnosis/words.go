@@ -104,8 +104,11 @@ func (t *trouble) sentences() []string {
 
 func (t *trouble) times(n int) string {
 	s := number(n, "time")
-	if n == 1 {
+	switch n {
+	case 1:
 		s = "once"
+	case 2:
+		s = "twice"
 	}
 	if t.atLeast {
 		return "at least " + s

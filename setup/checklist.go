@@ -3,6 +3,9 @@ package setup
 import (
 	"strconv"
 	"time"
+
+	"telltale/diagnosis"
+	"telltale/useragent"
 )
 
 // Progress is what was observed of one device so far. Zero times: not yet.
@@ -21,12 +24,10 @@ type Progress struct {
 	Contacts int // flows of the device, without those that telltale answered itself
 	Unread   int // connections among them whose content could not be read
 
-	Refused     int       // handshakes in which it refused our certificate
-	RefusedLast time.Time // the newest of them
-	RefusedHost string    // its server
-	Alert       string    // its TLS alert as in flow.ClientHello, "unknown_ca (48)"; "" for none
+	// Diagnoses say why connections of it cannot be read, the most important first.
+	Diagnoses []diagnosis.Diagnosis
 
-	UserAgent string // of the newest request; the words are those of its platform
+	OS useragent.OS // whose words are used; "" when nobody knows
 }
 
 // PageOf returns when a device opened the set-up page, zero if it did not. The
@@ -75,8 +76,8 @@ func (s State) String() string {
 type Item struct {
 	Text  string
 	State State
-	// Advice says what is wrong and what to do, a sentence or two each, most of
-	// them no longer than 76 columns. Nothing in it can harm a terminal.
+	// Advice says what is wrong and what to do, a sentence or two each, to be wrapped
+	// where they are shown. Nothing in it can harm a terminal.
 	Advice []string
 }
 
@@ -103,13 +104,17 @@ func Checklist(p Progress) []Item {
 	if page.State == Waiting && (authority.State != Waiting) {
 		page.State, page.Text = Skipped, "The set-up page: not needed any more"
 	}
+	unread := p.unread()
 	switch {
 	case reached.State == Waiting:
 		reached.Advice = adviseReach(p)
 	case read:
-		tls.Advice = advisePinning(p, app)
-	case p.refusedSince(p.Authority):
-		adviseRefused(p, tls)
+		adviseApp(p, tls, app)
+	case unread != nil:
+		tls.Advice = tell(*unread)
+		if unread.Cause != diagnosis.SystemPinning { // whose makers' services refuse whatever is installed
+			tls.State = Trouble
+		}
 	case page.State == Waiting:
 		page.Advice = advisePage(p)
 	case authority.State == Waiting:
@@ -134,9 +139,22 @@ func (p Progress) appSeen() bool {
 	return !p.App.IsZero() && (p.AppKnown || p.Contacts > p.Unread)
 }
 
-// refusedSince reports whether the device refused our certificate after a moment.
-func (p Progress) refusedSince(moment time.Time) bool {
-	return p.Refused > 0 && (p.RefusedLast.IsZero() || !p.RefusedLast.Before(moment))
+// unread returns why nothing of the device can be read, nil when that is not known.
+func (p Progress) unread() *diagnosis.Diagnosis {
+	for i, d := range p.Diagnoses {
+		switch d.Cause {
+		case diagnosis.NotInstalled, diagnosis.NotTrusted:
+			// The set-up page tests the certificate from the moment it is opened, long
+			// before anybody can have installed it.
+			if d.Connections == 0 && !p.overdue(p.Authority) {
+				continue
+			}
+		case diagnosis.ProxyIgnored, diagnosis.HiddenByRelay:
+			continue
+		}
+		return &p.Diagnoses[i]
+	}
+	return nil
 }
 
 // patience is how long a person takes to follow the next step; then it is said

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"telltale/flow"
+	"telltale/useragent"
 )
 
 // This file is what the page's script talks to, and who else may.
@@ -49,8 +50,8 @@ func (h *handler) observed(r *http.Request) progressAnswer {
 	if p.At.Host == "" {
 		p.At = h.place(r)
 	}
-	if p.UserAgent == "" {
-		p.UserAgent = r.UserAgent()
+	if p.OS == "" {
+		p.OS = useragent.Parse(r.UserAgent()).OS
 	}
 	// The page is open: what the record does not show yet, the request does.
 	if p.Page.IsZero() {
@@ -58,9 +59,6 @@ func (h *handler) observed(r *http.Request) progressAnswer {
 	}
 	if p.Reached.IsZero() {
 		p.Reached = p.Page
-	}
-	if flow.CanonicalHost(p.RefusedHost) == Host { // the page's own test, of which it tells already
-		p.Refused, p.RefusedHost = 0, ""
 	}
 	items := Checklist(p)
 	a.Trusted = a.Trusted || !p.Decrypted.IsZero()
