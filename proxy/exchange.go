@@ -98,9 +98,13 @@ func (t *trip) fail(r *http.Request, err error) *http.Response {
 	t.learn(err)
 	_, cut := t.up.sent()
 	var bad *malformed
+	if s := t.c.stream; s != nil && cut != nil {
+		bad = s.broken.Load()
+	}
 	switch {
-	case errors.As(cut, &bad):
+	case bad != nil:
 		t.outcome, t.failure, t.reason = flow.Malformed, "", bad.reason
+		t.shim.Header().Set("Connection", "close") // http.Server would go on behind the fault
 		return t.page(r, bad.status, bad.reason)
 	case t.parent.Err() != nil || cut != nil:
 		t.outcome, t.failure, t.reason = flow.Abandoned, "", "the client's connection ended before it was answered"

@@ -43,8 +43,9 @@ type stream struct {
 	// paused while a CONNECT or an upgrade waits for its answer: until then
 	// nobody knows what the bytes behind it are.
 	paused  atomic.Bool
-	raw     atomic.Bool // hijacked: what comes is not HTTP any more
-	refused atomic.Bool // the stream ended with a refusal
+	raw     atomic.Bool               // hijacked: what comes is not HTTP any more
+	refused atomic.Bool               // the stream ended with a refusal
+	broken  atomic.Pointer[malformed] // the content of the last request
 
 	mu      sync.Mutex
 	heads   []head        // shown to http.Server, not served yet
@@ -107,7 +108,7 @@ func (s *stream) Read(p []byte) (int, error) {
 			continue
 		}
 		if s.failed != nil {
-			return 0, s.failed
+			return 0, s.ended()
 		}
 		if n, err := s.more(p); n > 0 || err != nil {
 			if n == 0 && err == io.EOF {
@@ -116,6 +117,17 @@ func (s *stream) Read(p []byte) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// ended returns what reading ends with: for the request with broken content the
+// reason, and for the one that http.Server looks for behind it, nothing more to come.
+func (s *stream) ended() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.serving {
+		return io.EOF
+	}
+	return s.failed
 }
 
 // awaitAnswer waits, behind the end of what the client sends, until the requests
@@ -219,7 +231,8 @@ func (s *stream) inspect(b []byte) int {
 			n, bad := s.body.skip(b[i:])
 			i += n
 			if bad != nil {
-				s.failed = bad // the handler reads it as the end of the body
+				s.failed = bad      // the handler reads it as the end of the body,
+				s.broken.Store(bad) // if net/http has not found another fault by then
 				return i
 			}
 			continue
