@@ -51,10 +51,7 @@ func read(dir string, s *settings) (*Authority, error) {
 	if err != nil {
 		advice := rotateAdvice
 		if closed := (sealedError{}); errors.As(err, &closed) {
-			advice = passphraseAdvice
-			if hinted := (interface{ Hint() string })(nil); errors.As(err, &hinted) {
-				advice = "" // its own
-			}
+			advice = closed.advice(passphraseAdvice)
 		}
 		return nil, &Error{File: root.KeyPath(), Problem: "cannot be used", Err: err, Advice: advice}
 	}

@@ -14,7 +14,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"software.sslmate.com/src/go-pkcs12"
 )
@@ -101,7 +104,7 @@ func importError(path string, err error) error {
 	var advised advice
 	e := &Error{File: path, Problem: "cannot be imported", Err: err}
 	if closed := (sealedError{}); errors.As(err, &closed) {
-		e.Advice = "give the passphrase of the file with --passphrase-file FILE or in TELLTALE_FILE_PASSPHRASE"
+		e.Advice = closed.advice("give the passphrase of the file with --passphrase-file FILE or in TELLTALE_FILE_PASSPHRASE")
 	}
 	if errors.As(err, &advised) {
 		e.Advice = advised.text
@@ -281,11 +284,11 @@ func checkPKCS12(content []byte) error {
 	if rest, err := asn1.Unmarshal(content, &outline); err != nil || len(rest) > 0 || outline.Version != 3 {
 		return advice{errors.New("it is neither PEM, nor a certificate or key in DER, nor PKCS#12"), "export the authority again, with its private key, as .pem or .p12"}
 	}
-	return checkIterations(content, 0)
+	return checkIterations(content, maxIterations, 0)
 }
 
 // checkIterations walks through DER, and through octet strings that hold a sequence.
-func checkIterations(der []byte, depth int) error {
+func checkIterations(der []byte, most, depth int) error {
 	const deepest = 24
 	afterSalt := false
 	for len(der) > 0 && depth < deepest {
@@ -297,13 +300,13 @@ func checkIterations(der []byte, depth int) error {
 		der = rest
 		if afterSalt && value.Class == asn1.ClassUniversal && value.Tag == asn1.TagInteger {
 			var n int
-			if _, err := asn1.Unmarshal(value.FullBytes, &n); err != nil || n > maxIterations || n < 1 {
+			if _, err := asn1.Unmarshal(value.FullBytes, &n); err != nil || n > most || n < 1 {
 				return errors.New("opening it would take a number of iterations that makes no sense")
 			}
 		}
 		afterSalt = value.Class == asn1.ClassUniversal && value.Tag == asn1.TagOctetString
 		if value.IsCompound || afterSalt && isSequence(value.Bytes) {
-			if err := checkIterations(value.Bytes, depth+1); err != nil {
+			if err := checkIterations(value.Bytes, most, depth+1); err != nil {
 				return err
 			}
 		}
@@ -356,6 +359,9 @@ func fit(f *Foreign, now time.Time) error {
 	if err := checkTime(f.certificate, now); err != nil {
 		return err
 	}
+	if !isPlainName(nameOf(f.certificate)) {
+		return fmt.Errorf("its name %q has characters that do not belong into lists and commands", nameOf(f.certificate))
+	}
 	switch public := f.certificate.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if bits := public.N.BitLen(); bits < minRSA || bits > maxRSA {
@@ -375,6 +381,15 @@ func fit(f *Foreign, now time.Time) error {
 		return errors.New("its extended key usage leaves out TLS servers")
 	}
 	return nil
+}
+
+// isPlainName reports whether the name of a root can stand, in double quotes, in the
+// commands that install and remove it, and shows as what it is.
+func isPlainName(name string) bool {
+	const most = 200 // bytes; RFC 5280, appendix A.1, has 64 characters for a common name
+	return len(name) <= most && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsPrint(r) || strings.ContainsRune("\"$`\\%!", r)
+	})
 }
 
 // servesTLS reports whether a root may sign for TLS servers by its extended key usage,

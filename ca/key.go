@@ -231,6 +231,15 @@ type sealedError struct{ error }
 
 func (e sealedError) Unwrap() error { return e.error }
 
+// advice returns ours, unless who was asked for the passphrase has some.
+func (e sealedError) advice(ours string) string {
+	var hinted interface{ Hint() string }
+	if errors.As(e.error, &hinted) {
+		return hinted.Hint()
+	}
+	return ours
+}
+
 // SetPassphrase encrypts the key of the authority in dir with another passphrase, or,
 // with an empty one, keeps it without. The certificate stays as it is, and devices
 // notice nothing. A key that is protected already is opened by what [Unlock] asks.
