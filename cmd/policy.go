@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -152,15 +153,19 @@ func plural(n int, noun string) string {
 
 func newPolicyExplain(s *streams) *cobra.Command {
 	var flags policyFlags
-	var method string
+	var method, device string
 	c := command("policy explain", func(c *cobra.Command, args []string) error {
 		pol, err := flags.load()
 		if err != nil {
 			return err
 		}
+		client, err := explainedDevice(pol, device)
+		if err != nil {
+			return err
+		}
 		violating := false
 		for _, url := range args {
-			e, err := pol.Explain(method, url)
+			e, err := pol.ExplainFrom(client, method, url)
 			if err != nil {
 				return err
 			}
@@ -180,12 +185,31 @@ func newPolicyExplain(s *streams) *cobra.Command {
 	}
 	flags.register(c)
 	c.Flags().StringVar(&method, "method", "GET", "request `method` to explain")
+	c.Flags().StringVar(&device, "device", "", "explain for a `device`: its IP address, or its name in the policy")
 	return c
+}
+
+// explainedDevice returns the address of a device by its address or by its name; the zero
+// address for "".
+func explainedDevice(pol *policy.Policy, device string) (netip.Addr, error) {
+	if device == "" {
+		return netip.Addr{}, nil
+	}
+	if addr, err := netip.ParseAddr(device); err == nil {
+		return addr, nil
+	}
+	if addr, ok := pol.DeviceAddress(device); ok {
+		return addr, nil
+	}
+	return netip.Addr{}, withHint(fmt.Errorf("--device: %q is neither an IP address nor the name of a device in the policy", plain.Text(device)), "the policy names devices in its section devices")
 }
 
 // explain prints which line decides a request, and how it came to that.
 func explain(w io.Writer, e policy.Explanation) {
 	fmt.Fprintf(w, "%s %s\n", e.Method, plain.Text(e.URL))
+	if e.Device != "" {
+		fmt.Fprintf(w, "  device: %s\n", plain.Text(e.Device))
+	}
 	fmt.Fprintf(w, "  verdict: %s\n", e.Verdict)
 	fmt.Fprintf(w, "  decided by: %s\n", e.Source.String())
 	if e.Category != "" {

@@ -29,7 +29,7 @@ var places = map[string][]string{
 
 	// 1: judgement and format; keys and app bundles.
 	"policy/catalog": {"flow"},
-	"policy":         {"flow", "flow/content", "policy/catalog"},
+	"policy":         {"flow", "flow/content", "flow/plain", "policy/catalog"},
 	"har":            {"flow", "flow/content"},
 	"mitmproxy":      {"flow"},
 	"diagnosis":      {"flow", "flow/plain", "useragent"},

@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // The types in this file are the policy file, version 1: the decoder, the JSON
 // Schema and the reference (docs/policy.md) are made of the same structs. The tag
@@ -18,6 +21,7 @@ type document struct {
 	Require   requireEntry  `yaml:"require" about:"How connections to allowed hosts must be secured."`
 	NeverSend []secretEntry `yaml:"never-send" about:"Values that must not leave the device, whatever the host. Reports and exports mask them."`
 	Waivers   []waiverEntry `yaml:"waivers" about:"Violations that are excused until a date."`
+	Devices   []deviceEntry `yaml:"devices" least:"1" about:"Devices by their addresses: what they are called, and what is true for one of them alone."`
 }
 
 type appEntry struct {
@@ -66,6 +70,16 @@ type waiverEntry struct {
 	Host   hostPattern `yaml:"host" need:"true" about:"Host pattern, as under allow."`
 	Reason text        `yaml:"reason" need:"true" about:"Why it is excused."`
 	Until  date        `yaml:"until" need:"true" about:"Last day on which it is excused, as 2027-01-31 (UTC). From the next day on the file is an error."`
+}
+
+type deviceEntry struct {
+	place
+	Name    text          `yaml:"name" need:"true" about:"What the device is called, on the screen and in reports."`
+	Address addressList   `yaml:"address" need:"true" about:"Its IP address or CIDR block, or a list of them. An address is that of one device."`
+	Allow   []allowEntry  `yaml:"allow" least:"1" about:"As the section allow, for this device alone."`
+	Ignore  []ignoreEntry `yaml:"ignore" least:"1" about:"As the section ignore, for this device alone."`
+	Deny    []denyEntry   `yaml:"deny" least:"1" about:"As the section deny, for this device alone."`
+	Waivers []waiverEntry `yaml:"waivers" least:"1" about:"As the section waivers, for this device alone."`
 }
 
 // place is where something stands in the file; zero when it is absent.
@@ -129,6 +143,15 @@ type (
 	date struct {
 		place
 		Value time.Time // midnight UTC
+	}
+	address struct {
+		place
+		Prefix netip.Prefix // masked; of one address for an address
+	}
+	// addressList is one address or several.
+	addressList struct {
+		place
+		Value []address
 	}
 )
 

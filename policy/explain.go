@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -13,6 +14,7 @@ type Explanation struct {
 	Judgement
 	Method, URL string
 	Port        string
+	Device      string // that sent it, as the policy calls it; ""
 	// Steps are what was asked of the policy, in order, until something decided.
 	Steps []Step
 }
@@ -37,16 +39,22 @@ func (e *URLError) Error() string { return fmt.Sprintf("%q %s", e.URL, e.Problem
 // Hint shows the form.
 func (e *URLError) Hint() string { return "write it as https://host/path" }
 
-// Explain judges a request that nobody sent, and says why. The URL may be a bare
-// host, which stands for a connection that could not be read. The error is a
-// [URLError] where the URL names no host.
+// Explain judges a request that nobody sent, and says why, by the general sections
+// alone. The URL may be a bare host, which stands for a connection that could not be
+// read. The error is a [URLError] where the URL names no host.
 func (p *Policy) Explain(method, rawURL string) (Explanation, error) {
+	return p.ExplainFrom(netip.Addr{}, method, rawURL)
+}
+
+// ExplainFrom is Explain for a request of the device at an address.
+func (p *Policy) ExplainFrom(client netip.Addr, method, rawURL string) (Explanation, error) {
 	f, err := imagine(method, rawURL)
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := Explanation{Judgement: p.Judge(f), Method: f.Method(), URL: f.URL(), Port: f.Port()}
-	s := p.see(f)
+	f.Client.Addr = netip.AddrPortFrom(client, 0)
+	e := Explanation{Judgement: p.Judge(f), Method: f.Method(), URL: f.URL(), Port: f.Port(), Device: p.DeviceName(client)}
+	s := p.of(f).see(f)
 	e.explainDeny(s)
 	e.explainAllow(s)
 	e.explainIgnore(s)

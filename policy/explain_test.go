@@ -100,6 +100,16 @@ func TestLint(t *testing.T) {
 		{"a waiver's last day", "version: 1\nallow: [a.example]\nwaivers: [{rule: cleartext, host: a.example, reason: x, until: 2026-11-20}]\n", []string{"the waiver ends in 0 days"}},
 		{"a waiver for all", "version: 1\nallow: [a.example]\nwaivers: [{rule: cleartext, host: \"*\", reason: x, until: 2027-11-25}]\n", []string{"excuses cleartext on every host"}},
 		{"a short value", "version: 1\nallow: [a.example]\nnever-send: [{name: PIN, value: \"1234\"}]\n", []string{`the value "PIN" has fewer than 8`}},
+		{"devices", devicePolicy, []string{"15:9: never decides: deny forbids bad.example (line 7)"}},
+		{"every address is a device", "version: 1\nallow: [a.example]\ndevices:\n  - {name: x, address: \"::/0\"}\n", []string{"4:24: ::/0 is every device"}},
+		{"no device's address", "version: 1\nallow: [a.example]\ndevices:\n  - {name: x, address: [0.0.0.0, 224.0.0.0/4, \"ff02::1\", 255.255.255.255]}\n",
+			[]string{"4:25: matches never: 0.0.0.0", "4:34: matches never: 224.0.0.0/4", "4:47: matches never: ff02::1", "4:58: matches never: 255.255.255.255"}},
+		{"a device's entries", "version: 1\nallow: [\"*.a.example\"]\nignore: [{preset: ios-system}]\ndeny: [\"*.b.example\"]\ndevices:\n" +
+			"  - name: x\n    address: 192.0.2.1\n    allow: [c.a.example, c.b.example, \"*.com\", ok.example]\n    ignore: [d.a.example, {preset: ios-system}]\n    deny: [e.b.example]\n" +
+			"    waivers: [{rule: cleartext, host: \"*\", reason: x, until: 2027-11-25}]\n",
+			[]string{"8:13: never decides: *.a.example before it covers it (line 2)", "8:26: never decides: deny forbids *.b.example (line 4)", "8:39: allows every name under",
+				"9:14: never decides: allow names *.a.example (line 2)", "9:28: the preset ios-system stands here twice", "10:12: never decides: the entry (line 4) covers it", "11:16: the waiver excuses cleartext on every host"}},
+		{"allowed to one device", "version: 1\ndevices: [{name: x, address: 192.0.2.1, allow: [a.example]}]\n", nil},
 		{"nothing allowed", "version: 1\ndeny: [a.example]\n", []string{"nothing is allowed"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -38,6 +38,7 @@ func (p *Policy) Judge(f *flow.Flow) Judgement {
 	if !f.IsContact() {
 		return Judgement{}
 	}
+	p = p.of(f)
 	s := p.see(f)
 	var findings []Finding
 	for i := range Detectors {

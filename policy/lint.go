@@ -39,12 +39,10 @@ const waiverNotice = 30 * 24 * time.Hour
 // are about to end.
 func Lint(p *Policy, now time.Time) []Warning {
 	l := &linter{p: p}
-	l.allow()
-	l.ignore()
-	l.deny()
-	l.waivers(now)
+	l.entries(now)
 	l.secrets()
-	if p.file != "" && len(p.allow) == 0 {
+	l.devices(now)
+	if p.file != "" && len(p.allow) == 0 && !p.allowsForDevices() {
 		l.warn(p.nothing, 1, "nothing is allowed: every host that is not ignored is a violation", "name the app's own hosts under allow")
 	}
 	sort.SliceStable(l.out, func(i, j int) bool { return l.out[i].Source.Line < l.out[j].Source.Line })
@@ -54,6 +52,17 @@ func Lint(p *Policy, now time.Time) []Warning {
 type linter struct {
 	p   *Policy
 	out []Warning
+	// general are the places of the general entries, while those of a device are looked
+	// at: its policy has both.
+	general map[Source]bool
+}
+
+// entries looks at the sections.
+func (l *linter) entries(now time.Time) {
+	l.allow()
+	l.ignore()
+	l.deny()
+	l.waivers(now)
 }
 
 func (l *linter) warn(at Source, column int, message, hint string) {
@@ -63,6 +72,9 @@ func (l *linter) warn(at Source, column int, message, hint string) {
 func (l *linter) allow() {
 	for i := range l.p.allow {
 		r := &l.p.allow[i]
+		if l.general[r.Source] {
+			continue
+		}
 		l.broad(r.Pattern, r.Source, r.column, "allows")
 		for j := range l.p.allow[:i] {
 			if former := &l.p.allow[j]; !former.limited() && former.Pattern.covers(r.Pattern) {
@@ -91,6 +103,10 @@ func (l *linter) ignore() {
 	seen := map[string]bool{}
 	for i := range l.p.ignore {
 		r := &l.p.ignore[i]
+		if l.general[r.Source] {
+			seen[r.Preset] = r.Preset != ""
+			continue
+		}
 		if r.Preset != "" {
 			key := fmt.Sprint(r.Preset, r.Source.Line)
 			if !seen[key] && seen[r.Preset] {
@@ -112,6 +128,9 @@ func (l *linter) ignore() {
 func (l *linter) deny() {
 	for i := range l.p.deny {
 		r := &l.p.deny[i]
+		if l.general[r.Source] {
+			continue
+		}
 		for j := range l.p.deny[:i] {
 			former := &l.p.deny[j]
 			if former.Category == "" && former.Pattern.covers(r.Pattern) || r.Category != "" && former.Category == r.Category {
@@ -125,6 +144,9 @@ func (l *linter) deny() {
 func (l *linter) waivers(now time.Time) {
 	for i := range l.p.waivers {
 		w := &l.p.waivers[i]
+		if l.general[w.Source] {
+			continue
+		}
 		if end := w.Until.AddDate(0, 0, 1); end.Sub(now) < waiverNotice {
 			days := max(0, int(end.Sub(now).Hours()/24))
 			l.warn(w.Source, w.column, fmt.Sprintf("the waiver ends in %d days; from then on the file is an error", days), "solve its cause, or decide again and give it a new date")

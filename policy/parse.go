@@ -35,7 +35,7 @@ func (o Options) now() time.Time {
 // MaxFileSize bounds a policy file, in bytes. Real ones have a few thousand.
 const MaxFileSize = 1 << 20
 
-// maxDepth bounds how deep a file may nest. A policy needs four levels.
+// maxDepth bounds how deep a file may nest. A policy needs six levels.
 const maxDepth = 32
 
 // maxBlocks bounds how many block scalars a file may have: the YAML scanner looks at
@@ -197,15 +197,15 @@ func (d *decoder) checkTokens(tokens token.Tokens) error {
 		}
 		switch {
 		case many:
-			return d.errorAt(at.Line, at.Column, fmt.Sprintf("more than %d keys in one place", maxKeys), "a policy has nine keys, an entry five")
+			return d.errorAt(at.Line, at.Column, fmt.Sprintf("more than %d keys in one place", maxKeys), "a policy has ten keys, an entry six")
 		case len(open) > maxDepth || onLine > maxDepth || len(keys) > maxDepth:
-			return d.errorAt(at.Line, at.Column, "nested too deep", "a policy has four levels")
+			return d.errorAt(at.Line, at.Column, "nested too deep", "a policy has six levels")
 		}
 	}
 	return nil
 }
 
-// maxKeys bounds the keys of one mapping. A policy has nine.
+// maxKeys bounds the keys of one mapping. A policy has ten.
 const maxKeys = 64
 
 // countKey counts the key before a colon in its mapping, and reports whether there
@@ -259,8 +259,18 @@ func (d *decoder) syntaxError(err error) error {
 
 // checkDocument refuses what each entry for itself cannot show.
 func (d *decoder) checkDocument(doc *document) error {
-	for i := range doc.Allow {
-		e := &doc.Allow[i]
+	if err := d.checkEntries(doc.Allow, doc.Ignore, doc.Deny); err != nil {
+		return err
+	}
+	if err := d.checkDevices(doc); err != nil {
+		return err
+	}
+	return d.checkSecrets(doc.NeverSend)
+}
+
+func (d *decoder) checkEntries(allow []allowEntry, ignore []ignoreEntry, deny []denyEntry) error {
+	for i := range allow {
+		e := &allow[i]
 		if e.Methods != nil && len(e.Methods) == 0 {
 			return d.errorAt(e.Line, e.Column, "methods is an empty list, which allows nothing", "name a method, or leave methods out to allow every one")
 		}
@@ -268,22 +278,27 @@ func (d *decoder) checkDocument(doc *document) error {
 			return d.errorAt(e.Line, e.Column, "paths is an empty list, which allows nothing", "name a path, or leave paths out to allow every one")
 		}
 	}
-	for i := range doc.Ignore {
-		if e := &doc.Ignore[i]; e.Host.present() == e.Preset.present() {
+	for i := range ignore {
+		if e := &ignore[i]; e.Host.present() == e.Preset.present() {
 			return d.errorAt(e.Line, e.Column, "an entry of ignore names either a host or a preset", "")
 		}
 	}
-	for i := range doc.Deny {
-		if e := &doc.Deny[i]; e.Host.present() == e.Category.present() {
+	for i := range deny {
+		if e := &deny[i]; e.Host.present() == e.Category.present() {
 			return d.errorAt(e.Line, e.Column, "an entry of deny names either a host or a category", "")
 		}
 	}
-	return d.checkSecrets(doc.NeverSend)
+	return nil
 }
 
 // checkNamesSomething refuses a policy that has nothing to judge by.
 func (d *decoder) checkNamesSomething(doc *document) error {
-	if len(doc.Allow)+len(doc.Ignore)+len(doc.Deny)+len(doc.NeverSend)+len(doc.Waivers) == 0 {
+	entries := len(doc.Allow) + len(doc.Ignore) + len(doc.Deny) + len(doc.NeverSend) + len(doc.Waivers)
+	for i := range doc.Devices {
+		e := &doc.Devices[i]
+		entries += len(e.Allow) + len(e.Ignore) + len(e.Deny) + len(e.Waivers)
+	}
+	if entries == 0 {
 		return d.errorAt(doc.Line, doc.Column, "the policy names nothing: allow, ignore, deny, never-send and waivers are missing or empty",
 			"name the hosts that the app may contact under allow; to forbid every host write deny: [\"*\"]")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,14 +89,16 @@ func TestParseContractExample(t *testing.T) {
 	}
 }
 
-// badPolicies are files with the place and the words of their error, and of its hint.
-var badPolicies = []struct {
+// badPolicy is a file with the place and the words of its error, and of its hint.
+type badPolicy struct {
 	name         string
 	text         string
 	line, column int
 	message      string // a part of it
 	hint         string // a part of it
-}{
+}
+
+var badPolicies = []badPolicy{
 	{"empty", "", 1, 1, "the policy is empty", "telltale policy init"},
 	{"blank", " \n\n", 1, 1, "the policy is empty", ""},
 	{"comments only", "# nothing\n", 1, 1, "the policy is empty", ""},
@@ -180,8 +183,10 @@ var badPolicies = []struct {
 	{"deep block", "version: 1\nallow: " + strings.Repeat("- ", 5000) + "\n", 2, 0, "", ""},
 }
 
-func TestParseBadPolicies(t *testing.T) {
-	for _, tt := range badPolicies {
+func TestParseBadPolicies(t *testing.T) { checkBad(t, badPolicies) }
+
+func checkBad(t *testing.T, files []badPolicy) {
+	for _, tt := range files {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := Parse("telltale.yaml", []byte(tt.text), options())
 			var e *Error
@@ -206,8 +211,13 @@ func TestParseBadPolicies(t *testing.T) {
 
 // TestParseErrorsLook holds whole errors, as a person sees them, against a file.
 func TestParseErrorsLook(t *testing.T) {
+	golden(t, "errors.txt", errorsOf(t, badPolicies))
+	golden(t, "device-errors.txt", errorsOf(t, badDevices))
+}
+
+func errorsOf(t *testing.T, files []badPolicy) string {
 	var b strings.Builder
-	for _, tt := range badPolicies {
+	for _, tt := range files {
 		if len(tt.text) > 1000 {
 			continue
 		}
@@ -218,7 +228,7 @@ func TestParseErrorsLook(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "# %s\nerror: %s\nhint: %s\n\n", tt.name, e.Error(), e.Hint())
 	}
-	golden(t, "errors.txt", b.String())
+	return b.String()
 }
 
 func golden(t *testing.T, name, got string) {
@@ -419,7 +429,8 @@ func TestNewAndAllowAlso(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(contractPolicy))
-	for _, tt := range badPolicies {
+	f.Add([]byte(devicePolicy))
+	for _, tt := range slices.Concat(badPolicies, badDevices) {
 		if len(tt.text) < 2000 {
 			f.Add([]byte(tt.text))
 		}

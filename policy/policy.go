@@ -25,6 +25,7 @@ type Policy struct {
 	ignore  []ignoreRule
 	deny    []denyRule
 	waivers []waiver
+	devices []device
 	secrets []Secret
 	require requirements
 	// deniesProbes says that deny names a category of probes.
@@ -107,11 +108,20 @@ func (p *Policy) AllowAlso(pattern string) error {
 		return err
 	}
 	p.flags = append(p.flags, pattern)
-	p.allow = append(p.allow, allowRule{Pattern: parsed, Source: Source{Text: "--allow '" + pattern + "'"}})
+	p.allowAlso(allowRule{Pattern: parsed, Source: Source{Text: "--allow '" + pattern + "'"}})
+	for i := range p.devices {
+		if own := p.devices[i].policy; own != nil {
+			own.allowAlso(p.allow[len(p.allow)-1])
+		}
+	}
+	return nil
+}
+
+func (p *Policy) allowAlso(r allowRule) {
+	p.allow = append(p.allow, r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hosts = nil
-	return nil
 }
 
 // Name returns the policy's name, never "".
@@ -161,8 +171,23 @@ func build(file string, data []byte, doc *document, lines []string) *Policy {
 		p.name = filepath.Base(file)
 	}
 	source := func(at place, text string) Source { return Source{File: file, Line: at.Line, Text: text} }
-	for i := range doc.Allow {
-		e := &doc.Allow[i]
+	for i := range doc.NeverSend {
+		e := &doc.NeverSend[i]
+		p.secrets = append(p.secrets, newSecret(e.Name.Value, e.Value.Value, source(e.place, "never-send: "+e.Name.written)))
+	}
+	p.buildRequirements(&doc.Require, source)
+	p.nothing = source(place{Line: keyLine(lines, "allow", doc.Line)}, "nothing in allow names this host")
+	p.addEntries(doc.Allow, doc.Ignore, doc.Deny, doc.Waivers, source)
+	for i := range doc.Devices {
+		p.addDevice(&doc.Devices[i], source)
+	}
+	return p
+}
+
+// addEntries takes what stands in the sections of the file, or of one device.
+func (p *Policy) addEntries(allow []allowEntry, ignore []ignoreEntry, deny []denyEntry, waivers []waiverEntry, source func(place, string) Source) {
+	for i := range allow {
+		e := &allow[i]
 		r := allowRule{Pattern: e.Host.Pattern, Reason: e.Reason.Value, Source: source(e.place, e.text()), column: e.Column}
 		for _, m := range e.Methods {
 			r.Methods = append(r.Methods, m.Value)
@@ -172,28 +197,21 @@ func build(file string, data []byte, doc *document, lines []string) *Policy {
 		}
 		p.allow = append(p.allow, r)
 	}
-	for i := range doc.Ignore {
-		e := &doc.Ignore[i]
+	for i := range ignore {
+		e := &ignore[i]
 		r := ignoreRule{Pattern: e.Host.Pattern, Preset: e.Preset.Value, Reason: e.Reason.Value, Source: source(e.place, e.text()), column: e.Column}
 		p.ignore = append(p.ignore, expandPreset(r)...)
 	}
-	for i := range doc.Deny {
-		e := &doc.Deny[i]
+	for i := range deny {
+		e := &deny[i]
 		p.deny = append(p.deny, denyRule{e.Host.Pattern, e.Category.Value, e.Reason.Value, source(e.place, e.text()), e.Column})
 	}
-	for i := range doc.Waivers {
-		e := &doc.Waivers[i]
+	for i := range waivers {
+		e := &waivers[i]
 		text := fmt.Sprintf("waiver: %s at %s until %s: %s", e.Rule.Value, e.Host.written, e.Until.written, e.Reason.Value)
 		p.waivers = append(p.waivers, waiver{e.Rule.Value, e.Host.Pattern, e.Reason.Value, e.Until.Value, source(e.place, text), e.Column})
 	}
-	for i := range doc.NeverSend {
-		e := &doc.NeverSend[i]
-		p.secrets = append(p.secrets, newSecret(e.Name.Value, e.Value.Value, source(e.place, "never-send: "+e.Name.written)))
-	}
-	p.deniesProbes = p.categoryRule(catalog.CaptivePortal) != nil || p.categoryRule(catalog.PublicIP) != nil
-	p.buildRequirements(&doc.Require, source)
-	p.nothing = source(place{Line: keyLine(lines, "allow", doc.Line)}, "nothing in allow names this host")
-	return p
+	p.noteProbes()
 }
 
 func (p *Policy) buildRequirements(e *requireEntry, source func(place, string) Source) {

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -208,4 +210,56 @@ func (t *date) decodeScalar(d *decoder, n ast.Node) error {
 		return d.errorOn(n, "the waiver expired on "+s, "remove it, or decide again and give it a new date")
 	}
 	return nil
+}
+
+// decodeScalar takes one address, or a list of them.
+func (l *addressList) decodeScalar(d *decoder, n ast.Node) error {
+	nodes := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		nodes = list.Values
+	}
+	for _, node := range nodes {
+		var a address
+		if err := d.decode(node, reflect.ValueOf(&a).Elem()); err != nil {
+			return err
+		}
+		l.Value = append(l.Value, a)
+	}
+	return nil
+}
+
+// decodeScalar takes an IP address or a CIDR block of them (RFC 4632, 3.1), the
+// IPv4-mapped form as the address that it stands for.
+func (a *address) decodeScalar(d *decoder, n ast.Node) error {
+	s, err := d.stringOf(n)
+	if err != nil {
+		return err
+	}
+	if addr, err := netip.ParseAddr(s); err == nil {
+		if addr.Zone() != "" {
+			return d.errorOn(n, fmt.Sprintf("the address %q has a zone", s), "write it as "+strconv.Quote(addr.WithZone("").String()))
+		}
+		addr = addr.Unmap()
+		a.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return d.errorOn(n, fmt.Sprintf("%q is neither an IP address nor a CIDR block", s), "write it as 192.168.1.20, as 192.168.1.0/24 or as a list of them")
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	}
+	if a.Prefix = prefix.Masked(); a.Prefix != prefix {
+		return d.errorOn(n, fmt.Sprintf("the block %q has bits behind its prefix", s), "write "+strconv.Quote(a.Prefix.String()))
+	}
+	return nil
+}
+
+// String returns the address, or the block, in its shortest form.
+func (a address) String() string {
+	if a.Prefix.IsSingleIP() {
+		return a.Prefix.Addr().String()
+	}
+	return a.Prefix.String()
 }

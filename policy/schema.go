@@ -40,12 +40,17 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		}
 		return s
 	}
-	one := uint64(1)
+	least := uint64(1)
 	switch t {
 	case reflect.TypeFor[text](), reflect.TypeFor[hostPattern](), reflect.TypeFor[pathGlob]():
 		s := str()
-		s.MinLength = &one
+		s.MinLength = &least
 		return s
+	case reflect.TypeFor[addressList]():
+		one := str()
+		one.MinLength = &least
+		several := &jsonschema.Schema{Type: "array", Items: one, MinItems: &least}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, several}}
 	case reflect.TypeFor[method]():
 		s := str()
 		s.Pattern = "^[^a-z\\s]+$"
@@ -100,6 +105,10 @@ func describeStruct(s *jsonschema.Schema, t reflect.Type) {
 		property, ok := s.Properties.Get(key)
 		if !ok {
 			continue
+		}
+		if field.Tag.Get("least") != "" {
+			one := uint64(1)
+			property.MinItems = &one
 		}
 		switch element := field.Type; {
 		case element.Kind() == reflect.Slice && element.Elem().Kind() == reflect.Struct && property.Items != nil && property.Items.Properties != nil:

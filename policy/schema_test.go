@@ -139,6 +139,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 		"contract": contractPolicy,
 		"judge":    testPolicy,
 		"secrets":  secretPolicy,
+		"devices":  devicePolicy,
 		"template": string(Draft("x", nil)),
 		"tls":      "version: 1\nallow: [a.example]\nrequire: {tls: 1.3}\n",
 	} {
@@ -149,27 +150,22 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 }
 
 func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
-	s := schema(t)
+	s, files := schema(t), slices.Concat(badPolicies, badDevices)
 	for _, name := range []string{
 		"a list", "unknown key", "unknown key of an entry", "unknown key of app", "no version", "version 2", "version as text",
 		"text for a list", "number for a host", "list for a name", "bool for a name", "entry without host", "lower-case method",
 		"no methods", "no paths", "unknown preset", "host and preset", "neither host nor preset", "unknown category",
 		"host and category", "unknown rule", "waiver without reason", "waiver without end", "a year", "https as text",
 		"unknown TLS version", "certificate", "require as a list", "number as secret", "JSON with a wrong key",
+		"no devices", "a device without a name", "a device without an address", "a number for an address", "no addresses",
+		"an unknown key of a device", "an empty section", "a device's entry without host", "a device's host and category",
 	} {
-		i := slices.IndexFunc(badPolicies, func(b struct {
-			name, text   string
-			line, column int
-			message      string
-			hint         string
-		}) bool {
-			return b.name == name
-		})
+		i := slices.IndexFunc(files, func(b badPolicy) bool { return b.name == name })
 		if i < 0 {
 			t.Fatalf("no bad policy is named %q", name)
 		}
-		if err := validate(t, s, asJSON(t, badPolicies[i].text), "$"); err == nil {
-			t.Errorf("the schema takes %q:\n%s", name, badPolicies[i].text)
+		if err := validate(t, s, asJSON(t, files[i].text), "$"); err == nil {
+			t.Errorf("the schema takes %q:\n%s", name, files[i].text)
 		}
 	}
 }
