@@ -72,7 +72,7 @@ var sentences = []statusText{
 	{"proxy", "Next: set the proxy."},
 	{"certificate", "The proxy is set. Next: the certificate."},
 	{"app", "The certificate is trusted. Next: open the app."},
-	{"done", "All set: telltale sees this device."},
+	{"done", "All set: telltale sees this device. Take both off again when the audit is over."},
 }
 
 type stageView struct {

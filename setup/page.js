@@ -93,7 +93,10 @@
     var li = document.getElementById('stage-' + stage);
     var was = li.classList.contains('done'), state = isDone ? 'done' : isNext ? 'now' : 'later';
     li.className = 'stage ' + state;
-    document.getElementById('track-' + stage).className = state;
+    var track = document.getElementById('track-' + stage);
+    track.className = state;
+    if (isNext) track.firstElementChild.setAttribute('aria-current', 'step');
+    else track.firstElementChild.removeAttribute('aria-current');
     li.querySelector('.state').textContent = isDone ? 'Done' : isNext ? 'Now' : '';
     if (was !== isDone) li.querySelector('details').open = !isDone;
   }
