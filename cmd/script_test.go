@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 		"origin":   func() { os.Exit(origin(os.Args[1:])) },
 		"distrust": func() { os.Exit(distrust(os.Args[1:])) },
 		"stranger": func() { os.Exit(stranger(os.Args[1:])) },
+
+		"stand-in-adb":          func() { os.Exit(standInADB(os.Args[1:])) },
+		"stand-in-xcrun":        func() { os.Exit(standInXcrun(os.Args[1:])) },
+		"stand-in-networksetup": func() { os.Exit(standInNetworksetup(os.Args[1:])) },
 	})
 }
 
@@ -46,6 +50,8 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			detach(e)
 			e.Setenv("NO_COLOR", "1")
+			e.Setenv("DEVICE", filepath.Join(e.WorkDir, "device"))
+			e.Setenv("PROGRAMS", filepath.SplitList(e.Getenv("PATH"))[0])
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -14,31 +14,24 @@ import (
 	"telltale/setup"
 )
 
+// setupFlags are those of every kind of device.
+type setupFlags struct {
+	folder, port string
+	code         bool // draw the QR code
+}
+
 func newSetup(s *streams) *cobra.Command {
-	var (
-		folder, port string
-		code         bool
-	)
+	var flags setupFlags
 	c := command("setup", func(c *cobra.Command, args []string) error {
-		if !c.Flags().Changed("qr") {
-			code = isTerminal(s.out)
-		}
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return withHint(fmt.Errorf("%q is no port: it is a number from 1 to 65535", port), "%s --port 8080", c.CommandPath())
-		}
 		wanted := setup.Platforms
 		if len(args) > 0 {
 			i := slices.IndexFunc(setup.Platforms, func(p setup.Platform) bool { return p.ID == args[0] })
 			if i < 0 {
-				return fmt.Errorf("unknown platform %q; the platforms are %s", args[0], strings.Join(platformNames(), ", "))
+				return fmt.Errorf("unknown platform %q; the platforms are %s", args[0], strings.Join(append(platformNames(), "ios-simulator"), ", "))
 			}
 			wanted = setup.Platforms[i : i+1]
 		}
-		a, err := ca.Open(caFolder(folder))
-		if err != nil {
-			return err
-		}
-		return printSetup(s, a, port, wanted, code)
+		return flags.print(c, s, wanted)
 	})
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) > 1 {
@@ -46,11 +39,41 @@ func newSetup(s *streams) *cobra.Command {
 		}
 		return nil
 	}
-	c.ValidArgs = platformNames()
-	c.Flags().StringVar(&folder, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
-	c.Flags().StringVar(&port, "port", "8080", "`port` on which the proxy will listen")
-	c.Flags().BoolVar(&code, "qr", false, "draw the QR code of the set-up page (default: on a terminal)")
+	// Those that are commands of their own are completed as such.
+	c.ValidArgs = slices.DeleteFunc(platformNames(), func(name string) bool { return name == "android" })
+	c.PersistentFlags().StringVar(&flags.folder, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
+	c.PersistentFlags().StringVar(&flags.port, "port", "8080", "`port` on which the proxy will listen")
+	flags.addCode(c)
+	c.AddCommand(newSetupAndroid(s, &flags), newSetupSimulator(s, &flags))
 	return c
+}
+
+func (f *setupFlags) addCode(c *cobra.Command) {
+	c.Flags().BoolVar(&f.code, "qr", false, "draw the QR code of the set-up page (default: on a terminal)")
+}
+
+// number returns the port as a number.
+func (f *setupFlags) number(c *cobra.Command) (int, error) {
+	n, err := strconv.ParseUint(f.port, 10, 16)
+	if err != nil || n == 0 {
+		return 0, withHint(fmt.Errorf("%q is no port: it is a number from 1 to 65535", f.port), "%s --port 8080", c.CommandPath())
+	}
+	return int(n), nil
+}
+
+// print writes the steps for a person.
+func (f *setupFlags) print(c *cobra.Command, s *streams, platforms []setup.Platform) error {
+	if _, err := f.number(c); err != nil {
+		return err
+	}
+	if !c.Flags().Changed("qr") {
+		f.code = isTerminal(s.out)
+	}
+	a, err := ca.OpenRoot(caFolder(f.folder))
+	if err != nil {
+		return err
+	}
+	return printSetup(s, a, f.port, platforms, f.code)
 }
 
 func platformNames() []string {
@@ -61,7 +84,7 @@ func platformNames() []string {
 	return names
 }
 
-func printSetup(s *streams, a *ca.Authority, port string, platforms []setup.Platform, code bool) error {
+func printSetup(s *streams, a *ca.Root, port string, platforms []setup.Platform, code bool) error {
 	addresses, err := setup.Addresses()
 	if err != nil {
 		return err

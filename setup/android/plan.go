@@ -113,7 +113,7 @@ func undoCommand(f Facts) string {
 func restart(f Facts) []drive.Step {
 	return []drive.Step{
 		{
-			Do: "Restart adb on the device as root", Why: "The system's certificates can be covered by root alone.",
+			Do: "Restart adb on the device as root", Why: "The system's certificates can be covered by root alone. It ends what else uses adb on the device, also its adb reverse.",
 			Argv: f.argv("root"), Undo: f.argv("unroot"),
 			Hint: "this build of Android has no root for adb: telltale setup android --store user",
 		},

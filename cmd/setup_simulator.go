@@ -1,0 +1,122 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+
+	"telltale/ca"
+	"telltale/setup/drive"
+	"telltale/setup/simulator"
+)
+
+var errNoXcrun = errors.New("xcrun is not in PATH: it comes with Xcode, on a Mac")
+
+// simulatorFlags are the flags of setup ios-simulator.
+type simulatorFlags struct {
+	*setupFlags
+	udid, service    string
+	undo, dry, reset bool
+}
+
+func newSetupSimulator(s *streams, shared *setupFlags) *cobra.Command {
+	flags := simulatorFlags{setupFlags: shared}
+	c := command("setup ios-simulator", func(c *cobra.Command, _ []string) error {
+		ctx, stop := interruptible(c.Context(), 0)
+		defer stop()
+		return flags.run(ctx, c, s)
+	})
+	c.Args = noArguments
+	f := c.Flags()
+	f.StringVar(&flags.udid, "udid", "", "the simulator, by its `UDID` (default: the one that is booted)")
+	f.StringVar(&flags.service, "mac-proxy", "", "set the proxy of this network `service` of the Mac too, as Wi-Fi")
+	f.BoolVar(&flags.undo, "undo", false, "take back what can be taken back")
+	f.BoolVar(&flags.reset, "reset-keychain", false, "with --undo, reset the simulator's keychain, and so remove the certificate")
+	f.BoolVar(&flags.dry, "dry-run", false, "print the commands and run none")
+	return c
+}
+
+func (f *simulatorFlags) run(ctx context.Context, c *cobra.Command, s *streams) error {
+	port, err := f.number(c)
+	if err != nil {
+		return err
+	}
+	if f.reset && !f.undo {
+		return withHint(errors.New("--reset-keychain goes with --undo"), "%s --undo --reset-keychain", c.CommandPath())
+	}
+	a, err := ca.OpenRoot(caFolder(f.folder))
+	if err != nil {
+		return err
+	}
+	o := simulator.Options{Certificate: a.CertPath(), Port: port, Service: f.service, Reset: f.reset}
+	device, assumed, err := f.ask(ctx, &o)
+	if err != nil {
+		return err
+	}
+	p, whole := drive.Plan{}, true
+	if f.undo {
+		p, whole = simulator.Undo(device, o)
+	} else if p, err = simulator.Install(device, o); err != nil {
+		return err
+	}
+	if f.dry {
+		fmt.Fprintf(s.out, "# %s\n", device)
+		if assumed != "" {
+			fmt.Fprintf(s.out, "# Assumed, since %s.\n", assumed)
+		}
+		printDry(s, p)
+		return nil
+	}
+	fmt.Fprintln(s.out, device)
+	undo := []string{"telltale", "setup", "ios-simulator", "--undo", "--reset-keychain", "--udid", device.UDID}
+	if f.service != "" {
+		undo = append(undo, "--mac-proxy", f.service)
+	}
+	if err := carryOut(ctx, s, p, f.undo, drive.Quote(undo)); err != nil {
+		return err
+	}
+	if !whole {
+		return withHint(errors.New("the simulator still trusts the certificate"), "%s", drive.Quote(undo))
+	}
+	return nil
+}
+
+// ask finds the simulator and the Mac's proxies. A dry run without xcrun or simulator
+// is for one that is assumed, which it says why.
+func (f *simulatorFlags) ask(ctx context.Context, o *simulator.Options) (device simulator.Device, assumed string, err error) {
+	device, err = f.find(ctx)
+	var choice *simulator.ChoiceError
+	if err != nil && f.dry && (errors.Is(err, errNoXcrun) || errors.As(err, &choice) && f.udid == "") {
+		return simulator.Device{UDID: "booted"}, err.Error(), nil
+	}
+	if err != nil || f.service == "" {
+		return device, "", err
+	}
+	for i, question := range simulator.ProxyQuestions(f.service) {
+		out, err := drive.Output(ctx, 0, question)
+		if err != nil {
+			return device, "", withHint(fmt.Errorf("asking for the Mac's proxy: %w", err), "networksetup -listallnetworkservices")
+		}
+		o.Proxies[i] = simulator.ParseProxy(out)
+	}
+	return device, "", nil
+}
+
+func (f *simulatorFlags) find(ctx context.Context) (simulator.Device, error) {
+	list := simulator.List()
+	if _, err := exec.LookPath(list[0]); err != nil {
+		return simulator.Device{}, withHint(errNoXcrun, "telltale setup ios-simulator --dry-run")
+	}
+	out, err := drive.Output(ctx, 0, list)
+	if err != nil {
+		return simulator.Device{}, withHint(fmt.Errorf("simctl: %w", err), "xcode-select --install, or open Xcode once")
+	}
+	devices, err := simulator.Parse(out)
+	if err != nil {
+		return simulator.Device{}, err
+	}
+	return simulator.Choose(devices, f.udid)
+}

@@ -1,0 +1,35 @@
+# Pixel 8 (R58M): Android 14, API level 19, Genymotion, adb runs as root
+
+# 1. Make a folder on the device that remembers what to undo.
+adb -s R58M shell 'mkdir -p /data/local/tmp/telltale && { chown -R 2000:2000 /data/local/tmp/telltale 2>/dev/null || true; }'
+#    undo: adb -s R58M shell rm -rf /data/local/tmp/telltale
+
+# 2. Remember the device's own proxy: none.
+#    It is kept on the device, so that it can be undone from any machine.
+adb -s R58M shell '[ -e /data/local/tmp/telltale/proxy ] || settings get global http_proxy >/data/local/tmp/telltale/proxy'
+
+# 3. Set the device's proxy to 10.0.3.2:8080.
+#    It holds for every network of the device, and no page of its settings shows it.
+adb -s R58M shell settings put global http_proxy 10.0.3.2:8080
+#    check: adb -s R58M shell settings get global http_proxy → 10.0.3.2:8080
+#    undo: adb -s R58M shell settings put global http_proxy :0
+
+# 4. Push the certificate to /data/local/tmp/telltale.
+adb -s R58M push telltale-ca.pem /data/local/tmp/telltale/ca.pem
+
+# 5. Push the script that trusts it.
+#    It is what telltale setup android --script prints.
+adb -s R58M push telltale-trust.sh /data/local/tmp/telltale/trust.sh
+
+# 6. Trust the certificate as one of the system's, until the device restarts.
+#    A copy in memory covers /system/etc/security/cacerts; nothing is written to the system's partitions.
+adb -s R58M shell sh /data/local/tmp/telltale/trust.sh install /data/local/tmp/telltale/ca.pem 5ed36f99
+#    expected: telltale: trusted
+#    undo: adb -s R58M shell sh /data/local/tmp/telltale/trust.sh remove
+
+#    Close the app that you audit and open it again: running apps keep the certificates that they read before.
+#    Chrome accepts certificates of the system's store only with Certificate Transparency, which these lack. To audit pages in Chrome:
+#      telltale setup android --store user
+#    Apps built with Flutter, and code that opens its own sockets, ignore the proxy setting: nothing of them is seen.
+#    The device has no way to the network while the proxy does not run. When the audit is over:
+#      telltale setup android --undo --serial R58M
