@@ -165,9 +165,9 @@ func (p *paper) device(d capture.Device) {
 
 // namedBy says whose name a device has.
 var namedBy = map[capture.NameSource]string{
-	capture.NamedByPerson: ", as a person named it",
-	capture.NamedByPolicy: ", as the policy names it",
-	capture.NamedByAgent:  ", by its User-Agent",
+	capture.NamedByPerson: " (given by a person)",
+	capture.NamedByPolicy: " (given by the policy)",
+	capture.NamedByAgent:  " (from its User-Agent)",
 }
 
 // figuresOf counts the contacts of a device by verdict.

@@ -72,10 +72,18 @@ func (m *model) device() (d capture.Device, ok bool) {
 func deviceOf(f *flow.Flow) netip.Addr { return f.Client.Addr.Addr().Unmap().WithZone("") }
 
 // namesOf returns the names of the devices that have one, by address, as they came.
+// Those that share one, as two phones of one model, have their addresses in it.
 func namesOf(devices []capture.Device) map[string]string {
-	names := make(map[string]string, len(devices))
+	names, shared := make(map[string]string, len(devices)), map[string]int{}
 	for _, d := range devices {
-		if d.Name != "" {
+		shared[d.Name]++
+	}
+	for _, d := range devices {
+		switch {
+		case d.Name == "":
+		case shared[d.Name] > 1:
+			names[d.Addr] = nameAndAddress(d)
+		default:
 			names[d.Addr] = d.Name
 		}
 	}

@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,11 +23,14 @@ const (
 	tablet = "192.168.1.40" // has only refused a certificate
 )
 
-// sentBy says which device sends a flow.
+// sentBy says which device sends a flow. One without a name does not say what it is
+// either.
 func sentBy(addr, name string) flowtest.Option {
 	return func(f *flow.Flow) {
 		f.Client.Addr = netip.AddrPortFrom(netip.MustParseAddr(addr), 50123)
-		f.Client.Device = name
+		if f.Client.Device = name; name == "" && f.Request != nil {
+			flowtest.UserAgentOf("")(f)
+		}
 	}
 }
 
@@ -87,10 +91,13 @@ func storyDiagnoses(d capture.Device) []diagnosis.Diagnosis {
 }
 
 // hostileDiagnoses have the text of the wire everywhere.
-func hostileDiagnoses(capture.Device) []diagnosis.Diagnosis {
+func hostileDiagnoses(capture.Device) []diagnosis.Diagnosis { return diagnosesOf(hostile) }
+
+// diagnosesOf has a text in all of its parts.
+func diagnosesOf(text string) []diagnosis.Diagnosis {
 	return []diagnosis.Diagnosis{{
-		Cause: diagnosis.AppPinning, Certainty: diagnosis.Possible, Title: hostile, App: hostile, Hosts: []string{hostile}, Connections: 2,
-		Evidence: []string{hostile}, Next: []string{hostile},
+		Cause: diagnosis.AppPinning, Certainty: diagnosis.Possible, Title: text, App: text, Hosts: []string{text, "t.example"}, Connections: 2,
+		Evidence: []string{text}, Next: []string{text},
 	}}
 }
 
@@ -291,6 +298,15 @@ func TestAnExplanationChanges(t *testing.T) {
 	title = "it is the user's own authority"
 	r.news()
 	r.sees("It is the user's own authority (likely).")
+}
+
+func TestDevicesOfOneNameAreToldApart(t *testing.T) {
+	t.Parallel()
+	names := namesOf([]capture.Device{{Addr: pixel, Name: "Pixel"}, {Addr: iphone, Name: "iPhone"}, {Addr: tablet, Name: "Pixel"}, {Addr: "10.0.0.1"}})
+	want := map[string]string{pixel: "Pixel (" + pixel + ")", iphone: "iPhone", tablet: "Pixel (" + tablet + ")"}
+	if !maps.Equal(names, want) {
+		t.Errorf("the names are %v, want %v", names, want)
+	}
 }
 
 func TestShare(t *testing.T) {

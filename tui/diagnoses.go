@@ -43,10 +43,17 @@ func (m *model) worst() (t trouble) {
 	return t
 }
 
-// weightier reports whether a diagnosis matters more than another one.
+// certainties are in the order in which they matter.
+var certainties = []diagnosis.Certainty{diagnosis.Certain, diagnosis.Likely, diagnosis.Possible}
+
+// weightier reports whether a diagnosis matters more than another one: by its cause,
+// its certainty, and then the newer one.
 func weightier(a, b diagnosis.Diagnosis) bool {
-	rank := func(d diagnosis.Diagnosis) int { return slices.Index(diagnosis.Causes, d.Cause) }
-	return cmp.Compare(rank(a), rank(b)) < 0
+	return cmp.Or(
+		cmp.Compare(slices.Index(diagnosis.Causes, a.Cause), slices.Index(diagnosis.Causes, b.Cause)),
+		cmp.Compare(slices.Index(certainties, a.Certainty), slices.Index(certainties, b.Certainty)),
+		b.Last.Compare(a.Last),
+	) < 0
 }
 
 // bannered reports whether there is a line for the diagnosis. Where everything
@@ -139,11 +146,17 @@ func (m *model) explain(f *flow.Flow) (e explanation) {
 		if d.Connections == 0 || !slices.Contains(d.Hosts, f.Host()) {
 			continue
 		}
+		own := d.App != "" && d.App == f.UserAgent() // another app may be refused there too
+		if e.title != "" && !own {
+			continue
+		}
 		e = explanation{title: d.Title, certainty: string(d.Certainty)}
 		if len(d.Next) > 0 {
 			e.next = d.Next[0]
 		}
-		return e
+		if own {
+			break
+		}
 	}
 	return e
 }

@@ -348,7 +348,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 		row.warning = r.Judgement.Findings[0].Severity == policy.SeverityWarning
 	}
 	row.path = plain.Text(withoutHost(secrets.url(f.URL()), f.Host()))
-	if f.Request == nil {
+	if f.Request == nil || row.path == "" {
 		row.path = plain.Text(secrets.text(cmp.Or(f.Error, string(f.Outcome))))
 	}
 	if f.Ended() {

@@ -306,7 +306,7 @@ func (f *found) take(r capture.Recorded) {
 	f.ids = append(f.ids, r.Flow.ID)
 	if r.Judgement.Host != "" {
 		f.hosts[r.Judgement.Host]++
-		f.judge(r.Judgement.Host, hostVerdict{r.Judgement.Verdict, r.Judgement.Rule()})
+		f.judge(r.Judgement.Host, verdictOf(r.Judgement))
 	}
 	if r.Judgement.Verdict != policy.Violation {
 		return
@@ -320,11 +320,18 @@ func (f *found) take(r capture.Recorded) {
 type hostVerdict struct {
 	verdict policy.Verdict
 	rule    policy.Rule
+	grave   bool // it is more than a warning
 }
 
-// judge keeps the heavier verdict of a host.
+func verdictOf(j policy.Judgement) hostVerdict {
+	return hostVerdict{j.Verdict, j.Rule(), len(j.Findings) > 0 && j.Findings[0].Severity == policy.SeverityError}
+}
+
+// judge keeps the heavier verdict of a host, of equals the first.
 func (f *found) judge(host string, v hostVerdict) {
-	if was, ok := f.verdicts[host]; !ok || v.verdict.Weight() > was.verdict.Weight() {
+	was, ok := f.verdicts[host]
+	heavier := v.verdict.Weight() - was.verdict.Weight()
+	if !ok || heavier > 0 || heavier == 0 && v.grave && !was.grave {
 		f.verdicts[host] = v
 	}
 }

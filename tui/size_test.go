@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"io"
 	"regexp"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
 
+	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/flow/plain"
@@ -83,7 +86,7 @@ func everywhereIn(r *rig, visit func()) {
 	for _, steps := range [][]string{
 		{"c"}, {"1"}, {"1", "enter"}, {"tab"}, {"tab"}, {"tab"}, {"tab"}, {"esc"}, {"1", "a"}, {"esc"}, {"x"}, {"tab", "tab"}, {"esc"},
 		{"1", "F"}, {"esc"}, {"2"}, {"d"}, {"d"}, {"i"}, {"esc"}, {"y"}, {"esc"}, {"enter"}, {"tab"}, {"r"}, {"tab"}, {"tab"}, {"tab"}, {"y", "u"}, {"esc"},
-		{"3"}, {"enter"}, {"tab", "tab", "r"}, {"esc"}, {"/"}, {"x"}, {"esc"}, {"m"}, {"esc"}, {"e"}, {"esc"}, {"w"}, {"esc"}, {"?"}, {"esc"}, {"a", "enter"}, {"esc"}, {"w"}, {"esc"}, {"q"}, {"esc"},
+		{"3"}, {"enter"}, {"tab", "tab", "r"}, {"D"}, {"end"}, {"n"}, {"N"}, {"esc"}, {"esc"}, {"space"}, {"1"}, {"2"}, {"4", "F"}, {"enter"}, {"esc"}, {"esc"}, {"/"}, {"x"}, {"esc"}, {"m"}, {"esc"}, {"e"}, {"esc"}, {"w"}, {"esc"}, {"?"}, {"esc"}, {"a", "enter"}, {"esc"}, {"w"}, {"esc"}, {"q"}, {"esc"},
 	} {
 		for _, key := range steps {
 			r.press(key)
@@ -100,6 +103,8 @@ func TestHostileTextStaysText(t *testing.T) {
 		change: func(c *Config) {
 			c.Capture = hostile
 			c.Problems = func() []string { return []string{hostile} }
+			c.Diagnose = hostileDiagnoses
+			c.NameDevice = func(string, string) error { return errors.New(hostile) }
 		},
 	})
 	everywhereIn(r, func() { checkScreen(t, r.m) })
@@ -121,7 +126,8 @@ func FuzzHostileText(f *testing.F) {
 		x.Server.Asked, x.Error, x.Request.Method, x.Response.Reason = s+":443", s, s, s
 		socket := flowtest.WebSocket("wss://a.example/"+s, []flow.Frame{flowtest.Text(true, 0, s)})
 		r := newRig(t, setting{flows: flowtest.Number(x, socket, flowtest.Tunnel("t.example", func(f *flow.Flow) { f.Error = s })), w: 90, h: 20, change: func(c *Config) {
-			c.Capture, c.Problems = s, func() []string { return []string{s} }
+			c.Capture, c.Problems, c.NameDevice = s, func() []string { return []string{s} }, func(string, string) error { return errors.New(s) }
+			c.Diagnose = func(capture.Device) []diagnosis.Diagnosis { return diagnosesOf(s) }
 		}})
 		everywhereIn(r, func() { checkScreen(t, r.m) })
 	})
