@@ -121,7 +121,7 @@ var Platforms = []Platform{
 			{Stage: OpenApp, Text: "In an app of your own, trust user certificates in debug builds: this file, named by `android:networkSecurityConfig` in the manifest.",
 				Why:  "Since Android 7 an app trusts the system's certificates alone, unless it says otherwise. Chrome does; most apps do not.",
 				Code: debugTrust},
-			{Stage: OpenApp, Text: "For an app that you cannot rebuild, [the file for the system's store] goes to an emulator or a rooted device; `telltale setup android` can put it there.", Link: "/{android}"},
+			{Stage: OpenApp, Text: "[The system store's file] is for apps that you cannot rebuild: it goes to an emulator or a rooted device. See `telltale setup android`.", Link: "/{android}"},
 		}),
 		brief: []string{
 			"`Settings › Network & internet › Internet`: gear, pencil, `Proxy › Manual`. Host `{host}`, port `{port}`.",
