@@ -5,10 +5,41 @@
 // A [Collector] counts what the flows of one device show; [Of] is a pure function
 // from that to diagnoses. What is counted does not depend on the order of the
 // flows and has bounds, so that a capture of last year and a live audit give the
-// same answer.
+// same answer. A device costs some tens of kilobytes; one that makes up programs and
+// hosts as long as it can, 6 MB.
+//
+// The rules, by what is seen. A program is all that bears one User-Agent; connections
+// that bear none belong to the one program with the same TLS stack, if there is one.
+//
+//	nothing was ever read, and the device refuses
+//	  the date of the certificate is what it does not like   wrong-clock
+//	  only services of Apple or Google refuse                system-pinning (it tells nothing more)
+//	  it did not fetch the certificate                       ca-not-installed
+//	  it fetched it before                                   ca-not-trusted
+//	the device trusts us: something was read, or the set-up page's test succeeded
+//	  what was read is refused, and nothing is read any more ca-not-trusted (no longer)
+//	  a program refuses some hosts, others of it are read    app-pinning
+//	  it leaves without a request, again and again           app-pinning
+//	  it refuses everything, and is
+//	    a browser, or a program with a trust store           ca-not-installed (there)
+//	    an app on Android 7 or later                         user-ca-ignored
+//	    something else                                       app-pinning (or a store of its own)
+//	  only services of Apple or Google refuse                system-pinning
+//	  the app under test was never seen in a minute          proxy-ignored
+//	  names are looked up and never contacted                proxy-ignored
+//	whenever
+//	  handshakes fail for want of a version or cipher        no-common-tls
+//	  hosts of iCloud Private Relay were contacted           hidden-by-relay
+//
+// What was refused before the device first trusted us is history. docs/diagnosis.md has
+// the same for people, with what programs really send, and sources.
 //
 // It does not see the network, judges nothing, and promises no certainty where there
-// is none: a client that refuses our certificate never says why.
+// is none: a client that refuses our certificate never says why. [Troubles] counts what
+// keeps an audit from working that is no device's doing.
+//
+// To debug it: every rule is a situation in situations_test.go, and what is said of it
+// stands in testdata/situations.txt.
 package diagnosis
 
 import "time"

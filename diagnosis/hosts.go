@@ -13,14 +13,14 @@ var (
 	// HTTPS Interception"; the domains are those of its tables.
 	appleDomains = []string{
 		"apple.com", "icloud.com", "icloud-content.com", "cdn-apple.com", "mzstatic.com", "apple-cloudkit.com",
-		"apple-livephotoskit.com", "apple-mapkit.com", "itunes.com", "me.com", "aaplimg.com", "apple-dns.net",
+		"apple-livephotoskit.com", "icloud.com.cn", "aaplimg.com", "apple-dns.net",
 	}
 	// support.google.com/chrome/a/answer/6334001 and support.google.com/work/android/answer/10513641
 	// ask to leave these out of inspection. Apps use them too, with the user's
 	// certificates or without.
 	googleDomains = []string{
 		"google.com", "googleapis.com", "gstatic.com", "gvt1.com", "gvt2.com", "gvt3.com", "ggpht.com",
-		"googleusercontent.com", "android.com", "googlezip.net", "crl.pki.goog", "youtube.com", "ytimg.com",
+		"googleusercontent.com", "android.com", "googlezip.net", "crl.pki.goog",
 	}
 	// support.apple.com/102602 and developer.apple.com/icloud/prepare-your-network-for-icloud-private-relay.
 	relayHosts = []string{"mask.icloud.com", "mask-h2.icloud.com", "mask.apple-dns.net", "mask-t.apple-dns.net"}
