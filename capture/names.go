@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"telltale/flow"
 	"telltale/flow/plain"
 	"telltale/policy"
 )
@@ -134,4 +136,11 @@ func (s *Store) loadNames(ctx context.Context) error {
 		s.names.Store(&names)
 	}
 	return err
+}
+
+// DeviceOf returns the name of the device that a flow is of, "" when nothing names it:
+// for the filter of package capture/filter.
+func (s *Store) DeviceOf(f *flow.Flow) string {
+	name, _ := s.DeviceName(f.Client.Addr.Addr())
+	return cmp.Or(name, f.Client.Device)
 }

@@ -70,6 +70,15 @@ func TestWhoNamesADevice(t *testing.T) {
 		)...)
 		wantNames(t, s, "192.168.1.7=Pixel of the lab (policy)", "192.168.1.8=Pixel 8, Android 14 (agent)", "192.168.1.9=from a [1mfile (person)", "192.168.1.10= ()")
 		before := s.Summary()
+		for client, want := range map[string]string{"[::ffff:192.168.1.7]:5": "Pixel of the lab", "192.168.1.10:1": "", "192.168.1.77:1": "told"} {
+			f := flowtest.Get("https://a.example/", flowtest.From(client))
+			if want == "told" {
+				f.Client.Device = want
+			}
+			if got := s.DeviceOf(f); got != want {
+				t.Errorf("a flow from %s is of %q, want %q", client, got, want)
+			}
+		}
 		wake, stop := s.Wake()
 		defer stop()
 		for addr, name := range map[string]string{"::ffff:192.168.1.7": " Ann's\n phone ", "192.168.1.8": "same", "192.168.1.9": "", "192.168.1.10": "same", "fe80::1%eth0": "later"} {

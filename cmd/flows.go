@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ func newFlows(s *streams) *cobra.Command {
 		if pol.File() == "" && len(flags.allow) == 0 {
 			s.say("note: no policy, so every host is a violation; name one with --policy or --allow")
 		}
+		pick.NameDevices(func(f *flow.Flow) string { return cmp.Or(f.Client.Device, pol.DeviceName(f.Client.Addr.Addr())) })
 		ctx, stop := interruptible(c.Context(), 0)
 		defer stop()
 		in, troubles := intake.Find(ctx, args, s.in)

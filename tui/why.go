@@ -86,7 +86,7 @@ func (p *paper) whyNot(f *flow.Flow, j policy.Judgement) {
 	if j.Verdict == policy.Unjudged {
 		return
 	}
-	explained, err := p.policy.Explain(f.Method(), f.URL())
+	explained, err := p.policy.ExplainFrom(f.Client.Addr.Addr(), f.Method(), f.URL())
 	if err != nil {
 		return // a URL that nobody could ask for again
 	}

@@ -21,7 +21,8 @@ type Field struct {
 type sighting struct {
 	flow      *flow.Flow
 	judgement policy.Judgement
-	body      string // once it was asked for
+	device    func(*flow.Flow) string // see [Filter.NameDevices]; nil without
+	body      string                  // once it was asked for
 	decoded   bool
 }
 
@@ -63,7 +64,7 @@ var Fields = []Field{
 		string(flow.HTTP), string(flow.WebSocket), string(flow.DNS), string(flow.Tunnel)),
 	text("mode", "the way in", func(s *sighting) string { return s.flow.Mode }, "http", "socks5", "wireguard", "har", "mitmproxy"),
 	text("client", "address of the device", client),
-	text("device", "name of the device, where one is known", func(s *sighting) string { return s.flow.Client.Device }),
+	text("device", "name of the device, where one is known", device),
 	text("app", "User-Agent of the request", func(s *sighting) string { return s.flow.UserAgent() }),
 	text("outcome", "how the flow ended", func(s *sighting) string { return string(s.flow.Outcome) }, outcomes...),
 	text("failure", "why the server could not be reached or read", func(s *sighting) string { return s.flow.Failure }, failures...),
@@ -148,7 +149,16 @@ func client(s *sighting) string {
 	if !s.flow.Client.Addr.IsValid() {
 		return ""
 	}
-	return s.flow.Client.Addr.Addr().String()
+	return s.flow.Client.Addr.Addr().Unmap().WithZone("").String()
+}
+
+// device returns the name of the client: what somebody says who knows all devices, or what
+// the flow carries.
+func device(s *sighting) string {
+	if s.device != nil {
+		return s.device(s.flow)
+	}
+	return s.flow.Client.Device
 }
 
 func address(s *sighting) string {

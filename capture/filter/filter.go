@@ -45,6 +45,7 @@ type Filter struct {
 
 	machine vm.VM
 	env     map[string]any // readers of the named fields, bound to seen
+	device  func(*flow.Flow) string
 	seen    sighting
 	lines   []byte // of the flow that words are looked for in
 }
@@ -67,7 +68,7 @@ func Parse(text string) (*Filter, error) {
 // Clone returns a filter that picks the same flows and may be used beside this
 // one from another goroutine.
 func (m *Filter) Clone() *Filter {
-	c := &Filter{words: m.words, program: m.program, named: m.named, host: m.host, atHost: m.atHost}
+	c := &Filter{words: m.words, program: m.program, named: m.named, host: m.host, atHost: m.atHost, device: m.device}
 	c.bind()
 	return c
 }
@@ -80,6 +81,11 @@ func (m *Filter) bind() {
 		m.env[name] = fieldByName[name].bind(&m.seen)
 	}
 }
+
+// NameDevices makes the filter ask name for the name of a flow's device, as a store knows
+// it that has seen all of them (capture.Store.DeviceName). Without it a device has the name
+// that the flow carries. Clones that were made before go on as they were.
+func (m *Filter) NameDevices(name func(*flow.Flow) string) { m.device = name }
 
 // Words returns the words that a flow must contain, in lower case and each once;
 // nil for an expression, and for the empty text.
@@ -101,7 +107,7 @@ func (m *Filter) Match(f *flow.Flow, j policy.Judgement) (bool, error) {
 	if m.program == nil {
 		return m.MatchWords(f, j, nil), nil
 	}
-	m.seen = sighting{flow: f, judgement: j}
+	m.seen = sighting{flow: f, judgement: j, device: m.device}
 	got, err := m.machine.Run(m.program, m.env)
 	m.seen = sighting{}
 	if err != nil {
@@ -118,7 +124,7 @@ func (m *Filter) MatchWords(f *flow.Flow, j policy.Judgement, found func(word in
 	if len(m.words) == 0 {
 		return true
 	}
-	m.lines = appendLines(m.lines[:0], &sighting{flow: f, judgement: j})
+	m.lines = appendLines(m.lines[:0], &sighting{flow: f, judgement: j, device: m.device})
 	for i, word := range m.words {
 		if !containsLower(m.lines, word) && (found == nil || !found(i)) {
 			return false

@@ -377,3 +377,37 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+func TestDevicesByName(t *testing.T) {
+	f := flowtest.Get("https://a.example/", flowtest.From("[::ffff:192.168.1.20]:7"), flowtest.Device("carried"))
+	for _, tt := range []struct {
+		text           string
+		carried, named bool
+	}{
+		{`device == "Pixel of the lab"`, false, true},
+		{`device == "carried"`, true, false},
+		{`lower(device) startsWith "pixel"`, false, true},
+		{`"pixel of the lab"`, false, true},
+		{`pixel a.example`, false, true},
+		{`carried`, true, false},
+		{`client == "192.168.1.20"`, true, true},
+		{`192.168.1.20`, true, true},
+	} {
+		m, err := Parse(tt.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(m *Filter, want bool) {
+			t.Helper()
+			if got, err := m.Match(f, policy.Judgement{}); got != want || err != nil {
+				t.Errorf("%s: %v, want %v, error %v", tt.text, got, want, err)
+			}
+		}
+		check(m, tt.carried)
+		before := m.Clone()
+		m.NameDevices(func(*flow.Flow) string { return "Pixel of the lab" })
+		check(m, tt.named)
+		check(m.Clone(), tt.named)
+		check(before, tt.carried)
+	}
+}

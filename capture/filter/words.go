@@ -96,7 +96,7 @@ func appendLines(b []byte, s *sighting) []byte {
 	line(f.Protocol())
 	for _, text := range []string{
 		string(f.Kind), f.Mode, string(f.Outcome), f.Failure, f.Error, f.Phase, string(j.Verdict), string(j.Rule()), j.Category,
-		client(s), f.Client.Device, f.Server.Asked, f.Server.SNI, address(s), alpn(s), ja4(s),
+		client(s), device(s), f.Server.Asked, f.Server.SNI, address(s), alpn(s), ja4(s),
 	} {
 		line(text)
 	}
