@@ -292,9 +292,8 @@ func checkIterations(der []byte, most, depth int) error {
 	const deepest = 24
 	afterSalt := false
 	for len(der) > 0 && depth < deepest {
-		var value asn1.RawValue
-		rest, err := asn1.Unmarshal(der, &value)
-		if err != nil {
+		value, rest, ok := element(der)
+		if !ok {
 			return nil // a string that holds something else
 		}
 		der = rest
@@ -314,11 +313,16 @@ func checkIterations(der []byte, most, depth int) error {
 	return nil
 }
 
+// element returns the first element of DER, and what follows it.
+func element(der []byte) (value asn1.RawValue, rest []byte, ok bool) {
+	rest, err := asn1.Unmarshal(der, &value)
+	return value, rest, err == nil
+}
+
 // isSequence reports whether bytes are one sequence in DER, and not what is encrypted.
 func isSequence(b []byte) bool {
-	var value asn1.RawValue
-	rest, err := asn1.Unmarshal(b, &value)
-	return err == nil && len(rest) == 0 && value.Tag == asn1.TagSequence && value.IsCompound
+	value, rest, ok := element(b)
+	return ok && len(rest) == 0 && value.Tag == asn1.TagSequence && value.IsCompound
 }
 
 // pair finds the one key and its certificate.

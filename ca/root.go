@@ -77,7 +77,7 @@ func Fingerprint(certificate *x509.Certificate) string {
 // other one, under the name of thumbprint; iOS, Android and macOS show it beside the
 // SHA-256, which is the one to compare.
 func (r *Root) FingerprintSHA1() string {
-	sum := sha1.Sum(r.certificate.Raw) //nolint:gosec // a name, not a proof
+	sum := sha1.Sum(r.certificate.Raw)
 	return withColons(sum[:])
 }
 
