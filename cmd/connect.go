@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -42,4 +43,13 @@ func (a *audit) progress(d capture.Device, at setup.Place, now time.Time) setup.
 		p.App = d.Last
 	}
 	return p
+}
+
+// nameDevice gives a device the name that a person wants for it.
+func (a *audit) nameDevice(addr, name string) error {
+	at, err := netip.ParseAddr(addr)
+	if err != nil {
+		return fmt.Errorf("name a device: %w", err)
+	}
+	return a.store.NameDevice(at, name)
 }

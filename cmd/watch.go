@@ -9,11 +9,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/intake"
 	"telltale/policy"
 	"telltale/reports"
@@ -86,7 +88,9 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string, written *writtenReports) (trouble bool) {
 	err := tui.Run(ctx, tui.Config{
 		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems,
-		Policy: a.flags.policy.forScreen(said, a.policy.Load(), a.policy.Store),
+		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.policy.Store),
+		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return diagnose(a.policy.Load(), time.Now())(d) },
+		NameDevice: a.nameDevice,
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
 			return written.write(files, a.document(command))
 		}),
@@ -149,9 +153,10 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	}
 	err = tui.Run(ctx, tui.Config{
 		Store: w.store, Capture: name, Load: w.load, Problems: said.problems,
-		Policy:  flags.policy.forScreen(said, pol, w.policy.Store),
-		Reports: forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
-		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
+		Policy:   flags.policy.forScreen(said, pol, w.policy.Store),
+		Diagnose: func(d capture.Device) []diagnosis.Diagnosis { return diagnose(w.policy.Load(), time.Time{})(d) },
+		Reports:  forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
+		Copies:   copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
 	}, s.in, s.out)
 	trouble = said.repeat(s, err, w.failed)
 	if errors.Is(w.failed, context.Canceled) {
