@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,10 +40,7 @@ var alertNames = map[int16]string{
 
 // alertText is an alert as people know it: "unknown_ca (48)".
 func alertText(code int16) string {
-	if name := alertNames[code]; name != "" {
-		return fmt.Sprintf("%s (%d)", name, code)
-	}
-	return fmt.Sprintf("alert %d", code)
+	return fmt.Sprintf("%s (%d)", cmp.Or(alertNames[code], "unknown"), code)
 }
 
 // codeOf returns the alert of a connection that was not read, or the reason

@@ -131,7 +131,7 @@ func (c *Collector) addContact(f *flow.Flow, host string, at int64) {
 // reading says how a contact went.
 func reading(f *flow.Flow) (what, int16) {
 	switch {
-	case f.Readable() && f.Client.TLS != 0:
+	case f.Readable() && (f.Client.TLS != 0 || f.Client.Hello != nil): // a file may know one without the other
 		return wasRead, 0
 	case f.Readable():
 		return wasPlain, 0

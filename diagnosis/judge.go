@@ -174,10 +174,11 @@ func (j *judge) refuses(p *program) {
 	for _, host := range hosts {
 		t.add(p, host, j.trusted)
 	}
+	tested, exact := p.test.refused.since(j.trusted)
 	switch {
-	case t.refused == 0 && p.test.refused.count > 0 && p.test.trusted.last < p.test.refused.last && !p.reads():
-		t.refused, t.alerts = p.test.refused.count, codes{}
-		t.programs = []*program{p}
+	case len(hosts) == 0 && tested > 0 && p.test.trusted.last < p.test.refused.last && !p.reads():
+		t.refused, t.atLeast = tested, !exact
+		t.span(&p.test.refused, j.trusted)
 		j.ownStore(p, &t)
 	case len(hosts) == 0:
 	case p.reads():
@@ -309,7 +310,7 @@ func (j *judge) ownStore(p *program, t *trouble) {
 	if s := storeOf(p); s != nil {
 		d.Evidence = append(d.Evidence, s.name+" keeps a trust store of its own.")
 	}
-	d.Next = stepsForStore(p)
+	d.Next = j.installSteps(p)
 	j.add(d)
 }
 

@@ -89,10 +89,10 @@ func (p *program) outOfTime(c *counts) int {
 	return n
 }
 
-func stepsForStore(p *program) []string {
-	s := storeOf(p)
-	if s == nil {
-		return []string{"Give it the certificate of `" + setupPage + "` by its own settings: it does not ask the system."}
+// steps say how our authority gets into the store.
+func (s *store) steps() []string {
+	if s.name == "Firefox" {
+		return []string{s.step}
 	}
 	return []string{s.step, "Started by `telltale record -- COMMAND`, most programs get it by themselves."}
 }

@@ -244,7 +244,7 @@ func (j *judge) stepsForTrust(cause Cause, one *program) []string {
 	var steps []string
 	if cause == NotInstalled {
 		if one != nil && !one.is.Browser && storeOf(one) != nil {
-			return stepsForStore(one)
+			return storeOf(one).steps()
 		}
 		steps = append(steps, "In the device's browser open `"+setupPage+"` and fetch the certificate.")
 	}
@@ -255,11 +255,13 @@ func (j *judge) stepsForTrust(cause Cause, one *program) []string {
 // installSteps say how the certificate is installed and trusted, in the words of
 // setup.Platforms.
 func (j *judge) installSteps(one *program) []string {
-	if one != nil && storeOf(one) != nil {
-		return stepsForStore(one)
-	}
 	os := useragent.OS("")
-	if len(j.systems) > 0 {
+	switch {
+	case one != nil && storeOf(one) != nil:
+		return storeOf(one).steps()
+	case one != nil:
+		os = one.os
+	case len(j.systems) > 0:
 		os = j.systems[0]
 	}
 	switch os {
