@@ -58,7 +58,7 @@ func (s *screen) diffViolation(d *Diff, number int, v *compare.Violation) {
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
 	name := fmt.Sprintf("%s: %s", plain.Text(clip(r.mask(f.Host), maxHost)), plain.Text(string(f.Rule)))
-	s.labelled(0, len(label), label, len(label), s.paintAll(bold, Wrap(name, s.width-len(label))))
+	s.labelled(0, len(label), label, len(label), s.strong(Wrap(name, s.width-len(label))))
 	state := stateNames[v.State]
 	s.labelled(3, labelWidth, s.paint(dim, "now"), len("now"), []string{s.paint(stateColors[v.State], state)})
 	s.field(3, "what", onTerminal.prose(clip(r.mask(f.Title), maxText)))

@@ -127,7 +127,7 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
 	title := fmt.Sprintf("%s: %s", plain.Text(clip(r.mask(f.Host), maxHost)), plain.Text(string(f.Rule)))
-	s.labelled(0, len(label), label, len(label), s.paintAll(bold, Wrap(title, s.width-len(label))))
+	s.labelled(0, len(label), label, len(label), s.strong(Wrap(title, s.width-len(label))))
 	s.field(3, "what", onTerminal.prose(r.mask(f.Title)))
 	s.field(3, "request", request(r, v, onTerminal))
 	s.field(3, "user-agent", plain.Text(clip(r.mask(v.App), maxText)))
@@ -228,7 +228,7 @@ func (s *screen) diagnoses(r *Report) {
 // diagnosis writes one, with these of its facts.
 func (s *screen) diagnosis(r *Report, number int, d diagnosed, facts []fact) {
 	label := fmt.Sprintf("%d. ", number)
-	s.labelled(0, len(label), label, len(label), s.paintAll(bold, Wrap(found(r, d, onTerminal), s.width-len(label))))
+	s.labelled(0, len(label), label, len(label), s.strong(Wrap(found(r, d, onTerminal), s.width-len(label))))
 	for _, f := range facts {
 		s.field(3, strings.ToLower(f.Label), f.Text)
 	}
@@ -270,7 +270,7 @@ func (s *screen) checks(r *Report) {
 // heading starts a section.
 func (s *screen) heading(title string) {
 	s.WriteByte('\n')
-	for _, line := range s.paintAll(bold, Wrap(title, s.width)) {
+	for _, line := range s.strong(Wrap(title, s.width)) {
 		s.WriteString(line + "\n")
 	}
 }
@@ -345,9 +345,9 @@ func (s *screen) paint(sgr, text string) string {
 	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
 }
 
-func (s *screen) paintAll(sgr string, text []string) []string {
+func (s *screen) strong(text []string) []string {
 	for i := range text {
-		text[i] = s.paint(sgr, text[i])
+		text[i] = s.paint(bold, text[i])
 	}
 	return text
 }
