@@ -154,11 +154,15 @@ func showJSON(s *streams, root *ca.Root) error {
 }
 
 func newCARotate(s *streams, f *caFlags) *cobra.Command {
-	var lifetime string
+	var lifetime, platform string
 	c := command("ca rotate", func(c *cobra.Command, _ []string) error {
 		life, err := parseLifetime(lifetime)
 		if err != nil {
 			return fmt.Errorf("--lifetime: %w", err)
+		}
+		wanted, err := undoPlatforms(platform)
+		if err != nil {
+			return err
 		}
 		old, _ := ca.LoadRoot(f.dir()) // one that is broken is replaced all the same
 		passphrase, err := f.protection(c, s, old)
@@ -173,10 +177,14 @@ func newCARotate(s *streams, f *caFlags) *cobra.Command {
 		s.say("a new authority is in place: %s", a.Fingerprint())
 		s.say("it is called %s and is valid until %s; install it on the devices from %s", a.Name(), a.Certificate().NotAfter.Format(time.DateOnly), a.CertPath())
 		sayReplaced(s, old)
+		if old != nil && platform != "" {
+			printUndo(s, old, wanted)
+		}
 		return nil
 	})
 	c.Args = noArguments
 	c.Flags().StringVar(&lifetime, "lifetime", "90d", "how long the new one lives: days, as 30d, or a `duration`; 1d to 825d")
+	addPlatform(c, &platform)
 	addProtect(c)
 	return c
 }
@@ -207,7 +215,7 @@ func sayReplaced(s *streams, old *ca.Root) {
 		return
 	}
 	s.say("devices trust the old one until you remove it there: %s, SHA-256 %s", old.Name(), old.Fingerprint())
-	s.say("it can do no harm if its key was never copied, which is deleted here; telltale ca remove lists the steps for each kind of device")
+	s.say("it can do no harm if its key, which is deleted here, was never copied; how to remove it: telltale ca remove lists the steps, and deletes nothing unless told")
 }
 
 // parseLifetime reads 30d or a duration of Go.

@@ -19,13 +19,9 @@ func newCARemove(s *streams, f *caFlags) *cobra.Command {
 	var yes bool
 	var platform string
 	c := command("ca remove", func(c *cobra.Command, _ []string) error {
-		wanted := setup.Platforms
-		if platform != "" {
-			i := slices.Index(platformNames(), platform)
-			if i < 0 {
-				return fmt.Errorf("--platform: unknown platform %q; the platforms are %s", platform, strings.Join(platformNames(), ", "))
-			}
-			wanted = setup.Platforms[i : i+1]
+		wanted, err := undoPlatforms(platform)
+		if err != nil {
+			return err
 		}
 		root, err := ca.LoadRoot(f.dir())
 		if errors.Is(err, fs.ErrNotExist) {
@@ -53,9 +49,26 @@ func newCARemove(s *streams, f *caFlags) *cobra.Command {
 	})
 	c.Args = noArguments
 	c.Flags().BoolVar(&yes, "yes", false, "delete it without asking")
-	c.Flags().StringVar(&platform, "platform", "", "show the steps for this `kind` of device alone: "+strings.Join(platformNames(), ", "))
-	_ = c.RegisterFlagCompletionFunc("platform", cobra.FixedCompletions(platformNames(), cobra.ShellCompDirectiveNoFileComp))
+	addPlatform(c, &platform)
 	return c
+}
+
+// addPlatform adds the flag of commands after which devices have to forget a root.
+func addPlatform(c *cobra.Command, platform *string) {
+	c.Flags().StringVar(platform, "platform", "", "show the steps on this `kind` of device alone: "+strings.Join(platformNames(), ", "))
+	_ = c.RegisterFlagCompletionFunc("platform", cobra.FixedCompletions(platformNames(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// undoPlatforms returns the platform that was named, or all.
+func undoPlatforms(name string) ([]setup.Platform, error) {
+	if name == "" {
+		return setup.Platforms, nil
+	}
+	i := slices.Index(platformNames(), name)
+	if i < 0 {
+		return nil, fmt.Errorf("--platform: unknown platform %q; the platforms are %s", name, strings.Join(platformNames(), ", "))
+	}
+	return setup.Platforms[i : i+1], nil
 }
 
 // printUndo writes what a person does on each kind of device so that it forgets a root.
