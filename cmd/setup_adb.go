@@ -89,7 +89,7 @@ func (f *androidFlags) run(ctx context.Context, c *cobra.Command, s *streams) er
 		return err
 	}
 	if f.assumes(c) {
-		return f.plan(ctx, c, s, android.Assume("adb", f.api, f.emulator), "Assumed, as asked for")
+		return f.plan(ctx, c, s, f.assume(c), "Assumed, as asked for")
 	}
 	if f.serial == "" {
 		f.serial = os.Getenv("ANDROID_SERIAL")
@@ -98,20 +98,38 @@ func (f *androidFlags) run(ctx context.Context, c *cobra.Command, s *streams) er
 	if errors.Is(err, android.ErrNoADB) || errors.Is(err, android.ErrNoDevice) {
 		switch {
 		case f.dry:
-			return f.plan(ctx, c, s, android.Assume("adb", f.api, f.emulator), fmt.Sprintf("Assumed, since %v; --api and --emulator assume another", err))
+			return f.plan(ctx, c, s, f.assume(c), fmt.Sprintf("Assumed, since %v; --api and --emulator assume another", err))
 		case f.undo || f.serial != "":
-			return withHint(err, "install adb (Android SDK Platform-Tools), switch on Developer options › USB debugging on the device, plug it in; then: adb devices")
+			return withHint(err, "%s", missing(err))
 		}
 		if err := f.byHand(c, s); err != nil {
 			return err
 		}
-		s.say("\nnote: %v, so these are the steps to do by hand. With adb (Android SDK Platform-Tools) and Developer options › USB debugging switched on, this command does them.", err)
+		s.say("\nnote: %v, so these are the steps to do by hand. To have them done: %s", err, missing(err))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	return f.plan(ctx, c, s, facts, "")
+}
+
+// assume returns the facts of a device that is not there.
+func (f *androidFlags) assume(c *cobra.Command) android.Facts {
+	facts := android.Assume("adb", f.api, f.emulator)
+	if port, err := f.number(c); err == nil && f.undo {
+		return facts.Connected(port)
+	}
+	return facts
+}
+
+// missing says what to do where there is no adb or no device.
+func missing(err error) string {
+	const device = "switch on Developer options › USB debugging on the device and plug it in, or start an emulator; then: adb devices"
+	if errors.Is(err, android.ErrNoADB) {
+		return "install adb (Android SDK Platform-Tools), " + device
+	}
+	return device
 }
 
 // ask finds adb and the device, and asks it what the plan has to know.

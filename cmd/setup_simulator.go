@@ -56,7 +56,8 @@ func (f *simulatorFlags) run(ctx context.Context, c *cobra.Command, s *streams) 
 	if err != nil {
 		return err
 	}
-	p, whole := drive.Plan{}, true
+	var p drive.Plan
+	whole := true
 	if f.undo {
 		p, whole = simulator.Undo(device, o)
 	} else if p, err = simulator.Install(device, o); err != nil {
@@ -90,6 +91,9 @@ func (f *simulatorFlags) ask(ctx context.Context, o *simulator.Options) (device 
 	device, err = f.find(ctx)
 	var choice *simulator.ChoiceError
 	if err != nil && f.dry && (errors.Is(err, errNoXcrun) || errors.As(err, &choice) && f.udid == "") {
+		if f.undo {
+			o.Proxies = simulator.Connected(o.Port)
+		}
 		return simulator.Device{UDID: "booted"}, err.Error(), nil
 	}
 	if err != nil || f.service == "" {

@@ -332,4 +332,3 @@ func standInNetworksetup(args []string) int {
 	}
 	return 0
 }
-

@@ -73,6 +73,15 @@ func Assume(adb string, api int, emulator bool) Facts {
 	return f
 }
 
+// Connected returns the facts of the device after [Install] with a port, for a plan to
+// look at.
+func (f Facts) Connected(port int) Facts {
+	way := "tcp:" + strconv.Itoa(port)
+	f.Reverse = append(f.Reverse, way+" "+way)
+	f.Left = Left{Folder: true, Changed: true, Ports: []int{port}, Script: f.Root != NoRoot, Download: f.Root == NoRoot}
+	return f
+}
+
 // String returns what is known of the device, on one line.
 func (f Facts) String() string {
 	name := cmp.Or(f.Name, "unnamed device")

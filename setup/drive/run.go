@@ -63,7 +63,7 @@ func Output(ctx context.Context, limit time.Duration, argv []string) (string, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	c := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the caller's own command
+	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.WaitDelay = lingering
 	var out bounded
 	c.Stdout, c.Stderr = &out, &out

@@ -159,6 +159,12 @@ type Options struct {
 
 const server = "127.0.0.1"
 
+// Connected returns the proxies of a service after [Install] with a port.
+func Connected(port int) [2]Proxy {
+	ours := Proxy{true, server, strconv.Itoa(port)}
+	return [2]Proxy{ours, ours}
+}
+
 func (o Options) ours(p Proxy) bool {
 	return p.Server == server && p.Port == strconv.Itoa(o.Port)
 }
