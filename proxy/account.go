@@ -27,6 +27,7 @@ type account struct {
 	busy   atomic.Int32 // tunnels and answers under way: not to be cut by a shutdown
 	flows  atomic.Int32 // flows recorded, or begun by a request
 	used   atomic.Bool  // a request came inside TLS
+	active atomic.Int32 // times that HTTP/2 became active: first of all, and with a first stream
 
 	mu      sync.Mutex
 	last    *connection  // what is known of it so far
@@ -136,6 +137,8 @@ func (a *account) verdict(now time.Time) (flow.Outcome, string) {
 	switch {
 	case a.cut.Load():
 		return flow.Abandoned, "the audit ended before the client made a request"
+	case a.outcome == flow.ClientSilent && a.active.Load() > 1:
+		return flow.Malformed, "refused: the client's requests broke the rules of HTTP/2 on fields (RFC 9113, 8.2 and 8.3)"
 	case a.outcome == flow.ClientSilent && unused >= eager:
 		return flow.Abandoned, fmt.Sprintf("the client accepted TLS and made no request in the %v before the connection was closed", unused.Round(time.Second))
 	}

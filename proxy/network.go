@@ -137,10 +137,11 @@ func (n *network) apart(client, there netip.Addr) bool {
 	return !ok || !ok2 || a.link != b.link && !joined(at, a.link, b.link)
 }
 
-// joined reports whether two links are in one subnet, as a cable and Wi-Fi are.
+// joined reports whether two links are in one subnet, as a cable and Wi-Fi are. What
+// is link-local has the same prefix on all links.
 func joined(at map[netip.Addr]attachment, one, other int) bool {
 	for _, a := range at {
-		if a.link != one || a.prefix.IsSingleIP() {
+		if a.link != one || a.prefix.IsSingleIP() || a.prefix.Addr().IsLinkLocalUnicast() {
 			continue
 		}
 		for _, b := range at {

@@ -23,6 +23,7 @@ var (
 		{5, netip.MustParsePrefix("172.17.0.1/16")},   // containers
 		{6, netip.MustParsePrefix("203.0.113.9/8")},   // a provider's network, far too wide for a LAN
 		{6, netip.MustParsePrefix("2001:db8:8000::9/33")},
+		{2, netip.MustParsePrefix("fe80::2/64")}, {4, netip.MustParsePrefix("fe80::4/64")}, {5, netip.MustParsePrefix("fe80::5/64")}, // each link has these
 	}
 	laptopRoutes = []struct{ to, from string }{
 		{"127.0.0.0/8", "127.0.0.1"}, {"::1/128", "::1"}, {"192.168.1.50/32", "192.168.1.20"}, {"192.168.1.0/24", "192.168.1.10"},

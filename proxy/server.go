@@ -74,8 +74,11 @@ func (p *Proxy) newServer() *http.Server {
 			return context.WithValue(ctx, connectionKey{}, connectionOf(nc))
 		},
 		ConnState: func(nc net.Conn, state http.ConnState) {
-			if s, ok := nc.(*stream); ok && state == http.StateHijacked {
+			switch s, ok := nc.(*stream); {
+			case ok && state == http.StateHijacked:
 				s.hijacked()
+			case !ok && state == http.StateActive:
+				connectionOf(nc).account.active.Add(1)
 			}
 		},
 		DisableGeneralOptionsHandler: true, // OPTIONS * is for the server, not for us
@@ -135,13 +138,30 @@ func refusalOf(r *http.Request, h head, tunnelled bool) *malformed {
 	if r.ProtoMajor < 2 {
 		return h.refused
 	}
-	switch host := r.Header.Get("Host"); {
+	switch hosts := r.Header["Host"]; {
 	case r.Method == http.MethodConnect && tunnelled:
 		return errNested
-	case host != "" && host != r.Host:
+	case len(hosts) > 1, len(hosts) == 1 && hosts[0] != r.Host:
 		return errTwoHosts // RFC 9113, 8.3.1
 	case headSize(r) > maxHead:
 		return errLarge
+	}
+	return unwritable(r)
+}
+
+// unwritable returns what keeps a request of HTTP/2 from being written down as
+// HTTP/1.1 with the same meaning: http.Server takes a space in a path, which would
+// be a second one in the request line.
+func unwritable(r *http.Request) *malformed {
+	switch {
+	case !all([]byte(r.Method), tokenByte):
+		return errMethod
+	case !all([]byte(r.RequestURI), targetByte):
+		return errTarget
+	case !all([]byte(r.Host), hostByte):
+		return errHost
+	case len(r.Header["Content-Length"]) > 1:
+		return errTwoLengths
 	}
 	return nil
 }
