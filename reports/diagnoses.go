@@ -62,7 +62,7 @@ func causeRank(c diagnosis.Cause) int {
 var certainties = map[diagnosis.Certainty]string{
 	diagnosis.Certain:  "certain (nothing else explains what was seen)",
 	diagnosis.Likely:   "likely (other explanations are rare)",
-	diagnosis.Possible: "possible (one explanation among several, and the first step tells)",
+	diagnosis.Possible: "possible (one explanation among several)",
 }
 
 // titleOf is what a diagnosis says, without a full stop.

@@ -144,9 +144,9 @@ func neverRead(r *Report, st style) []string {
 	}
 	of := joinAnd(firstOf(names))
 	if len(names) == 1 {
-		return []string{"No TLS of device " + of + " was ever read: that it shows no violation proves nothing."}
+		return []string{"No TLS of device " + of + " was ever read: what it does not show proves nothing."}
 	}
-	return []string{"No TLS of these devices was ever read, so that they show no violation proves nothing: " + of + "."}
+	return []string{"No TLS of these devices was ever read, so that what they do not show proves nothing: " + of + "."}
 }
 
 // A silence is connections to one host that could not be read for one reason.
