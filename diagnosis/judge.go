@@ -141,16 +141,25 @@ func (t *trouble) spoke() bool {
 	})
 }
 
+// since returns from when on a program may be expected to trust us: from when the device
+// does, or, where it has a store of its own, from when it was first read.
+func (j *judge) since(p *program) int64 {
+	if storeOf(p) != nil {
+		return earliest(p.read.first, p.test.trusted.first)
+	}
+	return j.trusted
+}
+
 // troubled are the hosts that a program refused although the device trusted us, or
 // left in silence again and again. Of a host that the same program reads, a refusal or
 // two are a page that was closed while it loaded.
 func (j *judge) troubled(p *program) []string {
 	return p.hosts(func(host string, c *counts) bool {
-		refused, _ := c.refused.since(j.trusted)
+		refused, _ := c.refused.since(j.since(p))
 		if p.readFrom(host) {
 			return refused >= transients && c.refused.last > c.read.first && c.alerts.of(noAlert) < refused
 		}
-		silent, _ := c.silent.since(j.trusted)
+		silent, _ := c.silent.since(j.since(p))
 		if p.outOfTime(c) > 0 {
 			return false // told as such
 		}
@@ -172,13 +181,13 @@ func (j *judge) refuses(p *program) {
 	}
 	var t trouble
 	for _, host := range hosts {
-		t.add(p, host, j.trusted)
+		t.add(p, host, j.since(p))
 	}
-	tested, exact := p.test.refused.since(j.trusted)
+	tested, exact := p.test.refused.since(j.since(p))
 	switch {
 	case len(hosts) == 0 && tested > 0 && p.test.trusted.last < p.test.refused.last && !p.reads():
 		t.refused, t.atLeast = tested, !exact
-		t.span(&p.test.refused, j.trusted)
+		t.span(&p.test.refused, j.since(p))
 		j.ownStore(p, &t)
 	case len(hosts) == 0:
 	case p.reads():
@@ -199,7 +208,7 @@ func (j *judge) keep(maker string, p *program, host string) {
 	if j.keepers[maker] == nil {
 		j.keepers[maker] = &trouble{}
 	}
-	j.keepers[maker].add(p, host, j.trusted)
+	j.keepers[maker].add(p, host, j.since(p))
 }
 
 // android is the version of the system of a program.

@@ -16,10 +16,10 @@ func (j *judge) wrongClock() bool {
 	n := 0
 	for _, p := range j.programs {
 		for _, host := range p.hosts(func(host string, c *counts) bool {
-			refused, _ := c.refused.since(j.trusted)
+			refused, _ := c.refused.since(j.since(p))
 			return refused > 0 && p.outOfTime(c) > 0 && !p.readFrom(host)
 		}) {
-			t.add(p, host, j.trusted)
+			t.add(p, host, j.since(p))
 			n += p.outOfTime(p.servers[host])
 		}
 	}
@@ -82,7 +82,7 @@ func (j *judge) noCommonTLS() {
 
 func (t *trouble) failing(p *program, host string, n int, c *counts, code int16) {
 	t.failed += n
-	t.reasons.add(code, int32(n)) //nolint:gosec // a count of 32 bits
+	t.reasons.add(code, int32(n))
 	t.first, t.last = earliest(t.first, c.failed.first), max(t.last, c.failed.last)
 	if i, found := slices.BinarySearch(t.hosts, host); !found {
 		t.hosts = slices.Insert(t.hosts, i, host)
@@ -120,12 +120,11 @@ func (j *judge) systemPinning() {
 			d.Certainty = Certain
 		}
 		d.Title = "services of " + maker + " refuse to be read, as they always do"
-		switch {
-		case j.trusted == 0:
+		if j.trusted == 0 {
 			d.Certainty = Possible
 			d.Evidence = append(d.Evidence, "Nothing else was refused, and nothing was read yet: this does not tell whether the certificate is trusted.")
 			d.Next = []string{"To tell: open any https page in the device's browser. It has to appear here."}
-		default:
+		} else {
 			d.Evidence = append(d.Evidence, "Other connections of the device can be read: this is expected, and no trouble.")
 			d.Next = []string{"Nothing to do: they are recorded and judged by name."}
 			if host := typed(d.Hosts); host != "" {

@@ -156,6 +156,12 @@ var situations = []struct {
 		diagnosis.Known{}, []string{"user-ca-ignored possible " + androidApp, "app-pinning certain " + androidGame}},
 	{"desktop: a browser with a store of its own", join(setUp(linuxChrome), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", unknownCA, at) })),
 		diagnosis.Known{}, []string{"ca-not-installed likely " + firefox}},
+	{"desktop: a program with a store of its own, before another was read", join(times(3, 0, func(at flowtest.Option) *flow.Flow {
+		return refused("curl/8.5.0", "a.example", unknownCA, at)
+	}), these(read("Other/1", "b.example", after(60)))), diagnosis.Known{}, []string{"ca-not-installed likely curl/8.5.0"}},
+	{"likewise, and then it was given the certificate", join(times(3, 0, func(at flowtest.Option) *flow.Flow {
+		return refused("curl/8.5.0", "a.example", unknownCA, at)
+	}), these(read("Other/1", "b.example", after(60)), read("curl/8.5.0", "b.example", after(90)))), diagnosis.Known{}, nil},
 	{"desktop: the page's test fails in a browser, a program can be read", join(these(read("curl/8.5.0", "news.example")),
 		times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(linuxChrome, flow.SetupHost, unknownCert, at) })),
 		diagnosis.Known{}, []string{"ca-not-installed likely " + linuxChrome}},
