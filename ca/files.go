@@ -2,6 +2,7 @@ package ca
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -47,13 +48,9 @@ func read(dir string, s *settings) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := file.open(root.certificate, s)
+	key, err := root.openKey(file, s)
 	if err != nil {
-		advice := rotateAdvice
-		if closed := (sealedError{}); errors.As(err, &closed) {
-			advice = closed.advice(passphraseAdvice)
-		}
-		return nil, &Error{File: root.KeyPath(), Problem: "cannot be used", Err: err, Advice: advice}
+		return nil, err
 	}
 	a, err := newAuthority(root, key)
 	if err != nil {
@@ -69,16 +66,33 @@ func readRoot(dir string, s *settings) (*Root, error) {
 	return root, err
 }
 
-// readValidRoot returns the certificate of the authority in dir if it is valid now.
+// readValidRoot returns the certificate of the authority in dir if it is valid now. A key
+// that nobody protects has to be its own.
 func readValidRoot(dir string, s *settings) (*Root, error) {
-	root, err := readRoot(dir, s)
+	root, file, err := readFiles(dir, s)
 	if err == nil {
 		err = root.valid()
+	}
+	if err == nil && !file.protected() {
+		_, err = root.openKey(file, s)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return root, nil
+}
+
+// openKey returns the key of the root.
+func (r *Root) openKey(file keyFile, s *settings) (crypto.Signer, error) {
+	key, err := file.open(r.certificate, s)
+	if err == nil {
+		return key, nil
+	}
+	advice := rotateAdvice
+	if closed := (sealedError{}); errors.As(err, &closed) {
+		advice = closed.advice(passphraseAdvice)
+	}
+	return nil, &Error{File: r.KeyPath(), Problem: "cannot be used", Err: err, Advice: advice}
 }
 
 // readFiles reads both files of an authority and leaves the key closed.

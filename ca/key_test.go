@@ -228,8 +228,10 @@ func TestLoadRootNeedsNoKey(t *testing.T) {
 	if _, err := LoadRoot(dir); err != nil {
 		t.Error(err)
 	}
-	if _, err := Open(dir); err == nil {
-		t.Error("Open takes a foreign key")
+	for name, err := range map[string]error{"Open": second(Open(dir)), "OpenRoot": second(OpenRoot(dir))} {
+		if err == nil || !strings.Contains(err.Error(), "not the key of "+CertificateFile) {
+			t.Errorf("%s of a foreign key: %v", name, err)
+		}
 	}
 	if err := os.Remove(made.KeyPath()); err != nil {
 		t.Fatal(err)

@@ -278,41 +278,61 @@ func TestLeafNearTheEndOfTheRoot(t *testing.T) {
 	}
 }
 
-// A handshake over a real socket, by both of the versions that are in use.
+// Handshakes over a real socket, by both of the versions that are in use, below our
+// root and below imported ones.
 func TestHandshake(t *testing.T) {
-	a := open(t, t.TempDir())
-	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		for _, name := range []string{"example.org", "192.0.2.1", label63 + ".test"} {
-			listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-				MaxVersion:     version,
-				GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return a.Leaf(name) },
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			done := make(chan error, 1)
-			go func() {
-				conn, err := listener.Accept()
-				if err == nil {
-					_, err = io.WriteString(conn, "hello")
-					conn.Close()
-				}
-				done <- err
-			}()
-			conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{RootCAs: rootPool(a), ServerName: name})
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			greeting, err := io.ReadAll(conn)
-			if string(greeting) != "hello" || err != nil {
-				t.Errorf("%s: read %q, %v", name, greeting, err)
-			}
-			conn.Close()
-			listener.Close()
-			if err := <-done; err != nil {
-				t.Errorf("%s: server: %v", name, err)
+	ours, err := Open(t.TempDir(), at(sampleDay))
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorities := []*Authority{ours}
+	for _, names := range [][]string{{"mitmproxy-ca.pem"}, {"openssl-p384.pem", "openssl-p384.key"}} {
+		a, err := Import(t.TempDir(), readSample(t, names...), at(sampleDay))
+		if err != nil {
+			t.Fatal(err)
+		}
+		authorities = append(authorities, a)
+	}
+	for _, a := range authorities {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			for _, name := range []string{"example.org", "192.0.2.1", label63 + ".test"} {
+				shakeHands(t, a, version, name)
 			}
 		}
+	}
+}
+
+// shakeHands connects a client that trusts the root to a server with a leaf.
+func shakeHands(t *testing.T, a *Authority, version uint16, name string) {
+	t.Helper()
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		MaxVersion:     version,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return a.Leaf(name) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	done := make(chan error, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err == nil {
+			_, err = io.WriteString(conn, "hello")
+			conn.Close()
+		}
+		done <- err
+	}()
+	conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{RootCAs: rootPool(a), ServerName: name, Time: a.now})
+	if err != nil {
+		t.Fatalf("%s, %s: %v", a.Name(), name, err)
+	}
+	defer conn.Close()
+	greeting, err := io.ReadAll(conn)
+	if string(greeting) != "hello" || err != nil {
+		t.Errorf("%s, %s: read %q, %v", a.Name(), name, greeting, err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("%s, %s: server: %v", a.Name(), name, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -135,23 +136,25 @@ func existsAlready(file string) error {
 // writePrivate writes a file that its owner alone can read, from the first byte on. One
 // that is to be replaced may have another mode, or be a link: a new one takes its name.
 func writePrivate(s *streams, file string, content []byte, force bool) error {
-	path, flags := file, os.O_WRONLY|os.O_CREATE|os.O_EXCL
+	var f *os.File
+	var err error
 	if force {
-		path = file + ".tmp"
+		f, err = os.CreateTemp(filepath.Dir(file), ".telltale-*.tmp") // mode 0600
+	} else {
+		f, err = os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	}
-	f, err := os.OpenFile(path, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return existsAlready(path)
+		return existsAlready(file)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Close()); err == nil && force {
-		err = os.Rename(path, file)
+		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("cannot write %s: %w", file, err), os.Remove(path))
+		return errors.Join(fmt.Errorf("cannot write %s: %w", file, err), os.Remove(f.Name()))
 	}
 	s.say("wrote %s", file)
 	return nil
