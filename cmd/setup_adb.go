@@ -94,7 +94,7 @@ func (f *androidFlags) run(ctx context.Context, c *cobra.Command, s *streams) er
 	if f.serial == "" {
 		f.serial = os.Getenv("ANDROID_SERIAL")
 	}
-	facts, err := f.ask(ctx)
+	facts, err := f.ask(ctx, s)
 	if errors.Is(err, android.ErrNoADB) || errors.Is(err, android.ErrNoDevice) {
 		switch {
 		case f.dry:
@@ -133,7 +133,7 @@ func missing(err error) string {
 }
 
 // ask finds adb and the device, and asks it what the plan has to know.
-func (f *androidFlags) ask(ctx context.Context) (android.Facts, error) {
+func (f *androidFlags) ask(ctx context.Context, s *streams) (android.Facts, error) {
 	adb, err := android.Find(os.Getenv)
 	if err != nil {
 		return android.Facts{}, err
@@ -148,11 +148,23 @@ func (f *androidFlags) ask(ctx context.Context) (android.Facts, error) {
 		return android.Facts{}, err
 	}
 	store := android.Store(f.store)
-	facts, err := android.Read(ctx, adb, device.Serial, !f.undo && (store == android.Auto || store == android.System))
+	root := !f.undo && (store == android.Auto || store == android.System)
+	if root {
+		s.mayAsk()
+	}
+	facts, err := android.Read(ctx, adb, device.Serial, root)
 	if err == nil && f.undo && facts.Left.NeedsRoot() {
+		s.mayAsk()
 		return android.Read(ctx, adb, device.Serial, true)
 	}
 	return facts, err
+}
+
+// mayAsk prepares a person for what su shows on a rooted phone.
+func (s *streams) mayAsk() {
+	if isTerminal(s.err) {
+		s.say("If the phone is rooted, it may ask now whether the shell may be root: allow it.")
+	}
 }
 
 // plan makes the plan for a device and prints it or carries it out. assumed says why
