@@ -98,7 +98,7 @@ func (s *Store) DeviceName(addr netip.Addr) (string, NameSource) {
 
 // nameOf says what a device is called: by a person, by the policy, or by itself.
 func (s *Store) nameOf(d *deviceTotal) (string, NameSource) {
-	if name := (*s.names.Load()).of(d.addr, d.name); name != "" {
+	if name := s.names.Load().of(d.addr, d.name); name != "" {
 		return name, NamedByPerson
 	}
 	if name := policy.DeviceName(s.verdict.judging(), d.addr); name != "" {
