@@ -387,6 +387,7 @@ func FuzzEdit(f *testing.F) {
 		f.Add(text, string(form.change.Kind), form.change.Pattern, form.change.Reason)
 	}
 	f.Add(contractPolicy, "waive", "*.x.example:443", "it: #1")
+	f.Add(devicePolicy, "allow", "*.x.example", "")
 	f.Add(string(Draft("x", nil)), "ignore", "*", "")
 	f.Fuzz(func(t *testing.T, text, kind, pattern, reason string) {
 		c := Change{Kind: ChangeKind(kind), Pattern: pattern, Reason: reason, Rule: Cleartext, Until: today.AddDate(1, 0, 0)}
