@@ -14,10 +14,10 @@ import (
 // devicePage is what is known of one device: its diagnoses, how far it is in being
 // connected, its figures. It stands over the list of devices.
 type devicePage struct {
-	addr          string
-	lines         []string
-	top           int
-	width, height int
+	addr   string
+	lines  []string
+	top    int
+	height int
 }
 
 // openPage opens the device under the cursor.
@@ -114,14 +114,14 @@ func aboutText(d diagnosis.Diagnosis) string {
 	if d.App != "" {
 		text += " of " + d.App
 	}
-	first, last := clock(d.First), clock(d.Last)
-	switch {
-	case first == "":
+	switch first, last := clock(d.First), clock(d.Last); first {
+	case "":
 		return text
-	case first == last:
+	case last:
 		return text + ", at " + first
+	default:
+		return text + ", " + first + " to " + last
 	}
-	return text + ", " + first + " to " + last
 }
 
 func numbered(i int) string { return fmt.Sprintf("%d. ", i+1) }
