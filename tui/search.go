@@ -115,6 +115,7 @@ func (s *search) set(m *model, typed string) tea.Cmd {
 		s.mistake = err
 		return nil
 	}
+	f.NameDevices(m.cfg.Store.DeviceOf)
 	s.off = false
 	s.restart(f)
 	return m.applySearch()
