@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"telltale/useragent"
 )
@@ -172,4 +173,15 @@ func (e *Evidence) Platform() useragent.OS {
 		return found[0]
 	}
 	return ""
+}
+
+// Trusted returns when the device first trusted us: when TLS of it was first read, or the
+// set-up page's own test succeeded. It is zero when that never was. A connection on which
+// TLS was accepted and nothing was said proves nothing: some programs look at the
+// certificate only then.
+func (e *Evidence) Trusted() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	return moment(earliest(e.state.read.first, e.state.test.trusted.first))
 }
