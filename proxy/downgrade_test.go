@@ -110,6 +110,7 @@ func TestHTTP2Downgrade(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	r.proxy.exchange.pools.rest()
 }
 
 // row returns the ended flow to the server.

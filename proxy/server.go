@@ -349,7 +349,7 @@ func (p *Proxy) refuse(c *connection, w http.ResponseWriter, r *http.Request, h 
 		}
 	}
 	w.WriteHeader(bad.status)
-	io.WriteString(w, text) //nolint:errcheck // the client may be gone
+	io.WriteString(w, text) //nolint:errcheck,gosec // the client may be gone; the reasons are constants
 	f.Response = &flow.Response{Status: bad.status, Proto: protoName(r.ProtoMajor, r.ProtoMinor)}
 	f.Response.Body.Size = int64(len(text))
 	p.observe(c, f)
