@@ -324,9 +324,7 @@ func TestTooManyTries(t *testing.T) {
 // one that waits for its answer is not, whatever the limits are.
 func TestSlowClients(t *testing.T) {
 	const short = 50 * time.Millisecond
-	r := newRig(t)
-	r.proxy.waits = waits{head: short, handshake: short, idle: short}
-	r.proxy.server.ReadHeaderTimeout, r.proxy.server.IdleTimeout = short, short
+	r := newRig(t, func(c *Config) { c.waits = waits{head: short, handshake: short, idle: short} })
 	release := make(chan struct{})
 	u := r.origin(func(w http.ResponseWriter, req *http.Request) {
 		io.WriteString(w, "begun ")

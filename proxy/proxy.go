@@ -102,7 +102,9 @@ type Config struct {
 	// of an audit, such as that a limit was met. The same one may come often. Nil
 	// discards.
 	Note func(string)
-	Log  *slog.Logger // trouble in the tool; nil discards
+
+	waits waits        // zero: defaultWaits
+	Log   *slog.Logger // trouble in the tool; nil discards
 }
 
 // Resolve is one --resolve rule: reach Host:Port at Addr:ToPort.
@@ -173,7 +175,10 @@ func New(cfg Config) (*Proxy, error) {
 		listeners: map[net.Listener]struct{}{},
 		accounts:  map[*account]struct{}{},
 		stopping:  make(chan struct{}),
-		waits:     defaultWaits,
+		waits:     cfg.waits,
+	}
+	if p.waits == (waits{}) {
+		p.waits = defaultWaits
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
