@@ -242,7 +242,7 @@ var badDevices = []badPolicy{
 	{"a device as text", twoKeys + "devices: [192.0.2.1]\n", 3, 11, "expected keys with values, found text", "address, allow"},
 	{"a device without a name", twoKeys + "devices:\n  - address: 192.0.2.1\n", 4, 5, "name is missing", "name"},
 	{"a device without an address", twoKeys + "devices:\n  - name: x\n", 4, 5, "address is missing", "address"},
-	{"an unknown key of a device", twoKeys + "devices:\n  - name: x\n    addres: 192.0.2.1\n", 5, 5, `unknown key "addres"; did you mean "address"?`, "address"},
+	{"an unknown key of a device", twoKeys + "devices:\n  - name: x\n    addrezs: 192.0.2.1\n", 5, 5, `unknown key "addrezs"; did you mean "address"?`, "address"},
 	{"never-send of a device", twoKeys + "devices:\n  - name: x\n    address: 192.0.2.1\n    never-send: [{name: n, value: secret}]\n", 6, 5, `unknown key "never-send"`, "one of: address"},
 	{"a number for an address", twoKeys + "devices:\n  - {name: x, address: 12}\n", 4, 24, "expected text, found a number", "quotes"},
 	{"a name for an address", twoKeys + "devices:\n  - {name: x, address: phone.local}\n", 4, 24, `"phone.local" is neither an IP address nor a CIDR block`, "192.168.1.20"},
