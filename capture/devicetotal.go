@@ -31,7 +31,6 @@ type deviceTotal struct {
 	apps           []string // sorted; never changed in place
 	refusal        Refusal
 	refusalID      flow.ID
-	decrypted      time.Time
 	served         map[string]time.Time // never changed in place: summaries share it
 	evidence       *diagnosis.Collector
 }
@@ -55,12 +54,6 @@ func (d *deviceTotal) add(f *flow.Flow) {
 	if app := f.UserAgent(); app != "" && !d.known.has(app) {
 		d.addAgent(app)
 	}
-	if f.Outcome == flow.ClientRefused {
-		d.addRefusal(f)
-	}
-	if f.Client.TLS != 0 && f.Request != nil && (d.decrypted.IsZero() || f.Times.Start.Before(d.decrypted)) {
-		d.decrypted = f.Times.Start
-	}
 	if f.Outcome == flow.Served && f.Status() < 400 {
 		d.addServed(f)
 	}
@@ -83,6 +76,9 @@ func (d *deviceTotal) addContact(f *flow.Flow, verdict policy.Verdict, host stri
 	d.flows++
 	if !f.Readable() {
 		d.unread++
+	}
+	if f.Outcome == flow.ClientRefused {
+		d.addRefusal(f)
 	}
 	d.verdicts.add(verdict)
 	d.hosts.add(host)
@@ -137,11 +133,12 @@ func pathOf(text string) string {
 }
 
 func (d *deviceTotal) row() Device {
+	evidence := d.evidence.Evidence()
 	return Device{
 		Addr: d.addr.String(), Flows: d.flows, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
 		Allowed: d.verdicts.allowed, Ignored: d.verdicts.ignored, Waived: d.verdicts.waived, Violating: d.verdicts.violating,
-		Decrypted: d.decrypted, Unread: d.unread, Refused: d.refused, Refusal: d.refusal, Served: d.served,
-		Apps: slices.Clip(d.apps), Evidence: d.evidence.Evidence(),
+		Decrypted: evidence.Trusted(), Unread: d.unread, Refused: d.refused, Refusal: d.refusal, Served: d.served,
+		Apps: slices.Clip(d.apps), Evidence: evidence,
 	}
 }
 

@@ -143,8 +143,9 @@ type Device struct {
 	// Contacts by verdict, as in Summary; all are 0 where nothing judges.
 	Allowed, Ignored, Waived, Violating int
 	First, Last                         time.Time
-	// Decrypted is when TLS of this device was first read: from then on an
-	// absence of violations means something. Zero: never.
+	// Decrypted is when the device first trusted us, by TLS that could be read or by the
+	// set-up page's own test: from then on an absence of violations means something.
+	// Zero: never.
 	Decrypted time.Time
 	Unread    int // contacts whose content could not be read
 	Refused   int // handshakes in which it refused our certificate

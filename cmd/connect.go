@@ -30,7 +30,7 @@ func (a *audit) home() setup.Config {
 func (a *audit) progress(d capture.Device, at setup.Place, now time.Time) setup.Progress {
 	pol := a.policy.Load()
 	p := setup.Progress{
-		Now: now, At: at, Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Evidence.Trusted(),
+		Now: now, At: at, Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
 		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
 		Diagnoses: diagnose(pol, now)(d), OS: d.Evidence.Platform(),
 	}

@@ -63,7 +63,7 @@ func (l *liveFlags) register(c *cobra.Command) {
 	f.StringVar(&l.upstreamCA, "upstream-ca", "", "also trust the CAs in `file` (PEM) towards servers")
 	f.BoolVar(&l.insecureUpstream, "insecure-upstream", false, "accept any server certificate; recorded on every flow")
 	f.StringArrayVar(&l.resolve, "resolve", nil, "reach servers at another address by a `rule` HOST:PORT:ADDR[:PORT] instead of asking DNS; * is any host or port; repeatable")
-	f.BoolVar(&l.allowLocal, "allow-local", false, "let devices reach loopback and this machine's own addresses through the proxy")
+	f.BoolVar(&l.allowLocal, "allow-local", false, "let devices reach this machine (loopback, own addresses) and its other networks through the proxy")
 	f.StringVar(&l.bodyLimit, "body-limit", "1MiB", "`size` of each body that is recorded; 0 records none; what is forwarded is never cut")
 	f.StringVar(&l.ca, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	_ = c.MarkFlagDirname("ca")

@@ -171,7 +171,7 @@ func (s *story) phone(args ...string) string {
 func (s *story) connects() {
 	s.t.Helper()
 	s.phone("http://setup.telltale/")
-	s.sees("✓ The device reached the proxy", "✓ It opened the set-up page")
+	s.sees("✓ The device reached telltale", "✓ It opened the set-up page")
 	s.phone("--output", s.path("trusted.pem"), "http://setup.telltale/ca.pem")
 	s.sees("✓ It fetched the certificate")
 }

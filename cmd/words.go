@@ -173,7 +173,7 @@ with 1 where it would be a violation. A host without https:// stands for a
 connection that could not be read.`,
 		example: `  telltale policy explain https://retrieval.example.canada.ca/config
   telltale policy explain --method HEAD https://clients3.google.com/generate_204
-  telltale policy explain --device 'Pixel of the lab' https://clients3.google.com/generate_204`,
+  telltale policy explain --device 'Lab Pixel' https://clients3.google.com/`,
 	},
 	"policy schema": {
 		use:   "schema",

@@ -154,7 +154,8 @@ type Proxy struct {
 	closing   atomic.Bool
 	stopping  chan struct{} // closed when closing
 
-	uses uses
+	uses     uses
+	servings servings
 }
 
 // New returns a proxy that is ready to [Proxy.Serve]. It fails when Leafer or

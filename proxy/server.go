@@ -274,45 +274,6 @@ func (p *Proxy) connectLater(c *connection, w http.ResponseWriter, r *http.Reque
 	p.connect(c, target, h, append(early, c.early...))
 }
 
-// serveHome answers from the set-up page and records that.
-func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request) {
-	home := p.cfg.Home
-	if home == nil {
-		home = http.NotFoundHandler()
-	}
-	f := c.request(r)
-	f.Server.Asked = "" // nobody was contacted
-	rw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-	home.ServeHTTP(rw, r)
-	f.Outcome = flow.Served
-	f.Response = &flow.Response{Status: rw.status, Proto: f.Request.Proto}
-	f.Response.Body.Size = rw.size
-	p.observe(c, f)
-}
-
-// statusWriter remembers what was answered.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-	size   int64
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if status >= 200 {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(b []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(b)
-	w.size += int64(n)
-	return n, err
-}
-
-// Unwrap lets http.ResponseController through.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 // request returns the flow of a request that does not reach the exchange.
 func (c *connection) request(r *http.Request) *flow.Flow {
 	f := c.tunnel()

@@ -143,8 +143,8 @@ func TestStreamNoticesDeparture(t *testing.T) {
 
 // Old clients send an empty line behind the content of a POST (RFC 9112, 2.2).
 func TestStreamBlankLineAfterPost(t *testing.T) {
-	r := homeRig(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
 	for _, cut := range []int{0, 1, 2} { // how much of the line comes with the content
+		r := homeRig(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
 		c := r.dial()
 		c.say("POST /1 HTTP/1.1\r\nHost: %s\r\nContent-Length: 2\r\n\r\nhi%s", r.addr, "\r\n"[:cut])
 		if _, body := c.answer(); body != "/1" {
@@ -158,8 +158,8 @@ func TestStreamBlankLineAfterPost(t *testing.T) {
 		if status := c.status(); status != 400 {
 			t.Errorf("answered %d", status)
 		}
+		r.ending(3)
 	}
-	r.ending(9)
 }
 
 // A head is refused as soon as it is wrong: the client may be waiting.

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"telltale/diagnosis"
@@ -38,12 +39,18 @@ func PageOf(served map[string]time.Time) time.Time { return served[pagePath] }
 // forms, zero if it did not.
 func AuthorityOf(served map[string]time.Time) time.Time {
 	var first time.Time
-	for _, path := range []string{pemPath, derPath, profilePath} {
-		if at := served[path]; first.IsZero() || !at.IsZero() && at.Before(first) {
+	for path, at := range served {
+		if holdsAuthority(path) && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
 	return first
+}
+
+// holdsAuthority reports whether a path that we serve is that of the certificate, in
+// whatever form. Android's has a name of its own for each authority.
+func holdsAuthority(path string) bool {
+	return path == pemPath || path == derPath || path == profilePath || strings.HasSuffix(path, ".0")
 }
 
 // State is how far a step of connecting a device is.
@@ -87,7 +94,7 @@ type Item struct {
 func Checklist(p Progress) []Item {
 	read := !p.Decrypted.IsZero()
 	items := []Item{
-		{Text: "The device reached the proxy", State: doneIf(!p.Reached.IsZero() || p.Contacts > 0 || read)},
+		{Text: "The device reached telltale", State: doneIf(!p.Reached.IsZero() || p.Contacts > 0 || read)},
 		{Text: "It opened the set-up page", State: doneIf(!p.Page.IsZero())},
 		{Text: "It fetched the certificate", State: doneIf(!p.Authority.IsZero())},
 		{Text: "Its TLS can be read", State: doneIf(read)},

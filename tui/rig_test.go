@@ -385,7 +385,7 @@ func testConnect() *Connect {
 				return CheckWaiting
 			}
 			list := []Check{
-				{Text: "The device reached the proxy", State: state(d.Addr != "")},
+				{Text: "The device reached telltale", State: state(d.Addr != "")},
 				{Text: "It opened the set-up page", State: state(len(d.Served) > 0)},
 				{Text: "It fetched the certificate", State: CheckSkipped},
 				{Text: "Its TLS was read", State: state(!d.Decrypted.IsZero())},
