@@ -96,6 +96,19 @@ type Diagnosis struct {
 	Next []string
 }
 
+// Blocks reports whether it says that content of contacts that were made stays unread
+// though it might be read. Services of the system's maker are expected to refuse, and
+// what leads round the proxy, as far as anybody can tell, left no contact to read.
+func (d Diagnosis) Blocks() bool {
+	switch d.Cause {
+	case SystemPinning, HiddenByRelay:
+		return false
+	case ProxyIgnored:
+		return d.Certainty != Possible
+	}
+	return true
+}
+
 // Known is what is known beside the evidence.
 type Known struct {
 	// App reports whether a User-Agent is that of the app under test; nil when nobody
