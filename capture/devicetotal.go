@@ -28,7 +28,8 @@ type deviceTotal struct {
 	hosts          nameSet
 	span           span
 	unread         int
-	apps           []string // sorted; never changed in place
+	outcomes       map[flow.Outcome]int // of the unread
+	apps           []string             // sorted; never changed in place
 	refusal        Refusal
 	refusalID      flow.ID
 	served         map[string]time.Time // never changed in place: summaries share it
@@ -42,6 +43,7 @@ func newDevice(addr netip.Addr) *deviceTotal {
 func (d *deviceTotal) clone() *deviceTotal {
 	c := *d
 	c.evidence, c.hosts, c.known = d.evidence.Clone(), d.hosts.over(), d.known.over()
+	c.outcomes = maps.Clone(d.outcomes)
 	return &c
 }
 
@@ -51,7 +53,7 @@ func (d *deviceTotal) add(f *flow.Flow) {
 	if name := f.Client.Device; name != "" && (d.name == "" || f.ID < d.nameID) {
 		d.name, d.nameID = plain.Name(name, MaxDeviceName), f.ID
 	}
-	if app := f.UserAgent(); app != "" && !d.known.has(app) {
+	if app := appOf(f); app != "" && !d.known.has(app) {
 		d.addAgent(app)
 	}
 	if f.Outcome == flow.Served && f.Status() < 400 {
@@ -67,7 +69,7 @@ func (d *deviceTotal) addAgent(userAgent string) {
 	d.agents.Add(userAgent)
 	d.apps = insertFirst(d.apps, userAgent, MaxApps)
 	if d.known.len() < maxKnownAgents {
-		d.known.add(userAgent)
+		d.known.add(strings.Clone(userAgent)) // else all of the header that it was cut from stays in memory
 	}
 }
 
@@ -76,6 +78,10 @@ func (d *deviceTotal) addContact(f *flow.Flow, verdict policy.Verdict, host stri
 	d.flows++
 	if !f.Readable() {
 		d.unread++
+		if d.outcomes == nil {
+			d.outcomes = map[flow.Outcome]int{}
+		}
+		d.outcomes[f.Outcome]++
 	}
 	if f.Outcome == flow.ClientRefused {
 		d.addRefusal(f)
@@ -137,7 +143,7 @@ func (d *deviceTotal) row() Device {
 	return Device{
 		Addr: d.addr.String(), Flows: d.flows, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
 		Allowed: d.verdicts.allowed, Ignored: d.verdicts.ignored, Waived: d.verdicts.waived, Violating: d.verdicts.violating,
-		Decrypted: evidence.Trusted(), Unread: d.unread, Refused: d.refused, Refusal: d.refusal, Served: d.served,
+		Decrypted: evidence.Trusted(), Unread: d.unread, Outcomes: maps.Clone(d.outcomes), Refused: d.refused, Refusal: d.refusal, Served: d.served,
 		Apps: slices.Clip(d.apps), Evidence: evidence,
 	}
 }

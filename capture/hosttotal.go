@@ -3,9 +3,12 @@ package capture
 import (
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"telltale/flow"
 	"telltale/policy"
+	"telltale/useragent"
 )
 
 // hostTotal sums the flows to one host.
@@ -92,8 +95,26 @@ func (h *hostTotal) add(f *flow.Flow, j policy.Judgement) {
 	}
 	h.activity.add(f.Times.Start)
 	h.clients = h.clients.with(f.Client.Addr.Addr())
-	h.apps = withFirst(h.apps, f.UserAgent(), MaxApps)
+	h.apps = withFirst(h.apps, appOf(f), MaxApps)
 	h.phases = h.phases.with(f.Phase)
+}
+
+// maxApp bounds the bytes that are kept of a User-Agent, from its beginning. Servers
+// take headers of up to 256 KiB, and names are kept for each device, host and violation.
+const maxApp = useragent.MaxLength
+
+// appOf returns the program that sent a flow as it names itself, at most maxApp bytes,
+// "" for none.
+func appOf(f *flow.Flow) string {
+	app := f.UserAgent()
+	if len(app) <= maxApp {
+		return app
+	}
+	end := maxApp
+	for end > maxApp-utf8.UTFMax && !utf8.RuneStart(app[end]) {
+		end--
+	}
+	return app[:end]
 }
 
 // withFirst is insertFirst for names of which "" is none.
@@ -111,6 +132,7 @@ func insertFirst(names []string, name string, limit int) []string {
 	if found || i >= limit {
 		return names
 	}
+	name = strings.Clone(name) // else all of the header that it was cut from stays in memory
 	return slices.Concat(names[:i], []string{name}, names[i:min(len(names), limit-1)])
 }
 

@@ -60,7 +60,8 @@ type Host struct {
 	Activity                 Activity
 }
 
-// Limits of what a summary lists; counts are always exact.
+// Limits of what a summary lists; counts are always exact. Of a User-Agent it has the
+// first 1024 bytes.
 const (
 	MaxApps       = 8
 	MaxClients    = 32
@@ -147,8 +148,9 @@ type Device struct {
 	// set-up page's own test: from then on an absence of violations means something.
 	// Zero: never.
 	Decrypted time.Time
-	Unread    int // contacts whose content could not be read
-	Refused   int // handshakes in which it refused our certificate
+	Unread    int                  // contacts whose content could not be read
+	Outcomes  map[flow.Outcome]int // of these contacts; never changed
+	Refused   int                  // handshakes in which it refused our certificate
 	Refusal   Refusal
 	Apps      []string // distinct User-Agents, sorted, at most MaxApps
 	// Served tells by URL path when each page of telltale itself was first served

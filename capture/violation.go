@@ -39,8 +39,8 @@ func (v *violationTotal) add(f *flow.Flow, finding policy.Finding) {
 	if v.count == 0 || f.ID < v.id {
 		v.finding, v.id, v.method, v.url = finding, f.ID, f.Method(), f.URL()
 	}
-	if app := f.UserAgent(); app != "" && (v.app == "" || f.ID < v.appID) {
-		v.app, v.appID = app, f.ID
+	if app := appOf(f); app != "" && (v.app == "" || f.ID < v.appID) {
+		v.app, v.appID = strings.Clone(app), f.ID
 	}
 	v.count++
 	v.last = max(v.last, f.ID)
