@@ -58,6 +58,9 @@ func TestSummaryCountsContacts(t *testing.T) {
 	if !cmp.Equal(h.Unread, want) {
 		t.Errorf("unread %v", h.Unread)
 	}
+	if len(h.Devices) == 1 && !cmp.Equal(h.Devices[0].Outcomes, want["pinned.example"]) {
+		t.Errorf("unread of the device %v", h.Devices[0].Outcomes)
+	}
 	if len(h.Devices) != 1 || h.Devices[0].Flows != 11 || h.Devices[0].Refused != 1 || !h.Devices[0].Decrypted.Equal(flowtest.Epoch) {
 		t.Errorf("devices %+v", h.Devices)
 	}

@@ -72,9 +72,9 @@ const (
 )
 
 // Verdict returns what the examination found: Unread where a diagnosis says that
-// content of an app stays unread, which the services of Apple and Google, that refuse
-// everybody, are not; Unclear where no diagnosis explains what could not be read; Empty
-// where no contact was recorded and nothing says why.
+// content of an app stays unread (diagnosis.Diagnosis.Blocks); Unclear where no
+// diagnosis explains what could not be read; Empty where no contact was recorded and
+// nothing says why.
 func (e *Examination) Verdict() string { return e.examine().verdict() }
 
 // examined is an examination with what was found of each device.
@@ -86,7 +86,7 @@ type examined struct {
 func (e *examined) verdict() string {
 	for _, p := range e.patients {
 		for _, d := range p.diagnoses {
-			if keepsUnread(d.Diagnosis) {
+			if d.Blocks() {
 				return Unread
 			}
 		}
@@ -94,18 +94,18 @@ func (e *examined) verdict() string {
 	switch {
 	case e.contacts() == 0:
 		return Empty
-	case damagedAny(e.Captures), !e.diagnosed() && e.unexplained() > 0 && !e.settled():
+	case damagedAny(e.Captures), !e.explained() && e.unexplained() > 0 && !e.settled():
 		return Unclear
 	}
 	return Readable
 }
 
-// diagnosed reports whether there is any diagnosis.
-func (e *examined) diagnosed() bool {
-	return slices.ContainsFunc(e.patients, func(p patient) bool { return len(p.diagnoses) > 0 })
+// explained reports whether a diagnosis explains connections that could not be read.
+func (e *examined) explained() bool {
+	return slices.ContainsFunc(e.patients, func(p patient) bool {
+		return slices.ContainsFunc(p.diagnoses, func(d diagnosed) bool { return d.Connections > 0 })
+	})
 }
-
-func keepsUnread(d diagnosis.Diagnosis) bool { return d.Cause != diagnosis.SystemPinning }
 
 // contacts counts those of the examined devices.
 func (e *Examination) contacts() int {
@@ -190,43 +190,61 @@ func (e *Examination) fetched(d capture.Device) time.Time {
 
 // finding is what the examination found, in one sentence without its verdict.
 func (e *examined) finding(st style) string {
-	var all []diagnosed
+	var blocking, aside []diagnosed // aside: they leave nothing unread that was recorded
+	system := false
 	for _, p := range e.patients {
-		all = append(all, p.diagnoses...)
+		for _, d := range p.diagnoses {
+			switch {
+			case d.Blocks():
+				blocking = append(blocking, d)
+			case d.Cause == diagnosis.SystemPinning:
+				system = true
+			default:
+				aside = append(aside, d)
+			}
+		}
 	}
-	slices.SortStableFunc(all, func(a, b diagnosed) int { return cmp.Compare(causeRank(a.Cause), causeRank(b.Cause)) })
-	blocking := slices.DeleteFunc(slices.Clone(all), func(d diagnosed) bool { return !keepsUnread(d.Diagnosis) })
 	switch {
 	case len(blocking) > 0:
-		first := blocking[0]
-		s := titleOf(e.Report, first, st)
-		if sure := sureness(first.Certainty); sure != "" {
-			s += " (" + sure + ")"
-		}
-		if e.severalDevices() {
-			s += ", on " + deviceName(e.Report, first.device, st)
-		}
-		if more := len(blocking) - 1; more > 0 {
-			s += "; and " + plural(more, "more finding", "more findings")
-		}
-		return s
+		return e.foremost(append(blocking, aside...), st)
 	case e.contacts() == 0:
 		return e.nothing()
 	case damagedAny(e.Captures):
 		return "nothing is known to stand in the way, but not every capture could be read to its end"
-	case len(all) > 0:
+	case e.verdict() == Unclear:
+		return fmt.Sprintf("%s could not be read, and what was seen does not tell why", plural(e.unexplained(), "connection", "connections"))
+	case len(aside) > 0:
+		return "nothing of an app stayed unread, but " + e.foremost(aside, st)
+	case system:
 		return "nothing stands in the way of an app: only services of Apple and Google refuse, as they do to everybody"
-	case e.unexplained() > 0 && e.settled():
+	case e.unexplained() > 0:
 		return fmt.Sprintf("nothing stands in the way now: %s refused before the device trusted the certificate of telltale",
 			plural(e.unexplained(), "connection was", "connections were"))
-	case e.unexplained() > 0:
-		return fmt.Sprintf("%s could not be read, and what was seen does not tell why", plural(e.unexplained(), "connection", "connections"))
 	case e.unnamed() == e.Summary.Flows:
 		return "all that is in the capture could be read; it does not tell what is missing from it"
 	case e.nothingDecrypted():
 		return "nothing stands in the way, but no TLS was seen either"
+	case e.unreadContacts() > 0:
+		return "nothing stands in the way: what could not be read was not to be read, or is no TLS"
 	}
 	return "nothing stands in the way: all that was recorded could be read"
+}
+
+// foremost says the diagnosis of the most important cause, and how many others there
+// are.
+func (e *examined) foremost(all []diagnosed, st style) string {
+	first := slices.MinFunc(all, func(a, b diagnosed) int { return cmp.Compare(causeRank(a.Cause), causeRank(b.Cause)) })
+	s := titleOf(e.Report, first, st)
+	if sure := sureness(first.Certainty); sure != "" {
+		s += " (" + sure + ")"
+	}
+	if e.severalDevices() {
+		s += ", on " + deviceName(e.Report, first.device, st)
+	}
+	if more := len(all) - 1; more > 0 {
+		s += "; and " + plural(more, "more finding", "more findings")
+	}
+	return s
 }
 
 // unreadContacts counts those of the examined devices.
@@ -244,17 +262,14 @@ func (e *Examination) unreadContacts() int {
 
 // unexplained counts the connections that could not be read because of their client.
 func (e *Examination) unexplained() int {
-	n := e.unreadContacts()
-	for _, u := range e.otherwise() {
-		n -= u.connections
-	}
-	return n
+	return e.unreadContacts() - total(otherwise(e.outcomes()))
 }
 
 // settled reports whether all refusals are of the time before TLS could be read.
 func (e *Examination) settled() bool {
 	for _, d := range e.Summary.Health.Devices {
-		if d.Unread > 0 && (d.Refused < d.Unread || d.Decrypted.IsZero() || !d.Refusal.At.Before(d.Decrypted)) {
+		puzzling := d.Unread - total(otherwise(d.Outcomes))
+		if puzzling > 0 && (d.Refused < puzzling || d.Decrypted.IsZero() || !d.Refusal.At.Before(d.Decrypted)) {
 			return false
 		}
 	}
@@ -413,21 +428,48 @@ func (e *Examination) unnamed() int {
 	return n
 }
 
-// otherwise lists why connections could not be read where that is no diagnosis: what
-// telltale was asked to do, and what is no TLS.
-func (e *Examination) otherwise() []silence {
-	if e.Device != "" {
-		return nil
-	}
-	var out []silence
-	for _, outcome := range []flow.Outcome{flow.PassedThrough, flow.Tunnelled, flow.Blocked, flow.Malformed, flow.Abandoned, flow.Open, flow.UpstreamFailed, flow.DestinationDenied} {
-		n := 0
-		for _, outcomes := range e.Summary.Health.Unread {
-			n += outcomes[outcome]
+// outcomes counts the contacts of the examined devices that could not be read.
+func (e *Examination) outcomes() map[flow.Outcome]int {
+	sum := map[flow.Outcome]int{}
+	add := func(some map[flow.Outcome]int) {
+		for outcome, n := range some {
+			sum[outcome] += n
 		}
-		if n > 0 {
+	}
+	if e.Device == "" {
+		for _, some := range e.Summary.Health.Unread {
+			add(some)
+		}
+		return sum
+	}
+	for _, d := range e.Summary.Health.Devices {
+		add(d.Outcomes)
+	}
+	return sum
+}
+
+// notClients are the outcomes that no client is to blame for: what telltale was asked to
+// do, what is no TLS, and what ended before it could be told.
+var notClients = []flow.Outcome{
+	flow.PassedThrough, flow.Tunnelled, flow.Blocked, flow.Malformed, flow.Abandoned, flow.Open, flow.UpstreamFailed, flow.DestinationDenied,
+}
+
+// otherwise lists why connections could not be read where that is no diagnosis.
+func otherwise(unread map[flow.Outcome]int) []silence {
+	var out []silence
+	for _, outcome := range notClients {
+		if n := unread[outcome]; n > 0 {
 			out = append(out, silence{why: outcomes[outcome], connections: n})
 		}
 	}
 	return out
+}
+
+// total counts the connections.
+func total(all []silence) int {
+	n := 0
+	for _, s := range all {
+		n += s.connections
+	}
+	return n
 }

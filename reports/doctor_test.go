@@ -170,11 +170,48 @@ func TestDoctorVerdicts(t *testing.T) {
 		e := &Examination{Report: clean()}
 		e.Diagnose = func(capture.Device) []diagnosis.Diagnosis { return []diagnosis.Diagnosis{{Cause: cause, Title: "x"}} }
 		want := Unread
-		if cause == diagnosis.SystemPinning {
+		if cause == diagnosis.SystemPinning || cause == diagnosis.HiddenByRelay {
 			want = Readable
 		}
 		if got := e.Verdict(); got != want {
 			t.Errorf("%s is %s, want %s", cause, got, want)
+		}
+	}
+}
+
+// TestDoctorOfWhatLeavesNothingUnread checks that what leads round the proxy, and
+// another device that never used the app, make no capture unreadable, but are said.
+func TestDoctorOfWhatLeavesNothingUnread(t *testing.T) {
+	aside := map[diagnosis.Cause]diagnosis.Diagnosis{
+		diagnosis.ProxyIgnored:  {Cause: diagnosis.ProxyIgnored, Certainty: diagnosis.Possible, Title: "the app never came"},
+		diagnosis.HiddenByRelay: {Cause: diagnosis.HiddenByRelay, Certainty: diagnosis.Possible, Title: "a relay may lead round"},
+	}
+	for cause, d := range aside {
+		e := &Examination{Report: clean()}
+		e.Diagnose = func(capture.Device) []diagnosis.Diagnosis { return []diagnosis.Diagnosis{d} }
+		want := "nothing of an app stayed unread, but " + d.Title + " (possible)"
+		if got := e.examine().finding(onTerminal); e.Verdict() != Readable || got != want {
+			t.Errorf("%s is %s: %s", cause, e.Verdict(), got)
+		}
+		e.Summary.Health.Unread = map[string]map[flow.Outcome]int{"a.example": {flow.ClientRefused: 2}}
+		e.Summary.Health.Devices[0].Unread = 2
+		if got := e.examine().finding(onTerminal); e.Verdict() != Unclear || !strings.HasPrefix(got, "2 connections could not be read") {
+			t.Errorf("%s explains connections that it is not about: %s, %s", cause, e.Verdict(), got)
+		}
+	}
+}
+
+// TestDoctorOfOneDeviceThatIsPassedThrough checks that picking a device changes nothing
+// where there is no other.
+func TestDoctorOfOneDeviceThatIsPassedThrough(t *testing.T) {
+	e := &Examination{Report: clean()}
+	outcomes := map[flow.Outcome]int{flow.PassedThrough: 1, flow.Tunnelled: 1}
+	e.Summary.Health.Unread = map[string]map[flow.Outcome]int{"bank.example": outcomes}
+	d := &e.Summary.Health.Devices[0]
+	d.Unread, d.Outcomes = 2, outcomes
+	for _, e.Device = range []string{"", d.Addr} {
+		if got := examine(t, e, "text"); e.Verdict() != Readable || !strings.Contains(got, "1 connection: not decrypted, as asked.") {
+			t.Errorf("with --device %q:\n%s", e.Device, got)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (s *screen) steps(title string, steps []string) {
 // elsewhere says what else could not be read.
 func (e *Examination) elsewhere() []string {
 	var out []string
-	for _, u := range e.otherwise() {
+	for _, u := range otherwise(e.outcomes()) {
 		out = append(out, plural(u.connections, "connection", "connections")+": "+u.why+".")
 	}
 	return out
