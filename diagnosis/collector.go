@@ -47,7 +47,7 @@ type state struct {
 // trusted: to flow.SetupHost by https.
 type testCounts struct {
 	trusted span
-	refused tries
+	refused refusals
 }
 
 // client is one program of the device: one User-Agent and one TLS stack.
@@ -189,7 +189,7 @@ func (c *Collector) addTest(f *flow.Flow, at int64) {
 		case f.Client.TLS != 0 && f.Readable():
 			t.trusted.add(at)
 		case f.Outcome == flow.ClientRefused:
-			t.refused.add(at)
+			t.refused.add(at, codeOf(f))
 		}
 	}
 	add(&c.state.test)
@@ -336,8 +336,4 @@ func (c *Collector) Evidence() *Evidence {
 }
 
 // share ends the ownership of all parts, as somebody else is to see them.
-func (c *Collector) share() {
-	if c.own != nil {
-		c.own = nil
-	}
-}
+func (c *Collector) share() { c.own = nil }

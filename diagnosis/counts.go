@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -106,6 +107,82 @@ func (c *codes) of(code int16) int {
 	return 0
 }
 
+// spoke reports whether a client said by an alert what it does not like.
+func (c *codes) spoke() bool {
+	for _, e := range c {
+		if e.count > 0 && e.code != noAlert {
+			return true
+		}
+	}
+	return false
+}
+
+// refusals are tries that know the alerts of each: of the smallest maxCodes by number,
+// when they came.
+type refusals struct {
+	tries
+	alerts [maxCodes]alert
+}
+
+// alert is the refusals with one alert. Without any the place is empty.
+type alert struct {
+	tries
+	code int16
+}
+
+func (r *refusals) add(at int64, code int16) {
+	r.tries.add(at)
+	var once tries
+	once.add(at)
+	r.tally(code, &once)
+}
+
+func (r *refusals) tally(code int16, times *tries) {
+	for i := range r.alerts {
+		switch a := &r.alerts[i]; {
+		case a.count > 0 && a.code == code:
+			a.merge(times)
+			return
+		case a.count == 0 || code < a.code:
+			copy(r.alerts[i+1:], r.alerts[i:])
+			*a = alert{*times, code}
+			return
+		}
+	}
+}
+
+func (r *refusals) merge(o *refusals) {
+	r.tries.merge(&o.tries)
+	for i := range o.alerts {
+		if a := &o.alerts[i]; a.count > 0 {
+			r.tally(a.code, &a.tries)
+		}
+	}
+}
+
+// of returns how many there were with an alert from a moment on, or at least were.
+func (r *refusals) of(code int16, moment int64) int {
+	for i := range r.alerts {
+		if a := &r.alerts[i]; a.count > 0 && a.code == code {
+			n, _ := a.since(moment)
+			return n
+		}
+	}
+	return 0
+}
+
+// said returns the alerts from a moment on.
+func (r *refusals) said(moment int64) (said codes) {
+	for i := range r.alerts {
+		if a := &r.alerts[i]; a.count > 0 {
+			if n, _ := a.since(moment); n > 0 {
+				said.add(a.code, int32(min(n, math.MaxInt32)))
+			}
+		}
+	}
+	return said
+}
+
 // what is how a contact went, as far as reading it is concerned.
 type what int
 
@@ -121,11 +198,11 @@ const (
 
 // counts are the contacts of a host, of a client or of the device.
 type counts struct {
-	all                     span
-	plain, read, passed     span
-	refused, silent, failed tries
-	alerts                  codes // of refused
-	reasons                 codes // of failed
+	all                 span
+	plain, read, passed span
+	refused             refusals
+	silent, failed      tries
+	reasons             codes // of failed
 }
 
 func (c *counts) add(w what, at int64, code int16) {
@@ -140,8 +217,7 @@ func (c *counts) add(w what, at int64, code int16) {
 	case wasSilent:
 		c.silent.add(at)
 	case wasRefused:
-		c.refused.add(at)
-		c.alerts.add(code, 1)
+		c.refused.add(at, code)
 	case wasFailed:
 		c.failed.add(at)
 		c.reasons.add(code, 1)
@@ -156,7 +232,6 @@ func (c *counts) merge(o *counts) {
 	c.refused.merge(&o.refused)
 	c.silent.merge(&o.silent)
 	c.failed.merge(&o.failed)
-	c.alerts.merge(&o.alerts)
 	c.reasons.merge(&o.reasons)
 }
 

@@ -78,6 +78,49 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// Of each alert it is known when it came, in whatever order, or that it came at least
+// as often.
+func TestRefusals(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for range 2000 {
+		type event struct {
+			at   int64
+			code int16
+		}
+		var all []event
+		var whole, left, right refusals
+		for range r.IntN(24) {
+			e := event{1 + r.Int64N(12), []int16{noAlert, 40, 42, 45, 46, 48}[r.IntN(6)]}
+			all = append(all, e)
+			whole.add(e.at, e.code)
+			if r.IntN(2) == 0 {
+				left.add(e.at, e.code)
+			} else {
+				right.add(e.at, e.code)
+			}
+		}
+		if left.merge(&right); left != whole {
+			t.Fatalf("%v: parts %+v, whole %+v", all, left, whole)
+		}
+		kept, moment := map[int16]bool{}, r.Int64N(14)
+		for i := range whole.alerts {
+			kept[whole.alerts[i].code] = whole.alerts[i].count > 0
+		}
+		for _, code := range []int16{noAlert, 40, 42, 45, 46, 48} {
+			want := 0
+			for _, e := range all {
+				if e.code == code && e.at >= moment && kept[code] {
+					want++
+				}
+			}
+			said := whole.said(moment)
+			if got := whole.of(code, moment); got > want || got < min(want, newest) || said.of(code) != got {
+				t.Fatalf("%v since %d: %d of %d, said %d, want %d", all, moment, got, code, said.of(code), want)
+			}
+		}
+	}
+}
+
 func TestUnder(t *testing.T) {
 	for host, want := range map[string]bool{
 		"icloud.com": true, "gateway.icloud.com": true, "a.b.icloud.com": true,

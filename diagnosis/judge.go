@@ -100,8 +100,9 @@ func (t *trouble) add(p *program, host string, since int64) {
 	n, exact := c.refused.since(since)
 	if n > 0 {
 		t.refused += n
-		t.alerts.merge(&c.alerts)
-		t.span(&c.refused, since)
+		said := c.refused.said(since)
+		t.alerts.merge(&said)
+		t.span(&c.refused.tries, since)
 	}
 	t.atLeast = t.atLeast || !exact
 	if n, exact = c.silent.since(since); n >= p.silences() {
@@ -131,16 +132,6 @@ func (t *trouble) span(tries *tries, since int64) {
 // count is how many connections it is about.
 func (t *trouble) count() int { return t.refused + t.silent + t.failed }
 
-// spoke reports whether the client said by an alert what it does not like.
-func (t *trouble) spoke() bool {
-	return slices.ContainsFunc(t.alerts[:], func(e struct {
-		code  int16
-		count int32
-	}) bool {
-		return e.count > 0 && e.code != noAlert
-	})
-}
-
 // since returns from when on a program may be expected to trust us: from when the device
 // does, or, where it has a store of its own, from when it was first read.
 func (j *judge) since(p *program) int64 {
@@ -155,12 +146,14 @@ func (j *judge) since(p *program) int64 {
 // two are a page that was closed while it loaded.
 func (j *judge) troubled(p *program) []string {
 	return p.hosts(func(host string, c *counts) bool {
-		refused, _ := c.refused.since(j.since(p))
+		since := j.since(p)
+		refused, _ := c.refused.since(since)
 		if p.readFrom(host) {
-			return refused >= transients && c.refused.last > c.read.first && c.alerts.of(noAlert) < refused
+			said := c.refused.said(since)
+			return refused >= transients && c.refused.last > c.read.first && said.spoke()
 		}
-		silent, _ := c.silent.since(j.since(p))
-		if p.outOfTime(c) > 0 {
+		silent, _ := c.silent.since(since)
+		if p.outOfTime(c, since) > 0 {
 			return false // told as such
 		}
 		return refused > 0 || silent >= p.silences() && !p.is.Browser
@@ -187,7 +180,7 @@ func (j *judge) refuses(p *program) {
 	switch {
 	case len(hosts) == 0 && tested > 0 && p.test.trusted.last < p.test.refused.last && !p.reads():
 		t.refused, t.atLeast = tested, !exact
-		t.span(&p.test.refused, j.since(p))
+		t.span(&p.test.refused.tries, j.since(p))
 		j.ownStore(p, &t)
 	case len(hosts) == 0:
 	case p.reads():
@@ -234,9 +227,9 @@ func (j *judge) pinsSome(p *program, t *trouble) {
 	close := p.read.count > 0 && p.read.first <= t.last+int64(near) && p.read.last >= t.first-int64(near)
 	readToo := slices.ContainsFunc(t.hosts, p.readFrom)
 	switch {
-	case p.is.Browser || readToo, t.count() < again && !t.spoke():
+	case p.is.Browser || readToo, t.count() < again && !t.alerts.spoke():
 		d.Certainty = Possible
-	case close && t.refused >= again && t.spoke() && p.agent != "" && !p.joined:
+	case close && t.refused >= again && t.alerts.spoke() && p.agent != "" && !p.joined:
 		d.Certainty = Certain
 	default:
 		d.Certainty = Likely
@@ -398,7 +391,7 @@ func (j *judge) noLongerTrusted() bool {
 			t.add(p, host, last)
 		}
 	}
-	if t.refused < again || !t.spoke() || len(t.hosts) < again && len(t.programs) < again {
+	if t.refused < again || !t.alerts.spoke() || len(t.hosts) < again && len(t.programs) < again {
 		return false
 	}
 	d := j.diagnosis(NotTrusted, nil, &t)

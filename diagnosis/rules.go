@@ -17,10 +17,10 @@ func (j *judge) wrongClock() bool {
 	for _, p := range j.programs {
 		for _, host := range p.hosts(func(host string, c *counts) bool {
 			refused, _ := c.refused.since(j.since(p))
-			return refused > 0 && p.outOfTime(c) > 0 && !p.readFrom(host)
+			return refused > 0 && p.outOfTime(c, j.since(p)) > 0 && !p.readFrom(host)
 		}) {
 			t.add(p, host, j.since(p))
-			n += p.outOfTime(p.servers[host])
+			n += p.outOfTime(p.servers[host], j.since(p))
 		}
 	}
 	if n == 0 {

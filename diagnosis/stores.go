@@ -80,11 +80,11 @@ func (p *program) silences() int {
 }
 
 // outOfTime counts the refusals by which a program says that our certificate is past,
-// or not valid yet.
-func (p *program) outOfTime(c *counts) int {
-	n := c.alerts.of(alertCertificateExpired)
+// or not valid yet, from a moment on.
+func (p *program) outOfTime(c *counts, since int64) int {
+	n := c.refused.of(alertCertificateExpired, since)
 	if p.says() == exactly {
-		n += c.alerts.of(alertBadCertificate)
+		n += c.refused.of(alertBadCertificate, since)
 	}
 	return n
 }
