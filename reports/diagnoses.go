@@ -67,7 +67,7 @@ var certainties = map[diagnosis.Certainty]string{
 
 // titleOf is what a diagnosis says, without a full stop.
 func titleOf(r *Report, d diagnosed, st style) string {
-	return st.prose(strings.TrimSuffix(clip(r.mask(d.Title), maxText), "."))
+	return st.prose(strings.TrimSuffix(r.clipped(d.Title, maxText), "."))
 }
 
 // found is a diagnosis in one line: "Likely: the app pins its certificates".
@@ -91,7 +91,7 @@ func sureness(c diagnosis.Certainty) string {
 func findings(r *Report, d diagnosed, st style) []fact {
 	all := []fact{
 		{"Device", deviceName(r, d.device, st)},
-		{"App", optional(st.data, clip(r.mask(d.App), maxText))},
+		{"App", optional(st.data, r.clipped(d.App, maxText))},
 		{"Hosts", hostsOf(r, d.Diagnosis, st)},
 		{"Seen", connectionsOf(d.Diagnosis)},
 		{"Certainty", certainties[d.Certainty]},
@@ -109,16 +109,16 @@ func optional(quote func(string) string, s string) string {
 
 // deviceName is what a device is called: its name with its address, or that alone.
 func deviceName(r *Report, d capture.Device, st style) string {
-	addr := st.data(clip(r.mask(d.Addr), maxHost))
+	addr := st.data(r.clipped(d.Addr, maxHost))
 	switch {
 	case d.Name == "" && d.Addr == "":
 		return "that the capture does not name"
 	case d.Name == "":
 		return addr
 	case d.Addr == "":
-		return st.data(clip(r.mask(d.Name), maxHost))
+		return st.data(r.clipped(d.Name, maxHost))
 	}
-	return fmt.Sprintf("%s (%s)", st.data(clip(r.mask(d.Name), maxHost)), addr)
+	return fmt.Sprintf("%s (%s)", st.data(r.clipped(d.Name, maxHost)), addr)
 }
 
 // hostsOf names the hosts whose connections a diagnosis explains.
@@ -126,7 +126,7 @@ func hostsOf(r *Report, d diagnosis.Diagnosis, st style) string {
 	shown := min(len(d.Hosts), maxListed)
 	names := make([]string, 0, shown+1)
 	for _, h := range d.Hosts[:shown] {
-		names = append(names, st.data(clip(r.mask(h), maxHost)))
+		names = append(names, st.data(r.clipped(h, maxHost)))
 	}
 	if more := len(d.Hosts) - shown + d.MoreHosts; more > 0 && shown > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
@@ -159,7 +159,7 @@ func stepsOf(r *Report, d diagnosis.Diagnosis, st style) []string {
 func said(r *Report, texts []string, most int, st style) []string {
 	out := make([]string, 0, min(len(texts), most))
 	for _, text := range texts[:min(len(texts), most)] {
-		out = append(out, st.prose(clip(r.mask(text), maxText)))
+		out = append(out, st.prose(r.clipped(text, maxText)))
 	}
 	return out
 }

@@ -138,7 +138,10 @@ var diffCases = map[string]func(testing.TB) *Diff{
 
 // hostileDiff has text of every kind where text of a capture can be.
 func hostileDiff(t testing.TB) *Diff {
-	bad := strings.ToValidUTF8(attack, "?") + secret
+	return hostileDiffWith(t, strings.ToValidUTF8(attack, "?")+secret)
+}
+
+func hostileDiffWith(t testing.TB, bad string) *Diff {
 	evil := func(host, url string, at time.Duration) *flow.Flow {
 		f := flowtest.Post(url, "{}", flowtest.At(at), flowtest.UserAgentOf("*evil* app"+bad+"/1"), flowtest.Phase(bad),
 			flowtest.Asked(host+":443"), flowtest.Host(host), flowtest.SNI(host))

@@ -51,7 +51,7 @@ func (m *markdown) diffRest(d *Diff, done int) {
 	rows := make([]string, 0, len(all))
 	for i := range all {
 		f := all[i].Finding()
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s |", stateNames[all[i].State], cell(clip(m.r.mask(f.Host), maxHost)), cell(string(f.Rule))))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |", stateNames[all[i].State], cell(m.r.clipped(f.Host, maxHost)), cell(string(f.Rule))))
 	}
 	m.line("\n### The other %d violations\n", len(rows))
 	m.table("| Now | Host | Rule |\n| --- | --- | --- |", rows, budgetRest, "")
@@ -61,7 +61,7 @@ func (m *markdown) diffRest(d *Diff, done int) {
 func diffViolation(d *Diff, number int, v *compare.Violation) string {
 	var b strings.Builder
 	r, f := d.newest(v), v.Finding()
-	fmt.Fprintf(&b, "### %d. %s: %s on %s\n\n", number, capital(stateNames[v.State]), code(string(f.Rule)), code(clip(r.mask(f.Host), maxHost)))
+	fmt.Fprintf(&b, "### %d. %s: %s on %s\n\n", number, capital(stateNames[v.State]), code(string(f.Rule)), code(r.clipped(f.Host, maxHost)))
 	point := func(what, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "- %s: %s\n", what, text)
@@ -70,7 +70,7 @@ func diffViolation(d *Diff, number int, v *compare.Violation) string {
 	point("What it is", fit(prose, capital(r.mask(f.Title)), maxText))
 	point("Request", request(r, *v.Newest(), inMarkdown))
 	if app := v.Newest().App; app != "" {
-		point("Sender, by its own `User-Agent`", code(clip(r.mask(app), maxText)))
+		point("Sender, by its own `User-Agent`", code(r.clipped(app, maxText)))
 	}
 	point("Before", occurred(v.Before, v.WaivedBefore, v.TimeBefore))
 	point("After", occurred(v.After, v.WaivedAfter, v.TimeAfter))
@@ -92,7 +92,7 @@ func diffViolation(d *Diff, number int, v *compare.Violation) string {
 		paragraph("Why this counts as fixed:", favour)
 	}
 	if v.State == compare.New {
-		if remedy := fit(block, r.mask(f.Remedy), maxProse); remedy != "" {
+		if remedy := r.fitted(block, f.Remedy, maxProse); remedy != "" {
 			fmt.Fprintf(&b, "\n**Likely cause and remedy.** %s\n", remedy)
 		}
 	}
@@ -111,7 +111,7 @@ func (m *markdown) diffHosts(d *Diff) {
 		if verdictOf(h.After) == policy.Violation {
 			after = "**" + after + "**"
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", h.Change, cell(clip(m.r.mask(h.Name), maxHost)), hostSide(h.Before), after))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", h.Change, cell(m.r.clipped(h.Name, maxHost)), hostSide(h.Before), after))
 	}
 	m.table("| | Host | Before | After |\n| --- | --- | --- | --- |", rows, budgetHosts, fmt.Sprintf("All %d hosts", len(rows)))
 	m.line("\nBefore and after have the number of flows and the verdict.")
@@ -125,7 +125,7 @@ func (m *markdown) diffProvenance(d *Diff) {
 		rows = append(rows, "- Generated: "+moment(d.Generated))
 	}
 	if d.Command != "" {
-		rows = append(rows, "- Command: "+code(clip(m.r.mask(d.Command), maxText)))
+		rows = append(rows, "- Command: "+code(m.r.clipped(d.Command, maxText)))
 	}
 	rows = append(rows, "- Policy: "+policyName(m.r, inMarkdown)+digest(d.Policy.Digest))
 	for _, s := range []struct {

@@ -57,13 +57,13 @@ func (s *screen) diffViolation(d *Diff, number int, v *compare.Violation) {
 	r, f := d.newest(v), v.Finding()
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
-	name := fmt.Sprintf("%s: %s", plain.Text(clip(r.mask(f.Host), maxHost)), plain.Text(string(f.Rule)))
+	name := fmt.Sprintf("%s: %s", plain.Text(r.clipped(f.Host, maxHost)), plain.Text(string(f.Rule)))
 	s.labelled(0, len(label), label, len(label), s.strong(Wrap(name, s.width-len(label))))
 	state := stateNames[v.State]
 	s.labelled(3, labelWidth, s.paint(dim, "now"), len("now"), []string{s.paint(stateColors[v.State], state)})
-	s.field(3, "what", onTerminal.prose(clip(r.mask(f.Title), maxText)))
+	s.field(3, "what", onTerminal.prose(r.clipped(f.Title, maxText)))
 	s.field(3, "request", request(r, *v.Newest(), onTerminal))
-	s.field(3, "user-agent", plain.Text(clip(r.mask(v.Newest().App), maxText)))
+	s.field(3, "user-agent", plain.Text(r.clipped(v.Newest().App, maxText)))
 	s.field(3, "before", occurred(v.Before, v.WaivedBefore, v.TimeBefore))
 	s.field(3, "after", occurred(v.After, v.WaivedAfter, v.TimeAfter))
 	s.field(3, "phase", phasesOf(r, *v.Newest(), quoted))
@@ -75,7 +75,7 @@ func (s *screen) diffViolation(d *Diff, number int, v *compare.Violation) {
 	s.points(3, "lacking", against)
 	s.points(3, "shown", favour)
 	if v.State == compare.New {
-		s.program(3, "remedy", clip(r.mask(f.Remedy), maxProse))
+		s.program(3, "remedy", r.clipped(f.Remedy, maxProse))
 	}
 }
 
@@ -115,7 +115,7 @@ func (s *screen) diffHosts(d *Diff) {
 		if verdictOf(h.After) == policy.Violation {
 			label = s.paint(red, left)
 		}
-		name := plain.Text(clip(r.mask(h.Name), maxHost))
+		name := plain.Text(r.clipped(h.Name, maxHost))
 		s.labelled(0, cells(left), label, cells(left), Wrap(name, s.width-cells(left)))
 	}
 }

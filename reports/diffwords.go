@@ -81,7 +81,7 @@ func alone(d *Diff, state compare.State, st style, became func(*compare.Violatio
 		return "what broke the policy is excused by it now"
 	case 1:
 		f := of[0].Finding()
-		text = fmt.Sprintf("%s on %s %s", st.data(string(f.Rule)), st.data(clip(d.side(d.After).mask(f.Host), maxHost)), became(&of[0]))
+		text = fmt.Sprintf("%s on %s %s", st.data(string(f.Rule)), st.data(d.side(d.After).clipped(f.Host, maxHost)), became(&of[0]))
 	}
 	if len(of) < len(c.Violations)-c.Count(compare.Excused) {
 		text += "; in all, " + tally(c)
@@ -187,7 +187,7 @@ func usedAnswer(d *Diff, a *compare.Answer, st style) string {
 	case a.OwnApp:
 		of = " of the app that the policy names"
 	case a.App != "":
-		of = " of " + st.data(clip(d.side(d.After).mask(a.App), maxHost))
+		of = " of " + st.data(d.side(d.After).clipped(a.App, maxHost))
 	}
 	switch {
 	case a.Yes:
@@ -199,7 +199,7 @@ func usedAnswer(d *Diff, a *compare.Answer, st style) string {
 }
 
 func contactedAnswer(d *Diff, v *compare.Violation, a *compare.Answer, st style) string {
-	host := st.data(clip(d.side(d.After).mask(a.Host), maxHost))
+	host := st.data(d.side(d.After).clipped(a.Host, maxHost))
 	ofContact := v.Finding().Rule.OfContact()
 	switch {
 	case a.Rule != "":
@@ -256,7 +256,7 @@ func companions(d *Diff, all []compare.Companion, st style) string {
 	r := d.side(d.After)
 	parts := make([]string, len(all))
 	for i, c := range all {
-		parts[i] = st.data(clip(r.mask(c.Action), maxHost))
+		parts[i] = st.data(r.clipped(c.Action, maxHost))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -373,10 +373,10 @@ func (e *Examination) turnedAway(st style) []trouble {
 		}
 		name := "A client"
 		if c.Client != "" {
-			name = st.data(clip(e.mask(c.Client), maxHost))
+			name = st.data(e.clipped(c.Client, maxHost))
 		}
 		out = append(out, trouble{
-			Text: fmt.Sprintf("%s was turned away %s: %s.", name, times(c.Attempts), st.prose(clip(e.mask(c.Why), maxText))),
+			Text: fmt.Sprintf("%s was turned away %s: %s.", name, times(c.Attempts), st.prose(e.clipped(c.Why, maxText))),
 			Next: said(e.Report, admission(c), maxNext, st),
 		})
 	}
@@ -414,7 +414,7 @@ func (e *Examination) unseen(st style) []string {
 		out = append(out, plural(n, "connection", "connections")+" named no host (port scans, garbage).")
 	}
 	for _, note := range e.Summary.Health.Notes {
-		out = append(out, st.prose(clip(e.mask(note), maxText)))
+		out = append(out, st.prose(e.clipped(note, maxText)))
 	}
 	return out
 }

@@ -105,9 +105,10 @@ func unnamed() *Examination {
 }
 
 // sick is an examination whose texts are all hostile.
-func sick() *Examination {
-	bad := attack + secret
-	r := hostile()
+func sick() *Examination { return sickWith(attack + secret) }
+
+func sickWith(bad string) *Examination {
+	r := hostileWith(bad)
 	return &Examination{
 		Report: r, Unnamed: &capture.Device{Name: bad, Unread: 1},
 		Failures: []diagnosis.Failure{{Class: bad, Contacts: 1, Hosts: []string{bad, "=" + bad}}},

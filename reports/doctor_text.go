@@ -46,7 +46,7 @@ func (s *screen) examined(e *examined) {
 		}
 		line := fmt.Sprintf("%s, %s", captureName(e.Report, c.File, onTerminal), plural(c.Entries, "entry", "entries"))
 		if c.Producer != "" {
-			line += ", by " + onTerminal.data(clip(e.mask(c.Producer), maxText))
+			line += ", by " + onTerminal.data(e.clipped(c.Producer, maxText))
 		}
 		s.field(0, "capture", line)
 	}

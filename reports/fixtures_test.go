@@ -199,9 +199,11 @@ const secret = "tester@example.org"
 // token is the value of a parameter that is called like a credential.
 const token = "b7f3c9e1d2"
 
-func hostile() *Report {
+func hostile() *Report { return hostileWith(attack + secret) }
+
+// hostileWith has a text wherever a text may be.
+func hostileWith(bad string) *Report {
 	r := base()
-	bad := attack + secret
 	r.Verdict = Violations
 	r.Mask = func(s string) string { return strings.ReplaceAll(s, secret, flow.Redacted) }
 	r.Policy = PolicyInfo{Name: bad, File: bad, Digest: "00", Allow: []string{bad}}

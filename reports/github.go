@@ -120,7 +120,7 @@ func (g *github) annotations() (failures, warned, notices []annotation) {
 
 func (g *github) violation(level string, v capture.Violation) annotation {
 	r, f := g.r, v.Finding
-	name := plain.Text(string(f.Rule)) + ": " + plain.Text(clip(r.mask(f.Host), maxHost))
+	name := plain.Text(string(f.Rule)) + ": " + plain.Text(r.clipped(f.Host, maxHost))
 	text := about(r, v, onTerminal) + ".\n" + told(r, v)
 	return annotation{level, name, text, r.spotOf(v)}
 }

@@ -82,7 +82,7 @@ func (g *gitlab) violation(v capture.Violation) {
 	if f.Severity == policy.SeverityWarning {
 		severity = "minor"
 	}
-	text := fmt.Sprintf("%s: %s. Request: %s", about(r, v, onTerminal), strings.TrimSuffix(onTerminal.prose(clip(r.mask(f.Title), maxText)), "."), request(r, v, onTerminal))
+	text := fmt.Sprintf("%s: %s. Request: %s", about(r, v, onTerminal), strings.TrimSuffix(onTerminal.prose(r.clipped(f.Title, maxText)), "."), request(r, v, onTerminal))
 	at := r.spotOf(v)
 	g.place(gitlabIssue{Description: text, Check: string(f.Rule), Fingerprint: fingerprint("violation", v.ID), Severity: severity}, at)
 }

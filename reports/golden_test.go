@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -159,6 +160,39 @@ func TestEveryFormatMasks(t *testing.T) {
 		for _, name := range []string{"text", "markdown", "html"} {
 			if f.Name == name && !strings.Contains(strings.Join(strings.Fields(got), " "), "some have parameters that are named like credentials") {
 				t.Errorf("%s does not warn of what it reveals", f.Name)
+			}
+		}
+	}
+}
+
+// TestNoCutShowsPartOfASecret puts a never-send value across every place where a document
+// may cut a text: no part of it may be seen.
+func TestNoCutShowsPartOfASecret(t *testing.T) {
+	parts := []string{secret[:6], secret[len(secret)-6:]}
+	check := func(name, got string) {
+		got = strings.Join(strings.Fields(got), "") // lines may break inside it
+		for _, part := range parts {
+			if strings.Contains(got, part) {
+				i := strings.Index(got, part)
+				t.Errorf("%s shows %q: %s", name, part, got[max(0, i-60):min(len(got), i+60)])
+			}
+		}
+	}
+	for _, limit := range []int{maxMethod, 64, maxPhase, maxHost, 200, 256, maxText, maxCommand, sarifDescription, maxProse} {
+		for _, before := range []int{0, 3, 9, 15} { // characters of the value before the cut
+			bad := strings.Repeat("x", max(limit-before, 0)) + secret
+			for _, f := range Formats {
+				check(fmt.Sprintf("%s at %d", f.Name, limit), render(t, f, hostileWith(bad)))
+			}
+			for _, format := range DoctorFormats {
+				check(fmt.Sprintf("doctor, %s at %d", format, limit), examine(t, sickWith(bad), format))
+			}
+			if limit > maxText && limit < maxProse { // no text of a comparison is cut there
+				continue
+			}
+			d := hostileDiffWith(t, bad)
+			for _, f := range DiffFormats {
+				check(fmt.Sprintf("diff, %s at %d", f.Name, limit), renderDiff(t, f, d))
 			}
 		}
 	}

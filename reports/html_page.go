@@ -98,7 +98,7 @@ type phaseRow struct {
 type ruleRow struct{ Rule, Title, Help string }
 
 // short makes a text harmless and at most n characters long.
-func (r *Report) short(s string, n int) string { return plain.Text(clip(r.mask(s), n)) }
+func (r *Report) short(s string, n int) string { return plain.Text(r.clipped(s, n)) }
 
 func newPage(r *Report) *page {
 	kind := r.Verdict

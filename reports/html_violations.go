@@ -75,7 +75,7 @@ func newCard(r *Report, number int, v capture.Violation) card {
 	c := card{
 		Number: number, Open: number <= pageOpen, Host: r.short(f.Host, maxHost), Rule: r.short(string(f.Rule), maxHost),
 		Severity: r.short(string(f.Severity), maxMethod), Seen: times(v.Count), What: what(r, f, inHTML),
-		Why: paragraphs(clip(r.mask(f.Message), maxProse)), Remedy: paragraphs(clip(r.mask(f.Remedy), maxProse)),
+		Why: paragraphs(r.clipped(f.Message, maxProse)), Remedy: paragraphs(r.clipped(f.Remedy, maxProse)),
 		Decided: decided(r, f.Source, inHTML),
 	}
 	if v.Interval > 0 {

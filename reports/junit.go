@@ -163,7 +163,7 @@ func (j *junit) captures() junitSuite {
 	for _, c := range r.Captures {
 		out := plural(c.Entries, "entry", "entries") + " read"
 		if c.Producer != "" {
-			out += ", written by " + plain.Text(clip(r.mask(c.Producer), maxText))
+			out += ", written by " + plain.Text(r.clipped(c.Producer, maxText))
 		}
 		test := junitCase{Name: captureName(r, c.File, onTerminal), Out: output(out)}
 		if c.Error != "" {
@@ -197,7 +197,7 @@ func (j *junit) properties() *junitProperties {
 	add("policy", policyName(r, onTerminal))
 	add("policy.sha256", plain.Text(r.Policy.Digest))
 	if b := r.Baseline; b != nil {
-		add("baseline", plain.Text(clip(r.mask(b.File), maxText)))
+		add("baseline", plain.Text(r.clipped(b.File, maxText)))
 		add("baseline.violations", strconv.Itoa(b.Violations))
 	}
 	for _, n := range []struct {
@@ -230,7 +230,7 @@ func (j *junit) hosts() junitSuite {
 
 func (j *junit) host(h capture.Host) junitCase {
 	r := j.r
-	test := junitCase{Name: plain.Text(clip(r.mask(h.Name), maxText))}
+	test := junitCase{Name: plain.Text(r.clipped(h.Name, maxText))}
 	var out []string
 	if h.Flows > 0 {
 		traffic := fmt.Sprintf("%s, %s sent, %s received", plural(h.Flows, "flow", "flows"), size(h.BytesSent), size(h.BytesReceived))
@@ -315,13 +315,13 @@ func told(r *Report, v capture.Violation) string {
 	field("what", what(r, f, onTerminal))
 	field("rule", plain.Text(string(f.Rule)))
 	field("request", request(r, v, onTerminal))
-	field("user-agent", plain.Text(clip(r.mask(v.App), maxText)))
+	field("user-agent", plain.Text(r.clipped(v.App, maxText)))
 	field("seen", seen(v))
 	field("phase", phasesOf(r, v, quoted))
 	field("where", place(r, v, onTerminal))
 	field("decided by", decided(r, f.Source, onTerminal))
-	field("why", strings.Join(plain.Lines(clip(r.mask(f.Message), maxProse)), "\n"))
-	field("remedy", strings.Join(plain.Lines(clip(r.mask(f.Remedy), maxProse)), "\n"))
+	field("why", strings.Join(plain.Lines(r.clipped(f.Message, maxProse)), "\n"))
+	field("remedy", strings.Join(plain.Lines(r.clipped(f.Remedy, maxProse)), "\n"))
 	return strings.TrimSuffix(b.String(), "\n")
 }
 

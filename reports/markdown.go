@@ -104,7 +104,7 @@ func (m *markdown) worth() {
 func (m *markdown) unread() []string {
 	var rows []string
 	for _, u := range silences(m.r) {
-		rows = append(rows, fmt.Sprintf("| %s | %d | %s |", cell(clip(m.r.mask(u.host), maxHost)), u.connections, prose(u.why)))
+		rows = append(rows, fmt.Sprintf("| %s | %d | %s |", cell(m.r.clipped(u.host, maxHost)), u.connections, prose(u.why)))
 	}
 	return rows
 }
@@ -158,9 +158,9 @@ func (m *markdown) devices() {
 	for _, d := range m.r.Summary.Health.Devices {
 		name := "–"
 		if d.Name != "" {
-			name = cell(clip(m.r.mask(d.Name), maxHost))
+			name = cell(m.r.clipped(d.Name, maxHost))
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %d | %d | %s | %d | %s |", name, cell(clip(m.r.mask(d.Addr), maxHost)),
+		rows = append(rows, fmt.Sprintf("| %s | %s | %d | %d | %s | %d | %s |", name, cell(m.r.clipped(d.Addr, maxHost)),
 			d.Flows, d.Hosts, judgedInWords(d), d.Violating, readableSince(d)))
 	}
 	m.table("| Device | Address | Flows | Hosts | Verdict | Against the policy | TLS read since (UTC) |\n| --- | --- | ---: | ---: | --- | ---: | --- |",
@@ -184,7 +184,7 @@ func (m *markdown) contacted() {
 		if h.Unread > 0 {
 			flows += fmt.Sprintf(" (%d unread)", h.Unread)
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |", cell(clip(m.r.mask(h.Name), maxHost)),
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |", cell(m.r.clipped(h.Name, maxHost)),
 			verdict, flows, size(h.BytesSent), size(h.BytesReceived), tableTime(h.First), tableTime(h.Last)))
 	}
 	m.table("| Host | Verdict | Flows | Sent | Received | First (UTC) | Last (UTC) |\n| --- | --- | ---: | ---: | ---: | --- | --- |",
@@ -236,7 +236,7 @@ func (m *markdown) writeOut(n int, violation func(i int) string) int {
 func (m *markdown) rest(done int, violations []capture.Violation) {
 	rows := make([]string, 0, len(violations))
 	for _, v := range violations {
-		rows = append(rows, fmt.Sprintf("| %s | %s | %d |", cell(clip(m.r.mask(v.Finding.Host), maxHost)), cell(string(v.Finding.Rule)), v.Count))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %d |", cell(m.r.clipped(v.Finding.Host, maxHost)), cell(string(v.Finding.Rule)), v.Count))
 	}
 	m.line("\n### The other %d violations\n", len(rows))
 	m.line("The first %d are described above; a `.json` report describes all.\n", done)
@@ -247,14 +247,14 @@ func (m *markdown) rest(done int, violations []capture.Violation) {
 func (m *markdown) violation(number int, v capture.Violation) string {
 	var b strings.Builder
 	r, f := m.r, v.Finding
-	fmt.Fprintf(&b, "### %d. %s: %s\n\n", number, code(clip(r.mask(f.Host), maxHost)), code(string(f.Rule)))
+	fmt.Fprintf(&b, "### %d. %s: %s\n\n", number, code(r.clipped(f.Host, maxHost)), code(string(f.Rule)))
 	section := func(title, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "**%s.** %s\n\n", title, text)
 		}
 	}
 	section("What it is", what(r, f, inMarkdown))
-	section("Why it matters", fit(block, r.mask(f.Message), maxProse))
+	section("Why it matters", r.fitted(block, f.Message, maxProse))
 	fmt.Fprintf(&b, "**Evidence.** The capture shows:\n\n")
 	evidence := func(what, text string) {
 		if text != "" {
@@ -263,7 +263,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	}
 	evidence("Request", request(r, v, inMarkdown))
 	if v.App != "" {
-		evidence("Sender, by its own `User-Agent`", code(clip(r.mask(v.App), maxText)))
+		evidence("Sender, by its own `User-Agent`", code(r.clipped(v.App, maxText)))
 	} else {
 		evidence("Sender", "not named: no `User-Agent` was seen")
 	}
@@ -272,7 +272,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	evidence("Phase", phasesOf(r, v, code))
 	evidence("Where", place(r, v, inMarkdown))
 	b.WriteByte('\n')
-	section("Likely cause and remedy", fit(block, r.mask(f.Remedy), maxProse))
+	section("Likely cause and remedy", r.fitted(block, f.Remedy, maxProse))
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
@@ -289,7 +289,7 @@ func (m *markdown) excused() {
 		m.line("%s\n", why)
 		rows := make([]string, 0, len(violations))
 		for _, v := range violations {
-			rows = append(rows, fmt.Sprintf("- %s: %s, %s. %s: %s", code(clip(m.r.mask(v.Finding.Host), maxHost)),
+			rows = append(rows, fmt.Sprintf("- %s: %s, %s. %s: %s", code(m.r.clipped(v.Finding.Host, maxHost)),
 				code(string(v.Finding.Rule)), times(v.Count), by, decided(m.r, v.Finding.Source, inMarkdown)))
 		}
 		m.capped(rows, budgetList)
@@ -355,12 +355,12 @@ func (m *markdown) provenance() {
 	}
 	rows = append(rows, "- Policy: "+policyName(r, inMarkdown)+digest(r.Policy.Digest))
 	if b := r.Baseline; b != nil {
-		rows = append(rows, fmt.Sprintf("- Baseline: %s, %s", code(clip(r.mask(b.File), maxText)), plural(b.Violations, "violation", "violations")))
+		rows = append(rows, fmt.Sprintf("- Baseline: %s, %s", code(r.clipped(b.File, maxText)), plural(b.Violations, "violation", "violations")))
 	}
 	for _, c := range r.Captures {
 		row := fmt.Sprintf("- Capture: %s, %s", captureName(r, c.File, inMarkdown), plural(c.Entries, "entry", "entries"))
 		if c.Producer != "" {
-			row += ", by " + code(clip(r.mask(c.Producer), maxText))
+			row += ", by " + code(r.clipped(c.Producer, maxText))
 		}
 		if c.Error != "" {
 			row += ", **damaged**"

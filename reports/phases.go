@@ -25,7 +25,7 @@ func phaseName(r *Report, name string, quote func(string) string) string {
 	if name == "" {
 		return "no phase"
 	}
-	return quote(clip(r.mask(name), maxPhase))
+	return quote(r.clipped(name, maxPhase))
 }
 
 // quoted is text between quotation marks for a terminal, which it cannot leave.

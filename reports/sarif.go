@@ -297,7 +297,7 @@ func (s *sarif) artifacts() []sarifArtifact {
 		}
 		text := "capture, " + plural(c.Entries, "entry", "entries")
 		if c.Producer != "" {
-			text += ", by " + inSARIF.data(clip(s.r.mask(c.Producer), maxText))
+			text += ", by " + inSARIF.data(s.r.clipped(c.Producer, maxText))
 		}
 		a.Description = &sarifMessage{Text: text}
 		out = append(out, a)
@@ -389,7 +389,7 @@ func (s *sarif) location(v capture.Violation, excused bool) sarifLocation {
 		return loc
 	}
 	if at.note != "" {
-		text := inSARIF.data(clip(s.r.mask(at.note), maxText))
+		text := inSARIF.data(s.r.clipped(at.note, maxText))
 		loc.Message = &sarifMessage{Text: text}
 		if v.Finding.Source.File != "" && at.line > 0 && (excused && !v.Finding.Known || stands(v.Finding.Rule)) {
 			loc.Physical.Region.Snippet = &sarifMessage{Text: s.r.text(at.note)}

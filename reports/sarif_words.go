@@ -70,7 +70,7 @@ func (s *sarif) message(v capture.Violation, shown []spot, detailed bool) sarifM
 	r, f := s.r, v.Finding
 	text := []string{
 		fmt.Sprintf("%s (%s).", about(r, v, inSARIF), f.Rule),
-		sentence(capital(inSARIF.prose(clip(r.mask(f.Title), maxText)))),
+		sentence(capital(inSARIF.prose(r.clipped(f.Title, maxText)))),
 		"Request: " + sentence(request(r, v, inSARIF)) + " Seen " + seen(v) + ".",
 	}
 	if len(shown) > 0 {
@@ -85,7 +85,7 @@ func (s *sarif) message(v capture.Violation, shown []spot, detailed bool) sarifM
 
 // lines is prose of several lines as plain text.
 func lines(r *Report, text string) string {
-	return unlinked(strings.Join(plain.Lines(clip(r.mask(text), maxProse)), "\n"))
+	return unlinked(strings.Join(plain.Lines(r.clipped(text, maxProse)), "\n"))
 }
 
 // joined joins the parts that say something.
@@ -118,8 +118,8 @@ func (s *sarif) markdown(v capture.Violation, shown []spot) string {
 		where += " (" + links(shown) + ")"
 	}
 	section("Where", where)
-	section("Why it matters", fit(block, r.mask(f.Message), maxProse))
-	section("Likely cause and remedy", fit(block, r.mask(f.Remedy), maxProse))
+	section("Why it matters", r.fitted(block, f.Message, maxProse))
+	section("Likely cause and remedy", r.fitted(block, f.Remedy, maxProse))
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.Join(parts, "\n\n")
 }

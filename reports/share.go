@@ -141,7 +141,7 @@ func credentialWarning(r *Report, st style) string {
 	}
 	names := make([]string, 0, len(seen))
 	for _, name := range sortedKeys(seen) {
-		names = append(names, st.data(clip(r.mask(name), maxHost)))
+		names = append(names, st.data(r.clipped(name, maxHost)))
 	}
 	if len(names) > maxListed {
 		names = append(names[:maxListed], "…")

@@ -96,7 +96,7 @@ func (s *screen) about(r *Report) {
 	s.WriteByte('\n')
 	s.field(0, "policy", policyName(r, onTerminal))
 	if b := r.Baseline; b != nil {
-		s.field(0, "baseline", fmt.Sprintf("%s, %s", plain.Text(clip(r.mask(b.File), maxText)), plural(b.Violations, "violation", "violations")))
+		s.field(0, "baseline", fmt.Sprintf("%s, %s", plain.Text(r.clipped(b.File, maxText)), plural(b.Violations, "violation", "violations")))
 	}
 	sum := r.Summary
 	text := fmt.Sprintf("%s to %s", plural(sum.Flows, "flow", "flows"), plural(len(sum.Hosts), "host", "hosts"))
@@ -112,7 +112,7 @@ func (s *screen) about(r *Report) {
 		}
 		line := fmt.Sprintf("%s, %s", captureName(r, c.File, onTerminal), plural(c.Entries, "entry", "entries"))
 		if c.Producer != "" {
-			line += ", by " + plain.Text(clip(r.mask(c.Producer), maxText))
+			line += ", by " + plain.Text(r.clipped(c.Producer, maxText))
 		}
 		if c.Error != "" {
 			line += ", damaged"
@@ -126,17 +126,17 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	f := v.Finding
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
-	title := fmt.Sprintf("%s: %s", plain.Text(clip(r.mask(f.Host), maxHost)), plain.Text(string(f.Rule)))
+	title := fmt.Sprintf("%s: %s", plain.Text(r.clipped(f.Host, maxHost)), plain.Text(string(f.Rule)))
 	s.labelled(0, len(label), label, len(label), s.strong(Wrap(title, s.width-len(label))))
 	s.field(3, "what", onTerminal.prose(r.mask(f.Title)))
 	s.field(3, "request", request(r, v, onTerminal))
-	s.field(3, "user-agent", plain.Text(clip(r.mask(v.App), maxText)))
+	s.field(3, "user-agent", plain.Text(r.clipped(v.App, maxText)))
 	s.field(3, "devices", devicesOf(r, v, onTerminal))
 	s.field(3, "seen", seen(v))
 	s.field(3, "phase", phasesOf(r, v, quoted))
 	s.field(3, "where", place(r, v, onTerminal))
-	s.program(3, "why", clip(r.mask(f.Message), maxProse))
-	s.program(3, "remedy", clip(r.mask(f.Remedy), maxProse))
+	s.program(3, "why", r.clipped(f.Message, maxProse))
+	s.program(3, "remedy", r.clipped(f.Remedy, maxProse))
 	s.field(3, "decided by", decided(r, f.Source, onTerminal))
 }
 
@@ -146,7 +146,7 @@ func (s *screen) excused(r *Report) {
 	items := func(violations []capture.Violation) []string {
 		items := make([]string, 0, len(violations))
 		for _, v := range violations {
-			item := fmt.Sprintf("%s: %s, %s", plain.Text(clip(r.mask(v.Finding.Host), maxHost)), v.Finding.Rule, times(v.Count))
+			item := fmt.Sprintf("%s: %s, %s", plain.Text(r.clipped(v.Finding.Host, maxHost)), v.Finding.Rule, times(v.Count))
 			if by := decided(r, v.Finding.Source, onTerminal); by != "" {
 				item += " (" + by + ")"
 			}
@@ -172,7 +172,7 @@ func (s *screen) hosts(r *Report) {
 			return
 		}
 		left := fmt.Sprintf(layout, h.Verdict, fmt.Sprint(h.Flows), size(h.BytesSent), size(h.BytesReceived))
-		name := plain.Text(clip(r.mask(h.Name), maxHost))
+		name := plain.Text(r.clipped(h.Name, maxHost))
 		if h.Unread > 0 {
 			name += fmt.Sprintf(" (%d unread)", h.Unread)
 		}

@@ -57,6 +57,18 @@ func (r *Report) mask(s string) string {
 	return r.Mask(s)
 }
 
+// clipped returns at most n characters of s. What is cut is masked before: else a part of
+// a never-send value could stay before the cut, where nothing would know it.
+func (r *Report) clipped(s string, n int) string { return clip(r.mask(s), n) }
+
+// clippedURL is clipped for a URL.
+func (r *Report) clippedURL(s string, n int) string { return clip(r.url(s), n) }
+
+// fitted is [fit] for what has to be masked.
+func (r *Report) fitted(render func(string) string, s string, limit int) string {
+	return fit(render, r.mask(s), limit)
+}
+
 // url masks a URL: never-send values, a user's name and password, and the values of
 // parameters that are called like a credential.
 func (r *Report) url(s string) string {
@@ -100,14 +112,14 @@ func baselineName(r *Report, st style) string {
 	if r.Baseline == nil || r.Baseline.File == "" {
 		return "the baseline"
 	}
-	return "the baseline " + st.data(clip(r.mask(r.Baseline.File), maxText))
+	return "the baseline " + st.data(r.clipped(r.Baseline.File, maxText))
 }
 
 // warnings say why the verdict is worth little.
 func warnings(r *Report, st style) []string {
 	out := make([]string, 0, len(r.Warnings))
 	for _, w := range r.Warnings {
-		out = append(out, st.prose(clip(r.mask(w), maxText)))
+		out = append(out, st.prose(r.clipped(w, maxText)))
 	}
 	return out
 }
@@ -166,7 +178,7 @@ func headline(r *Report, st style) string {
 
 // about says in one sentence what broke the policy.
 func about(r *Report, v capture.Violation, st style) string {
-	host := st.data(clip(r.mask(v.Finding.Host), maxHost))
+	host := st.data(r.clipped(v.Finding.Host, maxHost))
 	if v.Finding.Rule.OfContact() {
 		return fmt.Sprintf("%s was contacted %s against the policy", host, times(v.Count))
 	}
@@ -212,7 +224,7 @@ func damagedAny(captures []CaptureInfo) bool {
 
 // request is the request line of a violation's first flow.
 func request(r *Report, v capture.Violation, st style) string {
-	return st.data(strings.TrimSpace(clip(r.mask(v.Method), maxMethod) + " " + clip(r.url(v.URL), maxText)))
+	return st.data(strings.TrimSpace(r.clipped(v.Method, maxMethod) + " " + r.clippedURL(v.URL, maxText)))
 }
 
 // policyName says what judged: the policy's name, its file and --allow patterns.
@@ -220,7 +232,7 @@ func policyName(r *Report, st style) string {
 	p := r.Policy
 	name := ""
 	if p.Name != "" {
-		name = st.prose(clip(r.mask(p.Name), maxText))
+		name = st.prose(r.clipped(p.Name, maxText))
 	}
 	if p.File != "" {
 		file := st.data(r.mask(p.File))
@@ -240,7 +252,7 @@ func policyName(r *Report, st style) string {
 				patterns = append(patterns, fmt.Sprintf("and %d more", len(p.Allow)-i))
 				break
 			}
-			patterns = append(patterns, st.data(clip(r.mask(pattern), maxHost)))
+			patterns = append(patterns, st.data(r.clipped(pattern, maxHost)))
 		}
 		if name != "" {
 			name += ", with "
@@ -252,9 +264,9 @@ func policyName(r *Report, st style) string {
 
 // what names a violation: its title, and who is behind the host.
 func what(r *Report, f policy.Finding, st style) string {
-	parts := []string{sentence(st.prose(clip(capital(r.mask(f.Title)), maxText)))}
+	parts := []string{sentence(st.prose(capital(r.clipped(f.Title, maxText))))}
 	if f.Owner != "" {
-		parts = append(parts, "Operator or sender: "+sentence(st.prose(clip(r.mask(f.Owner), maxText))))
+		parts = append(parts, "Operator or sender: "+sentence(st.prose(r.clipped(f.Owner, maxText))))
 	}
 	if f.Category != "" {
 		parts = append(parts, "Category: "+sentence(st.prose(f.Category)))
@@ -302,7 +314,7 @@ func permitted(r *Report, st style) []string {
 		if groups[key] == nil {
 			order = append(order, key)
 		}
-		groups[key] = append(groups[key], fmt.Sprintf("%s (%d)", st.data(clip(r.mask(h.Name), maxHost)), h.Flows))
+		groups[key] = append(groups[key], fmt.Sprintf("%s (%d)", st.data(r.clipped(h.Name, maxHost)), h.Flows))
 	}
 	slices.SortStableFunc(order, func(a, b line) int { return b.verdict.Weight() - a.verdict.Weight() })
 	rows := make([]string, 0, len(order))
@@ -383,7 +395,7 @@ func captureName(r *Report, file string, st style) string {
 	case standardInput:
 		return "standard input"
 	}
-	return st.data(clip(r.mask(file), maxText))
+	return st.data(r.clipped(file, maxText))
 }
 
 // captureOf returns the name of the capture that holds a flow: of one that was
@@ -446,7 +458,7 @@ func decided(r *Report, s policy.Source, st style) string {
 	}
 	text := ""
 	if s.Text != "" {
-		text = st.data(clip(r.mask(s.Text), maxText))
+		text = st.data(r.clipped(s.Text, maxText))
 	}
 	switch {
 	case where == "":

@@ -78,14 +78,14 @@ func worthOf(r *Report, st style, devices []string) []string {
 	for _, c := range r.Captures {
 		for _, scheme := range sortedKeys(c.Skipped) {
 			out = append(out, fmt.Sprintf("%s of %s reached no server (%s URLs) and did not count.",
-				plural(c.Skipped[scheme], "entry", "entries"), captureName(r, c.File, st), st.data(clip(scheme+":", maxMethod))))
+				plural(c.Skipped[scheme], "entry", "entries"), captureName(r, c.File, st), st.data(r.clipped(scheme+":", maxMethod))))
 		}
 	}
 	for _, note := range slices.Concat(h.Notes, r.Notes) {
 		if text, ok := strings.CutPrefix(note, standardInput+": "); ok { // notes name their input
 			note = "Standard input: " + text
 		}
-		out = append(out, st.prose(clip(r.mask(note), maxText)))
+		out = append(out, st.prose(r.clipped(note, maxText)))
 	}
 	return out
 }
@@ -109,7 +109,7 @@ func damage(r *Report, st style) []string {
 // whyDamaged says why a capture could not be read to its end, without its name, which
 // the error begins with.
 func whyDamaged(r *Report, c CaptureInfo, st style) string {
-	return st.prose(clip(r.mask(strings.TrimPrefix(c.Error, c.File+": ")), maxText))
+	return st.prose(clip(strings.TrimPrefix(r.mask(c.Error), r.mask(c.File)+": "), maxText))
 }
 
 // devices say, for each device that was seen, whether its silence means
