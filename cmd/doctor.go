@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -116,8 +117,11 @@ func (d *doctor) pick(sum *capture.Summary, mask func(string) string) (func(clie
 		return nil, nil
 	}
 	all := sum.Health.Devices
+	addr, err := netip.ParseAddr(d.device)
+	isAddress := err == nil
+	addr = addr.Unmap().WithZone("") // the forms of one address are one device
 	named := func(device capture.Device) bool {
-		return device.Addr == d.device || device.Name != "" && strings.EqualFold(device.Name, d.device)
+		return isAddress && device.Addr == addr.String() || device.Name != "" && strings.EqualFold(device.Name, d.device)
 	}
 	picked := slices.DeleteFunc(slices.Clone(all), func(device capture.Device) bool { return !named(device) })
 	if len(picked) == 0 {

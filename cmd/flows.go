@@ -43,11 +43,13 @@ func newFlows(s *streams) *cobra.Command {
 		if pol.File() == "" && len(flags.allow) == 0 {
 			s.say("note: no policy, so every host is a violation; name one with --policy or --allow")
 		}
-		pick.NameDevices(func(f *flow.Flow) string { return cmp.Or(f.Client.Device, pol.DeviceName(f.Client.Addr.Addr())) })
 		ctx, stop := interruptible(c.Context(), 0)
 		defer stop()
 		in, troubles := intake.Find(ctx, args, s.in)
 		defer in.Close()
+		if pick.Names("device") || len(pick.Words()) > 0 {
+			pick.NameDevices(deviceNames(ctx, in, pol))
+		}
 		bodies := format == "har" || pol.ReadsContent() || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
 		more, err := l.list(ctx, s.out, format, in, bodies)
@@ -66,6 +68,19 @@ func newFlows(s *streams) *cobra.Command {
 	c.Flags().BoolVar(&reveal, "reveal", false, "show credentials and never-send values instead of [redacted]")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(flowFormats, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// deviceNames reads the inputs once and returns what names the device of a flow as reports
+// do: a name that is made of User-Agents is known when all of them were seen.
+func deviceNames(ctx context.Context, in *intake.Set, pol *policy.Policy) func(*flow.Flow) string {
+	sum, _, _, _ := judge(ctx, in, pol, false) // what is wrong with an input is said when its flows are listed
+	names := make(map[string]string, len(sum.Health.Devices))
+	for _, device := range sum.Health.Devices {
+		names[device.Addr] = device.Name
+	}
+	return func(f *flow.Flow) string {
+		return cmp.Or(f.Client.Device, names[f.Client.Addr.Addr().Unmap().WithZone("").String()])
+	}
 }
 
 // lister prints the flows that it picks, as they are read.
