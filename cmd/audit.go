@@ -36,6 +36,7 @@ type audit struct {
 	proxy     *proxy.Proxy
 	listener  net.Listener
 	path      string // of the capture
+	earlier   int    // contacts that it held before
 	discard   bool   // --keep none: the capture goes when the audit ends
 	served    chan error
 }
@@ -122,8 +123,13 @@ func (a *audit) openCapture(s *streams) error {
 			return withHint(fmt.Errorf("cannot save the capture %s: there is no folder %s", a.path, filepath.Dir(a.path)), "mkdir -p %s", quote(filepath.Dir(a.path)))
 		}
 		store, err := capture.Create(a.path, opts)
-		a.store = store
-		return err
+		if a.store = store; err != nil {
+			return err
+		}
+		if a.earlier = store.Summary().Flows; a.earlier > 0 && !a.flags.report.quiet {
+			s.say("note: %s holds %s of earlier audits, and the verdict is about them too", a.path, plural(a.earlier, "contact"))
+		}
+		return nil
 	}
 	keep, err := parseKeep(a.flags.keep)
 	if err != nil {
@@ -252,7 +258,11 @@ func (a *audit) document(command string) *reports.Report {
 	_ = a.store.Sync() // what it fails at, close says again
 	sum := a.store.Summary()
 	doc := a.flags.report.document(a.policy.Load(), a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
+	doc.Earlier = a.earlier
 	a.flags.gate.apply(doc, a.policy.Load())
+	if recordedNothing(doc) && doc.Verdict == reports.Clean && !a.flags.report.allowEmpty {
+		doc.Verdict = reports.Inconclusive
+	}
 	doc.Command, doc.Modes = command, []string{"http"}
 	doc.Flows = everyFlow(a.store)
 	return doc

@@ -52,6 +52,8 @@ func (s *streams) verdictExit(doc *reports.Report, trouble bool) error {
 	switch {
 	case trouble:
 		return exitCode(ExitFailed)
+	case doc.Verdict == reports.Inconclusive && recordedNothing(doc):
+		return withHint(errors.New("this audit recorded no contact, so nothing is proven: what the capture holds is of earlier ones"), "check that the app's traffic reaches telltale, save to another file, or accept this with --allow-empty")
 	case doc.Verdict == reports.Inconclusive && doc.Summary.Flows > 0:
 		return withHint(errors.New("the verdict is worth too little for --strict: "+strings.Join(doc.Warnings, " ")), "record more of what the app does, set --min-flows, or leave out --strict")
 	case doc.Verdict == reports.Inconclusive:

@@ -69,12 +69,21 @@ func (g *gateFlags) judge(pol *policy.Policy) policy.Judge { return g.known.Besi
 func (g *gateFlags) apply(doc *reports.Report, pol *policy.Policy) {
 	doc.Baseline = g.info
 	doc.Warnings = reports.WarningsOf(doc.Summary, doc.Captures, appUnseen(pol, doc.Summary), g.minFlows)
+	if recordedNothing(doc) {
+		doc.Warnings = append(doc.Warnings, fmt.Sprintf("Nothing new: this audit recorded no contact. The capture held %s before.", plural(doc.Earlier, "contact")))
+	}
 	if g.strict && doc.Verdict == reports.Clean && len(doc.Warnings) > 0 {
 		doc.Verdict = reports.Inconclusive
 	}
 	if n := g.gone(doc.Summary); n > 0 {
 		doc.Notes = append(doc.Notes, fmt.Sprintf("%d of the %s in the baseline did not happen here. Where they are fixed, a new baseline keeps them from coming back.", n, plural(len(g.known), "violation")))
 	}
+}
+
+// recordedNothing reports whether a live audit saw no contact, though its capture holds
+// those of earlier ones.
+func recordedNothing(doc *reports.Report) bool {
+	return doc.Earlier > 0 && doc.Summary.Flows == doc.Earlier
 }
 
 // gone counts the violations of the baseline that the audit did not see.

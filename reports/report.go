@@ -71,6 +71,9 @@ type Report struct {
 	// Diagnose returns why connections of a device could not be read, the most
 	// important cause first, and always the same. Nil says nothing.
 	Diagnose func(capture.Device) []diagnosis.Diagnosis
+	// Earlier is how many contacts the capture held already when a live audit went on with
+	// it; they are part of the summary.
+	Earlier int
 	// Baseline is the earlier audit whose violations do not count, nil without one.
 	Baseline *BaselineInfo
 	// Command is the command line that was run, quoted for a shell, without
