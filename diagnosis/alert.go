@@ -15,6 +15,7 @@ const (
 	alertHandshakeFailure      int16 = 40
 	alertBadCertificate        int16 = 42
 	alertCertificateExpired    int16 = 45
+	alertUnknownCA             int16 = 48
 	alertProtocolVersion       int16 = 70
 	alertInsufficientSecurity  int16 = 71
 	alertInappropriateFallback int16 = 86

@@ -16,12 +16,13 @@ var (
 		"apple-livephotoskit.com", "icloud.com.cn", "aaplimg.com", "apple-dns.net",
 	}
 	// support.google.com/chrome/a/answer/6334001 and support.google.com/work/android/answer/10513641
-	// ask to leave these out of inspection. Apps use them too, with the user's
-	// certificates or without.
+	// ask to leave these out of inspection.
 	googleDomains = []string{
 		"google.com", "googleapis.com", "gstatic.com", "gvt1.com", "gvt2.com", "gvt3.com", "ggpht.com",
 		"googleusercontent.com", "android.com", "googlezip.net", "crl.pki.goog",
 	}
+	// Of these, apps use some as much as the system does: Firebase, sign-in, maps.
+	appDomains = []string{"google.com", "googleapis.com", "googleusercontent.com"}
 	// support.apple.com/102602 and developer.apple.com/icloud/prepare-your-network-for-icloud-private-relay.
 	relayHosts = []string{"mask.icloud.com", "mask-h2.icloud.com", "mask.apple-dns.net", "mask-t.apple-dns.net"}
 	// Resolvers that systems and browsers use by DNS over HTTPS (RFC 8484), as their
@@ -41,10 +42,10 @@ func under(host string, domains []string) bool {
 	})
 }
 
-// keeper is the maker of the system whose own service a host is, "" when it is
+// makerOf is the maker of the system whose own service a host is, "" when it is
 // somebody else's. Each maker's services refuse on its own systems; elsewhere they are
 // servers like others.
-func keeper(host string, os useragent.OS) string {
+func makerOf(host string, os useragent.OS) string {
 	switch {
 	case os != useragent.Android && under(host, appleDomains):
 		return "Apple"
@@ -52,4 +53,47 @@ func keeper(host string, os useragent.OS) string {
 		return "Google"
 	}
 	return ""
+}
+
+// keeper is the maker whose service a program was at, where that refuses always: when it
+// is a part of the system that was there. Apps ask the same hosts, and refuse them for the
+// reasons for which they refuse others. What named no program may be either.
+func (j *judge) keeper(p *program, host string) string {
+	switch {
+	case j.isApp(p), p.agent != "" && !ofSystem(p.agent), p.agent == "" && under(host, appDomains):
+		return ""
+	}
+	return makerOf(host, p.os)
+}
+
+// isApp reports whether a program is the app under test.
+func (j *judge) isApp(p *program) bool {
+	return p.agent != "" && j.known.App != nil && j.known.App(p.agent)
+}
+
+// androidSystem begin the User-Agents of parts of Android and of Google Play services.
+// That of Dalvik is not among them: apps send it too.
+var androidSystem = []string{
+	"com.google.android.gms", "GoogleAuth/", "AndroidDownloadManager/", "Android-Finsky/", "Android-GCM/", "Android-Checkin/", "com.android.vending",
+}
+
+// appleSystem begin those of parts of iOS and macOS that are not called like a daemon.
+var appleSystem = []string{
+	"com.apple.", "AppStore/", "App%20Store/", "MobileAsset/", "CloudKit/", "iCloud/", "GeoServices/", "CaptiveNetworkSupport",
+	"StoreKitUIService/", "iTunesStore/", "Maps/", "GameCenter/", "AssistantServices/",
+}
+
+// ofSystem reports whether a User-Agent is that of a part of the system.
+func ofSystem(agent string) bool {
+	begins := func(name string) bool { return strings.HasPrefix(agent, name) }
+	return slices.ContainsFunc(androidSystem, begins) || slices.ContainsFunc(appleSystem, begins) || isDaemon(agent)
+}
+
+// isDaemon reports whether a User-Agent that CFNetwork made, or one like it, bears the
+// name of a daemon of Apple's: apsd, cloudd, itunesstored. Apps are not called so.
+func isDaemon(agent string) bool {
+	name, _, _ := strings.Cut(agent, "/")
+	apple := strings.Contains(agent, "Darwin/") || strings.Contains(agent, "iOS/") || strings.Contains(agent, "macOS/")
+	lower := !strings.ContainsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' })
+	return apple && lower && len(name) > 3 && strings.HasSuffix(name, "d")
 }

@@ -50,7 +50,7 @@ func Of(e *Evidence, known Known) []Diagnosis {
 	clock := j.wrongClock()
 	j.noCommonTLS()
 	switch {
-	case clock: // explains what else was refused
+	case clock: // explains the few others that refused
 	case j.trusted == 0:
 		j.neverTrusted()
 	case !j.noLongerTrusted():
@@ -153,7 +153,7 @@ func (j *judge) troubled(p *program) []string {
 			return refused >= transients && c.refused.last > c.read.first && said.spoke()
 		}
 		silent, _ := c.silent.since(since)
-		if p.outOfTime(c, since) > 0 {
+		if j.dated(p, host) {
 			return false // told as such
 		}
 		return refused > 0 || silent >= p.silences() && !p.is.Browser
@@ -163,10 +163,10 @@ func (j *judge) troubled(p *program) []string {
 // refuses says why a program refuses on a device that trusts us.
 func (j *judge) refuses(p *program) {
 	hosts := j.troubled(p)
-	foreign := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return keeper(host, p.os) != "" })
+	foreign := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return j.keeper(p, host) != "" })
 	if p.reads() || len(foreign) == 0 {
 		for _, host := range hosts {
-			if maker := keeper(host, p.os); maker != "" {
+			if maker := j.keeper(p, host); maker != "" {
 				j.keep(maker, p, host)
 			}
 		}
@@ -296,10 +296,6 @@ func (j *judge) systemStore() bool {
 	})
 }
 
-// androidSystem begin the User-Agents of parts of Android and of Google Play services.
-// That of Dalvik is not among them: apps send it too.
-var androidSystem = []string{"com.google.android.gms", "GoogleAuth/", "AndroidDownloadManager/", "Android-Finsky/", "Android-GCM/", "Android-Checkin/"}
-
 // ownStore is for a program that has, or may have, trust of its own.
 func (j *judge) ownStore(p *program, t *trouble) {
 	d := j.diagnosis(NotInstalled, p, t)
@@ -314,92 +310,4 @@ func (j *judge) ownStore(p *program, t *trouble) {
 	}
 	d.Next = j.installSteps(p)
 	j.add(d)
-}
-
-// neverTrusted is for a device of which nothing was read, and which refused.
-func (j *judge) neverTrusted() {
-	var t trouble
-	foreign := j.test.refused.count > 0
-	for _, p := range j.programs {
-		for _, host := range p.hosts(func(_ string, c *counts) bool { return c.refused.count > 0 }) {
-			t.add(p, host, 0)
-			foreign = foreign || keeper(host, p.os) == ""
-		}
-		if p.test.refused.count > 0 && !slices.Contains(t.programs, p) {
-			t.programs = append(t.programs, p)
-		}
-	}
-	if t.refused == 0 && j.test.refused.count == 0 {
-		for _, p := range j.programs {
-			j.refuses(p) // silence
-		}
-		return
-	}
-	if !foreign {
-		for _, p := range t.programs {
-			j.refuses(p)
-		}
-		return
-	}
-	since := j.fetched.first
-	last := max(t.last, j.test.refused.last)
-	if since > last && !j.known.Now.IsZero() {
-		return // it was not tried again since it was fetched
-	}
-	var one *program
-	if len(t.programs) == 1 {
-		one = t.programs[0]
-	}
-	d := j.diagnosis(NotInstalled, one, &t)
-	witness := slices.ContainsFunc(t.programs, func(p *program) bool { return p.is.Browser }) || j.test.refused.count > 0
-	d.Certainty = Possible
-	if witness || len(t.programs) > 1 {
-		d.Certainty = Likely
-	}
-	if one != nil && !witness {
-		d.Evidence = append(d.Evidence, "Only this program was seen: one that pins its certificates looks the same.")
-	}
-	who := "the device"
-	if one != nil && !one.is.Browser && storeOf(one) != nil {
-		who = j.name(one)
-	}
-	d.Title = who + " does not have telltale's certificate authority"
-	if since != 0 && since <= last {
-		d.Cause = NotTrusted
-		d.Title = "the device does not trust telltale's certificate authority yet"
-		if witness && j.refusedByBrowserSince(since) {
-			d.Certainty = Certain
-		}
-	}
-	d.Evidence = append(d.Evidence, j.untrustedEvidence(since, last)...)
-	d.Next = j.stepsForTrust(d.Cause, one)
-	j.add(d)
-}
-
-// refusedByBrowserSince reports whether a browser refused us after a moment.
-func (j *judge) refusedByBrowserSince(since int64) bool {
-	return j.test.refused.last >= since || slices.ContainsFunc(j.programs, func(p *program) bool { return p.is.Browser && p.refused.last >= since })
-}
-
-// noLongerTrusted finds that the certificate was taken from the device, or made anew,
-// while it was watched: what was read is refused now, and nothing is read any more.
-func (j *judge) noLongerTrusted() bool {
-	last := max(j.read.last, j.test.trusted.last) + 1
-	var t trouble
-	for _, p := range j.programs {
-		for _, host := range p.hosts(func(_ string, c *counts) bool { return c.read.count > 0 && c.refused.last >= last }) {
-			t.add(p, host, last)
-		}
-	}
-	if t.refused < again || !t.alerts.spoke() || len(t.hosts) < again && len(t.programs) < again {
-		return false
-	}
-	d := j.diagnosis(NotTrusted, nil, &t)
-	d.Certainty = Likely
-	d.Title = "the device no longer trusts telltale's certificate authority"
-	d.Evidence = append(d.Evidence, "The same programs were read at the same hosts before, until "+clockTime(last)+"; nothing was read since.")
-	d.Next = append([]string{"Was the certificate removed from the device, or the authority made anew? `telltale ca show` has its fingerprint."},
-		j.installSteps(nil)...)
-	j.add(d)
-	return true
 }

@@ -8,48 +8,6 @@ import (
 	"telltale/useragent"
 )
 
-// wrongClock finds clients that say that our certificate is past, or not valid yet.
-// They look at that in a chain that they know, so that it says nothing against the
-// authority.
-func (j *judge) wrongClock() bool {
-	var t trouble
-	n := 0
-	for _, p := range j.programs {
-		for _, host := range p.hosts(func(host string, c *counts) bool {
-			refused, _ := c.refused.since(j.since(p))
-			return refused > 0 && p.outOfTime(c, j.since(p)) > 0 && !p.readFrom(host)
-		}) {
-			t.add(p, host, j.since(p))
-			n += p.outOfTime(p.servers[host], j.since(p))
-		}
-	}
-	if n == 0 {
-		return false
-	}
-	var one *program
-	if len(t.programs) == 1 {
-		one = t.programs[0]
-	}
-	d := j.diagnosis(WrongClock, one, &t)
-	switch {
-	case j.trusted != 0:
-		d.Certainty = Possible
-		d.Evidence = append(d.Evidence, "Other connections from this address can be read.")
-	case n >= again && t.alerts.of(alertCertificateExpired) > 0:
-		d.Certainty = Certain
-	default:
-		d.Certainty = Likely
-	}
-	d.Title = "the device's clock is outside the validity of telltale's certificate"
-	d.Evidence = append(d.Evidence, "The alert is about the date of the certificate, and nothing against the authority.")
-	d.Next = []string{
-		"Set the date, time and time zone of the device to automatic.",
-		"If they are right: `telltale ca show` says until when the authority is valid, `telltale ca rotate` makes a new one.",
-	}
-	j.add(d)
-	return j.trusted == 0
-}
-
 // noCommonTLS finds clients that share no version or cipher with the proxy, and those
 // that insist on Encrypted ClientHello.
 func (j *judge) noCommonTLS() {
@@ -116,8 +74,8 @@ func (j *judge) systemPinning() {
 		}
 		d := j.diagnosis(SystemPinning, nil, t)
 		d.Certainty = Likely
-		if t.refused >= again && len(t.hosts) > 1 && j.trusted != 0 {
-			d.Certainty = Certain
+		if t.refused < again && !t.alerts.spoke() {
+			d.Certainty = Possible
 		}
 		d.Title = "services of " + maker + " refuse to be read, as they always do"
 		if j.trusted == 0 {
@@ -196,7 +154,7 @@ func (j *judge) neverContacted() []string {
 			os = j.systems[0]
 		}
 		quiet := l.first != 0 && j.now-l.first >= int64(unhurried)
-		if quiet && !contacted[l.name] && keeper(l.name, os) == "" && !slices.Contains(relayHosts, l.name) && !slices.Contains(resolverHosts, l.name) {
+		if quiet && !contacted[l.name] && makerOf(l.name, os) == "" && !slices.Contains(relayHosts, l.name) && !slices.Contains(resolverHosts, l.name) {
 			missing = append(missing, l.name)
 		}
 	}
@@ -207,7 +165,7 @@ func (j *judge) neverContacted() []string {
 func (j *judge) hiddenByRelay() {
 	relay, resolvers := j.contacts(relayHosts), j.contacts(resolverHosts)
 	if len(relay) > 0 {
-		d := Diagnosis{Cause: HiddenByRelay, Certainty: Possible, Title: "iCloud Private Relay may lead connections round the proxy"}
+		d := Diagnosis{Cause: HiddenByRelay, Certainty: Possible, Title: "Private Relay of iCloud may lead connections round the proxy"}
 		d.Hosts, d.MoreHosts = listed(relay)
 		d.Evidence = []string{"The device asked for the relay: " + some(relay) + "."}
 		d.Next = []string{

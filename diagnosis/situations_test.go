@@ -24,6 +24,7 @@ const (
 	iosApp      = "CovidShield/1.0.2 CFNetwork/1120 Darwin/19.0.0"
 	iosBank     = "Bank/7 CFNetwork/1120 Darwin/19.0.0"
 	safari      = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+	apsd        = "apsd/1 CFNetwork/1120 Darwin/19.0.0"
 	androidApp  = "okhttp/4.12.0"
 	androidGame = "Game/3 (Linux; U; Android 14; Pixel 8)"
 	chrome      = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36"
@@ -110,6 +111,21 @@ var situations = []struct {
 	{"no longer trusted", join(setUp(safari), these(read(safari, "mail.example", after(40)), read(iosApp, "api.example", after(50)),
 		refused(safari, "news.example", unknownCert, after(400)), refused(safari, "mail.example", unknownCert, after(410)), refused(iosApp, "api.example", unknownCert, after(420)))),
 		diagnosis.Known{}, []string{"ca-not-trusted likely "}},
+	{"no longer trusted, and two apps say so", join(setUp(safari), these(read(iosApp, "api.example", after(50)), read(iosBank, "bank.example", after(51)),
+		refused(iosApp, "api.example", unknownCert, after(400)), refused(iosBank, "bank.example", unknownCert, after(410)))),
+		diagnosis.Known{}, []string{"ca-not-trusted likely "}},
+	{"an app that pins a part of what it does, and was seen last", join(setUp(safari), these(read(iosBank, "api.example", after(60)), read(iosBank, "cdn.example", after(61)),
+		refused(iosBank, "api.example", unknownCA, after(62)), refused(iosBank, "cdn.example", unknownCA, after(63)))), diagnosis.Known{}, nil},
+	{"no longer trusted, as one app says for a long time", join(setUp(safari), these(read(iosBank, "api.example", after(60)), read(iosBank, "cdn.example", after(61))),
+		times(70, 70, func(at flowtest.Option) *flow.Flow { return refused(iosBank, "api.example", unknownCA, at) }),
+		times(70, 71, func(at flowtest.Option) *flow.Flow { return refused(iosBank, "cdn.example", unknownCA, at) })),
+		diagnosis.Known{}, []string{"ca-not-trusted likely "}},
+	{"one connection of a browser is broken off", these(refused(safari, "news.example", "")), diagnosis.Known{}, []string{"ca-not-installed possible " + safari}},
+	{"likewise, after it fetched the certificate", these(served(safari, "http://setup.telltale/ca.cer"), refused(safari, "news.example", "", after(3))),
+		diagnosis.Known{}, []string{"ca-not-trusted possible " + safari}},
+	{"a browser refused before it fetched the certificate, since then only an app", these(refused(safari, "news.example", unknownCA), served(safari, "http://setup.telltale/ca.cer", after(5)),
+		refused(iosBank, "bank.example", unknownCA, after(60)), refused(iosBank, "bank.example", unknownCA, after(70))),
+		diagnosis.Known{}, []string{"ca-not-trusted possible "}},
 
 	{"Android 7 and later: the browser can be read, the app not", join(setUp(chrome),
 		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) }),
@@ -191,10 +207,16 @@ var situations = []struct {
 		times(5, 60, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) })),
 		diagnosis.Known{}, []string{"app-pinning certain " + iosApp}},
 
-	{"Apple's own services", join(setUp(safari), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "gateway.icloud.com", unknownCert, at) }),
-		these(refused("itunesstored/1.0 iOS/17.5", "bag.itunes.apple.com", "", after(70)))), diagnosis.Known{}, []string{"system-pinning certain "}},
-	{"Apple's own services, and nothing else yet", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "gateway.icloud.com", unknownCert, at) }),
+	{"Apple's own services", join(setUp(safari), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(apsd, "gateway.icloud.com", unknownCert, at) }),
+		these(refused("itunesstored/1.0 iOS/17.5", "bag.itunes.apple.com", "", after(70)))), diagnosis.Known{}, []string{"system-pinning likely "}},
+	{"Apple's own services, once", join(setUp(safari), these(refused(apsd, "gateway.icloud.com", "", after(70)))), diagnosis.Known{}, []string{"system-pinning possible "}},
+	{"Apple's own services, and nothing else yet", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(apsd, "gateway.icloud.com", unknownCert, at) }),
 		diagnosis.Known{}, []string{"system-pinning possible "}},
+	{"an app that asks Apple, and was not set up", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "itunes.apple.com", unknownCert, at) }),
+		diagnosis.Known{}, []string{"ca-not-installed possible " + iosApp}},
+	{"Apple's own services and one app, which may pin", join(these(refused(iosBank, "bank.example", unknownCA, after(1))),
+		times(3, 2, func(at flowtest.Option) *flow.Flow { return refused(apsd, "gateway.icloud.com", unknownCA, at) })),
+		diagnosis.Known{}, []string{"ca-not-installed possible " + iosBank}},
 	{"a host that ends like Apple's", join(setUp(safari), these(read(iosApp, "cdn.example", after(60))), times(3, 60, func(at flowtest.Option) *flow.Flow {
 		return refused(iosApp, "pineapple.com", unknownCert, at)
 	})), diagnosis.Known{}, []string{"app-pinning certain " + iosApp}},
@@ -202,10 +224,43 @@ var situations = []struct {
 		return refused("com.google.android.gms/243", "play.googleapis.com", unknownCert, at)
 	}), times(3, 60, func(at flowtest.Option) *flow.Flow {
 		return refused("com.google.android.gms/243", "www.google.com", unknownCert, at)
-	})), diagnosis.Known{}, []string{"system-pinning certain "}},
+	})), diagnosis.Known{}, []string{"system-pinning likely "}},
+	{"an app on Android that asks Firebase alone", join(setUp(chrome),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "firestore.googleapis.com", unknownCert, at) }),
+		times(4, 61, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "firebaseinstallations.googleapis.com", unknownCert, at) })),
+		diagnosis.Known{App: isApp(androidGame)}, []string{"user-ca-ignored likely " + androidGame}},
+	{"likewise, and nobody said which app is the one", join(setUp(chrome),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "firestore.googleapis.com", unknownCert, at) })),
+		diagnosis.Known{}, []string{"user-ca-ignored likely " + androidGame}},
+	{"likewise, and it names no program", join(setUp(chrome), times(4, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("", "firestore.googleapis.com", unknownCert, stack("bbbbbbbbbbbb"), at)
+	})), diagnosis.Known{}, []string{"user-ca-ignored likely "}},
+	{"services of Google that only the system asks, without a name", join(setUp(chrome), times(4, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("", "redirector.gvt1.com", unknownCert, stack("bbbbbbbbbbbb"), at)
+	})), diagnosis.Known{}, []string{"system-pinning likely "}},
 
 	{"the clock", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", expired, at) }), diagnosis.Known{}, []string{"wrong-clock certain " + firefox}},
 	{"the clock, behind", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused("curl/8.5.0", "news.example", badCert, at) }), diagnosis.Known{}, []string{"wrong-clock likely curl/8.5.0"}},
+	{"the clock, and it is set right", join(times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", expired, at) }),
+		these(read(firefox, "news.example", after(60)))), diagnosis.Known{}, nil},
+	{"the clock, and one that says nothing of it", join(times(9, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", expired, at) }),
+		these(refused(iosApp, "api.example", unknownCert, after(60)))), diagnosis.Known{}, []string{"wrong-clock certain " + firefox}},
+	{"one app says something of the date, all others refuse", join(times(6, 0, func(at flowtest.Option) *flow.Flow { return refused(safari, "news.example", unknownCA, at) }),
+		these(refused(iosBank, "bank.example", expired, after(9)))), diagnosis.Known{}, []string{"ca-not-installed likely " + safari, "wrong-clock possible " + iosBank}},
+	{"the page's test says something of the date", join(times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, flow.SetupHost, expired, at) }),
+		times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", expired, at) })),
+		diagnosis.Known{}, []string{"wrong-clock certain " + firefox}},
+	{"Firefox without the certificate, which takes us for an interceptor", join(
+		times(2, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", unknownCA, at) }),
+		these(refused(firefox, "mitmdetection.services.mozilla.com", unknownCA, after(21))),
+		times(5, 30, func(at flowtest.Option) *flow.Flow { return refused(firefox, "mail.example", badCert, at) })),
+		diagnosis.Known{}, []string{"ca-not-installed likely " + firefox}},
+	{"likewise, seen only from then on", join(these(silent(firefox, "mitmdetection.services.mozilla.com")),
+		times(3, 30, func(at flowtest.Option) *flow.Flow { return refused(firefox, "mail.example", badCert, at) })),
+		diagnosis.Known{}, []string{"ca-not-installed likely " + firefox}},
+	{"likewise, beside a browser that has it", join(setUp(linuxChrome), these(refused(firefox, "news.example", unknownCA, after(60)),
+		refused(firefox, "mail.example", unknownCA, after(61)), refused(firefox, "maps.example", badCert, after(62)))),
+		diagnosis.Known{}, []string{"ca-not-installed likely " + firefox}},
 	{"no version in common", these(failed("Old/1", "a.example", "", func(f *flow.Flow) {
 		f.Error, f.Client.Hello.Versions = "the TLS handshake failed: tls: client offered only unsupported versions: [300]", []uint16{0x0300}
 	})), diagnosis.Known{}, []string{"no-common-tls certain Old/1"}},

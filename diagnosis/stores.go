@@ -81,12 +81,23 @@ func (p *program) silences() int {
 
 // outOfTime counts the refusals by which a program says that our certificate is past,
 // or not valid yet, from a moment on.
-func (p *program) outOfTime(c *counts, since int64) int {
-	n := c.refused.of(alertCertificateExpired, since)
-	if p.says() == exactly {
-		n += c.refused.of(alertBadCertificate, since)
+func (p *program) outOfTime(r *refusals, since int64) int {
+	n := r.of(alertCertificateExpired, since)
+	if p.says() == exactly && !p.disowns(since) {
+		n += r.of(alertBadCertificate, since)
 	}
 	return n
+}
+
+// mitmHost is what Firefox asks when it met an authority that it does not know
+// (security.certerrors.mitm.priming.endpoint of its preferences). If that is refused too,
+// it takes us for the interceptor that we are, and sends bad_certificate to everybody.
+const mitmHost = "mitmdetection.services.mozilla.com"
+
+// disowns reports whether the program said from a moment on that it does not know our
+// authority. Then bad_certificate is not about the date.
+func (p *program) disowns(since int64) bool {
+	return p.refused.of(alertUnknownCA, since) > 0 || p.test.refused.of(alertUnknownCA, since) > 0 || p.servers[mitmHost] != nil
 }
 
 // steps say how our authority gets into the store.

@@ -168,7 +168,7 @@ func (j *judge) name(p *program) string {
 		return "the device"
 	case p.agent == "":
 		return "a program"
-	case j.known.App != nil && j.known.App(p.agent):
+	case j.isApp(p):
 		return "the app"
 	case p.is.App != "":
 		return text(p.is.App)
@@ -207,25 +207,33 @@ func (j *judge) othersRead(p *program) string {
 	return "Nothing else was read."
 }
 
-// untrustedEvidence says who refused a device's worth of connections, and whether the
-// certificate was fetched.
-func (j *judge) untrustedEvidence(fetched, last int64) []string {
+// untrustedEvidence says who refused a device's worth of connections since the
+// certificate was fetched (since is 0: whenever), and when that was.
+func (j *judge) untrustedEvidence(w *witnesses, since, last int64) []string {
 	var out []string
-	if n := j.test.refused.count; n > 0 {
-		out = append(out, "The set-up page's own test was refused: "+number(n, "connection")+".")
+	if w.tests > 0 {
+		out = append(out, "The set-up page's own test was refused: "+number(w.tests, "connection")+".")
 	}
-	browsers := slices.DeleteFunc(slices.Clone(j.programs), func(p *program) bool {
-		return !p.is.Browser || p.refused.count+p.test.refused.count == 0
-	})
-	if len(browsers) > 0 {
+	browsers := slices.DeleteFunc(slices.Clone(w.programs), func(p *program) bool { return !p.is.Browser })
+	switch {
+	case len(browsers) > 0 && len(browsers) < len(w.programs):
 		out = append(out, "A browser refuses too: "+j.names(browsers)+".")
+	case len(browsers) > 0:
+		out = append(out, "Who refuses is a browser: "+j.names(browsers)+".")
+	case w.tests > 0:
+	case len(w.programs) == 1:
+		when := "Only"
+		if since != 0 {
+			when = "Since it was fetched only"
+		}
+		out = append(out, when+" one program was seen, "+j.name(w.programs[0])+": one that pins its certificates looks the same.")
 	}
 	out = append(out, "Nothing of it was read.")
 	form := "certificate"
 	if j.profile {
 		form = "profile"
 	}
-	switch {
+	switch fetched := j.fetched.first; {
 	case fetched == 0:
 		out = append(out, "It did not fetch the certificate here.")
 	case fetched > last:
