@@ -92,7 +92,7 @@ func adviseApp(p Progress, tls, app *Item) {
 	for _, d := range p.Diagnoses {
 		switch {
 		case d.Cause == diagnosis.NotTrusted: // no longer
-			tls.State, tls.Advice = Trouble, tell(d)
+			tls.State, tls.Advice, tls.Diagnosed = Trouble, tell(d), true
 			return
 		case d.Cause == diagnosis.SystemPinning:
 			tls.Advice = append(tls.Advice, capitalized(d.Title)+": expected.")
@@ -104,6 +104,7 @@ func adviseApp(p Progress, tls, app *Item) {
 			tls.Advice = append(tls.Advice, tell(d)...)
 		}
 	}
+	tls.Diagnosed, app.Diagnosed = len(tls.Advice) > 0, len(app.Advice) > 0
 	if app.State == Waiting && len(app.Advice) == 0 {
 		app.Advice = []string{"Close the app and open it again."}
 	}

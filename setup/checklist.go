@@ -86,6 +86,8 @@ type Item struct {
 	// Advice says what is wrong and what to do, a sentence or two each, to be wrapped
 	// where they are shown. Nothing in it can harm a terminal.
 	Advice []string
+	// Diagnosed says that Advice only repeats what Progress.Diagnoses say.
+	Diagnosed bool
 }
 
 // Checklist returns the five steps of connecting a device: it reached the proxy,
@@ -118,7 +120,7 @@ func Checklist(p Progress) []Item {
 	case read:
 		adviseApp(p, tls, app)
 	case unread != nil:
-		tls.Advice = tell(*unread)
+		tls.Advice, tls.Diagnosed = tell(*unread), true
 		if unread.Cause != diagnosis.SystemPinning { // whose makers' services refuse whatever is installed
 			tls.State = Trouble
 		}

@@ -283,3 +283,33 @@ func TestDiagnosesNameMenusOfPlatforms(t *testing.T) {
 		t.Errorf("only %d menus were looked at", menus)
 	}
 }
+
+// What is said to come from diagnoses says nothing else: who shows them leaves it out.
+func TestDiagnosedAdviceRepeatsDiagnoses(t *testing.T) {
+	diagnosed := 0
+	for _, s := range situations {
+		var said strings.Builder
+		for _, d := range s.p.Diagnoses {
+			fmt.Fprintln(&said, strings.ToLower(strings.Join(unmark(slices.Concat([]string{d.Title}, d.Evidence, d.Next)), "\n")))
+		}
+		for _, item := range Checklist(s.p) {
+			repeats := len(item.Advice) > 0
+			for _, line := range item.Advice {
+				line = strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(line, "."), ": expected"))
+				for _, doubt := range []string{"most likely ", "possibly "} {
+					line = strings.TrimPrefix(line, doubt)
+				}
+				repeats = repeats && strings.Contains(said.String(), line)
+			}
+			if item.Diagnosed != repeats {
+				t.Errorf("%s: %q: diagnosed is %t, but its advice repeats diagnoses: %t: %q", s.name, item.Text, item.Diagnosed, repeats, item.Advice)
+			}
+			if repeats {
+				diagnosed++
+			}
+		}
+	}
+	if diagnosed < 8 {
+		t.Errorf("only %d steps have the advice of diagnoses", diagnosed)
+	}
+}
