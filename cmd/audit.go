@@ -33,6 +33,7 @@ type audit struct {
 	policy    atomic.Pointer[policy.Policy] // in force; a person at the screen may change it
 	authority *ca.Authority
 	store     *capture.Store
+	opinions  opinions // of its devices
 	proxy     *proxy.Proxy
 	listener  net.Listener
 	path      string // of the capture

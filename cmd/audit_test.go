@@ -70,7 +70,7 @@ func TestLastStepNeedsTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.policy.Store(pol)
-		checks := a.checklist(c.device, tui.Place{Host: "192.0.2.1", Port: "8080"}, now)
+		checks := a.checklist(c.device, tui.Place{Host: "192.0.2.1", Port: "8080"}, nil, now)
 		if last := checks[len(checks)-1]; last.State != c.want {
 			t.Errorf("%s: %q is %v, want %v", name, last.Text, last.State, c.want)
 		}

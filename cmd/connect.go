@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/setup"
 )
 
@@ -21,18 +22,25 @@ func (a *audit) home() setup.Config {
 			if i < 0 {
 				return setup.Progress{}
 			}
-			return a.progress(devices[i], setup.Place{}, time.Now())
+			now := time.Now()
+			return a.progress(devices[i], setup.Place{}, a.diagnose(devices[i], now), now)
 		},
 	}
 }
 
-// progress returns how far a device is on its way to a proxy at a place.
-func (a *audit) progress(d capture.Device, at setup.Place, now time.Time) setup.Progress {
+// diagnose says why connections of a device cannot be read, by the policy in force.
+func (a *audit) diagnose(d capture.Device, now time.Time) []diagnosis.Diagnosis {
+	return a.opinions.diagnoses(d, a.policy.Load(), now)
+}
+
+// progress returns how far a device with these diagnoses is on its way to a proxy at a
+// place.
+func (a *audit) progress(d capture.Device, at setup.Place, found []diagnosis.Diagnosis, now time.Time) setup.Progress {
 	pol := a.policy.Load()
 	p := setup.Progress{
 		Now: now, At: at, Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
 		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
-		Diagnoses: diagnose(pol, now)(d), OS: d.Evidence.Platform(),
+		Diagnoses: found, OS: a.opinions.platform(d),
 	}
 	for _, app := range d.Apps {
 		if p.AppKnown && pol.IsApp(app) {

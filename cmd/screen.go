@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/policy"
 	"telltale/reports"
@@ -135,10 +136,10 @@ func (w *watched) take(modes map[string]bool, progress func(done, total int)) fu
 }
 
 // checklist says how far a device is on its way.
-func (a *audit) checklist(d capture.Device, at tui.Place, now time.Time) []tui.Check {
+func (a *audit) checklist(d capture.Device, at tui.Place, found []diagnosis.Diagnosis, now time.Time) []tui.Check {
 	var checks []tui.Check
-	for _, item := range setup.Checklist(a.progress(d, a.place(at), now)) {
-		checks = append(checks, tui.Check{Text: item.Text, State: checkStates[item.State], Advice: item.Advice})
+	for _, item := range setup.Checklist(a.progress(d, a.place(at), found, now)) {
+		checks = append(checks, tui.Check{Text: item.Text, State: checkStates[item.State], Advice: item.Advice, Diagnosed: item.Diagnosed})
 	}
 	return checks
 }

@@ -89,7 +89,7 @@ func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, conne
 	err := tui.Run(ctx, tui.Config{
 		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems,
 		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.policy.Store),
-		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return diagnose(a.policy.Load(), time.Now())(d) },
+		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return a.diagnose(d, time.Now()) },
 		NameDevice: a.nameDevice,
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
 			return written.write(files, a.document(command))
@@ -153,10 +153,12 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	}
 	err = tui.Run(ctx, tui.Config{
 		Store: w.store, Capture: name, Load: w.load, Problems: said.problems,
-		Policy:   flags.policy.forScreen(said, pol, w.policy.Store),
-		Diagnose: func(d capture.Device) []diagnosis.Diagnosis { return diagnose(w.policy.Load(), time.Time{})(d) },
-		Reports:  forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
-		Copies:   copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
+		Policy: flags.policy.forScreen(said, pol, w.policy.Store),
+		Diagnose: func(d capture.Device) []diagnosis.Diagnosis {
+			return w.opinions.diagnoses(d, w.policy.Load(), time.Time{})
+		},
+		Reports: forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
+		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
 	}, s.in, s.out)
 	trouble = said.repeat(s, err, w.failed)
 	if errors.Is(w.failed, context.Canceled) {
@@ -190,9 +192,11 @@ type watched struct {
 	policy atomic.Pointer[policy.Policy] // in force; the screen may change it while a report is written
 	infos  []reports.CaptureInfo
 	modes  []string
-	load   func(ctx context.Context, progress func(done, total int)) error
-	folder string // of the temporary capture; "" for none
-	failed error  // why not all of it was judged; context.Canceled: somebody has left
+	// opinions are those of its devices.
+	opinions opinions
+	load     func(ctx context.Context, progress func(done, total int)) error
+	folder   string // of the temporary capture; "" for none
+	failed   error  // why not all of it was judged; context.Canceled: somebody has left
 }
 
 func openWatched(name string, pol *policy.Policy) (*watched, error) {

@@ -125,7 +125,7 @@ func (c *connectView) guides(m *model, place Place, n int) (lines []string) {
 // checks draws the list of steps of the device that is meant.
 func (c *connectView) checks(m *model, place Place, n int) []string {
 	device, _ := m.device()
-	title := "  " + m.theme.title.Render(cut(plain.Text("Device "+nameAndAddress(device)), n-2))
+	title := "  " + m.theme.title.Render(cut(m.shown("Device "+nameAndAddress(device)), n-2))
 	lines := []string{"", title}
 	if more := len(m.news.sum.Health.Devices) - 1; more > 0 {
 		others := m.theme.dim.Render("  " + plural(more, "more device") + " (4)")
@@ -147,7 +147,7 @@ func (c *connectView) checks(m *model, place Place, n int) []string {
 // not done.
 func (m *model) steps(device capture.Device, place Place, n int) (lines []string, open int) {
 	t := &m.theme
-	for _, check := range m.cfg.Connect.Checklist(device, place, m.cfg.Now()) {
+	for _, check := range m.cfg.Connect.Checklist(device, place, m.news.diagnoses[device.Addr], m.cfg.Now()) {
 		if check.State == CheckWaiting || check.State == CheckTrouble {
 			open++
 		}
@@ -160,14 +160,14 @@ func (m *model) steps(device capture.Device, place Place, n int) (lines []string
 		case CheckTrouble:
 			mark, style = "✗ ", t.violation
 		}
-		for i, part := range wrap(plain.Text(check.Text), max(10, n-4)) {
+		for i, part := range wrap(m.shown(check.Text), max(10, n-4)) {
 			if i > 0 {
 				mark = "  "
 			}
 			lines = append(lines, "  "+style.Render(mark+part))
 		}
 		for _, advice := range check.Advice {
-			lines = append(lines, indented("  ", advice, n)...)
+			lines = append(lines, indented("  ", m.mask(false).text(advice), n)...)
 		}
 	}
 	return lines, open

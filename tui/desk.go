@@ -233,6 +233,7 @@ func (d *desk) take(m *model, msg deskMsg) tea.Cmd {
 	if d.unsaved() && msg.kept == nil && !undone {
 		m.status.text += "  (w writes it to the policy, u undoes it)"
 	}
+	m.nameDevices() // by what must not be shown from now on
 	m.search.again()
 	return m.applySearch()
 }
@@ -283,7 +284,7 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		fields = append(fields, textField("reason", ""))
 	}
 	return m.openForm(&form{
-		title: capital(string(kind)) + " " + plain.Text(s.host), fields: fields, verb: "apply",
+		title: capital(string(kind)) + " " + m.shown(s.host), fields: fields, verb: "apply",
 		changed: func(m *model, f *form) { m.desk.preview(m, f, kind) },
 		submit:  func(m *model, f *form) (tea.Cmd, string) { return m.desk.submit(m, f, kind, s.host) },
 	})

@@ -218,7 +218,7 @@ func (p *devicePage) draw(m *model, screen int) []string {
 		more = t.dim.Render(percentText(p.top, hidden))
 	}
 	end := " · " + verdict
-	title := style.Render(cut(plain.Text(mark+" "+nameAndAddress(d)), screen-6-width(end)) + end)
+	title := style.Render(cut(m.shown(mark+" "+nameAndAddress(d)), screen-6-width(end)) + end)
 	at := slices.Index(m.devices.list.keys, p.addr) + 1
 	where := t.dim.Render(fmt.Sprintf("device %d of %d  esc back ", at, len(m.devices.list.keys)))
 	tls, readable := deviceTLS(t, d)

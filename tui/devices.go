@@ -90,7 +90,17 @@ func namesOf(devices []capture.Device) map[string]string {
 	return names
 }
 
-// nameOf returns the name of the device at an address, else the address, as it came.
+// nameDevices brings the names of the devices, masked, into line with the news and the
+// policy.
+func (m *model) nameDevices() {
+	m.names = namesOf(m.news.sum.Health.Devices)
+	secrets := m.mask(false)
+	for addr, name := range m.names {
+		m.names[addr] = secrets.text(name)
+	}
+}
+
+// nameOf returns the name of the device at an address, masked, else the address.
 func (m *model) nameOf(addr string) string { return cmp.Or(m.names[addr], addr) }
 
 // namesOf names devices by their addresses.
@@ -146,7 +156,7 @@ func (v *devicesView) cells(m *model, d capture.Device) []cell {
 		plainCell(count(d.Hosts)),
 		{verdict, style},
 		{tls, readable},
-		{diagnosisText(m.news.diagnoses[d.Addr]), t.warning},
+		{m.diagnosisText(m.news.diagnoses[d.Addr]), t.warning},
 		{clock(d.Last), t.dim},
 	}
 }
@@ -227,7 +237,7 @@ func (m *model) openName() tea.Cmd {
 		name = d.Name
 	}
 	input := textField("name", name)
-	input.input.Placeholder = plain.Text(d.Name)
+	input.input.Placeholder = m.shown(d.Name)
 	return m.openForm(&form{
 		title: "Name the device at " + plain.Text(d.Addr), verb: "name it; an empty name takes yours back", fields: []*field{input},
 		submit: func(m *model, f *form) (tea.Cmd, string) { return m.name(d.Addr, f.fields[0].value()), "" },

@@ -317,3 +317,53 @@ func TestShare(t *testing.T) {
 		}
 	}
 }
+
+// TestDevicesShowNoSecret gives devices, hosts and diagnoses texts with a value that must
+// never be sent: none is shown before a person asks for it.
+func TestDevicesShowNoSecret(t *testing.T) {
+	t.Parallel()
+	const host = "s3cr3t-tenant-name.example.com"
+	secrets := []string{secretMail, "s3cr3t-tenant"}
+	s := setting{w: 140, h: 45, text: covidPolicy + "devices:\n  - name: \"tab of " + secretMail + "\"\n    address: " + tablet + "\n"}
+	s.text = strings.Replace(s.text, "waivers:", "  - name: tenant\n    value: s3cr3t-tenant-name\nwaivers:", 1)
+	s.change = func(c *Config) {
+		c.NameDevice = func(string, string) error { return errors.New("no room for " + secretMail) }
+		c.Connect.Checklist = func(capture.Device, Place, []diagnosis.Diagnosis, time.Time) []Check {
+			return []Check{{Text: "Of " + secretMail, Advice: []string{"Ask " + secretMail, "or " + host}}}
+		}
+		c.Diagnose = func(capture.Device) []diagnosis.Diagnosis {
+			found := diagnosesOf("pinned by " + secretMail)
+			found[0].Hosts = []string{host}
+			return found
+		}
+		c.Problems = func() []string { return []string{"trouble at " + host} }
+	}
+	s.flows = flowtest.Number(
+		flowtest.Get("https://"+host+"/", sentBy(pixel, "phone of "+secretMail)), flowtest.Refused(host, sentBy(pixel, "phone of "+secretMail)),
+		flowtest.Get("https://b."+host+"/", sentBy(tablet, "")), flowtest.Get("https://c."+host+"/", sentBy(iphone, "phone of "+secretMail)),
+	)
+	look := func(r *rig, keys ...string) {
+		t.Helper()
+		for _, key := range keys {
+			r.press(key)
+			r.seesNot(secrets...)
+		}
+	}
+	r := newRig(t, s)
+	look(r, "c", "1", "enter", "tab", "D", "n", "pgdown", "N", "x", "enter", "esc", "a", "esc", "esc", "2", "d", "d", "F", "space", "3", "enter", "esc", "4", "space", "1", "2", "3", "4", "space", "enter", "end", "esc", "0")
+	r.press("1")
+	r.observe(flowtest.Get("https://d."+host+"/", flowtest.ID(90), flowtest.At(5*time.Minute), sentBy("192.168.1.50", secretMail)))
+	r.news()
+	r.seesNot(secrets...)
+	r.press("2")
+	r.observe(flowtest.Get("https://d."+host+"/", flowtest.ID(91), flowtest.At(6*time.Minute), sentBy("192.168.1.51", secretMail)))
+	r.news()
+	r.seesNot(secrets...)
+
+	shown := s.change
+	s.change = func(c *Config) { shown(c); c.Reveal = true }
+	r = newRig(t, s)
+	r.press("4").sees("phone of "+secretMail, "pinned by "+secretMail)
+	r.press("enter").sees(host, "Ask "+secretMail)
+	r.press("2").sees(host)
+}

@@ -69,7 +69,7 @@ func (m *model) banner(screen int) string {
 	if len(m.news.sum.Health.Devices) > 1 {
 		text += cut(plain.Text(m.nameOf(x.device.Addr)), 24) + ": "
 	}
-	text += plain.Text(x.worst.Title) + " (" + string(x.worst.Certainty) + ")"
+	text += m.shown(x.worst.Title) + " (" + string(x.worst.Certainty) + ")"
 	end := ""
 	for _, end = range x.ends(&m.theme) {
 		if width(text)+width(end)+2 <= screen {
@@ -97,14 +97,14 @@ func diagnosesText(n int) string {
 }
 
 // diagnosisText says in a cell what keeps a device from being read.
-func diagnosisText(found []diagnosis.Diagnosis) string {
+func (m *model) diagnosisText(found []diagnosis.Diagnosis) string {
 	switch len(found) {
 	case 0:
 		return ""
 	case 1:
-		return plain.Text(found[0].Title)
+		return m.shown(found[0].Title)
 	}
-	return "(" + count(len(found)) + ") " + plain.Text(found[0].Title)
+	return "(" + count(len(found)) + ") " + m.shown(found[0].Title)
 }
 
 // showDiagnosis opens the page of the device whose diagnosis explains what is shown:

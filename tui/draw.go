@@ -94,7 +94,7 @@ func (m *model) drawBody(height int) []string {
 func (m *model) emptyText(width int, text string) []string {
 	switch {
 	case m.news.err != nil:
-		text = "The capture cannot be read: " + plain.Text(m.news.err.Error())
+		text = "The capture cannot be read: " + m.shown(m.news.err.Error())
 	case m.search.filters() && m.search.done:
 		text = "Nothing here matches the filter: f switches it off, esc drops it."
 	case m.search.on() && m.search.done:
@@ -175,9 +175,9 @@ func (m *model) recording(room int) string {
 	t := &m.theme
 	parts := m.alarms()
 	if m.news.phase != "" {
-		parts = append(parts, t.waived.Render("phase: "+plain.Text(m.news.phase)))
+		parts = append(parts, t.waived.Render("phase: "+m.shown(m.news.phase)))
 	}
-	parts = append(parts, t.dim.Render(plain.Text(m.cfg.Capture)))
+	parts = append(parts, t.dim.Render(m.shown(m.cfg.Capture)))
 	if m.cfg.Live && m.news.err == nil {
 		parts = append(parts, t.violation.Render("●")+" rec "+m.elapsed())
 	}
@@ -346,7 +346,7 @@ func (m *model) tabAt(column int) scope {
 // else what can be done.
 func (m *model) drawFoot() []string {
 	const most = 3
-	style, text := m.theme.bar, plain.Text(m.status.text)
+	style, text := m.theme.bar, m.mask(m.detail != nil && m.detail.revealed).shown(m.status.text)
 	switch {
 	case text == "" && m.panel != nil:
 		return nil // the panel says which keys there are

@@ -334,7 +334,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	f := r.Flow
 	row := flowRow{
 		id: f.ID, host: f.Host(), time: clock(f.Times.Start), method: plain.Text(f.Method()), protocol: plain.Text(f.Protocol()),
-		hostText: plain.Text(withPort(f)), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
+		hostText: secrets.shown(withPort(f)), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
 		verdict: verdictWord(r.Judgement.Verdict, r.Judgement.Rule()), weight: r.Judgement.Verdict,
 		open: !f.Ended(), failed: f.Outcome != flow.Completed,
 	}
@@ -349,7 +349,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	}
 	row.path = plain.Text(withoutHost(secrets.url(f.URL()), f.Host()))
 	if f.Request == nil || row.path == "" {
-		row.path = plain.Text(secrets.text(cmp.Or(f.Error, string(f.Outcome))))
+		row.path = secrets.shown(cmp.Or(f.Error, string(f.Outcome)))
 	}
 	if f.Ended() {
 		row.duration = durationText(f.Duration())

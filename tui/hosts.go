@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"telltale/capture"
-	"telltale/flow/plain"
 	"telltale/policy"
 )
 
@@ -97,7 +96,7 @@ func (h *hostsView) take(m *model) {
 			keys[i] = "domain " + r.Name
 		}
 		h.rows[keys[i]] = r
-		h.widest = max(h.widest, len(r.title()))
+		h.widest = max(h.widest, len(r.title(mask{})))
 	}
 	h.list.replace(keys)
 }
@@ -207,11 +206,11 @@ func (h *hostsView) draw(m *model, width, height int) []string {
 
 // cells returns the cells of hostColumns. first and last bound the sparklines.
 func (h *hostsView) cells(m *model, r hostRow, first, last time.Time) []cell {
-	t := &m.theme
+	t, secrets := &m.theme, m.mask(false)
 	style := t.verdictStyle(r.Verdict)
 	return []cell{
 		{verdicts[r.Verdict].mark, style},
-		{r.title(), t.title},
+		{r.title(secrets), t.title},
 		{verdictWord(r.Verdict, r.Rule), style},
 		plainCell(m.flowsOf(r.below, r.Host)),
 		plainCell(bytesText(r.BytesSent)),
@@ -219,12 +218,12 @@ func (h *hostsView) cells(m *model, r hostRow, first, last time.Time) []cell {
 		{clock(r.First), t.dim},
 		{clock(r.Last), t.dim},
 		{sparks(r.activity(first, last)), style},
-		{plain.Text(m.mask(false).text(m.sendersOf(r.Apps, r.Clients))), t.dim},
+		{secrets.shown(m.sendersOf(r.Apps, r.Clients)), t.dim},
 	}
 }
 
-func (r *hostRow) title() string {
-	name := plain.Text(r.Name)
+func (r *hostRow) title(secrets mask) string {
+	name := secrets.shown(r.Name)
 	switch {
 	case r.domain:
 		return "." + name + "  " + plural(len(r.below), "host")

@@ -1,6 +1,9 @@
 package tui
 
-import "telltale/flow"
+import (
+	"telltale/flow"
+	"telltale/flow/plain"
+)
 
 // mask hides what a reader need not see: the user in a URL, credentials in
 // headers, and values that must never leave the device.
@@ -15,6 +18,13 @@ func (m *model) mask(reveal bool) mask {
 	}
 	return mask{m.desk.policy.Mask}
 }
+
+// shown returns how a text that may quote a capture stands on the screen.
+func (m *model) shown(text string) string { return m.mask(false).shown(text) }
+
+// shown hides what must not be seen and then what a terminal would not show: clipping
+// comes afterwards, for half of a secret is not known as one.
+func (k mask) shown(s string) string { return plain.Text(k.text(s)) }
 
 func (k mask) text(s string) string {
 	if k.values == nil {

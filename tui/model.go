@@ -29,7 +29,7 @@ type model struct {
 	view          scope // the view that is shown: one of inConnect, inLists
 	loading       *loading
 	unproven      bool              // not all of the capture could be read
-	names         map[string]string // of the devices that have one, by address
+	names         map[string]string // of the devices that have one, masked, by address
 	trouble       trouble           // the diagnosis that matters most
 	running       sync.RWMutex      // held for reading by what is awaited at the end
 
@@ -229,7 +229,7 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 		m.announce(m.news, n.sum)
 	}
 	m.news, m.search.fresh = n, true
-	m.names = namesOf(n.sum.Health.Devices)
+	m.nameDevices()
 	m.derive()
 	if !m.desk.busy && m.view&(inViolations|inHosts) != 0 {
 		m.list().settle = false

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"telltale/capture"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/policy"
@@ -377,7 +378,7 @@ func testConnect() *Connect {
 				}},
 			}
 		},
-		Checklist: func(d capture.Device, _ Place, _ time.Time) []Check {
+		Checklist: func(d capture.Device, _ Place, _ []diagnosis.Diagnosis, _ time.Time) []Check {
 			state := func(done bool) CheckState {
 				if done {
 					return CheckDone

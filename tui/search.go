@@ -263,6 +263,14 @@ func (f *found) add(more found) {
 	}
 }
 
+// shown returns what is filtered by. What a key has put there is text of the capture.
+func (s *search) shown(m *model) string {
+	if s.typed == s.narrowed {
+		return m.shown(s.typed)
+	}
+	return plain.Text(s.typed)
+}
+
 // badge says on the line of the tabs which device is shown alone, what is filtered
 // and how far the search is. What was typed gives way to the count, and the count to
 // the name of the device.
@@ -272,7 +280,7 @@ func (s *search) badge(m *model, room int) string {
 		only = "only " + plain.Text(m.nameOf(s.only.String()))
 	}
 	if s.filter != nil && (!s.off || only == "") {
-		typed = "/" + plain.Text(s.typed)
+		typed = "/" + s.shown(m)
 	}
 	if only == "" && typed == "" {
 		return ""

@@ -58,8 +58,9 @@ type Config struct {
 	Reports  Reports
 	Problems func() []string // trouble of the tool so far, oldest first; nil: none
 	// Diagnose says why connections of a device cannot be read, what matters most
-	// first. It is called beside the loop, once for each device and change of the
-	// summary. Nil: there are no diagnoses.
+	// first. It is called beside the loop, for each device whenever there is news: it
+	// had better remember what it said of evidence that is the same. Nil: there are no
+	// diagnoses.
 	Diagnose func(capture.Device) []diagnosis.Diagnosis
 	// NameDevice gives the device at an address the name that a person wants for it,
 	// "" takes that name back. It is called beside the loop. Nil: the capture cannot be
@@ -90,8 +91,9 @@ type Connect struct {
 	// Guides returns short steps for each platform at a place.
 	Guides func(Place) []Guide
 	// Checklist returns what one device has done so far, and what to do where it
-	// is stuck. The zero device is one that nobody has seen yet.
-	Checklist func(capture.Device, Place, time.Time) []Check
+	// is stuck, by what Config.Diagnose said of it. It is called while the screen is
+	// drawn, so that it must not take long.
+	Checklist func(capture.Device, Place, []diagnosis.Diagnosis, time.Time) []Check
 }
 
 // Place is one address at which a device may reach the proxy.
@@ -113,6 +115,9 @@ type Check struct {
 	Text   string
 	State  CheckState
 	Advice []string
+	// Diagnosed says that Advice comes from the diagnoses alone, which stand above it on
+	// the page of the device.
+	Diagnosed bool
 }
 
 // CheckState says how far a step is.

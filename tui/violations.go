@@ -91,13 +91,13 @@ func (v *violationsView) cells(m *model, x capture.Violation) []cell {
 	return []cell{
 		{mark, style},
 		{string(x.Finding.Rule), style},
-		{plain.Text(x.Finding.Host), t.title},
+		{secrets.shown(x.Finding.Host), t.title},
 		plainCell(plain.Text(x.Method + " " + withoutHost(secrets.url(x.URL), x.Finding.Host))),
 		plainCell(flows),
 		{clock(x.First), t.dim},
 		{clock(x.Last), t.dim},
 		plainCell(every),
-		{plain.Text(secrets.text(m.senderOf(x))), t.dim},
+		{secrets.shown(m.senderOf(x)), t.dim},
 	}
 }
 
