@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 	switch os.Args[1] {
 	case "say":
 		fmt.Println(strings.Join(os.Args[2:], " "))
+	case "environment":
+		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "windows":
 		fmt.Print("one\r\ntwo\r\n")
 	case "fail":
@@ -85,6 +87,24 @@ func TestOutput(t *testing.T) {
 	_, err := Output(ctx, 0, []string{filepath.Join(t.TempDir(), "nothing")})
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a program that is not there: %v", err)
+	}
+}
+
+// A program that is driven does not see what is meant for telltale, as passphrases are.
+func TestSecretsStayHere(t *testing.T) {
+	t.Setenv("TELLTALE_CA_PASSPHRASE", "sesame")
+	t.Setenv("MY_TELLTALE_", "kept")
+	out, err := Output(context.Background(), 0, self(t, "environment"))
+	if err != nil || strings.Contains(out, "sesame") || !strings.Contains(out, "MY_TELLTALE_=kept") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestShort(t *testing.T) {
+	for text, want := range map[string]string{"": "", "Pixel 8\x1b": `Pixel 8\x1b`, strings.Repeat("ü", 61): strings.Repeat("ü", 60) + "…"} {
+		if got := Short(text); got != want {
+			t.Errorf("Short(%q) = %q", text, got)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Output runs a command, for at most a while (zero: 20 s), and returns what it
 // wrote to both its outputs, at most 64 KiB, with line ends as on Unix and raw
-// otherwise. It has no standard input. The output is there also where the error is
+// otherwise. It has no standard input, and none of the variables TELLTALE_*. The output is there also where the error is
 // one, which is an [*Error].
 func Output(ctx context.Context, limit time.Duration, argv []string) (string, error) {
 	if limit == 0 {
@@ -65,6 +66,7 @@ func Output(ctx context.Context, limit time.Duration, argv []string) (string, er
 	defer cancel()
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.WaitDelay = lingering
+	c.Env = environment(os.Environ())
 	var out bounded
 	c.Stdout, c.Stderr = &out, &out
 	err := c.Run()
@@ -84,6 +86,15 @@ func Output(ctx context.Context, limit time.Duration, argv []string) (string, er
 		reason = err.Error()
 	}
 	return text, &Error{Argv: argv, Reason: reason, Output: text, Err: err}
+}
+
+// environment leaves out what is meant for telltale, as TELLTALE_CA_PASSPHRASE is: a
+// program that is driven has no use for it, and adb leaves a server behind that would
+// keep it.
+func environment(inherited []string) []string {
+	return slices.DeleteFunc(inherited, func(variable string) bool {
+		return strings.HasPrefix(strings.ToUpper(variable), "TELLTALE_")
+	})
 }
 
 // bounded keeps the beginning of what is written to it, and swallows the rest.
