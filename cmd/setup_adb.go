@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"telltale/ca"
+	"telltale/intake"
 	"telltale/setup"
 	"telltale/setup/android"
 	"telltale/setup/drive"
@@ -19,39 +20,35 @@ import (
 
 // androidFlags are the flags of setup android.
 type androidFlags struct {
-	*setupFlags
+	driven
 	serial, host, store, script string
 	api                         int
-	emulator, undo, dry, steps  bool
+	emulator, steps, force      bool
 }
 
 func newSetupAndroid(s *streams, shared *setupFlags) *cobra.Command {
-	flags := androidFlags{setupFlags: shared}
-	c := command("setup android", func(c *cobra.Command, _ []string) error {
+	flags := androidFlags{driven: driven{setupFlags: shared}}
+	c := flags.command("setup android", "take everything back", func(ctx context.Context, c *cobra.Command) error {
 		switch {
-		case flags.script == "-":
+		case flags.script == intake.StandardInput:
 			_, err := s.out.Write([]byte(android.Script))
 			return err
 		case flags.script != "":
-			return os.WriteFile(flags.script, []byte(android.Script), 0o644) //nolint:gosec // it is no secret
+			return writeNew(s, flags.script, []byte(android.Script), flags.force)
 		case flags.steps:
 			return flags.byHand(c, s)
 		}
-		ctx, stop := interruptible(c.Context(), 0)
-		defer stop()
 		return flags.run(ctx, c, s)
 	})
-	c.Args = noArguments
 	f := c.Flags()
 	f.StringVar(&flags.serial, "serial", "", "the device, by its `serial` number as adb devices lists it")
 	f.StringVar(&flags.host, "host", "", "`address` of this machine that the device uses, instead of a way through adb")
 	f.StringVar(&flags.store, "store", string(android.Auto), "where the authority is trusted: auto, system, user or none")
-	f.BoolVar(&flags.undo, "undo", false, "take everything back")
-	f.BoolVar(&flags.dry, "dry-run", false, "print the commands and run none; a device is asked what it is")
 	f.BoolVar(&flags.steps, "steps", false, "print the steps to do by hand")
 	f.IntVar(&flags.api, "api", 34, "with --dry-run, assume a device with this API `level`")
 	f.BoolVar(&flags.emulator, "emulator", false, "with --dry-run, assume an emulator with root")
 	f.StringVar(&flags.script, "script", "", "write the script that runs as root on the device to `FILE` (- for standard output), and nothing else")
+	f.BoolVar(&flags.force, "force", false, "with --script, replace the file where it exists")
 	flags.addCode(c)
 	_ = c.RegisterFlagCompletionFunc("store", cobra.FixedCompletions([]string{"auto", "system", "user", "none"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -170,16 +167,23 @@ func (s *streams) mayAsk() {
 // plan makes the plan for a device and prints it or carries it out. assumed says why
 // the device is one that is not there; "" for one that is.
 func (f *androidFlags) plan(ctx context.Context, c *cobra.Command, s *streams, facts android.Facts, assumed string) error {
-	a, err := ca.OpenRoot(caFolder(f.folder))
-	if err != nil {
-		return err
-	}
 	o := android.Options{
 		Host: f.host, Store: android.Store(f.store), Script: "telltale-trust.sh",
-		Authority: a.Name(), Certificate: a.CertPath(), Hash: a.AndroidName(),
+		Authority: "the telltale CA", Certificate: f.certificate(), Hash: "HASH",
 	}
+	var err error
 	if o.Port, err = f.number(c); err != nil {
 		return err
+	}
+	var root *ca.Root
+	trusts := !f.undo && o.Store != android.None
+	if trusts {
+		if root, err = f.authority(s); err != nil {
+			return err
+		}
+	}
+	if root != nil {
+		o.Authority, o.Hash = root.Name(), root.AndroidName()
 	}
 	if addresses, err := setup.Addresses(); err == nil && len(addresses) > 0 {
 		o.LAN = addresses[0]
@@ -202,16 +206,15 @@ func (f *androidFlags) plan(ctx context.Context, c *cobra.Command, s *streams, f
 		}
 	}
 	if f.dry {
-		f.printPlan(s, facts, assumed, p, o.Script)
+		f.printPlan(s, facts, assumed, p, o.Script, trusts && root == nil)
 		return nil
 	}
 	fmt.Fprintln(s.out, facts)
-	again := []string{"telltale", "setup", "android", "--undo", "--serial", facts.Serial}
-	return carryOut(ctx, s, p, f.undo, drive.Quote(again))
+	return f.carryOut(ctx, s, p, drive.Quote([]string{"telltale", "setup", "android", "--undo", "--serial", facts.Serial}))
 }
 
-// printPlan prints what would be done, for a shell.
-func (f *androidFlags) printPlan(s *streams, facts android.Facts, assumed string, p drive.Plan, script string) {
+// printPlan prints what would be done, for a shell; missing is that of printDry.
+func (f *androidFlags) printPlan(s *streams, facts android.Facts, assumed string, p drive.Plan, script string, missing bool) {
 	fmt.Fprintf(s.out, "# %s\n", facts)
 	if assumed != "" {
 		fmt.Fprintf(s.out, "# %s.\n", assumed)
@@ -221,34 +224,5 @@ func (f *androidFlags) printPlan(s *streams, facts android.Facts, assumed string
 			Do: "Write the script that the device will run, here", Argv: []string{"telltale", "setup", "android", "--script", script},
 		})
 	}
-	printDry(s, p)
-}
-
-// printDry prints a plan, for a shell.
-func printDry(s *streams, p drive.Plan) {
-	if len(p.Steps) == 0 {
-		fmt.Fprintln(s.out, "# There is nothing to do.")
-	}
-	p.Print(s.out)
-}
-
-// carryOut runs a plan and says what is left for the person. Where a step fails it
-// says how to undo the ones before.
-func carryOut(ctx context.Context, s *streams, p drive.Plan, undo bool, undoCommand string) error {
-	if len(p.Steps) == 0 && undo {
-		fmt.Fprintln(s.out, "There is nothing to undo.")
-	}
-	if err := p.Run(ctx, s.out); err != nil {
-		if undo {
-			s.say("It can be repeated: %s", undoCommand)
-		} else {
-			s.say("To undo what was done so far: %s", undoCommand)
-		}
-		return err
-	}
-	for _, note := range p.Notes {
-		fmt.Fprintln(s.out)
-		printStep(s.out, "", note)
-	}
-	return nil
+	f.printDry(s, p, missing)
 }

@@ -17,25 +17,20 @@ var errNoXcrun = errors.New("xcrun is not in PATH: it comes with Xcode, on a Mac
 
 // simulatorFlags are the flags of setup ios-simulator.
 type simulatorFlags struct {
-	*setupFlags
-	udid, service    string
-	undo, dry, reset bool
+	driven
+	udid, service string
+	reset         bool
 }
 
 func newSetupSimulator(s *streams, shared *setupFlags) *cobra.Command {
-	flags := simulatorFlags{setupFlags: shared}
-	c := command("setup ios-simulator", func(c *cobra.Command, _ []string) error {
-		ctx, stop := interruptible(c.Context(), 0)
-		defer stop()
+	flags := simulatorFlags{driven: driven{setupFlags: shared}}
+	c := flags.command("setup ios-simulator", "take back what can be taken back", func(ctx context.Context, c *cobra.Command) error {
 		return flags.run(ctx, c, s)
 	})
-	c.Args = noArguments
 	f := c.Flags()
 	f.StringVar(&flags.udid, "udid", "", "the simulator, by its `UDID` (default: the one that is booted)")
 	f.StringVar(&flags.service, "mac-proxy", "", "set the proxy of this network `service` of the Mac too, as Wi-Fi")
-	f.BoolVar(&flags.undo, "undo", false, "take back what can be taken back")
 	f.BoolVar(&flags.reset, "reset-keychain", false, "with --undo, reset the simulator's keychain, and so remove the certificate")
-	f.BoolVar(&flags.dry, "dry-run", false, "print the commands and run none")
 	return c
 }
 
@@ -47,11 +42,13 @@ func (f *simulatorFlags) run(ctx context.Context, c *cobra.Command, s *streams) 
 	if f.reset && !f.undo {
 		return withHint(errors.New("--reset-keychain goes with --undo"), "%s --undo --reset-keychain", c.CommandPath())
 	}
-	a, err := ca.OpenRoot(caFolder(f.folder))
-	if err != nil {
-		return err
+	var root *ca.Root
+	if !f.undo {
+		if root, err = f.authority(s); err != nil {
+			return err
+		}
 	}
-	o := simulator.Options{Certificate: a.CertPath(), Port: port, Service: f.service, Reset: f.reset}
+	o := simulator.Options{Certificate: f.certificate(), Port: port, Service: f.service, Reset: f.reset}
 	device, assumed, err := f.ask(ctx, &o)
 	if err != nil {
 		return err
@@ -68,19 +65,16 @@ func (f *simulatorFlags) run(ctx context.Context, c *cobra.Command, s *streams) 
 		if assumed != "" {
 			fmt.Fprintf(s.out, "# Assumed, since %s.\n", assumed)
 		}
-		printDry(s, p)
+		f.printDry(s, p, root == nil && !f.undo)
 		return nil
 	}
 	fmt.Fprintln(s.out, device)
-	undo := []string{"telltale", "setup", "ios-simulator", "--undo", "--reset-keychain", "--udid", device.UDID}
-	if f.service != "" {
-		undo = append(undo, "--mac-proxy", f.service)
-	}
-	if err := carryOut(ctx, s, p, f.undo, drive.Quote(undo)); err != nil {
+	undo := simulator.UndoCommand(device, o)
+	if err := f.carryOut(ctx, s, p, undo); err != nil {
 		return err
 	}
 	if !whole {
-		return withHint(errors.New("the simulator still trusts the certificate"), "%s", drive.Quote(undo))
+		return withHint(errors.New("the simulator still trusts the certificate"), "%s", undo)
 	}
 	return nil
 }
@@ -89,12 +83,12 @@ func (f *simulatorFlags) run(ctx context.Context, c *cobra.Command, s *streams) 
 // is for one that is assumed, which it says why.
 func (f *simulatorFlags) ask(ctx context.Context, o *simulator.Options) (device simulator.Device, assumed string, err error) {
 	device, err = f.find(ctx)
-	var choice *simulator.ChoiceError
+	var choice *drive.ChoiceError
 	if err != nil && f.dry && (errors.Is(err, errNoXcrun) || errors.As(err, &choice) && f.udid == "") {
 		if f.undo {
 			o.Proxies = simulator.Connected(o.Port)
 		}
-		return simulator.Device{UDID: "booted"}, err.Error(), nil
+		return simulator.Device{UDID: simulator.Booted}, err.Error(), nil
 	}
 	if err != nil || f.service == "" {
 		return device, "", err

@@ -30,6 +30,7 @@ import (
 	"strings"
 
 	"telltale/flow/plain"
+	"telltale/setup/drive"
 )
 
 // Script is what runs as root on the device to trust the authority, and to stop it.
@@ -98,23 +99,14 @@ var (
 	ErrNoDevice = errors.New("adb finds no device")
 )
 
-// A ChoiceError says why none of the devices that adb lists can be used.
-type ChoiceError struct{ Problem, Advice string }
-
-// Error returns what is wrong.
-func (e *ChoiceError) Error() string { return e.Problem }
-
-// Hint returns what to do, on the device or here.
-func (e *ChoiceError) Hint() string { return e.Advice }
-
 // Choose returns the device to use: the one with the serial number, or, where that is
 // "", the only one that can be used. Without any its error is [ErrNoDevice], else a
-// [*ChoiceError].
+// [*drive.ChoiceError].
 func Choose(devices []Device, serial string) (Device, error) {
 	if serial != "" {
 		i := slices.IndexFunc(devices, func(d Device) bool { return d.Serial == serial })
 		if i < 0 {
-			return Device{}, &ChoiceError{fmt.Sprintf("no device %s; adb lists %s", plain.Text(serial), listed(devices)), "adb devices"}
+			return Device{}, &drive.ChoiceError{Problem: fmt.Sprintf("no device %s; adb lists %s", plain.Text(serial), listed(devices)), Advice: "adb devices"}
 		}
 		devices = devices[i : i+1]
 	}
@@ -127,9 +119,9 @@ func Choose(devices []Device, serial string) (Device, error) {
 		return usable[0], nil
 	case 0:
 		first := devices[0]
-		return Device{}, &ChoiceError{fmt.Sprintf("adb cannot use %s", listed(devices)), remedy(first.State)}
+		return Device{}, &drive.ChoiceError{Problem: "adb cannot use " + listed(devices), Advice: remedy(first.State)}
 	}
-	return Device{}, &ChoiceError{"several devices: " + listed(usable), "telltale setup android --serial " + plain.Text(usable[0].Serial)}
+	return Device{}, &drive.ChoiceError{Problem: "several devices: " + listed(usable), Flags: []string{"--serial", usable[0].Serial}}
 }
 
 // remedy says what makes a device usable that is in another state (adb's

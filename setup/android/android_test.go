@@ -78,7 +78,7 @@ func TestChoose(t *testing.T) {
 		if err != nil {
 			got = err.Error()
 		}
-		var choice *ChoiceError
+		var choice *drive.ChoiceError
 		if errors.As(err, &choice) {
 			hint = choice.Hint()
 		}
@@ -111,6 +111,14 @@ func TestPlans(t *testing.T) {
 		"magisk-api-30":     func(f *Facts, o *Options) { f.API, f.APEX, f.Root = 30, false, CommandRoot },
 		"emulator-su":       func(f *Facts, o *Options) { f.Kind, f.Root = Emulator, UserRoot },
 		"emulator-adb-root": func(f *Facts, o *Options) { f.Kind, f.Root = Emulator, RestartRoot },
+		// What adb reverse had is cut with the restart, whatever it was.
+		"emulator-adb-root-again": func(f *Facts, o *Options) {
+			f.Kind, f.Root, f.Left, f.Reverse = Emulator, RestartRoot, left, []string{"tcp:8080 tcp:8080"}
+		},
+		"emulator-adb-root-reversed": func(f *Facts, o *Options) {
+			f.Kind, f.Root, f.Reverse = Emulator, RestartRoot, []string{"tcp:9000 tcp:3000"}
+			o.Port = 9000
+		},
 		"emulator-api-19":   func(f *Facts, o *Options) { f.Kind, f.API, f.APEX, f.Root = Emulator, 19, false, ShellRoot },
 		"genymotion-api-19": func(f *Facts, o *Options) { f.Kind, f.API, f.APEX, f.Root = Genymotion, 19, false, ShellRoot },
 		"second-run": func(f *Facts, o *Options) {
@@ -186,7 +194,7 @@ func TestInstallRefuses(t *testing.T) {
 		f, o := Facts{ADB: "adb", API: 34}, options
 		change(&f, &o)
 		p, err := Install(f, o)
-		var choice *ChoiceError
+		var choice *drive.ChoiceError
 		if !errors.As(err, &choice) || !strings.HasPrefix(err.Error(), want) || choice.Hint() == "" || !plain.Is(err.Error()) && !strings.Contains(err.Error(), `\x1b`) {
 			t.Errorf("%v, want %s; %d steps", err, want, len(p.Steps))
 		}

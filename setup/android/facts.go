@@ -216,28 +216,18 @@ func (f *Facts) take(values map[string]string) {
 	if api, err := strconv.Atoi(values[sdk]); err == nil && api > 0 && api < 1000 {
 		f.API = api
 	}
-	f.Release = shortened(values["ro.build.version.release"])
+	f.Release = drive.Short(values["ro.build.version.release"])
 	maker, model := values["ro.product.manufacturer"], values["ro.product.model"]
 	if strings.HasPrefix(strings.ToLower(model), strings.ToLower(maker)) {
 		maker = ""
 	}
-	f.Name = shortened(strings.TrimSpace(maker + " " + model))
+	f.Name = drive.Short(strings.TrimSpace(maker + " " + model))
 	switch {
 	case strings.EqualFold(maker, "Genymotion"), strings.Contains(values["ro.hardware"], "vbox86"):
 		f.Kind = Genymotion
 	case values["ro.kernel.qemu"] == "1", values["ro.boot.qemu"] == "1", slices.Contains([]string{"goldfish", "ranchu"}, values["ro.hardware"]):
 		f.Kind = Emulator
 	}
-}
-
-// shortened returns what a device says of itself, harmless and not too long.
-func shortened(text string) string {
-	const longest = 60
-	letters := []rune(text)
-	if len(letters) > longest {
-		text = string(letters[:longest]) + "…"
-	}
-	return plain.Text(text)
 }
 
 // setting returns the value of a proxy setting: what `settings get` prints, with the

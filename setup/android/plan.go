@@ -73,15 +73,15 @@ const slow = 2 * time.Minute // steps that visit each process of the device, or 
 func Install(f Facts, o Options) (drive.Plan, error) {
 	var p drive.Plan
 	if o.Store == System && f.Root == NoRoot {
-		return p, &ChoiceError{"the system's store needs root, and this device has none that adb can use", "telltale setup android --store user, or use an emulator image without Google Play"}
+		return p, &drive.ChoiceError{Problem: "the system's store needs root, and this device has none that adb can use", Advice: "use an emulator image without Google Play, or the user's store:", Flags: []string{"--store", string(User)}}
 	}
 	p.Steps = append(p.Steps, drive.Step{
 		Do: "Make a folder on the device that remembers what to undo", Argv: f.shell(prepare), Undo: f.shell("rm -rf " + folder),
 	})
 	root := f.Root != NoRoot && (o.Store == System || o.Store == Auto)
 	if root && f.Root == RestartRoot {
-		p.Steps = append(p.Steps, restart(f)...)
-		f.Root = ShellRoot
+		p.Steps = append(p.Steps, restart(f, "this build of Android has no root for adb: "+command(f, o, "--store", string(User)))...)
+		f.Root, f.Reverse = ShellRoot, nil
 	}
 	host, err := f.route(&p, o)
 	if err != nil {
@@ -99,28 +99,36 @@ func Install(f Facts, o Options) (drive.Plan, error) {
 	return p, nil
 }
 
-// undoCommand returns what a person types to undo everything.
+// command returns what a person types for this device and port.
+func command(f Facts, o Options, flags ...string) string {
+	argv := []string{"telltale", "setup", "android", "--port", strconv.Itoa(o.Port)}
+	return drive.Quote(append(withSerial(argv, f), flags...))
+}
+
+// undoCommand returns what a person types to undo everything. The ports to give back
+// are remembered on the device.
 func undoCommand(f Facts) string {
-	argv := []string{"telltale", "setup", "android", "--undo"}
-	if f.Serial != "" {
-		argv = append(argv, "--serial", plain.Text(f.Serial))
+	return drive.Quote(withSerial([]string{"telltale", "setup", "android", "--undo"}, f))
+}
+
+func withSerial(argv []string, f Facts) []string {
+	if f.Serial == "" {
+		return argv
 	}
-	return drive.Quote(argv)
+	return append(argv, "--serial", plain.Text(f.Serial))
 }
 
 // restart has adb's side on the device run as root. That cuts the connections of
 // `adb reverse`, so it comes first.
-func restart(f Facts) []drive.Step {
+func restart(f Facts, hint string) []drive.Step {
 	return []drive.Step{
 		{
 			Do: "Restart adb on the device as root", Why: "The system's certificates can be covered by root alone. It ends what else uses adb on the device, also its adb reverse.",
-			Argv: f.argv("root"), Undo: f.argv("unroot"),
-			Hint: "this build of Android has no root for adb: telltale setup android --store user",
+			Argv: f.argv("root"), Undo: f.argv("unroot"), Hint: hint,
 		},
 		{
 			Do: "Wait until it is back", Argv: f.argv("wait-for-device"), Patience: slow,
-			Check: f.shell("id -u"), Shows: "0", Settle: quick,
-			Hint: "this build of Android has no root for adb: telltale setup android --store user",
+			Check: f.shell("id -u"), Shows: "0", Settle: quick, Hint: hint,
 		},
 		{Do: "Note that on the device", Argv: f.shell("echo restarted >" + rootFile)},
 	}
@@ -131,7 +139,7 @@ func restart(f Facts) []drive.Step {
 func (f Facts) route(p *drive.Plan, o Options) (string, error) {
 	if o.Host != "" {
 		if !validHost(o.Host) {
-			return "", &ChoiceError{fmt.Sprintf("%q is no host name or address", o.Host), "telltale setup android --host 192.168.1.2"}
+			return "", &drive.ChoiceError{Problem: fmt.Sprintf("%q is no host name or address", o.Host), Flags: []string{"--host", "192.168.1.2"}}
 		}
 		return o.Host, nil
 	}
@@ -144,13 +152,13 @@ func (f Facts) route(p *drive.Plan, o Options) (string, error) {
 		case o.LAN != "":
 			return o.LAN, nil
 		}
-		return "", &ChoiceError{"this Android is too old for a proxy through adb, and this machine has no network address", "telltale setup android --host ADDRESS"}
+		return "", &drive.ChoiceError{Problem: "this Android is too old for a proxy through adb, and this machine has no network address", Flags: []string{"--host", "ADDRESS"}}
 	}
 	from := "tcp:" + strconv.Itoa(o.Port)
 	row := from + " " + from
 	for _, other := range f.Reverse {
 		if strings.HasPrefix(other, from+" ") && other != row {
-			return "", &ChoiceError{fmt.Sprintf("port %d of the device leads elsewhere already (adb reverse %s)", o.Port, plain.Text(other)), "take another port: telltale setup android --port 8081"}
+			return "", &drive.ChoiceError{Problem: fmt.Sprintf("port %d of the device leads elsewhere already (adb reverse %s)", o.Port, plain.Text(other)), Advice: "take another port:", Flags: []string{"--port", strconv.Itoa(o.Port%65535 + 1)}}
 		}
 	}
 	if slices.Contains(f.Reverse, row) && !slices.Contains(f.Left.Ports, o.Port) {
@@ -165,7 +173,7 @@ func (f Facts) route(p *drive.Plan, o Options) (string, error) {
 			Do:   fmt.Sprintf("Lead port %d of the device to port %d here, through adb", o.Port, o.Port),
 			Why:  "It needs no network between the two, and works while the device changes networks.",
 			Argv: f.argv("reverse", from, from), Undo: f.argv("reverse", "--remove", from),
-			Hint: "use the network instead: telltale setup android --host ADDRESS",
+			Hint: "use the network instead: " + command(f, o, "--host", "ADDRESS"),
 		})
 	return "localhost", nil
 }
@@ -231,10 +239,10 @@ func trustSystem(f Facts, p *drive.Plan, o Options) {
 			Why:  "A copy in memory covers " + store + "; nothing is written to the system's partitions." + why,
 			Argv: f.asRoot("install " + certFile + " " + strings.TrimSuffix(o.Hash, path.Ext(o.Hash))),
 			Says: "telltale: trusted", Undo: f.asRoot("remove"), Patience: slow,
-			Hint: "telltale setup android --store user",
+			Hint: command(f, o, "--store", string(User)),
 		})
 	p.Notes = append(p.Notes, "Close the app that you audit and open it again: running apps keep the certificates that they read before.",
-		"Chrome accepts certificates of the system's store only with Certificate Transparency, which these lack. To audit pages in Chrome:\n  telltale setup android --store user")
+		"Chrome accepts certificates of the system's store only with Certificate Transparency, which these lack. To audit pages in Chrome:\n  "+command(f, o, "--store", string(User)))
 }
 
 // trustUser adds the steps that lead the person to install the authority.

@@ -67,7 +67,7 @@ func restoreProxy(f Facts, p *drive.Plan) {
 	case former == "":
 		former, words = ":0", "Clear the device's proxy"
 	case !validProxy(former):
-		p.Notes = append(p.Notes, "The proxy that was set before is no HOST:PORT and was not set again: "+shortened(former))
+		p.Notes = append(p.Notes, "The proxy that was set before is no HOST:PORT and was not set again: "+drive.Short(former))
 		former, words = ":0", "Clear the device's proxy"
 	default:
 		words += former
@@ -92,7 +92,7 @@ func distrust(f Facts, p *drive.Plan) {
 		return
 	}
 	if f.Root == RestartRoot {
-		p.Steps = append(p.Steps, restart(f)[:2]...)
+		p.Steps = append(p.Steps, restart(f, "restart the device: nothing of it lasts")[:2]...)
 		f.Root = ShellRoot
 	}
 	p.Steps = append(p.Steps, drive.Step{

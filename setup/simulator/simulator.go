@@ -40,6 +40,9 @@ func (d Device) String() string {
 	return strings.TrimSpace(cmp.Or(d.Name, "simulator") + ", " + cmp.Or(d.Runtime, "iOS") + " (" + d.UDID + ")")
 }
 
+// Booted is simctl's word for whichever simulator is booted, in place of a UDID.
+const Booted = "booted"
+
 // List is the command whose output [Parse] reads.
 func List() []string { return []string{"xcrun", "simctl", "list", "devices", "booted", "--json"} }
 
@@ -50,7 +53,7 @@ var udid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{1
 func Parse(output string) ([]Device, error) {
 	start := strings.Index(output, "{")
 	if start < 0 {
-		return nil, fmt.Errorf("simctl lists no devices: %s", shortened(output))
+		return nil, fmt.Errorf("simctl lists no devices: %s", drive.Short(output))
 	}
 	var listed struct {
 		Devices map[string][]struct {
@@ -71,33 +74,16 @@ func Parse(output string) ([]Device, error) {
 		}
 		for _, d := range listed.Devices[runtime] {
 			if d.State == "Booted" && udid.MatchString(d.UDID) {
-				devices = append(devices, Device{d.UDID, shortened(d.Name), shortened(name + " " + strings.ReplaceAll(version, "-", "."))})
+				devices = append(devices, Device{d.UDID, drive.Short(d.Name), drive.Short(name + " " + strings.ReplaceAll(version, "-", "."))})
 			}
 		}
 	}
 	return devices, nil
 }
 
-// shortened returns a text of simctl, harmless and not too long.
-func shortened(text string) string {
-	const longest = 60
-	if letters := []rune(text); len(letters) > longest {
-		text = string(letters[:longest]) + "…"
-	}
-	return plain.Text(text)
-}
-
-// A ChoiceError says why there is no simulator to use, or why it is not done.
-type ChoiceError struct{ Problem, Advice string }
-
-// Error returns what is wrong.
-func (e *ChoiceError) Error() string { return e.Problem }
-
-// Hint returns what to do.
-func (e *ChoiceError) Hint() string { return e.Advice }
-
 // Choose returns the simulator to use: the one with the UDID, or, where that is "", the
-// only one that is booted. Its error is a [*ChoiceError].
+// only one that is booted. Its error is a
+// [*drive.ChoiceError].
 func Choose(devices []Device, wanted string) (Device, error) {
 	var names []string
 	for _, d := range devices {
@@ -108,11 +94,11 @@ func Choose(devices []Device, wanted string) (Device, error) {
 	}
 	switch {
 	case wanted != "":
-		return Device{}, &ChoiceError{fmt.Sprintf("no simulator %s is booted; booted are: %s", plain.Text(wanted), cmp.Or(strings.Join(names, "; "), "none")), "xcrun simctl list devices"}
+		return Device{}, &drive.ChoiceError{Problem: fmt.Sprintf("no simulator %s is booted; booted are: %s", plain.Text(wanted), cmp.Or(strings.Join(names, "; "), "none")), Advice: "xcrun simctl list devices"}
 	case len(devices) == 0:
-		return Device{}, &ChoiceError{"no simulator is booted", "open -a Simulator, or: xcrun simctl boot \"iPhone 16\""}
+		return Device{}, &drive.ChoiceError{Problem: "no simulator is booted", Advice: "open -a Simulator, or: xcrun simctl boot \"iPhone 16\""}
 	case len(devices) > 1:
-		return Device{}, &ChoiceError{"several simulators are booted: " + strings.Join(names, "; "), "telltale setup ios-simulator --udid " + devices[0].UDID}
+		return Device{}, &drive.ChoiceError{Problem: "several simulators are booted: " + strings.Join(names, "; "), Flags: []string{"--udid", devices[0].UDID}}
 	}
 	return devices[0], nil
 }
@@ -123,6 +109,9 @@ type Proxy struct {
 	Server  string
 	Port    string
 }
+
+// String returns the address of the proxy, harmless.
+func (p Proxy) String() string { return plain.Text(net.JoinHostPort(p.Server, p.Port)) }
 
 // ProxyQuestions returns the commands that ask for the proxies of a network service, for
 // HTTP and for HTTPS, whose output [ParseProxy] reads.
@@ -171,7 +160,7 @@ func (o Options) ours(p Proxy) bool {
 
 // Install returns the plan that makes the simulator trust the authority and, where a
 // network service is named, sets its proxy. A proxy of that service that is switched
-// on and not ours is a [*ChoiceError].
+// on and not ours is a [*drive.ChoiceError].
 func Install(d Device, o Options) (drive.Plan, error) {
 	p := drive.Plan{Steps: []drive.Step{{
 		Do:   "Trust the certificate in the simulator",
@@ -183,21 +172,42 @@ func Install(d Device, o Options) (drive.Plan, error) {
 	if o.Service == "" {
 		p.Notes = append(p.Notes, "A simulator uses the Mac's proxy. To set it for Wi-Fi:\n"+
 			lines(commands("Wi-Fi", o.Port))+"\nand when the audit is over:\n"+lines(off("Wi-Fi"))+
-			"\nor have it done:\n  telltale setup ios-simulator --mac-proxy Wi-Fi")
+			"\nor have it done:\n  "+command(d, o, "--mac-proxy", "Wi-Fi"))
 	} else {
 		for i, proxy := range o.Proxies {
 			if proxy.Enabled && !o.ours(proxy) {
-				return drive.Plan{}, &ChoiceError{fmt.Sprintf("%s uses the proxy %s already, which telltale does not replace", plain.Text(o.Service), plain.Text(net.JoinHostPort(proxy.Server, proxy.Port))),
-					"switch it off first: " + drive.Quote(off(o.Service)[i])}
+				return drive.Plan{}, &drive.ChoiceError{
+					Problem: fmt.Sprintf("%s uses the proxy %s already, which telltale does not replace", plain.Text(o.Service), proxy),
+					Advice:  "switch it off first: " + drive.Quote(off(o.Service)[i]),
+				}
 			}
 		}
 		p.Steps = append(p.Steps, proxySteps(o, commands(o.Service, o.Port), "Yes")...)
 		p.Notes = append(p.Notes, "Everything on this Mac that follows its proxy settings goes through telltale now. When the audit is over:\n  "+
-			drive.Quote([]string{"telltale", "setup", "ios-simulator", "--undo", "--mac-proxy", o.Service}))
+			command(d, o, "--undo", "--mac-proxy", o.Service))
 	}
 	p.Notes = append(p.Notes, "Close the app that you audit and open it again: it reads both at its start.",
-		"To take the certificate back, with everything else in the simulator's keychain:\n  telltale setup ios-simulator --undo --reset-keychain")
+		"To take the certificate back, with everything else in the simulator's keychain:\n  "+UndoCommand(d, o))
 	return p, nil
+}
+
+// command returns what a person types for this simulator and the proxy's port, which
+// tells a proxy of ours from another.
+func command(d Device, o Options, flags ...string) string {
+	argv := []string{"telltale", "setup", "ios-simulator", "--port", strconv.Itoa(o.Port)}
+	if d.UDID != Booted {
+		argv = append(argv, "--udid", d.UDID)
+	}
+	return drive.Quote(append(argv, flags...))
+}
+
+// UndoCommand returns what a person types to take back all that [Install] did.
+func UndoCommand(d Device, o Options) string {
+	flags := []string{"--undo", "--reset-keychain"}
+	if o.Service != "" {
+		flags = append(flags, "--mac-proxy", o.Service)
+	}
+	return command(d, o, flags...)
 }
 
 // commands returns what sets the proxies of a service, which switches them on too.
@@ -246,8 +256,12 @@ func proxySteps(o Options, commands [2][]string, enabled string) []drive.Step {
 func Undo(d Device, o Options) (p drive.Plan, whole bool) {
 	if o.Service != "" {
 		for i, step := range proxySteps(o, off(o.Service), "No") {
-			if o.ours(o.Proxies[i]) && o.Proxies[i].Enabled {
+			switch proxy := o.Proxies[i]; {
+			case !proxy.Enabled:
+			case o.ours(proxy):
 				p.Steps = append(p.Steps, step)
+			default:
+				p.Notes = append(p.Notes, left(d, o, i))
 			}
 		}
 	} else {
@@ -262,4 +276,16 @@ func Undo(d Device, o Options) (p drive.Plan, whole bool) {
 		Argv: []string{"xcrun", "simctl", "keychain", d.UDID, "reset"},
 	})
 	return p, true
+}
+
+// left says which of a service's proxies stays on, and why. One on this Mac may be ours
+// from a run with another port.
+func left(d Device, o Options, i int) string {
+	proxy := o.Proxies[i]
+	note := fmt.Sprintf("The Mac's %s proxy of %s is %s and stays: it is not the one on port %d. ", protocols[i], plain.Text(o.Service), proxy, o.Port)
+	if port, err := strconv.ParseUint(proxy.Port, 10, 16); err == nil && port > 0 && proxy.Server == server {
+		o.Port = int(port)
+		return note + "If telltale set it:\n  " + command(d, o, "--undo", "--mac-proxy", o.Service)
+	}
+	return note + "To switch it off:\n  " + drive.Quote(off(o.Service)[i])
 }

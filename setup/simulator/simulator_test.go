@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"telltale/flow/plain"
+	"telltale/setup/drive"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens")
@@ -63,7 +64,7 @@ func TestChoose(t *testing.T) {
 	} {
 		d, err := Choose(test.devices, test.wanted)
 		got := d.UDID
-		var choice *ChoiceError
+		var choice *drive.ChoiceError
 		if errors.As(err, &choice) {
 			got = err.Error()
 			if choice.Hint() == "" {
@@ -99,6 +100,7 @@ func TestPlans(t *testing.T) {
 		"undo-mac":          {Service: "Wi-Fi", Proxies: [2]Proxy{ours, ours}, Reset: true},
 		"undo-mac-twice":    {Service: "Wi-Fi", Proxies: [2]Proxy{off, off}, Reset: true},
 		"undo-mac-of-other": {Service: "Wi-Fi", Proxies: [2]Proxy{ours, other}},
+		"undo-mac-by-port":  {Service: "Wi-Fi", Proxies: [2]Proxy{{true, "127.0.0.1", "9000"}, off}, Reset: true},
 	} {
 		o.Certificate, o.Port = "telltale-ca.pem", 8080
 		var got bytes.Buffer
@@ -126,7 +128,7 @@ func TestPlans(t *testing.T) {
 		}
 	}
 	_, err := Install(device, Options{Service: "Wi-Fi", Port: 8080, Proxies: [2]Proxy{off, other}})
-	var choice *ChoiceError
+	var choice *drive.ChoiceError
 	if !errors.As(err, &choice) || !strings.Contains(err.Error(), `proxy\x1b.example:3128`) || !strings.HasSuffix(choice.Hint(), "networksetup -setsecurewebproxystate Wi-Fi off") {
 		t.Errorf("a proxy of somebody else: %v", err)
 	}

@@ -11,7 +11,7 @@ xcrun simctl keychain 11111111-1111-1111-1111-111111111111 add-root-cert telltal
 #      networksetup -setwebproxystate Wi-Fi off
 #      networksetup -setsecurewebproxystate Wi-Fi off
 #    or have it done:
-#      telltale setup ios-simulator --mac-proxy Wi-Fi
+#      telltale setup ios-simulator --port 8080 --udid 11111111-1111-1111-1111-111111111111 --mac-proxy Wi-Fi
 #    Close the app that you audit and open it again: it reads both at its start.
 #    To take the certificate back, with everything else in the simulator's keychain:
-#      telltale setup ios-simulator --undo --reset-keychain
+#      telltale setup ios-simulator --port 8080 --udid 11111111-1111-1111-1111-111111111111 --undo --reset-keychain

@@ -15,7 +15,7 @@ networksetup -setsecurewebproxy 'Wi-Fi 2' 127.0.0.1 8080
 #    undo: networksetup -setsecurewebproxystate 'Wi-Fi 2' off
 
 #    Everything on this Mac that follows its proxy settings goes through telltale now. When the audit is over:
-#      telltale setup ios-simulator --undo --mac-proxy 'Wi-Fi 2'
+#      telltale setup ios-simulator --port 8080 --udid 11111111-1111-1111-1111-111111111111 --undo --mac-proxy 'Wi-Fi 2'
 #    Close the app that you audit and open it again: it reads both at its start.
 #    To take the certificate back, with everything else in the simulator's keychain:
-#      telltale setup ios-simulator --undo --reset-keychain
+#      telltale setup ios-simulator --port 8080 --udid 11111111-1111-1111-1111-111111111111 --undo --reset-keychain --mac-proxy 'Wi-Fi 2'

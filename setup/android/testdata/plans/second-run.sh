@@ -37,7 +37,7 @@ adb -s R58M shell su 0 sh /data/local/tmp/telltale/trust.sh install /data/local/
 
 #    Close the app that you audit and open it again: running apps keep the certificates that they read before.
 #    Chrome accepts certificates of the system's store only with Certificate Transparency, which these lack. To audit pages in Chrome:
-#      telltale setup android --store user
+#      telltale setup android --port 8080 --serial R58M --store user
 #    Apps built with Flutter, and code that opens its own sockets, ignore the proxy setting: nothing of them is seen.
 #    The device has no way to the network while the proxy does not run. When the audit is over:
 #      telltale setup android --undo --serial R58M
