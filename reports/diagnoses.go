@@ -166,11 +166,7 @@ func said(r *Report, texts []string, most int, st style) []string {
 
 // inOneSentence says a diagnosis where there is no room for more.
 func inOneSentence(r *Report, d diagnosed, st style) string {
-	s := "Device " + deviceName(r, d.device, st) + ": " + titleOf(r, d, st)
-	if sure := sureness(d.Certainty); sure != "" {
-		s += " (" + sure + ")"
-	}
-	s += "."
+	s := "Device " + deviceName(r, d.device, st) + ": " + surely(r, d, st) + "."
 	if hosts := hostsOf(r, d.Diagnosis, st); hosts != "" {
 		s += " Hosts: " + hosts + "."
 	}

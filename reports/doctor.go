@@ -234,10 +234,7 @@ func (e *examined) finding(st style) string {
 // are.
 func (e *examined) foremost(all []diagnosed, st style) string {
 	first := slices.MinFunc(all, func(a, b diagnosed) int { return cmp.Compare(causeRank(a.Cause), causeRank(b.Cause)) })
-	s := titleOf(e.Report, first, st)
-	if sure := sureness(first.Certainty); sure != "" {
-		s += " (" + sure + ")"
-	}
+	s := surely(e.Report, first, st)
 	if e.severalDevices() {
 		s += ", on " + deviceName(e.Report, first.device, st)
 	}

@@ -34,6 +34,7 @@ type card struct {
 	Host, Rule, Severity string
 	Seen                 string // in brief
 	What                 string // sentence
+	Explained            bool   // by a diagnosis, to which Why and Remedy refer
 	Why, Remedy          []paragraph
 	Evidence             []fact // sentences
 	Decided              string // sentence
@@ -42,8 +43,9 @@ type card struct {
 func newViolationPart(r *Report) violationPart {
 	all := r.Summary.Violations
 	part := violationPart{Count: len(all)}
+	explained := explain(r.shownDiagnoses())
 	for i, v := range all[:min(len(all), pageCards)] {
-		part.Cards = append(part.Cards, newCard(r, i+1, v))
+		part.Cards = append(part.Cards, newCard(r, i+1, v, explained.of(r, v, inHTML)))
 	}
 	if len(all) < 2 {
 		return part
@@ -70,13 +72,18 @@ func newViolationRow(r *Report, number int, v capture.Violation) violationRow {
 	return row
 }
 
-func newCard(r *Report, number int, v capture.Violation) card {
+// newCard returns the card of a violation. Why is as in screen.violation.
+func newCard(r *Report, number int, v capture.Violation, why string) card {
 	f := v.Finding
 	c := card{
 		Number: number, Open: number <= pageOpen, Host: r.short(f.Host, maxHost), Rule: r.short(string(f.Rule), maxHost),
 		Severity: r.short(string(f.Severity), maxMethod), Seen: times(v.Count), What: what(r, f, inHTML),
-		Why: paragraphs(r.clipped(f.Message, maxProse)), Remedy: paragraphs(r.clipped(f.Remedy, maxProse)),
-		Decided: decided(r, f.Source, inHTML),
+		Explained: why != "", Decided: decided(r, f.Source, inHTML),
+	}
+	if c.Explained {
+		c.Why, c.Remedy = []paragraph{{Text: why}}, []paragraph{{Text: explainedRemedy}}
+	} else {
+		c.Why, c.Remedy = paragraphs(r.clipped(f.Message, maxProse)), paragraphs(r.clipped(f.Remedy, maxProse))
 	}
 	if v.Interval > 0 {
 		c.Seen += ", every " + duration(round(v.Interval))

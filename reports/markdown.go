@@ -26,7 +26,8 @@ const (
 // markdown builds the audit.
 type markdown struct {
 	strings.Builder
-	r *Report
+	r         *Report
+	explained explanations // of the diagnoses that were written
 }
 
 func writeMarkdown(w io.Writer, r *Report) error {
@@ -120,6 +121,7 @@ func (m *markdown) diagnoses() {
 	for i, d := range all {
 		text := diagnosisInMarkdown(m.r, d, "###", findings(m.r, d, inMarkdown))
 		if used += len(text); i > 0 && (used > budgetDiagnoses || i == maxDiagnoses) {
+			m.explained = explain(all[:i])
 			m.line("\n… and %s; a `.json` report has them all.", plural(len(all)-i, "more diagnosis", "more diagnoses"))
 			return
 		}
@@ -128,6 +130,7 @@ func (m *markdown) diagnoses() {
 		}
 		m.WriteString(text)
 	}
+	m.explained = explain(all)
 }
 
 // diagnosisInMarkdown writes out one, with these of its facts.
@@ -254,7 +257,12 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 		}
 	}
 	section("What it is", what(r, f, inMarkdown))
-	section("Why it matters", r.fitted(block, f.Message, maxProse))
+	why := m.explained.of(r, v, inMarkdown)
+	if why != "" {
+		section("Why", why)
+	} else {
+		section("Why it matters", r.fitted(block, f.Message, maxProse))
+	}
 	fmt.Fprintf(&b, "**Evidence.** The capture shows:\n\n")
 	evidence := func(what, text string) {
 		if text != "" {
@@ -272,7 +280,11 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	evidence("Phase", phasesOf(r, v, code))
 	evidence("Where", place(r, v, inMarkdown))
 	b.WriteByte('\n')
-	section("Likely cause and remedy", r.fitted(block, f.Remedy, maxProse))
+	if why != "" {
+		section("Remedy", explainedRemedy)
+	} else {
+		section("Likely cause and remedy", r.fitted(block, f.Remedy, maxProse))
+	}
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }

@@ -48,6 +48,7 @@ func writeText(w io.Writer, r *Report) error {
 	if r.Width > 0 {
 		s.width = min(max(r.Width, minWidth), maxWidth)
 	}
+	explained := explain(r.shownDiagnoses())
 	s.verdict(r)
 	s.about(r)
 	for i, v := range r.Summary.Violations {
@@ -55,7 +56,7 @@ func writeText(w io.Writer, r *Report) error {
 			s.more(len(r.Summary.Violations)-i, "violations")
 			break
 		}
-		s.violation(r, i+1, v)
+		s.violation(r, i+1, v, explained.of(r, v, onTerminal))
 	}
 	s.excused(r)
 	s.hosts(r)
@@ -121,8 +122,9 @@ func (s *screen) about(r *Report) {
 	}
 }
 
-// violation writes one violation with its evidence and its remedy.
-func (s *screen) violation(r *Report, number int, v capture.Violation) {
+// violation writes one violation with its evidence and its remedy. Why is where these are
+// a diagnosis and its steps, "" where they are not.
+func (s *screen) violation(r *Report, number int, v capture.Violation, why string) {
 	f := v.Finding
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
@@ -135,8 +137,13 @@ func (s *screen) violation(r *Report, number int, v capture.Violation) {
 	s.field(3, "seen", seen(v))
 	s.field(3, "phase", phasesOf(r, v, quoted))
 	s.field(3, "where", place(r, v, onTerminal))
-	s.program(3, "why", r.clipped(f.Message, maxProse))
-	s.program(3, "remedy", r.clipped(f.Remedy, maxProse))
+	if why != "" {
+		s.field(3, "why", why)
+		s.field(3, "remedy", explainedRemedy)
+	} else {
+		s.program(3, "why", r.clipped(f.Message, maxProse))
+		s.program(3, "remedy", r.clipped(f.Remedy, maxProse))
+	}
 	s.field(3, "decided by", decided(r, f.Source, onTerminal))
 }
 
