@@ -2,6 +2,7 @@ package tui
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"telltale/capture"
@@ -135,22 +136,26 @@ func (c *connectView) checks(m *model, place Place, n int) []string {
 			lines = append(lines, others)
 		}
 	}
-	steps, open := m.steps(device, place, n)
-	lines = append(lines, steps...)
-	if open == 0 {
+	checks := m.checklist(device, place)
+	lines = append(lines, m.steps(checks, n)...)
+	if !slices.ContainsFunc(checks, Check.open) {
 		lines = append(lines, indented("", "Use the app now. 1 shows violations, 2 hosts, 3 flows.", n)...)
 	}
 	return lines
 }
 
-// steps draws how far a device is in being connected, and says how many steps it has
-// not done.
-func (m *model) steps(device capture.Device, place Place, n int) (lines []string, open int) {
+// checklist returns how far a device is in being connected.
+func (m *model) checklist(device capture.Device, place Place) []Check {
+	return m.cfg.Connect.Checklist(device, place, m.news.diagnoses[device.Addr], m.cfg.Now())
+}
+
+// open reports whether the step is still to be done.
+func (c Check) open() bool { return c.State == CheckWaiting || c.State == CheckTrouble }
+
+// steps draws a checklist.
+func (m *model) steps(checks []Check, n int) (lines []string) {
 	t := &m.theme
-	for _, check := range m.cfg.Connect.Checklist(device, place, m.news.diagnoses[device.Addr], m.cfg.Now()) {
-		if check.State == CheckWaiting || check.State == CheckTrouble {
-			open++
-		}
+	for _, check := range checks {
 		mark, style := "○ ", t.dim
 		switch check.State {
 		case CheckDone:
@@ -170,7 +175,7 @@ func (m *model) steps(device capture.Device, place Place, n int) (lines []string
 			lines = append(lines, indented("  ", m.mask(false).text(advice), n)...)
 		}
 	}
-	return lines, open
+	return lines
 }
 
 // indented wraps a text behind its number.

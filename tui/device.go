@@ -73,8 +73,13 @@ func (p *devicePage) write(m *model) {
 	}
 	if m.cfg.Connect != nil && len(m.cfg.Connect.Places) > 0 {
 		out.heading("Set-up")
-		steps, _ := m.steps(d, m.cfg.Connect.Places[m.connect.place], out.width+2)
-		for _, line := range steps {
+		checks := m.checklist(d, m.cfg.Connect.Places[m.connect.place])
+		for i := range checks {
+			if checks[i].Diagnosed { // it stands above
+				checks[i].Advice = nil
+			}
+		}
+		for _, line := range m.steps(checks, out.width+2) {
 			out.lines = append(out.lines, strings.TrimPrefix(line, "  "))
 		}
 	}

@@ -367,3 +367,29 @@ func TestDevicesShowNoSecret(t *testing.T) {
 	r.press("enter").sees(host, "Ask "+secretMail)
 	r.press("2").sees(host)
 }
+
+// TestThePageSaysADiagnosisOnce, above the checklist; where there is no page above it,
+// the checklist has to say it.
+func TestThePageSaysADiagnosisOnce(t *testing.T) {
+	t.Parallel()
+	const diagnosed, own = "Open the set-up page on the device.", "Close the app and open it again."
+	s := withDevices()
+	given := s.change
+	s.change = func(c *Config) {
+		given(c)
+		c.Diagnose = func(capture.Device) []diagnosis.Diagnosis {
+			return []diagnosis.Diagnosis{{Cause: diagnosis.NotInstalled, Certainty: diagnosis.Certain, Title: "it is not installed", Connections: 1, Next: []string{diagnosed}}}
+		}
+		c.Connect.Checklist = func(_ capture.Device, _ Place, found []diagnosis.Diagnosis, _ time.Time) []Check {
+			return []Check{{Text: "Its TLS can be read", State: CheckTrouble, Advice: found[0].Next, Diagnosed: true}, {Text: "The app made its first contact", Advice: []string{own}}}
+		}
+	}
+	s.w, s.h = 100, 50
+	r := newRig(t, s)
+	r.press("c").sees("✗ Its TLS can be read", diagnosed, own)
+	r.press("4", "enter").sees("✗ Its TLS can be read", own)
+	if n := strings.Count(r.m.View(), diagnosed); n != 1 {
+		t.Errorf("the page says what to do %d times:\n%s", n, r.m.View())
+	}
+	r.press("c").sees(diagnosed)
+}

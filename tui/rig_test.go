@@ -378,7 +378,7 @@ func testConnect() *Connect {
 				}},
 			}
 		},
-		Checklist: func(d capture.Device, _ Place, _ []diagnosis.Diagnosis, _ time.Time) []Check {
+		Checklist: func(d capture.Device, _ Place, found []diagnosis.Diagnosis, _ time.Time) []Check {
 			state := func(done bool) CheckState {
 				if done {
 					return CheckDone
@@ -393,7 +393,7 @@ func testConnect() *Connect {
 				{Text: "The app made a contact", State: state(d.Flows > 1)},
 			}
 			if d.Refused > 0 && d.Decrypted.IsZero() {
-				list[3].State = CheckTrouble
+				list[3].State, list[3].Diagnosed = CheckTrouble, len(found) > 0
 				list[3].Advice = []string{
 					"The device refused the certificate for " + d.Refusal.Host + ": it does not trust it yet, or the app pins its own.",
 					"If every host is refused, switch the certificate on: Settings › General › About › Certificate Trust Settings.",
