@@ -363,6 +363,9 @@ func fit(f *Foreign, now time.Time) error {
 	if err := checkTime(f.certificate, now); err != nil {
 		return err
 	}
+	if nameOf(f.certificate) == "" { // RFC 5280, 4.1.2.4 and 4.1.2.6
+		return errors.New("it has no name at all, by which devices could list it and find it as the issuer")
+	}
 	if !isPlainName(nameOf(f.certificate)) {
 		return fmt.Errorf("its name %q has characters that do not belong into lists and commands", nameOf(f.certificate))
 	}

@@ -228,6 +228,7 @@ func TestImportRefuses(t *testing.T) {
 			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}, Critical: true, Value: []byte{5, 0}}}
 		}), "critical extension 1.3.6.1.4.1.99999.1", ""},
 		"name that is a command": {foreign(t, p256, func(c *x509.Certificate) { c.Subject.CommonName = `x"; reboot; "` }), "do not belong into lists and commands", ""},
+		"no name":                {foreign(t, p256, func(c *x509.Certificate) { c.Subject = pkix.Name{} }), "has no name at all", ""},
 		"name that expands":      {foreign(t, p256, func(c *x509.Certificate) { c.Subject.CommonName = "$(reboot)" }), "do not belong", ""},
 		"name that hides":        {foreign(t, p256, func(c *x509.Certificate) { c.Subject.CommonName = "a\u202eb" }), "do not belong", ""},
 		"intermediate":           {intermediate(t), "phones trust roots alone", "import the root above it"},

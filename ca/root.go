@@ -45,7 +45,7 @@ func LoadRoot(dir string, options ...Option) (*Root, error) {
 func (r *Root) Certificate() *x509.Certificate { return r.certificate }
 
 // Name returns the common name of the root, under which devices list it; where it
-// has none, as an imported one may, the whole subject.
+// has none, as an imported one may, the whole subject, which is never empty.
 func (r *Root) Name() string { return nameOf(r.certificate) }
 
 func nameOf(certificate *x509.Certificate) string {

@@ -118,7 +118,7 @@ func (a *audit) guides(at tui.Place) []tui.Guide {
 
 // place names the authority too, as devices list it.
 func (a *audit) place(at tui.Place) setup.Place {
-	return setup.Place{Host: at.Host, Port: at.Port, Authority: a.authority.Certificate().Subject.CommonName}
+	return setup.Place{Host: at.Host, Port: at.Port, Authority: a.authority.Name()}
 }
 
 // take returns what puts the flows of other captures into the temporary one.

@@ -94,7 +94,7 @@ func printSetup(s *streams, a *ca.Root, port string, platforms []setup.Platform,
 	}
 	fingerprint := a.Fingerprint()
 	half := len(fingerprint)/2 + 1 // behind a colon; in one line it is wider than most terminals
-	at := setup.Place{Host: addresses[0], Port: port, Authority: a.Certificate().Subject.CommonName}
+	at := setup.Place{Host: addresses[0], Port: port, Authority: a.Name()}
 	for i, step := range []string{
 		fmt.Sprintf("Start the proxy here:\n  telltale record --listen :%s", port),
 		fmt.Sprintf("Connect the device to the same network. This machine is %s.", strings.Join(addresses, " or ")),

@@ -52,7 +52,7 @@ func (h *handler) place(r *http.Request) Place {
 			break
 		}
 	}
-	at.Authority, at.Android = h.Authority.Certificate().Subject.CommonName, h.Authority.AndroidName()
+	at.Authority, at.Android = h.Authority.Name(), h.Authority.AndroidName()
 	return at
 }
 

@@ -103,7 +103,7 @@ func ProfileWithProxy(authority Authority, ssid string, at Place) ([]byte, error
 // other; variant is what may differ among them.
 func newProfile(authority Authority, kind, variant string) profile {
 	root := authority.Certificate()
-	name := root.Subject.CommonName
+	name := authority.Name()
 	sum := sha256.Sum256(root.Raw)
 	identifier := fmt.Sprintf("telltale.ca.%x", sum[:8])
 	role := func(of string) string { return of }

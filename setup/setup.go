@@ -46,6 +46,7 @@ const Host = flow.SetupHost
 // Authority is what the set-up needs of the certificate authority.
 type Authority interface {
 	Certificate() *x509.Certificate
+	Name() string // as devices list it; never ""
 	PEM() []byte
 	AndroidName() string // file name in Android's system store, "9a5ba575.0"
 }

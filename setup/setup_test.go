@@ -45,9 +45,13 @@ const (
 var _ Authority = (*ca.Authority)(nil)
 
 // fixed is an authority that stays the same, for goldens.
-type fixed struct{ root *x509.Certificate }
+type fixed struct {
+	root *x509.Certificate
+	name string
+}
 
 func (f fixed) Certificate() *x509.Certificate { return f.root }
+func (f fixed) Name() string                   { return f.name }
 func (f fixed) AndroidName() string            { return "9a5ba575.0" }
 func (f fixed) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.root.Raw})
@@ -64,7 +68,26 @@ func fixedAuthority(t testing.TB) fixed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fixed{root}
+	return fixed{root, root.Subject.CommonName}
+}
+
+// An authority that was imported may have no common name: everything calls it alike.
+func TestAuthorityWithoutCommonName(t *testing.T) {
+	const name = "OU=Lab,O=Example"
+	h := testHandler(t)
+	h.Authority = fixed{fixedAuthority(t).root, name}
+	for _, p := range Platforms {
+		page := body(t, visit(h, "GET", "/?device="+p.ID, "192.168.1.5:8080", "", ""))
+		if !strings.Contains(page, "<dt>Name</dt><dd>"+name+"</dd>") || strings.Contains(page, fixedAuthority(t).name) || strings.Contains(page, "<b></b>") {
+			t.Errorf("%s: the page does not call it %s", p.ID, name)
+		}
+	}
+	for _, target := range []string{"/ca.mobileconfig", "/ca.mobileconfig?ssid=lab"} {
+		profile := body(t, visit(h, "GET", target, "192.168.1.5:8080", "", ""))
+		if strings.Count(profile, "<string>"+name) != 2 {
+			t.Errorf("%s does not call it %s:\n%s", target, name, profile)
+		}
+	}
 }
 
 // testHandler returns a handler on a machine with two known addresses.
