@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func (h *handler) allowOrigin(header http.Header, r *http.Request) {
 }
 
 // ownOrigin reports whether an origin can be that of the set-up page: a local
-// address, or the one at which this proxy is reached. The port may be anyone's,
+// address, or one at which this machine is reached. The port may be anyone's,
 // since it may be forwarded.
 func (h *handler) ownOrigin(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
@@ -140,7 +141,10 @@ func (h *handler) ownOrigin(origin string, r *http.Request) bool {
 			return true
 		}
 	}
-	return false
+	// Through the proxy a page asks over a connection that may arrive elsewhere than the
+	// one it was loaded by: any address of this machine can be the page's.
+	addresses, err := h.addresses()
+	return err == nil && slices.Contains(addresses, at.String())
 }
 
 // trusted reports whether a Host, or the host of an origin, is one that no

@@ -180,12 +180,14 @@ func TestRecordIsKeptFromOtherSites(t *testing.T) {
 func TestHereIsReadByOurPageAlone(t *testing.T) {
 	h := testHandler(t)
 	h.Proxy = func() string { return "203.0.113.9:8080" } // a proxy at a public address
+	h.addresses = func() ([]string, error) { return []string{"192.168.1.5", "2001:db8::5", "198.51.100.7"}, nil }
 	allowed := []string{
 		"http://192.168.1.5:8080", "http://10.0.2.2:9090", "http://172.16.0.1", "http://100.64.0.7:8080", "http://169.254.3.4:8080", "http://127.0.0.1:8080",
 		"http://[fd00::2]:8080", "http://[::1]:8080", "http://localhost:8080", "http://setup.telltale", "https://setup.telltale", "http://203.0.113.9:8080",
+		"http://[2001:db8::5]:8080", "http://[2001:DB8:0::5]:8080", "http://198.51.100.7:8080",
 	}
 	denied := []string{
-		"", "null", "http://203.0.113.10:8080", "http://evil.example", "http://setup.telltale.evil.example", "file://", "chrome-extension://abcdef", "ftp://127.0.0.1",
+		"", "null", "http://203.0.113.10:8080", "http://[2001:db8::6]:8080", "http://evil.example", "http://setup.telltale.evil.example", "file://", "chrome-extension://abcdef", "ftp://127.0.0.1",
 		"http://127.0.0.1:8080/path", "http://user@127.0.0.1", "http://127.0.0.1:8080, http://evil.example", "http://[fe80::1%25x]:1", "HTTP://127.0.0.1", "//127.0.0.1", "http://",
 	}
 	for i, origin := range append(allowed, denied...) {
