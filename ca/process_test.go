@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/youmark/pkcs8"
+	"golang.org/x/sync/errgroup"
 )
 
 // productionSealing is what the program uses; tests encrypt faster, and worse.
@@ -121,27 +122,13 @@ func TestGoroutinesThatStartAtOnceAgree(t *testing.T) {
 func TestReadersDuringChanges(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
-	stop := make(chan struct{})
-	var done sync.WaitGroup
-	for range 2 {
-		done.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				a, err := Open(dir)
-				if err != nil {
-					t.Errorf("reader: %v", err)
-					return
-				}
-				if _, err := a.Leaf("example.org"); err != nil {
-					t.Errorf("reader: %v", err)
-				}
-			}
-		})
-	}
+	stopped := whileReading(func() error {
+		a, err := Open(dir)
+		if err == nil {
+			_, err = a.Leaf("example.org")
+		}
+		return err
+	})
 	for i := range 30 {
 		if i%3 == 2 {
 			// A reader may have been quicker to make a new one, or not yet.
@@ -152,8 +139,34 @@ func TestReadersDuringChanges(t *testing.T) {
 			t.Errorf("Rotate: %v", err)
 		}
 	}
-	close(stop)
-	done.Wait()
+	if err := stopped(); err != nil {
+		t.Errorf("reader: %v", err)
+	}
+}
+
+// whileReading has two readers read again and again, until they are stopped or one of
+// them fails, and returns what stops them and tells the first error.
+func whileReading(read func() error) (stopped func() error) {
+	stop := make(chan struct{})
+	var readers errgroup.Group
+	for range 2 {
+		readers.Go(func() error {
+			for {
+				select {
+				case <-stop:
+					return nil
+				default:
+				}
+				if err := read(); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return func() error {
+		close(stop)
+		return readers.Wait()
+	}
 }
 
 // A process that is killed while it replaces the authority over and over, or the
@@ -200,28 +213,19 @@ func killAtWork(t *testing.T, work, dir string, bytes int) {
 func TestReadersDuringChangesOfThePassphrase(t *testing.T) {
 	dir := t.TempDir()
 	want := open(t, dir).Fingerprint()
-	stop := make(chan struct{})
-	var done sync.WaitGroup
-	for range 2 {
-		done.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if a, err := Open(dir, says("sesame")); err != nil || a.Fingerprint() != want {
-					t.Errorf("reader: %v", err)
-					return
-				}
-			}
-		})
-	}
+	stopped := whileReading(func() error {
+		a, err := Open(dir, says("sesame"))
+		if err == nil && a.Fingerprint() != want {
+			err = errors.New("another root")
+		}
+		return err
+	})
 	for range 20 {
 		if _, err := turnPassphrase(dir); err != nil {
 			t.Error(err)
 		}
 	}
-	close(stop)
-	done.Wait()
+	if err := stopped(); err != nil {
+		t.Errorf("reader: %v", err)
+	}
 }

@@ -94,30 +94,18 @@ func TestParse(t *testing.T) {
 }
 
 func TestStepsForTheTerminal(t *testing.T) {
-	var b strings.Builder
-	for _, p := range Platforms {
-		b.WriteString(p.Name + "\n")
-		for _, step := range Steps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D", "9a5ba575.0"}) {
-			b.WriteString("- " + step + "\n")
+	for file, steps := range map[string]func(Platform, Place) []string{"steps.txt": Steps, "undo.txt": UndoSteps} {
+		var b strings.Builder
+		for _, p := range Platforms {
+			b.WriteString(p.Name + "\n")
+			for _, step := range steps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D", "9a5ba575.0"}) {
+				b.WriteString("- " + step + "\n")
+			}
 		}
-	}
-	golden(t, "steps.txt", []byte(b.String()))
-	if strings.ContainsAny(b.String(), "`[]{}") {
-		t.Error("markup is left in the steps")
-	}
-}
-
-func TestUndoStepsForTheTerminal(t *testing.T) {
-	var b strings.Builder
-	for _, p := range Platforms {
-		b.WriteString(p.Name + "\n")
-		for _, step := range UndoSteps(p, Place{"192.168.1.5", "8080", "telltale CA 3F2A9C1D", "9a5ba575.0"}) {
-			b.WriteString("- " + step + "\n")
+		golden(t, file, []byte(b.String()))
+		if strings.ContainsAny(b.String(), "`[]{}") {
+			t.Errorf("%s: markup is left in the steps", file)
 		}
-	}
-	golden(t, "undo.txt", []byte(b.String()))
-	if strings.ContainsAny(b.String(), "`[]{}") {
-		t.Error("markup is left in the steps")
 	}
 }
 
