@@ -255,7 +255,7 @@ func TestPinsAreDiagnosed(t *testing.T) {
 			t.Error("the pin did not hold")
 		}
 	}
-	want(t, d.contacts("api.test", 3, diagnosis.Known{}), diagnosis.AppPinning, diagnosis.Certain, "bad_certificate (42)")
+	want(t, d.contacts("api.test", 3, diagnosis.Known{}), diagnosis.AppPinning, diagnosis.Likely, "bad_certificate (42)")
 }
 
 // OkHttp checks its pins when the handshake is over.
@@ -459,7 +459,7 @@ func TestChromiumIsDiagnosed(t *testing.T) {
 	must(t, d.get(androidApp, "https://cdn.test/", d.trusting()))
 	d.contacts("cdn.test", 1, diagnosis.Known{})
 	got = d.contacts("api.test", 2, diagnosis.Known{})
-	want(t, of(diagnosis.AppPinning, got), diagnosis.AppPinning, diagnosis.Certain, "cdn.test")
+	want(t, of(diagnosis.AppPinning, got), diagnosis.AppPinning, diagnosis.Likely, "cdn.test")
 	if len(of(diagnosis.NotInstalled, got)) > 0 {
 		t.Errorf("trusted: %+v", got)
 	}

@@ -79,6 +79,11 @@ const MaxHosts = 20
 // Diagnosis is one answer. Names from the wire in its texts, hosts and app are
 // harmless on a terminal (flow/plain).
 type Diagnosis struct {
+	// Key tells the diagnoses of one device apart: no two have the same, and it stays
+	// while evidence grows, as long as the diagnosis is about the same cause at the same
+	// program, or service. It is the cause and, behind slashes, a word and a digest:
+	// harmless everywhere, and nothing from the wire can be read in it.
+	Key       string
 	Cause     Cause
 	Certainty Certainty
 	Title     string   // one line, without a full stop: "the app pins its certificates"
@@ -114,6 +119,14 @@ type Known struct {
 	// App reports whether a User-Agent is that of the app under test; nil when nobody
 	// said which flows are the app's.
 	App func(userAgent string) bool
+	// AppSeen is that some device of the audit made contacts as the app: then it is not
+	// missed on the others.
+	AppSeen bool
+	// Mask hides what must not be shown in a text from the wire; nil for nothing. It is
+	// given hosts and User-Agents before anything is cut off them. Of those that were
+	// longer than what is kept of them (256 bytes), the 128 bytes at the cut are not shown
+	// then: there a value may have lost the part by which Mask knows it.
+	Mask func(text string) string
 	// Now tells what takes long; zero: the audit is over.
 	Now time.Time
 }

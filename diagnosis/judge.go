@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,11 +12,10 @@ import (
 
 // How often something has to be seen before it means something.
 const (
-	again      = 2                // a refusal that came again is none by chance
-	silences   = 3                // so many connections are not opened in advance and never used
-	transients = 3                // refusals of a host that the same program reads too
-	near       = 10 * time.Minute // "around the same time"
-	unhurried  = time.Minute      // an app that is open makes a request within it
+	again      = 2           // a refusal that came again is none by chance
+	silences   = 3           // so many connections are not opened in advance and never used
+	transients = 3           // refusals of a host that the same program reads too
+	unhurried  = time.Minute // an app that is open makes a request within it
 )
 
 // judge finds the diagnoses of one device.
@@ -24,13 +24,14 @@ type judge struct {
 	known    Known
 	programs []*program
 	systems  []useragent.OS
+	guessed  bool  // what the system is
 	trusted  int64 // when the device first trusted us; 0: never
 	now      int64 // the newest moment there is
 	found    []Diagnosis
 	keepers  map[string]*trouble // of services that refuse always, by maker
 }
 
-// Of returns the diagnoses of one device, by Causes and then by app. There are none
+// Of returns the diagnoses of one device, by Causes, then by app, then by key. There are none
 // for a device of which everything could be read.
 func Of(e *Evidence, known Known) []Diagnosis {
 	if e == nil {
@@ -38,7 +39,7 @@ func Of(e *Evidence, known Known) []Diagnosis {
 	}
 	j := &judge{state: &e.state, known: known, keepers: map[string]*trouble{}}
 	j.programs = programs(j.state)
-	j.systems = systems(j.programs)
+	j.systems, j.guessed = systems(j.programs)
 	for _, p := range j.programs {
 		p.os = j.systemOf(p)
 	}
@@ -65,7 +66,7 @@ func Of(e *Evidence, known Known) []Diagnosis {
 		if d := slices.Index(Causes, a.Cause) - slices.Index(Causes, b.Cause); d != 0 {
 			return d
 		}
-		return strings.Compare(a.App, b.App)
+		return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Key, b.Key))
 	})
 	return j.found
 }
@@ -74,6 +75,9 @@ func Of(e *Evidence, known Known) []Diagnosis {
 func (j *judge) systemOf(p *program) useragent.OS {
 	switch {
 	case len(j.systems) == 0:
+	case p.okHTTP() && slices.Contains(j.systems, useragent.Android):
+		return useragent.Android
+	case p.okHTTP() && rank(j.systems[0]) < rank(useragent.Linux): // an iPhone has none
 	case p.is.OS == "":
 		return j.systems[0]
 	case p.is.OS == useragent.Apple && slices.Contains(j.systems, useragent.IOS):
@@ -221,18 +225,14 @@ func before(version string, major int) bool {
 	return err == nil && n < major
 }
 
-// pinsSome is for a program of which some hosts are read.
+// pinsSome is for a program of which some hosts are read. It may have a store of its own
+// for the others, or be broken: that it pins is likely at most.
 func (j *judge) pinsSome(p *program, t *trouble) {
-	d := j.diagnosis(AppPinning, p, t)
-	close := p.read.count > 0 && p.read.first <= t.last+int64(near) && p.read.last >= t.first-int64(near)
+	d := j.about(AppPinning, p, t)
 	readToo := slices.ContainsFunc(t.hosts, p.readFrom)
-	switch {
-	case p.is.Browser || readToo, t.count() < again && !t.alerts.spoke():
+	d.Certainty = Likely
+	if p.is.Browser || readToo || t.count() < again && !t.alerts.spoke() {
 		d.Certainty = Possible
-	case close && t.refused >= again && t.alerts.spoke() && p.agent != "" && !p.joined:
-		d.Certainty = Certain
-	default:
-		d.Certainty = Likely
 	}
 	d.Title = j.name(p) + " pins its certificates"
 	switch {
@@ -242,15 +242,15 @@ func (j *judge) pinsSome(p *program, t *trouble) {
 		d.Evidence = append(d.Evidence, "Other connections of it to the same host can be read: only a part of it may pin.")
 	default:
 		d.Evidence = append(d.Evidence, "Other connections of the same program can be read: "+number(p.read.count, "exchange")+
-			" with "+some(p.hosts(func(_ string, c *counts) bool { return c.read.count > 0 }))+".")
+			" with "+j.some(p.hosts(func(_ string, c *counts) bool { return c.read.count > 0 }))+".")
 	}
 	d.Next = stepsForPins(d.Hosts)
-	j.add(d)
+	j.addGuess(d, p, t)
 }
 
 // pinsAll is for a program of which nothing is read, on a device that trusts us.
 func (j *judge) pinsAll(p *program, t *trouble) {
-	d := j.diagnosis(AppPinning, p, t)
+	d := j.about(AppPinning, p, t)
 	d.Certainty = Possible
 	if (p.os == useragent.IOS || p.os == useragent.Apple) && t.refused >= again || p.os == useragent.Android && t.refused >= again && j.systemStore() {
 		d.Certainty = Likely
@@ -261,10 +261,10 @@ func (j *judge) pinsAll(p *program, t *trouble) {
 		d.Title = j.name(p) + " may check our certificate after the handshake, against pins"
 	}
 	d.Next = stepsForPins(d.Hosts)
-	if p.os == "" {
+	if p.os == "" || p.okHTTP() {
 		d.Next = append(d.Next, "On Android 7 and later this may be an app that ignores user certificates: `telltale setup android`.")
 	}
-	j.add(d)
+	j.addGuess(d, p, t)
 }
 
 // userCAIgnored is for an app of Android that refuses everything.
@@ -273,19 +273,22 @@ func (j *judge) userCAIgnored(p *program, t *trouble) {
 		j.pinsAll(p, t) // the certificate is where apps look
 		return
 	}
-	d := j.diagnosis(UserCAIgnored, p, t)
+	d := j.about(UserCAIgnored, p, t)
 	d.Certainty = Possible
 	otherApp := slices.ContainsFunc(j.programs, func(q *program) bool { return q != p && q.read.count > 0 && !q.is.Browser })
-	if t.refused >= again && !otherApp {
+	if t.refused >= again && !otherApp && !j.guessed {
 		d.Certainty = Likely
 	}
 	d.Title = j.name(p) + " ignores certificates that a user installed, as apps do since Android 7"
 	d.Evidence = append(d.Evidence, j.othersRead(p), "Nothing of this program was read.")
+	if j.guessed {
+		d.Evidence = append(d.Evidence, "That the device runs Android is a guess, from OkHttp.")
+	}
 	if otherApp {
 		d.Evidence = append(d.Evidence, "Another app can be read: it was built to trust user certificates, or this one pins its own.")
 	}
 	d.Next = stepsForUserCA
-	j.add(d)
+	j.addGuess(d, p, t)
 }
 
 // systemStore reports whether our authority is in Android's system store: parts of the
@@ -298,7 +301,7 @@ func (j *judge) systemStore() bool {
 
 // ownStore is for a program that has, or may have, trust of its own.
 func (j *judge) ownStore(p *program, t *trouble) {
-	d := j.diagnosis(NotInstalled, p, t)
+	d := j.about(NotInstalled, p, t)
 	d.Certainty = Likely
 	if t.refused < again {
 		d.Certainty = Possible
@@ -309,5 +312,5 @@ func (j *judge) ownStore(p *program, t *trouble) {
 		d.Evidence = append(d.Evidence, s.name+" keeps a trust store of its own.")
 	}
 	d.Next = j.installSteps(p)
-	j.add(d)
+	j.addGuess(d, p, t)
 }

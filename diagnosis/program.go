@@ -2,6 +2,8 @@ package diagnosis
 
 import (
 	"cmp"
+	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -18,7 +20,9 @@ type program struct {
 	os     useragent.OS // its system, else that of the device
 	stacks []string
 	kin    []*program // of one without a name: those with its TLS stack
-	joined bool       // connections without a name were taken for its own
+	// taken are the hosts at which only connections without a name, that were taken for
+	// the program's own, refused or left in silence.
+	taken map[string]bool
 	counts
 	test    testCounts
 	offered uint16
@@ -38,9 +42,6 @@ func programs(s *state) []*program {
 		}
 		if group[key] == nil {
 			group[key] = &program{agent: c.agent, is: useragent.Parse(c.agent), servers: map[string]*counts{}}
-			if p := group[key]; p.is.OS == "" && strings.HasPrefix(c.agent, "okhttp/") {
-				p.is.OS = useragent.Android // seldom anything else, of what comes through a phone's proxy
-			}
 		}
 		group[key].take(c)
 	}
@@ -55,7 +56,6 @@ func programs(s *state) []*program {
 		}
 		if len(kin) == 1 && s.clients.more == 0 {
 			kin[0].join(p)
-			kin[0].joined = true
 			continue
 		}
 		p.kin = kin
@@ -92,9 +92,42 @@ func (p *program) join(o *program) {
 	p.offered = max(p.offered, o.offered)
 	p.more += o.more
 	for name, c := range o.servers {
-		p.server(name).merge(c)
+		own := p.server(name)
+		if own.refused.count+own.silent.count == 0 && c.refused.count+c.silent.count > 0 {
+			if p.taken == nil {
+				p.taken = map[string]bool{}
+			}
+			p.taken[name] = true
+		}
+		own.merge(c)
 	}
 }
+
+// guests counts the hosts of a trouble that are known only from connections that named
+// no program.
+func (p *program) guests(t *trouble) int {
+	n := 0
+	for _, host := range t.hosts {
+		if p.taken[host] {
+			n++
+		}
+	}
+	return n
+}
+
+// digest tells programs of one device apart.
+func (p *program) digest() string {
+	h := fnv.New64a()
+	h.Write([]byte(p.agent)) // never fails
+	if p.agent == "" && len(p.stacks) > 0 {
+		h.Write([]byte(" " + p.stacks[0])) // its only one
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
+}
+
+// okHTTP reports whether the program is named only after the library OkHttp, which says
+// nothing of the system: it is in most apps of Android, and in Java programs.
+func (p *program) okHTTP() bool { return strings.HasPrefix(p.agent, "okhttp/") }
 
 func (p *program) server(name string) *counts {
 	c := p.servers[name]
@@ -133,12 +166,16 @@ func (p *program) readFrom(host string) bool {
 
 // systems returns the operating systems that the programs name, those of phones first
 // and then by how much they did. "iOS or macOS" is the one of the two that is there.
-func systems(all []*program) []useragent.OS {
+// Where none is named and OkHttp is there, Android is a guess.
+func systems(all []*program) (found []useragent.OS, guessed bool) {
 	weight := map[useragent.OS]int{}
 	for _, p := range all {
 		if p.is.OS != "" {
 			weight[p.is.OS] += 1 + p.all.count
 		}
+	}
+	if len(weight) == 0 && slices.ContainsFunc(all, (*program).okHTTP) {
+		return []useragent.OS{useragent.Android}, true
 	}
 	for _, os := range []useragent.OS{useragent.IOS, useragent.MacOS} {
 		if weight[os] > 0 {
@@ -148,7 +185,7 @@ func systems(all []*program) []useragent.OS {
 	}
 	return slices.SortedFunc(maps.Keys(weight), func(a, b useragent.OS) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(weight[b], weight[a]), cmp.Compare(a, b))
-	})
+	}), false
 }
 
 // rank puts phones before computers: an app on a phone may call itself Linux or a Mac,
@@ -169,7 +206,7 @@ func (e *Evidence) Platform() useragent.OS {
 	if e == nil {
 		return ""
 	}
-	if found := systems(programs(&e.state)); len(found) > 0 {
+	if found, _ := systems(programs(&e.state)); len(found) > 0 {
 		return found[0]
 	}
 	return ""

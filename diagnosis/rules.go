@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"telltale/useragent"
@@ -30,6 +31,7 @@ func (j *judge) noCommonTLS() {
 		}
 		if hidden.failed > 0 {
 			d := j.diagnosis(NoCommonTLS, p, &hidden)
+			d.Key += "/ech/" + p.digest()
 			d.Certainty = Certain
 			d.Title = j.name(p) + " insists on Encrypted ClientHello, which hides the server's name"
 			d.Next = append([]string{"Switch Encrypted ClientHello off in it, or encrypted DNS, from which it has the keys."}, passThrough(d.Hosts)...)
@@ -53,6 +55,7 @@ func (t *trouble) failing(p *program, host string, n int, c *counts, code int16)
 // uncommon is a client with which the proxy has nothing in common.
 func (j *judge) uncommon(p *program, t *trouble) Diagnosis {
 	d := j.diagnosis(NoCommonTLS, p, t)
+	d.Key += "/" + p.digest()
 	d.Certainty = Certain
 	if t.reasons.of(alertHandshakeFailure) == t.failed {
 		d.Certainty = Likely // it is sent for other reasons too (RFC 8446, 6.2)
@@ -73,6 +76,7 @@ func (j *judge) systemPinning() {
 			continue
 		}
 		d := j.diagnosis(SystemPinning, nil, t)
+		d.Key += "/" + strings.ToLower(maker)
 		d.Certainty = Likely
 		if t.refused < again && !t.alerts.spoke() {
 			d.Certainty = Possible
@@ -101,9 +105,9 @@ func (j *judge) proxyIgnored() {
 		return
 	}
 	missing := j.neverContacted()
-	absent := j.known.App != nil && j.trusted != 0
+	absent := j.known.App != nil && !j.known.AppSeen && j.trusted != 0
 	for _, p := range j.programs {
-		if p.agent != "" && j.known.App != nil && j.known.App(p.agent) || p.agent == "" && p.all.count > p.read.count+p.plain.count {
+		if j.isApp(p) || p.agent == "" && p.all.count > p.read.count+p.plain.count {
 			absent = false // it came, or may be behind what named no program
 		}
 	}
@@ -111,7 +115,8 @@ func (j *judge) proxyIgnored() {
 		return
 	}
 	made := slices.DeleteFunc(slices.Clone(j.programs), func(p *program) bool { return p.all.count == 0 })
-	d := Diagnosis{Cause: ProxyIgnored, Certainty: Possible}
+	d := j.diagnosis(ProxyIgnored, nil, &trouble{hosts: missing})
+	d.Certainty = Possible
 	if absent {
 		d.Title = "the app never came through the proxy"
 		d.Evidence = append(d.Evidence, fmt.Sprintf("In %s, %s of other programs came: %s. None bore the app's User-Agent.",
@@ -120,8 +125,7 @@ func (j *judge) proxyIgnored() {
 		d.Title = "some program does not use the proxy"
 	}
 	if len(missing) > 0 {
-		d.Evidence = append(d.Evidence, "Names that were looked up and never contacted through the proxy: "+some(missing)+".")
-		d.Hosts, d.MoreHosts = listed(missing)
+		d.Evidence = append(d.Evidence, "Names that were looked up and never contacted through the proxy: "+j.some(missing)+".")
 	}
 	if absent {
 		d.Next = append(d.Next, "Open the app and use it; close it first, so that it starts with the proxy set.",
@@ -165,9 +169,10 @@ func (j *judge) neverContacted() []string {
 func (j *judge) hiddenByRelay() {
 	relay, resolvers := j.contacts(relayHosts), j.contacts(resolverHosts)
 	if len(relay) > 0 {
-		d := Diagnosis{Cause: HiddenByRelay, Certainty: Possible, Title: "Private Relay of iCloud may lead connections round the proxy"}
-		d.Hosts, d.MoreHosts = listed(relay)
-		d.Evidence = []string{"The device asked for the relay: " + some(relay) + "."}
+		d := j.diagnosis(HiddenByRelay, nil, &trouble{hosts: relay})
+		d.Key += "/relay"
+		d.Certainty, d.Title = Possible, "Private Relay of iCloud may lead connections round the proxy"
+		d.Evidence = []string{"The device asked for the relay: " + j.some(relay) + "."}
 		d.Next = []string{
 			"On the device: `Settings › Wi-Fi`, the info button beside the network, and switch off `Limit IP Address Tracking`.",
 			"Switch off VPNs too, for the time of the audit.",
@@ -175,9 +180,10 @@ func (j *judge) hiddenByRelay() {
 		j.add(d)
 	}
 	if len(resolvers) > 0 && len(j.lookups.parts) > 0 {
-		d := Diagnosis{Cause: HiddenByRelay, Certainty: Possible, Title: "DNS over HTTPS hides which names are looked up"}
-		d.Hosts, d.MoreHosts = listed(resolvers)
-		d.Evidence = []string{"The device contacted resolvers: " + some(resolvers) + "."}
+		d := j.diagnosis(HiddenByRelay, nil, &trouble{hosts: resolvers})
+		d.Key += "/resolvers"
+		d.Certainty, d.Title = Possible, "DNS over HTTPS hides which names are looked up"
+		d.Evidence = []string{"The device contacted resolvers: " + j.some(resolvers) + "."}
 		d.Next = []string{"Switch off private or secure DNS in the settings of the system and of the browser, for the time of the audit."}
 		j.add(d)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -146,7 +147,7 @@ var situations = []struct {
 
 	{"pinning: some hosts of the app", join(setUp(safari), times(3, 60, func(at flowtest.Option) *flow.Flow { return read(iosApp, "cdn.example", at) }),
 		times(14, 61, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) })),
-		diagnosis.Known{App: isApp(iosApp)}, []string{"app-pinning certain " + iosApp}},
+		diagnosis.Known{App: isApp(iosApp)}, []string{"app-pinning likely " + iosApp}},
 	{"pinning: once", join(setUp(safari), these(read(iosApp, "cdn.example", after(50)), refused(iosApp, "api.example", unknownCert, after(60)))),
 		diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
 	{"a connection broken off once", join(setUp(safari), these(read(iosApp, "cdn.example", after(50)), refused(iosApp, "api.example", "", after(60)))),
@@ -163,14 +164,36 @@ var situations = []struct {
 		times(3, 60, func(at flowtest.Option) *flow.Flow {
 			return refused("", "api.example", unknownCert, stack("aaaaaaaaaaaa"), at)
 		})),
+		diagnosis.Known{}, []string{"app-pinning possible " + iosApp}},
+	{"pinning: connections without a name beside some with", join(setUp(safari), these(read(iosApp, "cdn.example", stack("aaaaaaaaaaaa"), after(50)),
+		refused(iosApp, "api.example", unknownCert, after(55))), times(3, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("", "pay.example", unknownCert, stack("aaaaaaaaaaaa"), at)
+	})),
 		diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
+	{"pinning: two programs without a name", join(setUp(safari),
+		times(3, 60, func(at flowtest.Option) *flow.Flow {
+			return refused("", "api.example", unknownCert, stack("bbbbbbbbbbbb"), at)
+		}),
+		times(3, 61, func(at flowtest.Option) *flow.Flow {
+			return refused("", "pay.example", unknownCert, stack("cccccccccccc"), at)
+		})),
+		diagnosis.Known{}, []string{"app-pinning likely ", "app-pinning likely "}},
 	{"pinning: connections without a name, several have it", join(setUp(safari), these(read(iosApp, "cdn.example", after(50))),
 		times(3, 60, func(at flowtest.Option) *flow.Flow { return refused("", "api.example", unknownCert, at) })),
 		diagnosis.Known{}, []string{"app-pinning likely "}},
+	{"OkHttp, and nothing says what the device is", join(these(read("Other/1", "news.example", after(30))),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"user-ca-ignored possible " + androidApp}},
+	{"OkHttp in a Java program", join(setUp(linuxChrome),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"app-pinning possible " + androidApp}},
+	{"OkHttp beside an iPhone", join(setUp(safari),
+		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
+		diagnosis.Known{}, []string{"app-pinning possible " + androidApp}},
 	{"two apps, each its own way", join(setUp(chrome), these(read(androidGame, "game.example", after(40))),
 		times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "pay.example", unknownCert, at) }),
 		times(3, 62, func(at flowtest.Option) *flow.Flow { return refused(androidApp, "api.example", unknownCert, at) })),
-		diagnosis.Known{}, []string{"user-ca-ignored possible " + androidApp, "app-pinning certain " + androidGame}},
+		diagnosis.Known{}, []string{"user-ca-ignored possible " + androidApp, "app-pinning likely " + androidGame}},
 	{"desktop: a browser with a store of its own", join(setUp(linuxChrome), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", unknownCA, at) })),
 		diagnosis.Known{}, []string{"ca-not-installed likely " + firefox}},
 	{"desktop: a program with a store of its own, before another was read", join(times(3, 0, func(at flowtest.Option) *flow.Flow {
@@ -194,7 +217,7 @@ var situations = []struct {
 	{"refused before and after it was trusted", join(times(20, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) }),
 		these(read(safari, "news.example", after(300)), read(iosApp, "cdn.example", after(310))),
 		times(2, 320, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) })),
-		diagnosis.Known{}, []string{"app-pinning certain " + iosApp}},
+		diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
 	{"alerts of before it was trusted are none of what came since", join(times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) }),
 		these(read(safari, "news.example", after(50)), read(iosApp, "cdn.example", after(51)), refused(iosApp, "api.example", "", after(60)),
 			refused(iosApp, "api.example", "", after(61)), read(iosApp, "cdn.example", after(70)))), diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
@@ -205,7 +228,7 @@ var situations = []struct {
 	{"the clock was set right, and the app pins", join(times(2, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", expired, at) }),
 		these(read(safari, "news.example", after(50)), read(iosApp, "cdn.example", after(51))),
 		times(5, 60, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) })),
-		diagnosis.Known{}, []string{"app-pinning certain " + iosApp}},
+		diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
 
 	{"Apple's own services", join(setUp(safari), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(apsd, "gateway.icloud.com", unknownCert, at) }),
 		these(refused("itunesstored/1.0 iOS/17.5", "bag.itunes.apple.com", "", after(70)))), diagnosis.Known{}, []string{"system-pinning likely "}},
@@ -219,18 +242,24 @@ var situations = []struct {
 		diagnosis.Known{}, []string{"ca-not-installed possible " + iosBank}},
 	{"a host that ends like Apple's", join(setUp(safari), these(read(iosApp, "cdn.example", after(60))), times(3, 60, func(at flowtest.Option) *flow.Flow {
 		return refused(iosApp, "pineapple.com", unknownCert, at)
-	})), diagnosis.Known{}, []string{"app-pinning certain " + iosApp}},
+	})), diagnosis.Known{}, []string{"app-pinning likely " + iosApp}},
 	{"Google's own services", join(setUp(chrome), times(3, 60, func(at flowtest.Option) *flow.Flow {
 		return refused("com.google.android.gms/243", "play.googleapis.com", unknownCert, at)
 	}), times(3, 60, func(at flowtest.Option) *flow.Flow {
 		return refused("com.google.android.gms/243", "www.google.com", unknownCert, at)
 	})), diagnosis.Known{}, []string{"system-pinning likely "}},
 	{"an app on Android that asks Firebase alone", join(setUp(chrome),
-		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "firestore.googleapis.com", unknownCert, at) }),
-		times(4, 61, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "firebaseinstallations.googleapis.com", unknownCert, at) })),
+		times(4, 60, func(at flowtest.Option) *flow.Flow {
+			return refused(androidGame, "firestore.googleapis.com", unknownCert, at)
+		}),
+		times(4, 61, func(at flowtest.Option) *flow.Flow {
+			return refused(androidGame, "firebaseinstallations.googleapis.com", unknownCert, at)
+		})),
 		diagnosis.Known{App: isApp(androidGame)}, []string{"user-ca-ignored likely " + androidGame}},
 	{"likewise, and nobody said which app is the one", join(setUp(chrome),
-		times(4, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "firestore.googleapis.com", unknownCert, at) })),
+		times(4, 60, func(at flowtest.Option) *flow.Flow {
+			return refused(androidGame, "firestore.googleapis.com", unknownCert, at)
+		})),
 		diagnosis.Known{}, []string{"user-ca-ignored likely " + androidGame}},
 	{"likewise, and it names no program", join(setUp(chrome), times(4, 60, func(at flowtest.Option) *flow.Flow {
 		return refused("", "firestore.googleapis.com", unknownCert, stack("bbbbbbbbbbbb"), at)
@@ -266,10 +295,14 @@ var situations = []struct {
 	})), diagnosis.Known{}, []string{"no-common-tls certain Old/1"}},
 	{"no cipher in common", these(failed("Odd/1", "a.example", "handshake_failure (40)")), diagnosis.Known{}, []string{"no-common-tls likely Odd/1"}},
 	{"Encrypted ClientHello", these(failed(chrome, "a.example", "ech_required (121)")), diagnosis.Known{}, []string{"no-common-tls certain " + chrome}},
+	{"neither a cipher in common, nor without Encrypted ClientHello", these(failed("Odd/1", "a.example", "handshake_failure (40)"), failed("Odd/1", "b.example", "ech_required (121)", after(5))),
+		diagnosis.Known{}, []string{"no-common-tls likely Odd/1", "no-common-tls certain Odd/1"}},
 	{"TLS that failed once and then worked", these(failed(chrome, "a.example", "protocol_version (70)"), read(chrome, "a.example", after(1))), diagnosis.Known{}, nil},
 
 	{"the app ignores the proxy", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow { return read(chrome, "news.example", at) })),
 		diagnosis.Known{App: isApp("Flutter/1")}, []string{"proxy-ignored possible "}},
+	{"likewise, and another device showed it", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow { return read(chrome, "news.example", at) })),
+		diagnosis.Known{App: isApp("Flutter/1"), AppSeen: true}, nil},
 	{"likewise, too early to say", setUp(chrome), diagnosis.Known{App: isApp("Flutter/1"), Now: flowtest.Epoch.Add(80 * time.Second)}, nil},
 	{"likewise, nobody said which app", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow { return read(chrome, "news.example", at) })), diagnosis.Known{}, nil},
 	{"likewise, but somebody without a name refuses", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow {
@@ -279,12 +312,14 @@ var situations = []struct {
 		diagnosis.Known{}, []string{"proxy-ignored possible "}},
 	{"a relay", join(setUp(safari), these(flowtest.Tunnel("mask.icloud.com:443", after(60)), flowtest.Tunnel("mask-h2.icloud.com:443", after(61)))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
 	{"resolvers over HTTPS", join(setUp(chrome), these(read(chrome, "dns.google", after(60)), flowtest.DNS("news.example"))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
+	{"a relay, and resolvers over HTTPS", join(setUp(safari), these(flowtest.Tunnel("mask.icloud.com:443", after(60)), read(safari, "dns.google", after(61)), flowtest.DNS("news.example"))),
+		diagnosis.Known{}, []string{"hidden-by-relay possible ", "hidden-by-relay possible "}},
 	{"two devices behind one address", join(setUp(safari), these(read(chrome, "news.example", after(40))), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "game.example", unknownCert, at) })),
 		diagnosis.Known{}, []string{"user-ca-ignored likely " + androidGame}},
 	{"passed through", join(setUp(safari), these(flowtest.PassedThrough("bank.example"))), diagnosis.Known{}, nil},
 	{"hostile names", join(setUp(safari), these(read("\x1b[2JEvil\u202e/1", "cdn.example", after(50))), times(3, 60, func(at flowtest.Option) *flow.Flow {
 		return refused("\x1b[2JEvil\u202e/1", "\x1b]0;owned\x07\u202e"+strings.Repeat("a", 300)+".evil.example", "\x1b[31m (48)", at)
-	})), diagnosis.Known{}, []string{"app-pinning certain \\x1b[2JEvil\\u{202e}/1"}},
+	})), diagnosis.Known{}, []string{"app-pinning likely \\x1b[2JEvil\\u{202e}/1"}},
 }
 
 func TestSituations(t *testing.T) {
@@ -293,10 +328,15 @@ func TestSituations(t *testing.T) {
 		got := diagnosis.Of(collect(s.flows...), s.known)
 		fmt.Fprintf(&b, "## %s\n\n", s.name)
 		var short []string
+		keys := map[string]bool{}
 		for _, d := range got {
 			short = append(short, fmt.Sprintf("%s %s %s", d.Cause, d.Certainty, d.App))
 			write(&b, d)
 			check(t, s.name, d)
+			if keys[d.Key] {
+				t.Errorf("%s: two have the key %s", s.name, d.Key)
+			}
+			keys[d.Key] = true
 		}
 		if len(got) == 0 {
 			b.WriteString("no diagnosis\n\n")
@@ -330,6 +370,9 @@ func check(t *testing.T, name string, d diagnosis.Diagnosis) {
 	}
 	if d.Connections > 0 && (d.First.IsZero() || d.Last.Before(d.First)) || d.Connections < 0 {
 		t.Errorf("%s: %d connections from %v to %v", name, d.Connections, d.First, d.Last)
+	}
+	if !regexp.MustCompile(`^[a-z/-]+(/[0-9a-f]{16})?$`).MatchString(d.Key) || !strings.HasPrefix(d.Key, string(d.Cause)) {
+		t.Errorf("%s: the key is %q", name, d.Key)
 	}
 	for _, line := range append(append([]string{d.Title, d.App}, append(d.Hosts, d.Evidence...)...), d.Next...) {
 		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {

@@ -1,6 +1,9 @@
 package diagnosis
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Whether the device trusts us at all: it never did, it does no longer, or the date
 // keeps it from doing so.
@@ -178,7 +181,7 @@ func (j *judge) neverTrusted() {
 // means the device.
 const (
 	often    = 6
-	enduring = near
+	enduring = 10 * time.Minute
 )
 
 // noLongerTrusted finds that the certificate was taken from the device, or made anew,
@@ -206,6 +209,7 @@ func (j *judge) noLongerTrusted() bool {
 		return false
 	}
 	d := j.diagnosis(NotTrusted, nil, &t)
+	d.Key += "/again"
 	d.Certainty = Likely
 	d.Title = "the device no longer trusts telltale's certificate authority"
 	d.Evidence = append(d.Evidence, "The same programs were read at the same hosts before, until "+clockTime(last)+"; nothing was read since.")

@@ -12,7 +12,8 @@ import (
 )
 
 // This file has the sentences of diagnoses. Whatever comes from the wire goes through
-// text or ending on its way into them.
+// agent or host on its way into them, which mask it, and then through plain.Text, text or
+// ending.
 
 // maxName bounds a host or program in a sentence, in characters.
 const maxName = 48
@@ -35,19 +36,66 @@ func ending(host string) string {
 	return host
 }
 
+// unsure is how many bytes of a text that was cut are not shown at the cut, where a value
+// that has to be masked may not be whole.
+const unsure = maxText / 2
+
+// agent is the User-Agent of a program as it may be shown.
+func (j *judge) agent(p *program) string {
+	if j.known.Mask == nil {
+		return p.agent
+	}
+	shown := j.known.Mask(p.agent)
+	if len(p.agent) == maxText {
+		shown = shown[:max(0, len(shown)-unsure)]
+	}
+	return shown
+}
+
+// host is a host as it may be shown.
+func (j *judge) host(name string) string {
+	if j.known.Mask == nil {
+		return name
+	}
+	shown := j.known.Mask(name)
+	if len(name) == maxText {
+		shown = shown[min(len(shown), unsure):]
+	}
+	return shown
+}
+
 // diagnosis begins one on what a trouble shows. p is the one program that it is about,
 // nil for several.
 func (j *judge) diagnosis(cause Cause, p *program, t *trouble) Diagnosis {
-	d := Diagnosis{Cause: cause, Connections: t.count(), First: moment(t.first), Last: moment(t.last)}
-	d.Hosts, d.MoreHosts = listed(t.hosts)
+	d := Diagnosis{Key: string(cause), Cause: cause, Connections: t.count(), First: moment(t.first), Last: moment(t.last)}
+	d.Hosts, d.MoreHosts = j.listed(t.hosts)
 	if p != nil {
-		d.App = plain.Text(p.agent)
+		d.App = plain.Text(j.agent(p))
 	}
-	d.Evidence = t.sentences()
+	d.Evidence = j.sentences(t)
 	if p != nil && p.agent == "" && len(p.kin) > 0 {
 		d.Evidence = append(d.Evidence, "Its TLS stack is that of "+j.names(p.kin)+".")
 	}
 	return d
+}
+
+// about begins one on a program that refuses where others are read.
+func (j *judge) about(cause Cause, p *program, t *trouble) Diagnosis {
+	d := j.diagnosis(cause, p, t)
+	d.Key += "/" + p.digest()
+	if p.guests(t) > 0 {
+		d.Evidence = append(d.Evidence, "Some of them named no program: that they are of this one is a guess, from the same TLS stack.")
+	}
+	return d
+}
+
+// addGuess finishes a diagnosis on a program. Where all that it rests on is taken for the
+// program's own, it is a guess.
+func (j *judge) addGuess(d Diagnosis, p *program, t *trouble) {
+	if n := p.guests(t); n > 0 && n == len(t.hosts) {
+		d.Certainty = Possible
+	}
+	j.add(d)
 }
 
 // add finishes a diagnosis.
@@ -63,10 +111,10 @@ func (j *judge) add(d Diagnosis) {
 }
 
 // sentences say what was counted.
-func (t *trouble) sentences() []string {
+func (j *judge) sentences(t *trouble) []string {
 	var out []string
 	if t.refused > 0 {
-		s := "It refused our certificate " + t.times(t.refused) + hostsOf(t.hosts)
+		s := "It refused our certificate " + t.times(t.refused) + j.hostsOf(t.hosts)
 		var alerts []string
 		for _, e := range t.alerts {
 			switch {
@@ -81,10 +129,10 @@ func (t *trouble) sentences() []string {
 		out = append(out, s+joined("; ", alerts)+".")
 	}
 	if t.silent > 0 {
-		out = append(out, "It accepted TLS and closed the connection without a request "+t.times(t.silent)+hostsOf(t.hosts)+".")
+		out = append(out, "It accepted TLS and closed the connection without a request "+t.times(t.silent)+j.hostsOf(t.hosts)+".")
 	}
 	if t.failed > 0 {
-		s := "TLS with it failed " + t.times(t.failed) + hostsOf(t.hosts)
+		s := "TLS with it failed " + t.times(t.failed) + j.hostsOf(t.hosts)
 		var reasons []string
 		for _, e := range t.reasons {
 			switch {
@@ -116,11 +164,11 @@ func (t *trouble) times(n int) string {
 	return s
 }
 
-func hostsOf(hosts []string) string {
+func (j *judge) hostsOf(hosts []string) string {
 	if len(hosts) == 0 {
 		return ""
 	}
-	return " for " + number(len(hosts), "host") + ": " + some(hosts)
+	return " for " + number(len(hosts), "host") + ": " + j.some(hosts)
 }
 
 func joined(before string, parts []string) string {
@@ -131,11 +179,11 @@ func joined(before string, parts []string) string {
 }
 
 // some lists the first few hosts.
-func some(hosts []string) string {
+func (j *judge) some(hosts []string) string {
 	const most = 3
 	var shown []string
 	for _, h := range hosts[:min(most, len(hosts))] {
-		shown = append(shown, ending(h))
+		shown = append(shown, ending(j.host(h)))
 	}
 	list := strings.Join(shown, ", ")
 	if more := len(hosts) - most; more > 0 {
@@ -145,10 +193,11 @@ func some(hosts []string) string {
 }
 
 // listed are the hosts of a diagnosis.
-func listed(hosts []string) (out []string, more int) {
+func (j *judge) listed(hosts []string) (out []string, more int) {
 	for _, h := range hosts[:min(MaxHosts, len(hosts))] {
-		out = append(out, plain.Text(h))
+		out = append(out, plain.Text(j.host(h)))
 	}
+	slices.Sort(out)
 	return out, len(hosts) - len(out)
 }
 
@@ -170,10 +219,12 @@ func (j *judge) name(p *program) string {
 		return "a program"
 	case j.isApp(p):
 		return "the app"
-	case p.is.App != "":
-		return text(p.is.App)
 	}
-	first, _, _ := strings.Cut(p.agent, "/")
+	agent := j.agent(p)
+	if app := useragent.Parse(agent).App; app != "" {
+		return text(app)
+	}
+	first, _, _ := strings.Cut(agent, "/")
 	return text(first)
 }
 
