@@ -89,3 +89,23 @@ func TestDoctorOfOneAddress(t *testing.T) {
 		run(t, 2, "doctor", file, "--device", name)
 	}
 }
+
+// TestReportOfAllowIsReproducible checks that the commands of a report without a policy
+// file have the patterns that made its policy.
+func TestReportOfAllowIsReproducible(t *testing.T) {
+	t.Parallel()
+	file := recorded(t, flowtest.Get("https://other.example/"))
+	got := run(t, 0, "report", file, "--allow", "*.canada.ca")
+	for _, want := range []string{
+		"\ntelltale check " + file + " --allow '*.canada.ca'\n",
+		` --where 'verdict == "violation"' --allow '*.canada.ca'` + "\n",
+		"\ntelltale policy explain https://other.example/ --allow '*.canada.ca'\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the report lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "with --allow") {
+		t.Errorf("the report says the patterns twice:\n%s", got)
+	}
+}

@@ -104,16 +104,13 @@ func (r *reportFlags) document(pol *policy.Policy, allow []string, sum capture.S
 		Reveal:    r.reveal,
 		Mask:      masker(pol, r.reveal),
 		Leaks:     pol.Leaks,
-		Diagnose:  diagnose(pol, time.Time{}),
+		Diagnose:  diagnose(pol, sum, masker(pol, r.reveal), time.Time{}),
 		Width:     80,
 	}
 }
 
 // policyInfo says which policy judged, and what --allow adds to it.
 func policyInfo(pol *policy.Policy, allow []string) reports.PolicyInfo {
-	if pol.File() == "" {
-		allow = nil // the policy is made of them, and its name says so
-	}
 	return reports.PolicyInfo{Name: pol.Name(), File: pol.File(), Digest: pol.Digest(), Allow: allow}
 }
 

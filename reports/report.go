@@ -106,10 +106,12 @@ type Tool struct {
 
 // PolicyInfo says which policy judged.
 type PolicyInfo struct {
-	Name   string   // the policy's own name; may be ""
-	File   string   // as the user named it; "" when there was none
-	Digest string   // lower-case hex SHA-256 of the file; "" without one
-	Allow  []string // patterns that were added by --allow
+	Name   string // the policy's own name; may be ""
+	File   string // as the user named it; "" when there was none
+	Digest string // lower-case hex SHA-256 of the file; "" without one
+	// Allow are the patterns of --allow, which were added to those of the file. Without a
+	// file, the policy is made of them and has its name from them.
+	Allow []string
 }
 
 // BaselineInfo says beside what the audit was judged. The violations that it

@@ -245,7 +245,7 @@ func policyName(r *Report, st style) string {
 	if name == "" && len(p.Allow) == 0 {
 		return "none"
 	}
-	if len(p.Allow) > 0 {
+	if len(p.Allow) > 0 && (p.File != "" || name == "") {
 		patterns := make([]string, 0, len(p.Allow))
 		for i, pattern := range p.Allow {
 			if i == maxListed {
