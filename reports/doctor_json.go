@@ -33,14 +33,7 @@ type doctorDocument struct {
 }
 
 type doctorDevice struct {
-	Address   string      `json:"address"`
-	Name      string      `json:"name"`
-	Flows     int         `json:"flows"`
-	Unread    int         `json:"unread"`
-	Refused   int         `json:"refused"`
-	First     *string     `json:"first"`
-	Last      *string     `json:"last"`
-	Decrypted *string     `json:"decrypted"`         // since when its TLS could be read
+	contacting
 	Authority *string     `json:"authority_fetched"` // when it fetched the certificate
 	Signs     []sign      `json:"signs"`
 	Diagnoses []Diagnosis `json:"diagnoses"`
@@ -88,10 +81,9 @@ func newDoctorDocument(e *examined) *doctorDocument {
 }
 
 func newDoctorDevice(e *examined, p patient) doctorDevice {
-	d, r := p.device, e.Report
+	r := e.Report
 	out := doctorDevice{
-		Address: r.text(d.Addr), Name: r.text(d.Name), Flows: d.Flows, Unread: d.Unread, Refused: d.Refused,
-		First: stamp(d.First), Last: stamp(d.Last), Decrypted: stamp(d.Decrypted), Authority: stamp(e.fetched(d)),
+		contacting: r.contacting(p.device), Authority: stamp(e.fetched(p.device)),
 		Signs: p.signs, Diagnoses: []Diagnosis{},
 	}
 	for _, found := range p.diagnoses {

@@ -157,7 +157,8 @@ type health struct {
 	Notes    []string     `json:"notes"`
 }
 
-type device struct {
+// contacting is a device with how much of its contacts could be read.
+type contacting struct {
 	Address   string  `json:"address"`
 	Name      string  `json:"name"`
 	Flows     int     `json:"flows"`
@@ -166,12 +167,16 @@ type device struct {
 	Decrypted *string `json:"decrypted"` // since when its TLS could be read
 	Refused   int     `json:"refused"`
 	Unread    int     `json:"unread"`
-	Hosts     int     `json:"hosts"`
-	Allowed   int     `json:"allowed"`
-	Ignored   int     `json:"ignored"`
-	Waived    int     `json:"waived"`
-	Violating int     `json:"violating"`
-	Verdict   string  `json:"verdict"` // inconclusive: it contacted nobody
+}
+
+type device struct {
+	contacting
+	Hosts     int    `json:"hosts"`
+	Allowed   int    `json:"allowed"`
+	Ignored   int    `json:"ignored"`
+	Waived    int    `json:"waived"`
+	Violating int    `json:"violating"`
+	Verdict   string `json:"verdict"` // inconclusive: it contacted nobody
 	// Diagnoses say why connections of it could not be read.
 	Diagnoses []Diagnosis `json:"diagnoses"`
 }
@@ -326,8 +331,7 @@ func newHealth(r *Report) health {
 
 func (r *Report) device(d capture.Device) device {
 	out := device{
-		Address: r.text(d.Addr), Name: r.text(d.Name), Flows: d.Flows, First: stamp(d.First), Last: stamp(d.Last),
-		Decrypted: stamp(d.Decrypted), Refused: d.Refused, Unread: d.Unread, Hosts: d.Hosts,
+		contacting: r.contacting(d), Hosts: d.Hosts,
 		Allowed: d.Allowed, Ignored: d.Ignored, Waived: d.Waived, Violating: d.Violating,
 		Verdict: deviceVerdict(d), Diagnoses: []Diagnosis{},
 	}
@@ -335,6 +339,13 @@ func (r *Report) device(d capture.Device) device {
 		out.Diagnoses = append(out.Diagnoses, r.diagnosis(found))
 	}
 	return out
+}
+
+func (r *Report) contacting(d capture.Device) contacting {
+	return contacting{
+		Address: r.text(d.Addr), Name: r.text(d.Name), Flows: d.Flows, First: stamp(d.First), Last: stamp(d.Last),
+		Decrypted: stamp(d.Decrypted), Refused: d.Refused, Unread: d.Unread,
+	}
 }
 
 // source returns where the policy decided, nil when that is not known.
