@@ -61,7 +61,7 @@ type Host struct {
 }
 
 // Limits of what a summary lists; counts are always exact. Of a User-Agent it has the
-// first 1024 bytes.
+// first useragent.MaxLength bytes.
 const (
 	MaxApps       = 8
 	MaxClients    = 32
