@@ -19,13 +19,26 @@ type network struct {
 
 	mu   sync.Mutex
 	read time.Time
-	by   map[netip.Addr]attachment
+	by   map[netip.Addr]attachment // by scoped address
 }
 
 // attachment is one address of this machine, on one of its links.
 type attachment struct {
 	link   int          // index of the interface
 	prefix netip.Prefix // the address with the length of its subnet
+	zone   string       // name of the interface, where the address is link-local
+}
+
+// addr returns the address as the system spells it as a source.
+func (a attachment) addr() netip.Addr { return a.prefix.Addr().WithZone(a.zone) }
+
+// scoped returns an address in the one spelling that tells it from others. Link-local
+// ones of IPv6 need their zone for that: two links may have the same (RFC 4007, 6).
+func scoped(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); !a.IsLinkLocalUnicast() {
+		a = a.WithZone("")
+	}
+	return a
 }
 
 func newNetwork() *network { return &network{list: attachments, route: sourceFor} }
@@ -49,8 +62,12 @@ func attachments() ([]attachment, error) {
 			}
 			addr, _ := netip.AddrFromSlice(n.IP)
 			ones, _ := n.Mask.Size()
-			if p := netip.PrefixFrom(addr.Unmap(), ones); p.IsValid() {
-				all = append(all, attachment{link.Index, p})
+			zone := ""
+			if addr = addr.Unmap(); addr.Is6() && addr.IsLinkLocalUnicast() {
+				zone = link.Name
+			}
+			if p := netip.PrefixFrom(addr, ones); p.IsValid() {
+				all = append(all, attachment{link.Index, p, zone})
 			}
 		}
 	}
@@ -59,14 +76,18 @@ func attachments() ([]attachment, error) {
 
 // sourceFor returns the address of this machine from which the kernel would reach
 // a. It connects a UDP socket, which sends nothing, so that the routing table is
-// asked in the same way on every system.
+// asked in the same way on every system. What is routed to this machine itself is
+// reached from itself; IPv6 needs another question for that where whole prefixes are.
 func sourceFor(a netip.Addr) (netip.Addr, error) {
+	if a.Is6() && !a.IsLoopback() && routedHere(a) {
+		return a, nil
+	}
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 9)))
 	if err != nil {
 		return netip.Addr{}, err
 	}
 	defer c.Close()
-	return addrPort(c.LocalAddr()).Addr().WithZone(""), nil
+	return scoped(addrPort(c.LocalAddr()).Addr()), nil
 }
 
 // attached returns the addresses of this machine. What was known is kept when the
@@ -81,35 +102,54 @@ func (n *network) attached() map[netip.Addr]attachment {
 		}
 		n.read, n.by = now, make(map[netip.Addr]attachment, len(all))
 		for _, a := range all {
-			n.by[a.prefix.Addr()] = a
+			n.by[a.addr()] = a
 		}
 	}
 	return n.by
 }
 
-// owns reports whether a is an address of this machine.
+// owns reports whether a is an address of this machine. One without a zone may be on
+// any link.
 func (n *network) owns(a netip.Addr) bool {
-	_, ok := n.attached()[a.Unmap().WithZone("")]
-	return ok
+	a = scoped(a)
+	by := n.attached()
+	if _, ok := by[a]; ok || a.Zone() != "" || !a.IsLinkLocalUnicast() {
+		return ok
+	}
+	for _, at := range by {
+		if at.prefix.Addr() == a {
+			return true
+		}
+	}
+	return false
 }
 
-// The shortest prefixes that are taken for a network in which neighbours are
-// trusted like those with private addresses. SLAAC makes networks of /64 (RFC 4862).
-const (
-	shortestLAN4 = 16
-	shortestLAN6 = 64
-)
+// shortestLAN6 is the shortest prefix of IPv6 that is taken for one network. SLAAC
+// makes networks of this length (RFC 4862).
+const shortestLAN6 = 64
 
-// neighbours reports whether a is in a subnet of one of this machine's addresses:
-// IPv6 gives the devices of a house public addresses.
+// neighbours reports whether a has a public address of IPv6 in a house that this
+// machine is in: it is in a subnet of ours, on a link with a private address too, as
+// routers of houses give them. The links of machines that others rent have public
+// addresses alone, and strangers for neighbours.
 func (n *network) neighbours(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	shortest := shortestLAN6
-	if a.Is4() {
-		shortest = shortestLAN4
+	if a = a.Unmap().WithZone(""); !a.Is6() {
+		return false
 	}
-	for _, at := range n.attached() {
-		if at.prefix.Bits() >= shortest && at.prefix.Contains(a) {
+	by := n.attached()
+	for _, at := range by {
+		if at.prefix.Addr().Is6() && at.prefix.Bits() >= shortestLAN6 && at.prefix.Contains(a) && houses(by, at.link) {
+			return true
+		}
+	}
+	return false
+}
+
+// houses reports whether a link has an address of RFC 1918 or RFC 4193. That of a
+// carrier (RFC 6598) says nothing: its other customers have such, too.
+func houses(by map[netip.Addr]attachment, link int) bool {
+	for _, at := range by {
+		if at.link == link && at.prefix.Addr().IsPrivate() {
 			return true
 		}
 	}

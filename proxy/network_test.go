@@ -16,14 +16,15 @@ var (
 	phone  = netip.MustParseAddr("192.168.1.66")
 	phone6 = netip.MustParseAddr("2001:db8:1:2:aaaa::66")
 	laptop = []attachment{
-		{1, netip.MustParsePrefix("127.0.0.1/8")}, {1, netip.MustParsePrefix("::1/128")},
-		{2, netip.MustParsePrefix("192.168.1.10/24")}, {2, netip.MustParsePrefix("2001:db8:1:2::10/64")}, {2, netip.MustParsePrefix("fd00:1::10/64")},
-		{3, netip.MustParsePrefix("192.168.1.20/24")}, // the same LAN, by cable
-		{4, netip.MustParsePrefix("10.8.0.6/32")},     // VPN
-		{5, netip.MustParsePrefix("172.17.0.1/16")},   // containers
-		{6, netip.MustParsePrefix("203.0.113.9/8")},   // a provider's network, far too wide for a LAN
-		{6, netip.MustParsePrefix("2001:db8:8000::9/33")},
-		{2, netip.MustParsePrefix("fe80::2/64")}, {4, netip.MustParsePrefix("fe80::4/64")}, {5, netip.MustParsePrefix("fe80::5/64")}, // each link has these
+		{link: 1, prefix: netip.MustParsePrefix("127.0.0.1/8")}, {link: 1, prefix: netip.MustParsePrefix("::1/128")},
+		{link: 2, prefix: netip.MustParsePrefix("192.168.1.10/24")}, {link: 2, prefix: netip.MustParsePrefix("2001:db8:1:2::10/64")}, {link: 2, prefix: netip.MustParsePrefix("fd00:1::10/64")},
+		{link: 3, prefix: netip.MustParsePrefix("192.168.1.20/24")}, // the same LAN, by cable
+		{link: 4, prefix: netip.MustParsePrefix("10.8.0.6/32")},     // VPN
+		{link: 5, prefix: netip.MustParsePrefix("172.17.0.1/16")},   // containers
+		{link: 6, prefix: netip.MustParsePrefix("203.0.113.9/24")},  // a rented address: strangers all around
+		{link: 6, prefix: netip.MustParsePrefix("2001:db8:8000::9/64")}, {link: 6, prefix: netip.MustParsePrefix("100.64.3.9/16")},
+		{link: 7, prefix: netip.MustParsePrefix("192.168.7.1/24")}, {link: 7, prefix: netip.MustParsePrefix("2001:db8:9000::9/33")}, // far too wide for a LAN
+		{2, netip.MustParsePrefix("fe80::1/64"), "wlan0"}, {4, netip.MustParsePrefix("fe80::1/64"), "tun0"}, {5, netip.MustParsePrefix("fe80::1/64"), "docker0"}, // each link has these
 	}
 	laptopRoutes = []struct{ to, from string }{
 		{"127.0.0.0/8", "127.0.0.1"}, {"::1/128", "::1"}, {"192.168.1.50/32", "192.168.1.20"}, {"192.168.1.0/24", "192.168.1.10"},
@@ -173,17 +174,44 @@ func TestSystemIsAsked(t *testing.T) {
 	equal(t, "owned", n.owns(loop), true)
 	equal(t, "inside", n.inside(netip.MustParseAddr("::ffff:127.0.0.9")), true)
 	equal(t, "strangers", n.owns(netip.MustParseAddr("192.0.2.99")), false)
-	all, err := attachments()
-	must(t, err)
 	links, err := net.Interfaces()
 	must(t, err)
-	if len(all) == 0 || len(links) == 0 {
-		t.Errorf("%d addresses on %d links", len(all), len(links))
+	up := map[int]bool{}
+	for _, l := range links {
+		up[l.Index] = l.Flags&net.FlagUp != 0
 	}
+	all, err := attachments()
+	must(t, err)
+	own := 0
 	for _, a := range all { // each of our addresses is reached from itself, which is how new ones are found
-		if from, err := n.route(a.prefix.Addr()); !a.prefix.Addr().IsLinkLocalUnicast() && (err != nil || from != a.prefix.Addr()) {
+		addr := a.addr()
+		if !addr.Is4() && !addr.IsLoopback() || !up[a.link] {
+			continue // IPv6 has addresses that are not usable yet, or no longer
+		}
+		own++
+		if from, err := n.route(addr); err != nil || from != addr {
 			t.Errorf("%v is reached from %v, %v", a.prefix, from, err)
 		}
+	}
+	if own == 0 {
+		t.Errorf("none of %d addresses was looked at", len(all))
+	}
+}
+
+// Two links may have the same link-local address: it is told by its zone where that
+// is known, and is ours in any case.
+func TestLinkLocalAddressesHaveZones(t *testing.T) {
+	n := laptopNetwork()
+	for addr, want := range map[string]bool{
+		"fe80::1": true, "fe80::1%wlan0": true, "fe80::1%docker0": true, "fe80::1%eth9": false, "fe80::2": false, "fe80::2%wlan0": false, "2001:db8:1:2::10%x": true,
+	} {
+		equal(t, addr, n.owns(netip.MustParseAddr(addr)), want)
+	}
+	n.route = func(a netip.Addr) (netip.Addr, error) { // the kernel reaches what is on a link from its own address there
+		return netip.MustParseAddr("fe80::1").WithZone(a.Zone()), nil
+	}
+	for client, want := range map[string]bool{"fe80::66%wlan0": false, "fe80::66%docker0": true, "fe80::66%eth9": true} {
+		equal(t, client, n.apart(netip.MustParseAddr(client), netip.MustParseAddr("192.168.1.10")), want)
 	}
 }
 
@@ -194,7 +222,7 @@ func TestNeighboursMayUseTheProxy(t *testing.T) {
 		"127.0.0.1": true, "::1": true, "10.1.2.3": true, "172.16.0.1": true, "192.168.1.5": true, "169.254.1.1": true,
 		"fe80::1%eth0": true, "fd00::1": true, "100.64.0.1": true, "100.128.0.1": false,
 		"2001:db8:1:2:aaaa::66": true, "2001:db8:1:2::1": true, "2001:db8:1:3::1": false, "2001:db8:1:2::1%x": true,
-		"203.0.113.10": false, "2001:db8:8000:1::1": false,
+		"203.0.113.10": false, "2001:db8:8000::1": false, "2001:db8:8000:1::1": false, "2001:db8:9000:1::1": false,
 		"8.8.8.8": false, "172.32.0.1": false, "2001:4860::1": false, "192.0.2.1": false, "0.0.0.0": false,
 	} {
 		g := newGuard(&Config{}, laptopNetwork(), newLimits(20000, 0))
