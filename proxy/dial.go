@@ -57,17 +57,19 @@ func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
 func (d *dialer) dial(ctx context.Context, client netip.Addr, hostport string) (net.Conn, dialed, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	if err := d.places.take(); err != nil {
+	leave, err := d.places.take(client)
+	if err != nil {
 		return nil, notDialed(), &dialError{hostport, "reach", err}
 	}
 	conn, out, err := d.reach(ctx, client, hostport)
 	if err != nil {
-		d.places.leave()
+		leave()
+		return nil, out, err
 	}
-	return conn, out, err
+	return holding(conn, leave), out, nil
 }
 
-// reach is dial with a place, which the connection gives back.
+// reach is dial once there is a place.
 func (d *dialer) reach(ctx context.Context, client netip.Addr, hostport string) (net.Conn, dialed, error) {
 	host, port := flow.SplitHostPort(hostport)
 	target, named, err := d.named(host, port)
@@ -227,7 +229,7 @@ func (d *dialer) connect(ctx context.Context, hostport string, addrs []netip.Add
 			out.Addr, out.Connect = a.addr, time.Since(start)
 			if a.err == nil {
 				go discard(results, started-ended)
-				return d.places.hold(a.conn), out, nil
+				return a.conn, out, nil
 			}
 			if first.err == nil {
 				first = a

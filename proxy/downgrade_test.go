@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -110,7 +111,7 @@ func TestHTTP2Downgrade(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	r.proxy.exchange.pools.rest()
+	r.proxy.exchange.pools.rest(netip.Addr{})
 }
 
 // row returns the ended flow to the server.

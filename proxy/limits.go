@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -41,6 +41,7 @@ type limits struct {
 	clients   int // connections of all clients
 	perClient int
 	servers   int // connections to servers, and attempts at them
+	perDevice int // of these, for one client
 }
 
 // maxPerClient bounds the connections of one client where nothing else does. Ten
@@ -48,12 +49,15 @@ type limits struct {
 const maxPerClient = 16 << 10
 
 // newLimits parts the files that may be open: some are for the capture, the reports
-// and the resolver; three quarters of the rest are for clients, each of which may
-// need one for its server, and of these an eighth is out of one client's reach.
+// and the resolver; three quarters of the rest are for clients, the others for servers.
+// Clients get more because most of what they hold open is idle, whereas a connection
+// to a server that is idle makes room for another. Of both parts an eighth is out of
+// one client's reach.
 func newLimits(files, perClient int) limits {
 	usable := files - min(files/8, 512)
 	l := limits{files: files, clients: usable / 4 * 3, perClient: perClient}
 	l.servers = usable - l.clients
+	l.perDevice = l.servers - l.servers/8
 	if most := l.clients - l.clients/8; perClient <= 0 || perClient > most {
 		l.perClient = min(most, maxPerClient)
 	}
@@ -75,36 +79,72 @@ func (p *Proxy) note(sentence string) {
 }
 
 // places counts the connections to servers, so that the last open file of the process
-// is not one of them.
+// is not one of them, nor all of them one client's.
 type places struct {
-	limit int64 // 0: none
-	taken atomic.Int64
-	full  func() // makes room, and tells; nil does nothing
+	limit, perClient int              // 0: none
+	full             func(netip.Addr) // makes room, among a client's own where it is valid, and tells; nil does nothing
+
+	mu    sync.Mutex
+	taken map[netip.Addr]int // by client
+	total int
 }
 
-// errNoPlace is met when all places are taken.
-var errNoPlace = errors.New("too many connections to servers are open for this machine's limit of open files")
+var (
+	// errNoPlace is met when all places are taken.
+	errNoPlace = errors.New("too many connections to servers are open for this machine's limit of open files")
+	// errNoShare is met when a client has as many as it may have.
+	errNoShare = errors.New("this device has too many connections to servers open, of those that this machine's limit of open files allows")
+)
 
-// take takes a place.
-func (p *places) take() error {
-	for tried := false; p.taken.Add(1) > p.limit && p.limit > 0; tried = true {
-		p.taken.Add(-1)
-		if tried || p.full == nil {
-			return fmt.Errorf("%w (%d)", errNoPlace, p.limit)
+// take takes a place for a client. leave gives it back, once, however often it is
+// called.
+func (p *places) take(client netip.Addr) (leave func(), err error) {
+	client = scoped(client)
+	if err = p.tryTake(client); err != nil && p.full != nil {
+		var of netip.Addr
+		if errors.Is(err, errNoShare) {
+			of = client
 		}
-		p.full()
+		p.full(of)
+		err = p.tryTake(client)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { p.leave(client) }), nil
+}
+
+func (p *places) tryTake(client netip.Addr) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.perClient > 0 && p.taken[client] >= p.perClient:
+		return fmt.Errorf("%w (%d)", errNoShare, p.perClient)
+	case p.limit > 0 && p.total >= p.limit:
+		return fmt.Errorf("%w (%d)", errNoPlace, p.limit)
+	case p.taken == nil:
+		p.taken = map[netip.Addr]int{}
+	}
+	p.taken[client]++
+	p.total++
 	return nil
 }
 
-func (p *places) leave() { p.taken.Add(-1) }
-
-// hold returns c with the place that it gives back when it is closed.
-func (p *places) hold(c net.Conn) net.Conn {
-	if t, ok := c.(*net.TCPConn); ok {
-		return &placed{TCPConn: t, leave: sync.OnceFunc(p.leave)}
+func (p *places) leave(client netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total--
+	if p.taken[client]--; p.taken[client] == 0 {
+		delete(p.taken, client)
 	}
-	return c
+}
+
+// holding returns c with the place that it gives back when it is closed.
+func holding(c net.Conn, leave func()) net.Conn {
+	if t, ok := c.(*net.TCPConn); ok {
+		return &placed{t, leave}
+	}
+	return &placedOther{c, leave}
 }
 
 // placed is a TCP connection that takes a place. It embeds the concrete type so that
@@ -119,3 +159,18 @@ func (c *placed) Close() error {
 	defer c.leave()
 	return c.TCPConn.Close()
 }
+
+// placedOther is the same for a connection through an upstream proxy.
+type placedOther struct {
+	net.Conn
+	leave func()
+}
+
+// Close closes the connection and gives its place back.
+func (c *placedOther) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}
+
+// CloseWrite ends our direction and leaves the other open.
+func (c *placedOther) CloseWrite() error { return closeWrite(c.Conn) }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -22,19 +24,19 @@ import (
 // have room beside it, and the process keeps files for itself.
 func TestLimitsLeaveRoom(t *testing.T) {
 	for _, tc := range []struct {
-		files, asked                int
-		clients, perClient, servers int
+		files, asked                           int
+		clients, perClient, servers, perDevice int
 	}{
-		{20_000, 0, 14_616, 12_789, 4872},
-		{1 << 20, 0, 786_048, 16_384, 262_016},
-		{1024, 0, 672, 588, 224},
-		{256, 0, 168, 147, 56},
-		{20_000, 100, 14_616, 100, 4872},
-		{1024, 100_000, 672, 588, 224},
+		{20_000, 0, 14_616, 12_789, 4872, 4263},
+		{1 << 20, 0, 786_048, 16_384, 262_016, 229_264},
+		{1024, 0, 672, 588, 224, 196},
+		{256, 0, 168, 147, 56, 49},
+		{20_000, 100, 14_616, 100, 4872, 4263},
+		{1024, 100_000, 672, 588, 224, 196},
 	} {
 		l := newLimits(tc.files, tc.asked)
-		equal(t, fmt.Sprint(tc.files, " ", tc.asked), l, limits{tc.files, tc.clients, tc.perClient, tc.servers})
-		if l.clients+l.servers >= tc.files || l.perClient >= l.clients {
+		equal(t, fmt.Sprint(tc.files, " ", tc.asked), l, limits{tc.files, tc.clients, tc.perClient, tc.servers, tc.perDevice})
+		if l.clients+l.servers >= tc.files || l.perClient >= l.clients || l.perDevice >= l.servers {
 			t.Errorf("%+v leaves no room", l)
 		}
 	}
@@ -108,7 +110,7 @@ func (n *notebook) all() []string {
 func TestServersTakePlaces(t *testing.T) {
 	var notes notebook
 	r := newRig(t, func(c *Config) { c.Note = notes.add })
-	r.proxy.dialer.places.limit = 2
+	r.proxy.dialer.places.limit, r.proxy.dialer.places.perClient = 2, 0
 	var busy, release = make(chan struct{}), make(chan struct{})
 	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/wait" {
@@ -144,25 +146,90 @@ func TestServersTakePlaces(t *testing.T) {
 	r.ending(7)
 }
 
-// A place is given back however a dial or a connection ends, once.
+// A place is given back however a dial or a connection ends, once, through an
+// upstream proxy too.
 func TestPlacesAreGivenBack(t *testing.T) {
-	d := newDialer(&Config{AllowLocal: true}, newNetwork())
-	d.places.limit = 1
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	for range 3 {
-		if _, _, err := d.dial(context.Background(), phone, "127.0.0.1:1"); err == nil || errors.Is(err, errNoPlace) {
-			t.Fatalf("nobody is there: %v", err)
+	lone := newRig(t)
+	good := lone.listener(func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, established)
+		io.Copy(io.Discard, c)
+	})
+	ahead := lone.listener(func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, established+"220 the server spoke first\r\n")
+		io.Copy(io.Discard, c)
+	})
+	refusing := lone.listener(func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+	})
+	closing := lone.listener(func(c net.Conn) { c.Read(make([]byte, 1)) })
+	for _, tc := range []struct {
+		name, via string
+		reaches   bool
+	}{
+		{"directly", "", true}, {"nobody there", "", false},
+		{"through a proxy", "http://" + good, true}, {"through one that has read on", "http://" + ahead, true},
+		{"a proxy that refuses", "http://" + refusing, false}, {"a proxy that is not there", "http://127.0.0.1:1", false},
+		{"a proxy that ends SOCKS", "socks5://" + closing, false}, {"a proxy that ends TLS", "https://" + closing, false},
+	} {
+		cfg := &Config{AllowLocal: true}
+		target := "127.0.0.1:1"
+		if tc.reaches {
+			target = good
 		}
-		c, _, err := d.dial(context.Background(), phone, l.Addr().String())
+		if tc.via != "" {
+			u, err := url.Parse(tc.via)
+			must(t, err)
+			cfg.UpstreamProxy = u
+		}
+		d := newDialer(cfg, newNetwork())
+		d.places.limit = 1
+		for range 3 {
+			c, _, err := d.dial(context.Background(), phone, target)
+			if (err == nil) != tc.reaches || errors.Is(err, errNoPlace) {
+				t.Fatalf("%s: %v", tc.name, err)
+			}
+			if err == nil {
+				if _, _, err := d.dial(context.Background(), phone, target); !errors.Is(err, errNoPlace) {
+					t.Fatalf("%s: a second one: %v", tc.name, err)
+				}
+				c.Close()
+				c.Close()
+			}
+			equal(t, tc.name, fmt.Sprint(d.places.total, d.places.taken), "0 map[]")
+		}
+	}
+}
+
+// One device cannot take all places for servers: its own idle connections make room
+// for it, and others have theirs.
+func TestServersAreShared(t *testing.T) {
+	var made []netip.Addr
+	p := &places{limit: 8, perClient: 7, full: func(a netip.Addr) { made = append(made, a) }}
+	other := netip.MustParseAddr("192.168.1.67")
+	var leave func()
+	for range 7 {
+		var err error
+		leave, err = p.take(phone)
 		must(t, err)
-		if _, _, err := d.dial(context.Background(), phone, l.Addr().String()); !errors.Is(err, errNoPlace) {
-			t.Fatalf("a second one: %v", err)
-		}
-		c.Close()
-		c.Close()
-		equal(t, "taken", d.places.taken.Load(), 0)
+	}
+	if _, err := p.take(netip.MustParseAddr("::ffff:192.168.1.66")); !errors.Is(err, errNoShare) {
+		t.Errorf("an eighth place: %v", err)
+	}
+	equal(t, "room was made among", fmt.Sprint(made), fmt.Sprint([]netip.Addr{phone}))
+	_, err := p.take(other)
+	must(t, err)
+	if _, err := p.take(other); !errors.Is(err, errNoPlace) || made[1].IsValid() {
+		t.Errorf("a ninth place: %v, room was made among %v", err, made)
+	}
+	leave()
+	leave()
+	_, err = p.take(phone)
+	must(t, err)
+	if _, err = p.take(other); !errors.Is(err, errNoPlace) {
+		t.Errorf("a place was given back twice: %v", err)
 	}
 }
 
@@ -258,35 +325,80 @@ func TestGuessingIsSlow(t *testing.T) {
 	equal(t, "right again", g.judge(phone, true), granted)
 }
 
-// All addresses of a subnet of IPv6 are one client: it can take any of them.
+// A host can take any address of its subnet of IPv6, or of its link, and gets no tries
+// by the thousand for it.
 func TestGuessingFromASubnet(t *testing.T) {
-	now := time.Unix(1e9, 0)
-	g := &tries{now: func() time.Time { return now }}
-	a := phone6
-	for range maxTries {
-		equal(t, a.String(), g.judge(a, false), wrong)
-		a = a.Next()
+	for _, first := range []netip.Addr{phone6, netip.MustParseAddr("fe80::66%wlan0")} {
+		now := time.Unix(1e9, 0)
+		g := &tries{now: func() time.Time { return now }}
+		a, seen := first, 0
+		for range 2000 { // each from another address
+			if a = a.Next(); g.judge(a, false) == wrong {
+				seen++
+			}
+		}
+		equal(t, "at once", seen, maxTries*subnetTries)
+		for range 600 { // for a minute
+			now = now.Add(100 * time.Millisecond)
+			for range 5 {
+				if a = a.Next(); g.judge(a, false) == wrong {
+					seen++
+				}
+			}
+		}
+		if most := maxTries*subnetTries + 60*subnetTries; seen > most {
+			t.Errorf("%d tries in a minute, want %d at most", seen, most)
+		}
+		equal(t, "in the flood", g.judge(a.Next(), true), tooMany)
+		equal(t, "another subnet", g.judge(netip.MustParseAddr("2001:db8:9::1"), false), wrong)
+		equal(t, "another link", g.judge(netip.MustParseAddr("fe80::66%eth0"), false), wrong)
 	}
-	equal(t, a.String(), g.judge(a, false), tooMany)
-	equal(t, "another subnet", g.judge(netip.MustParseAddr("2001:db8:9::1"), false), wrong)
 }
 
-// What is remembered of guessers is bounded, and forgets those who were right last.
+// What a neighbour does is not held against a phone of the same subnet, and what the
+// phone knows opens nothing to the neighbour.
+func TestNeighboursGuessForThemselves(t *testing.T) {
+	for _, pair := range [][2]string{
+		{"2001:db8:1:2::66", "2001:db8:1:2::67"}, {"fe80::66%wlan0", "fe80::67%wlan0"}, {"fe80::66%wlan0", "fe80::66%eth0"}, {"192.168.1.66", "192.168.1.67"},
+	} {
+		now := time.Unix(1e9, 0)
+		g := &tries{now: func() time.Time { return now }}
+		mine, other := netip.MustParseAddr(pair[0]), netip.MustParseAddr(pair[1])
+		for range maxTries {
+			equal(t, "neighbour", g.judge(other, false), wrong)
+		}
+		equal(t, "neighbour, at its end", g.judge(other, false), tooMany)
+		equal(t, "the phone, new", g.judge(mine, true), granted)
+		for range maxTries * subnetTries {
+			equal(t, "neighbour of a phone that was right", g.judge(other, false), tooMany)
+		}
+		equal(t, "the phone, known", g.judge(mine, true), granted)
+		equal(t, "an app on it", g.judge(mine, false), wrong)
+		equal(t, "neighbour, with the right one", g.judge(other, true), tooMany)
+	}
+}
+
+// What is remembered of guessers is bounded. None is forgotten before its time.
 func TestGuessersAreBounded(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	g := &tries{now: func() time.Time { return now }}
 	g.judge(phone, true)
-	a := netip.MustParseAddr("10.0.0.1")
+	a, looked := netip.MustParseAddr("10.0.0.1"), 0
 	for range maxTriers + 10 {
-		now = now.Add(2 * tryEvery)
-		g.judge(a, false)
+		if a = a.Next(); g.judge(a, false) == wrong {
+			looked++
+		}
+	}
+	equal(t, "looked at, of too many at once", looked, maxTriers-1)
+	equal(t, "the phone", g.judge(phone, true), granted)
+	now = now.Add(2 * tryEvery)
+	equal(t, "later", g.judge(a, false), wrong)
+	for range maxTriers + 10 {
 		a = a.Next()
+		g.judge(a, true)
 	}
-	if n := len(g.clients); n > maxTriers {
-		t.Errorf("%d are remembered", n)
-	}
-	if c := g.clients[phone]; c == nil || !c.known {
-		t.Error("the phone was forgotten")
+	if len(g.paid) > maxTriers || len(g.known) > maxTriers {
+		t.Errorf("%d and %d are remembered", len(g.paid), len(g.known))
 	}
 }
 

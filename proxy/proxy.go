@@ -188,10 +188,10 @@ func New(cfg Config) (*Proxy, error) {
 	n, l := newNetwork(), newLimits(openFiles(), cfg.PerClient)
 	p.guard = newGuard(&p.cfg, n, l)
 	p.dialer = newDialer(&p.cfg, n)
-	p.dialer.places.limit = int64(l.servers)
+	p.dialer.places.limit, p.dialer.places.perClient = l.servers, l.perDevice
 	p.exchange = newExchange(&p.cfg, p.dialer)
-	p.dialer.places.full = func() {
-		p.exchange.pools.rest()
+	p.dialer.places.full = func(client netip.Addr) {
+		p.exchange.pools.rest(client)
 		p.note(serversNote)
 	}
 	p.tls = p.clientTLS()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func TestSmuggling(t *testing.T) {
 				})
 			}
 			ends.Wait()
-			r.proxy.exchange.pools.rest() // the servers wait for the next request
+			r.proxy.exchange.pools.rest(netip.Addr{}) // the servers wait for the next request
 		})
 	}
 }

@@ -105,12 +105,15 @@ func (ps *pools) add(key poolKey) *pool {
 	return p
 }
 
-// rest ends the connections on which nothing runs, to make room for others.
-func (ps *pools) rest() {
+// rest ends the connections on which nothing runs, to make room for others: those of
+// one client, or all where it is the zero value.
+func (ps *pools) rest(client netip.Addr) {
 	ps.mu.RLock()
 	defer ps.mu.RUnlock()
-	for _, p := range ps.pools {
-		p.CloseIdleConnections()
+	for key, p := range ps.pools {
+		if !client.IsValid() || scoped(key.device) == client {
+			p.CloseIdleConnections()
+		}
 	}
 }
 
