@@ -30,7 +30,10 @@ func (a *audit) home() setup.Config {
 
 // diagnose says why connections of a device cannot be read, by the policy in force.
 func (a *audit) diagnose(d capture.Device, now time.Time) []diagnosis.Diagnosis {
-	return a.opinions.diagnoses(d, a.policy.Load(), now)
+	pol := a.policy.Load()
+	return a.opinions.diagnoses(d, pol, now, func() []diagnosis.Diagnosis {
+		return diagnose(pol, a.store.Summary(), masker(pol, a.flags.report.reveal), now)(d)
+	})
 }
 
 // progress returns how far a device with these diagnoses is on its way to a proxy at a

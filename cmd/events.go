@@ -32,19 +32,13 @@ type eventLog struct {
 	// devices and diagnoses are what was told of each device, by address.
 	devices   map[string]string // its name
 	diagnoses map[string]*toldDiagnoses
+	appSeen   bool // by some device, as of when diagnoses were last made
 }
 
 // toldDiagnoses is what was told of why connections of one device cannot be read.
 type toldDiagnoses struct {
-	evidence *diagnosis.Evidence // that it was made of
-	found    map[diagnosisKey]diagnosis.Diagnosis
-}
-
-// diagnosisKey tells diagnoses of one device apart. Its hosts are not part of it: they
-// grow with each connection.
-type diagnosisKey struct {
-	cause diagnosis.Cause
-	app   string
+	evidence *diagnosis.Evidence            // that it was made of
+	found    map[string]diagnosis.Diagnosis // by their keys
 }
 
 func startEvents(w io.Writer, a *audit) *eventLog {
@@ -106,16 +100,21 @@ type diagnosisEvent struct {
 
 // tellDiagnoses prints each diagnosis when it is first made, when its certainty
 // changes, and when it no longer holds; not for each connection. A device of which
-// nothing new was seen is not asked again, unless the audit is over (now is zero).
+// nothing new was seen is not asked again, unless the audit is over (now is zero), or the
+// app was found on another.
 func (l *eventLog) tellDiagnoses(sum capture.Summary, now time.Time) {
-	diagnose := diagnose(l.audit.policy.Load(), now)
+	pol := l.audit.policy.Load()
+	diagnose := diagnose(pol, sum, l.mask(), now)
+	seen := appSeen(pol, sum)
+	again := now.IsZero() || seen != l.appSeen
+	l.appSeen = seen
 	for _, d := range sum.Health.Devices {
 		told := l.diagnoses[d.Addr]
 		if told == nil {
 			told = &toldDiagnoses{}
 			l.diagnoses[d.Addr] = told
 		}
-		if told.evidence == d.Evidence && !now.IsZero() {
+		if told.evidence == d.Evidence && !again {
 			continue
 		}
 		told.evidence = d.Evidence
@@ -129,11 +128,10 @@ func (l *eventLog) tellChanges(d capture.Device, told *toldDiagnoses, found []di
 			Event: "diagnosis", Time: stamp(time.Now()), Client: d.Addr, Name: l.text(d.Name), Diagnosis: reports.NewDiagnosis(of, l.mask()), Gone: gone,
 		})
 	}
-	now := map[diagnosisKey]diagnosis.Diagnosis{}
+	now := map[string]diagnosis.Diagnosis{}
 	for _, f := range found {
-		key := diagnosisKey{f.Cause, f.App}
-		now[key] = f
-		if told.found[key].Certainty != f.Certainty {
+		now[f.Key] = f
+		if told.found[f.Key].Certainty != f.Certainty {
 			event(f, false)
 		}
 	}
@@ -144,7 +142,7 @@ func (l *eventLog) tellChanges(d capture.Device, told *toldDiagnoses, found []di
 		}
 	}
 	slices.SortFunc(gone, func(a, b diagnosis.Diagnosis) int {
-		return cmp.Or(cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.App, b.App))
+		return cmp.Or(cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.App, b.App), cmp.Compare(a.Key, b.Key))
 	})
 	for _, before := range gone {
 		event(before, true)
@@ -227,7 +225,7 @@ func newFlowEvent(r capture.Recorded, mask func(string) string) flowEvent {
 		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: text(f.Phase), Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
 	}
 	if f.Client.Addr.IsValid() {
-		e.Client = f.Client.Addr.Addr().String()
+		e.Client = f.Client.Addr.Addr().Unmap().WithZone("").String()
 	}
 	if f.Server.Dialed.IsValid() {
 		e.Dialed = f.Server.Dialed.String()

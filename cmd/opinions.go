@@ -28,15 +28,16 @@ type opinion struct {
 }
 
 // opinionAge is how long diagnoses hold while the evidence stays the same: some causes
-// show by what does not come, the first one after a minute.
+// show by what does not come, the first one after a minute, and one by what other devices
+// show.
 const opinionAge = 5 * time.Second
 
-// diagnoses says why connections of a device cannot be read. now tells what takes long; it
-// is zero for an audit that is over.
-func (o *opinions) diagnoses(d capture.Device, pol *policy.Policy, now time.Time) []diagnosis.Diagnosis {
+// diagnoses says why connections of a device cannot be read, as diagnose finds under the
+// policy; it is asked where nothing is known, or what is known is of long before now.
+func (o *opinions) diagnoses(d capture.Device, pol *policy.Policy, now time.Time, diagnose func() []diagnosis.Diagnosis) []diagnosis.Diagnosis {
 	x := o.about(d)
 	if x.policy != pol || now.Sub(x.at) >= opinionAge {
-		x.policy, x.at, x.diagnoses = pol, now, diagnose(pol, now)(d)
+		x.policy, x.at, x.diagnoses = pol, now, diagnose()
 		o.keep(d.Addr, x)
 	}
 	return x.diagnoses

@@ -24,13 +24,16 @@ func TestOpinionsLastWhileNothingChanges(t *testing.T) {
 	var o opinions
 	now, pol := flowtest.Epoch, &policy.Policy{}
 	d := capture.Device{Addr: "192.168.1.23", Evidence: refused()}
-	before := o.diagnoses(d, pol, now)
+	ask := func(d capture.Device) []diagnosis.Diagnosis {
+		return o.diagnoses(d, pol, now, func() []diagnosis.Diagnosis { return diagnosis.Of(d.Evidence, diagnosis.Known{Now: now}) })
+	}
+	before := ask(d)
 	if len(before) == 0 {
 		t.Fatal("nothing is said of a device that refuses")
 	}
 	again := func(what string, same bool) {
 		t.Helper()
-		found := o.diagnoses(d, pol, now)
+		found := ask(d)
 		if (&found[0] == &before[0]) != same {
 			t.Errorf("%s: told what was said before is %t, want %t", what, !same, same)
 		}
@@ -50,11 +53,11 @@ func TestOpinionsLastWhileNothingChanges(t *testing.T) {
 	again("more evidence", false)
 	other := d
 	other.Addr = "192.168.1.30"
-	o.diagnoses(other, pol, now)
+	ask(other)
 	again("another device was asked for", true)
 
 	now = time.Time{} // an audit that is over
 	o = opinions{}
-	before = o.diagnoses(d, pol, now)
+	before = ask(d)
 	again("recorded before", true)
 }

@@ -155,7 +155,10 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 		Store: w.store, Capture: name, Load: w.load, Problems: said.problems,
 		Policy: flags.policy.forScreen(said, pol, w.policy.Store),
 		Diagnose: func(d capture.Device) []diagnosis.Diagnosis {
-			return w.opinions.diagnoses(d, w.policy.Load(), time.Time{})
+			pol := w.policy.Load()
+			return w.opinions.diagnoses(d, pol, time.Now(), func() []diagnosis.Diagnosis {
+				return diagnose(pol, w.store.Summary(), masker(pol, flags.report.reveal), time.Time{})(d)
+			})
 		},
 		Reports: forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
 		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
