@@ -50,9 +50,16 @@ func (s *screen) examined(e *examined) {
 		}
 		s.field(0, "capture", line)
 	}
-	if sum := e.Summary; !sum.First.IsZero() {
-		s.field(0, "seen", fmt.Sprintf("%s to %s, %s", plural(sum.Flows, "flow", "flows"), plural(len(sum.Hosts), "host", "hosts"), between(sum.First, sum.Last)))
+	s.field(0, "seen", e.seen())
+}
+
+// seen says how much was recorded; of a device that was picked, it stands with the device.
+func (e *Examination) seen() string {
+	sum := e.Summary
+	if e.Device != "" || sum.First.IsZero() {
+		return ""
 	}
+	return fmt.Sprintf("%s to %s, %s", plural(sum.Flows, "flow", "flows"), plural(len(sum.Hosts), "host", "hosts"), between(sum.First, sum.Last))
 }
 
 // patient writes what works on a device, and why the rest does not.
@@ -124,6 +131,9 @@ func writeDoctorMarkdown(w io.Writer, e *examined) error {
 			break
 		}
 		m.line("- Capture: %s, %s", captureName(e.Report, c.File, inMarkdown), plural(c.Entries, "entry", "entries"))
+	}
+	if seen := e.seen(); seen != "" {
+		m.line("- Seen: %s", seen)
 	}
 	for i, p := range e.patients {
 		if i == textDevices {
