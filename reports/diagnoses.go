@@ -189,6 +189,7 @@ func briefly(r *Report, st style) []string {
 
 // Diagnosis is one diagnosis, as JSON has it.
 type Diagnosis struct {
+	Key         string   `json:"key"` // tells those of one device apart: diagnosis.Diagnosis
 	Cause       string   `json:"cause"`
 	Certainty   string   `json:"certainty"`
 	Title       string   `json:"title"`
@@ -210,7 +211,7 @@ func NewDiagnosis(d diagnosis.Diagnosis, mask func(string) string) Diagnosis {
 
 func (r *Report) diagnosis(d diagnosis.Diagnosis) Diagnosis {
 	return Diagnosis{
-		Cause: r.text(string(d.Cause)), Certainty: r.text(string(d.Certainty)), Title: r.text(d.Title), App: r.text(d.App),
+		Key: r.text(d.Key), Cause: r.text(string(d.Cause)), Certainty: r.text(string(d.Certainty)), Title: r.text(d.Title), App: r.text(d.App),
 		Hosts: r.texts(d.Hosts), MoreHosts: d.MoreHosts, Connections: d.Connections, First: stamp(d.First), Last: stamp(d.Last),
 		Evidence: r.texts(d.Evidence), Next: r.texts(d.Next),
 	}

@@ -211,7 +211,7 @@ func hostileWith(bad string) *Report {
 	r.Notes, r.Warnings = []string{bad}, []string{bad}
 	r.Diagnose = func(capture.Device) []diagnosis.Diagnosis {
 		return []diagnosis.Diagnosis{{
-			Cause: diagnosis.AppPinning, Certainty: diagnosis.Likely, Title: bad, App: "@" + bad, Hosts: []string{bad, "=" + bad}, MoreHosts: 1,
+			Key: bad, Cause: diagnosis.AppPinning, Certainty: diagnosis.Likely, Title: bad, App: "@" + bad, Hosts: []string{bad, "=" + bad}, MoreHosts: 1,
 			Connections: 2, First: epoch, Last: epoch, Evidence: []string{bad, "`" + bad}, Next: []string{bad + "`", "1. " + bad},
 		}, {Cause: diagnosis.Cause(bad), Certainty: diagnosis.Certainty(bad), Title: bad}}
 	}
@@ -311,13 +311,13 @@ func diagnoseOther(d capture.Device) []diagnosis.Diagnosis {
 	}
 	return []diagnosis.Diagnosis{
 		{
-			Cause: diagnosis.UserCAIgnored, Certainty: diagnosis.Likely, Title: "the app does not trust authorities that the user installed",
+			Key: "user-ca-ignored/app/1f2e", Cause: diagnosis.UserCAIgnored, Certainty: diagnosis.Likely, Title: "the app does not trust authorities that the user installed",
 			App: app, Hosts: []string{retrieval}, MoreHosts: 2, Connections: 3, First: epoch, Last: after(time.Minute),
 			Evidence: []string{"3 of 3 connections of the app were refused with the alert `certificate_unknown (46)`.", "The browser of the same device could be read from 12:00:40 on."},
 			Next:     []string{"In an app of your own, trust the user's authorities in debug builds: `res/xml/network_security_config.xml`.", "On an emulator, install the authority as one of the system: `telltale setup android --system`."},
 		},
 		{
-			Cause: diagnosis.SystemPinning, Certainty: diagnosis.Certain, Title: "services of the system refuse every interception",
+			Key: "system-pinning/apple", Cause: diagnosis.SystemPinning, Certainty: diagnosis.Certain, Title: "services of the system refuse every interception",
 			Hosts: []string{"gateway.icloud.com"}, Connections: 2, First: after(time.Minute), Last: after(2 * time.Minute),
 			Evidence: []string{"gateway.icloud.com is a service of Apple."}, Next: []string{"Nothing: list it under `ignore`."},
 		},
