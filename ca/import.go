@@ -31,6 +31,7 @@ type Foreign struct {
 	certificate *x509.Certificate
 	key         crypto.Signer
 	source      string
+	keyFile     string
 }
 
 // ReadForeign reads a certificate and its key from files, in any order and form:
@@ -41,6 +42,7 @@ func ReadForeign(paths []string, options ...Option) (*Foreign, error) {
 	s := apply(options)
 	defer s.wipe()
 	var found parts
+	var keyFile string
 	for _, path := range paths {
 		content, err := readForeignFile(path)
 		if err == nil {
@@ -50,6 +52,9 @@ func ReadForeign(paths []string, options ...Option) (*Foreign, error) {
 		if err != nil {
 			return nil, importError(path, err)
 		}
+		if keyFile == "" && len(found.keys) > 0 {
+			keyFile = path
+		}
 	}
 	f, err := found.pair()
 	if err == nil {
@@ -58,12 +63,15 @@ func ReadForeign(paths []string, options ...Option) (*Foreign, error) {
 	if err != nil {
 		return nil, importError(paths[0], err)
 	}
-	f.source = filepath.Base(paths[0])
+	f.source, f.keyFile = filepath.Base(paths[0]), keyFile
 	return f, nil
 }
 
 // Certificate returns the root. It is shared: do not change it.
 func (f *Foreign) Certificate() *x509.Certificate { return f.certificate }
+
+// KeyFile returns which of the files that were read holds the private key.
+func (f *Foreign) KeyFile() string { return f.keyFile }
 
 // Import makes f the authority in dir. One that is there already, usable or not, is
 // kept, and the error says so, unless [Replace] is given. [Protect] encrypts the key.

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,7 @@ func newCAImport(s *streams, f *caFlags) *cobra.Command {
 		if old != nil && old.Fingerprint() != a.Fingerprint() {
 			sayReplaced(s, old)
 		}
-		s.say("note: the key is still in %s too", strings.Join(files, " or in "))
+		s.say("note: the key is still in %s too", foreign.KeyFile())
 		return nil
 	})
 	c.Args = func(c *cobra.Command, args []string) error {
