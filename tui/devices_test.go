@@ -300,6 +300,29 @@ func TestAnExplanationChanges(t *testing.T) {
 	r.sees("It is the user's own authority (likely).")
 }
 
+// TestAMaskedDiagnosisExplains a flow whose host holds what must not be shown.
+func TestAMaskedDiagnosisExplains(t *testing.T) {
+	t.Parallel()
+	const host = "s3cr3t-tenant-name.example.com"
+	s := setting{flows: flowtest.Number(flowtest.Refused(host)), text: strings.Replace(covidPolicy, secretMail, "s3cr3t-tenant-name", 1)}
+	var m *model
+	s.change = func(c *Config) {
+		c.Diagnose = func(capture.Device) []diagnosis.Diagnosis {
+			found := diagnosesOf("the app pins its certificates")
+			found[0].Hosts = []string{m.mask(false).text(host)}
+			return found
+		}
+	}
+	flows := s.flows
+	s.flows = nil
+	r := newRig(t, s)
+	m = r.m
+	r.observe(flows...)
+	r.news()
+	r.press("3", "enter").sees("The app pins its certificates (possible).")
+	r.seesNot("s3cr3t-tenant-name")
+}
+
 func TestDevicesOfOneNameAreToldApart(t *testing.T) {
 	t.Parallel()
 	names := namesOf([]capture.Device{{Addr: pixel, Name: "Pixel"}, {Addr: iphone, Name: "iPhone"}, {Addr: tablet, Name: "Pixel"}, {Addr: "10.0.0.1"}})

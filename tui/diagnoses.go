@@ -142,11 +142,13 @@ func (m *model) explain(f *flow.Flow) (e explanation) {
 	if f.Readable() {
 		return e
 	}
+	secrets := m.mask(false) // diagnoses name hosts and apps masked
+	host, app := secrets.text(f.Host()), secrets.text(f.UserAgent())
 	for _, d := range m.news.diagnoses[deviceOf(f).String()] {
-		if d.Connections == 0 || !slices.Contains(d.Hosts, f.Host()) {
+		if d.Connections == 0 || !slices.Contains(d.Hosts, host) {
 			continue
 		}
-		own := d.App != "" && d.App == f.UserAgent() // another app may be refused there too
+		own := d.App != "" && d.App == app // another app may be refused there too
 		if e.title != "" && !own {
 			continue
 		}

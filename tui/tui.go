@@ -59,8 +59,8 @@ type Config struct {
 	Problems func() []string // trouble of the tool so far, oldest first; nil: none
 	// Diagnose says why connections of a device cannot be read, what matters most
 	// first. It is called beside the loop, for each device whenever there is news: it
-	// had better remember what it said of evidence that is the same. Nil: there are no
-	// diagnoses.
+	// had better remember what it said of evidence that is the same. Hosts and apps in
+	// it are masked, unless Reveal. Nil: there are no diagnoses.
 	Diagnose func(capture.Device) []diagnosis.Diagnosis
 	// NameDevice gives the device at an address the name that a person wants for it,
 	// "" takes that name back. It is called beside the loop. Nil: the capture cannot be
