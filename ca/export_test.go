@@ -108,6 +108,24 @@ func TestExportWithKeyComesBack(t *testing.T) {
 	}
 }
 
+// The work that a thief of the file has with each guess is in the file.
+func TestIterationsOfTheProgram(t *testing.T) {
+	if productionIterations < 600_000 {
+		t.Errorf("%d iterations", productionIterations)
+	}
+	a := open(t, t.TempDir())
+	content, err := a.PKCS12WithKey([]byte("sesame"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkIterations(content, exportIterations, 0); err != nil {
+		t.Error(err)
+	}
+	if err := checkIterations(content, exportIterations-1, 0); err == nil {
+		t.Error("the file has fewer iterations than were asked for")
+	}
+}
+
 // opensslReads asks openssl for the key in a file.
 func opensslReads(t *testing.T, form, path, passphrase string) {
 	t.Helper()

@@ -16,8 +16,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// productionSealing is what the program uses; tests encrypt faster, and worse.
-var productionSealing = sealing
+// What the program uses; tests encrypt faster, and worse.
+var (
+	productionSealing    = sealing
+	productionIterations = exportIterations
+)
 
 // childEnv makes the test program act as a process that works on a folder:
 // "open DIR" prints the fingerprint; "rotate DIR" rotates, and "passphrase DIR" sets
@@ -26,6 +29,7 @@ const childEnv = "TELLTALE_CA_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	sealing = &pkcs8.Opts{Cipher: pkcs8.AES256CBC, KDFOpts: pkcs8.ScryptOpts{SaltSize: 16, CostParameter: 1 << 10, BlockSize: 8, ParallelizationParameter: 1}}
+	exportIterations = 1 << 10
 	if work, dir, ok := strings.Cut(os.Getenv(childEnv), " "); ok {
 		os.Exit(child(work, dir))
 	}
