@@ -182,7 +182,7 @@ func (a *audit) openProxy(s *streams, cfg proxy.Config, adjust func(*proxy.Confi
 	}
 	cfg.Leafer, cfg.Recorder, cfg.Admit, cfg.Log = a.authority, a.store, admit, toolLog(s)
 	cfg.Note = a.store.Note
-	cfg.Home = setup.NewHandler(a.home())
+	cfg.Home, cfg.Repeats = setup.NewHandler(a.home()), setup.Repeats
 	if adjust != nil {
 		adjust(&cfg)
 	}

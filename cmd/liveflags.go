@@ -41,6 +41,7 @@ type liveFlags struct {
 	insecureUpstream bool
 	resolve          []string
 	allowLocal       bool
+	allowNetworks    []string
 	bodyLimit        string
 	ca               string
 	caPassphrase     passphraseSource
@@ -64,6 +65,7 @@ func (l *liveFlags) register(c *cobra.Command) {
 	f.BoolVar(&l.insecureUpstream, "insecure-upstream", false, "accept any server certificate; recorded on every flow")
 	f.StringArrayVar(&l.resolve, "resolve", nil, "reach servers at another address by a `rule` HOST:PORT:ADDR[:PORT] instead of asking DNS; * is any host or port; repeatable")
 	f.BoolVar(&l.allowLocal, "allow-local", false, "let devices reach this machine (loopback, own addresses) and its other networks through the proxy")
+	f.StringArrayVar(&l.allowNetworks, "allow-network", nil, "let devices reach this `network` (10.1.0.0/16, or one address) through the proxy although it is another one of this machine, such as a VPN; repeatable")
 	f.StringVar(&l.bodyLimit, "body-limit", "1MiB", "`size` of each body that is recorded; 0 records none; what is forwarded is never cut")
 	f.StringVar(&l.ca, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	_ = c.MarkFlagDirname("ca")
@@ -82,6 +84,9 @@ func (l *liveFlags) proxyConfig() (proxy.Config, error) {
 		return cfg, fmt.Errorf("--body-limit: %w", err)
 	}
 	if cfg.Devices, err = parseDevices(l.devices); err != nil {
+		return cfg, err
+	}
+	if cfg.AllowNetworks, err = parseNetworks(l.allowNetworks); err != nil {
 		return cfg, err
 	}
 	if cfg.Resolve, err = parseResolves(l.resolve); err != nil {
@@ -110,6 +115,27 @@ func parseDevices(list []string) ([]netip.Addr, error) {
 		devices = append(devices, addr.Unmap())
 	}
 	return devices, nil
+}
+
+// parseNetworks reads prefixes and single addresses.
+func parseNetworks(list []string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, s := range list {
+		if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+			addr = addr.Unmap()
+			networks = append(networks, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(s)
+		if err != nil || p.Addr().Is4In6() {
+			return nil, fmt.Errorf("--allow-network: %q is neither a network such as 10.1.0.0/16 nor an IP address", s)
+		}
+		if p != p.Masked() {
+			return nil, fmt.Errorf("--allow-network: %s has bits beyond its length; the network is %s", s, p.Masked())
+		}
+		networks = append(networks, p)
+	}
+	return networks, nil
 }
 
 func parseResolves(list []string) ([]proxy.Resolve, error) {

@@ -136,6 +136,9 @@ func (p *Proxy) observe(c *connection, f *flow.Flow) flow.ID {
 	if f.Ended() && f.Times.End.IsZero() {
 		f.Times.End = time.Now()
 	}
+	if f.Outcome == flow.ClientRefused {
+		p.servings.forget(c.client.Addr.Addr())
+	}
 	p.cfg.Recorder.Observe(f)
 	return f.ID
 }

@@ -18,13 +18,19 @@ type deniedError struct {
 }
 
 func (e *deniedError) Error() string {
+	if e.what == apartNetwork {
+		return fmt.Sprintf("%s is %s, which it may not reach through the proxy (--allow-network %s lets it)", e.addr, e.what, e.addr)
+	}
 	return fmt.Sprintf("%s is %s, which devices may not reach through the proxy", e.addr, e.what)
 }
 
 // Hint names the flag that lifts the refusal.
 func (e *deniedError) Hint() string {
-	if isMetadata(e.addr) {
+	switch {
+	case isMetadata(e.addr):
 		return "telltale record --resolve HOST:PORT:" + e.addr.String()
+	case e.what == apartNetwork:
+		return "telltale record --allow-network " + e.addr.String()
 	}
 	return "telltale record --allow-local"
 }
@@ -57,17 +63,30 @@ func (d *dialer) guard(client, a netip.Addr) error {
 	switch {
 	case err == nil && from == a.Unmap(): // since a moment, and not listed yet
 		return &deniedError{a.Unmap(), ownAddress}
-	case !private || d.network.inside(client):
+	case !private || d.network.inside(client) || d.allows(a.Unmap()):
 		return nil
 	case err != nil:
 		return err // as connecting would fail
 	case d.network.apart(client, from):
-		return &deniedError{a.Unmap(), "in another network of this machine than the device"}
+		return &deniedError{a.Unmap(), apartNetwork}
 	}
 	return nil
 }
 
-const ownAddress = "an address of this machine"
+const (
+	ownAddress   = "an address of this machine"
+	apartNetwork = "in another network of this machine than the device"
+)
+
+// allows reports whether the operator named a network that a is in.
+func (d *dialer) allows(a netip.Addr) bool {
+	for _, p := range d.cfg.AllowNetworks {
+		if p.Contains(a.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
 
 // isNetworkOfItsOwn reports whether an address means different machines in
 // different networks.

@@ -9,7 +9,9 @@ import (
 )
 
 // serveHome answers from the set-up page and records that. An open page asks every few
-// seconds how far its device is: of equal answers to one device, the first is a row.
+// seconds how far its device is, in clear text: Config.Repeats knows these requests, and
+// the same answer to them again is no row. All others are evidence, above all what comes
+// over TLS: the device trusts us.
 func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request) {
 	home := p.cfg.Home
 	if home == nil {
@@ -19,8 +21,8 @@ func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request)
 	f.Server.Asked = "" // nobody was contacted
 	rw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	home.ServeHTTP(rw, r)
-	if !p.servings.first(c, r, rw.status) {
-		c.account.flows.Add(1) // the connection has its row already
+	if !c.secure && p.cfg.Repeats != nil && p.cfg.Repeats(r) && p.servings.again(c, r, rw.status) {
+		c.account.flows.Add(1) // the row of the first one is the connection's
 		return
 	}
 	f.Outcome = flow.Served
@@ -52,43 +54,57 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController through.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// serving is one answer of the set-up page, as far as it is told from others.
+// serving is a request that an open set-up page makes again and again.
 type serving struct {
-	client netip.Addr
-	agent  string // its User-Agent
-	method string
-	url    string
-	secure bool
-	status int
+	agent string // its User-Agent
+	url   string
 }
 
 // maxServings bounds what is remembered of the set-up page. Beyond it, each answer is
 // a row.
 const maxServings = 4096
 
-// servings are the answers that have a row.
+// servings are the requests of open set-up pages with what they were answered last.
 type servings struct {
-	mu   sync.Mutex
-	seen map[serving]struct{}
+	mu    sync.Mutex
+	seen  map[netip.Addr]map[serving]int
+	count int
 }
 
-// first reports whether no equal answer was given to the device before.
-func (s *servings) first(c *connection, r *http.Request, status int) bool {
-	key := serving{c.client.Addr.Addr(), r.UserAgent(), r.Method, r.URL.String(), c.secure, status}
+// again reports whether the device was answered so the last time.
+func (s *servings) again(c *connection, r *http.Request, status int) bool {
+	key := serving{r.UserAgent(), r.URL.String()}
 	if len(key.agent)+len(key.url) > 1<<10 {
-		return true
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, seen := s.seen[key]
+	client := c.client.Addr.Addr()
+	of := s.seen[client]
+	last, known := of[key]
 	switch {
-	case seen:
+	case known && last == status:
+		return true
+	case !known && s.count >= maxServings:
 		return false
 	case s.seen == nil:
-		s.seen = map[serving]struct{}{}
-	case len(s.seen) >= maxServings:
-		return true
+		s.seen = map[netip.Addr]map[serving]int{}
 	}
-	s.seen[key] = struct{}{}
-	return true
+	if of == nil {
+		of = map[serving]int{}
+		s.seen[client] = of
+	}
+	if of[key] = status; !known {
+		s.count++
+	}
+	return false
+}
+
+// forget lets a device that refused our certificate begin anew: what its page asks
+// from then on tells of another state.
+func (s *servings) forget(client netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count -= len(s.seen[client])
+	delete(s.seen, client)
 }

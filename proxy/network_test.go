@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func laptopNetwork() *network {
 func TestGuardRefusesLocalAddresses(t *testing.T) {
 	const (
 		cloud   = "a cloud's metadata service"
-		apart   = "in another network of this machine than the device"
+		apart   = apartNetwork
 		own     = ownAddress
 		nowhere = "no route"
 	)
@@ -140,10 +141,38 @@ func TestClientIsWhereItsRouteLeads(t *testing.T) {
 }
 
 func TestHintsNameWhatLifts(t *testing.T) {
-	for addr, want := range map[string]string{
-		"10.1.2.3": "telltale record --allow-local", "169.254.169.254": "telltale record --resolve HOST:PORT:169.254.169.254",
+	for _, tc := range []struct{ addr, what, want string }{
+		{"127.0.0.1", "loopback", "telltale record --allow-local"},
+		{"10.1.2.3", apartNetwork, "telltale record --allow-network 10.1.2.3"},
+		{"169.254.169.254", "a cloud's metadata service", "telltale record --resolve HOST:PORT:169.254.169.254"},
 	} {
-		equal(t, addr, (&deniedError{netip.MustParseAddr(addr), ""}).Hint(), want)
+		e := &deniedError{netip.MustParseAddr(tc.addr), tc.what}
+		equal(t, tc.addr, e.Hint(), tc.want)
+		if !strings.Contains(e.Error(), tc.addr+" is "+tc.what) || strings.Contains(e.Error(), "--allow-network 10.1.2.3") != (tc.what == apartNetwork) {
+			t.Errorf("%s: %q", tc.addr, e.Error())
+		}
+	}
+}
+
+// A network that the operator names is open, and nothing else with it: no other
+// network, not this machine, and no metadata service, wide as the prefix may be.
+func TestNamedNetworksAreAllowed(t *testing.T) {
+	named := &Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("172.17.0.2/32")}}
+	wide := &Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
+	for _, tc := range []struct {
+		cfg *Config
+		to  string
+		ok  bool
+	}{
+		{named, "10.1.2.3", true}, {named, "::ffff:10.1.2.3", true}, {named, "172.17.0.2", true},
+		{named, "10.2.2.3", false}, {named, "172.17.0.3", false}, {named, "172.17.0.1", false}, {named, "127.0.0.1", false},
+		{wide, "10.1.2.3", true}, {wide, "172.17.0.3", true}, {wide, "100.99.1.1", true},
+		{wide, "127.0.0.1", false}, {wide, "::1", false}, {wide, "169.254.1.1", false}, {wide, "10.8.0.6", false}, {wide, "192.168.1.10", false},
+		{wide, "192.0.2.77", false}, {wide, "169.254.169.254", false}, {wide, "100.100.100.200", false}, {wide, "fd00:ec2::254", false}, {wide, "fe80::1%wlan0", false},
+	} {
+		if err := newDialer(tc.cfg, laptopNetwork()).guard(phone, netip.MustParseAddr(tc.to)); (err == nil) != tc.ok {
+			t.Errorf("%s with %v: %v, want %v", tc.to, tc.cfg.AllowNetworks, err, tc.ok)
+		}
 	}
 }
 

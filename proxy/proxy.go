@@ -13,7 +13,8 @@
 //
 //   - every accepted connection is accounted for: it carried requests, each of
 //     which is a flow, or it is one flow of kind [flow.Tunnel] that says why it
-//     carried none (account.go);
+//     carried none (account.go). What an open set-up page asks again in clear text
+//     is accounted for by the flow of the first time (home.go);
 //   - a message that two implementations could read differently is refused with
 //     400 and recorded, never forwarded;
 //   - what is dialled is what the client asked for, whatever a header claims;
@@ -81,11 +82,19 @@ type Config struct {
 	// Home answers requests to the proxy's own address and to
 	// http://setup.telltale/. Nil answers 404.
 	Home http.Handler
+	// Repeats reports whether a request to Home is one that an open page makes again
+	// and again: in clear text, the same answer to it again is not a flow of its own.
+	// Nil: none is.
+	Repeats func(*http.Request) bool
 
 	Devices    []netip.Addr // only these clients; empty: every private address
 	User       string       // proxy authentication; "" needs none
 	Password   string
-	AllowLocal bool // let devices reach loopback, link-local and own addresses
+	AllowLocal bool // let devices reach loopback, link-local, own addresses and all networks of this machine
+	// AllowNetworks are private networks that devices may reach although they are on
+	// another link of this machine than the device. They open neither this machine
+	// nor the metadata service of a cloud.
+	AllowNetworks []netip.Prefix
 	// Resolve names addresses to use instead of DNS.
 	Resolve []Resolve
 

@@ -62,6 +62,12 @@ const (
 	progressPath = "/progress.json"
 )
 
+// Repeats reports whether a request is one that the open page makes every few seconds,
+// to learn how far its device is.
+func Repeats(r *http.Request) bool {
+	return r.Method == http.MethodGet && (r.URL.Path == herePath || r.URL.Path == progressPath)
+}
+
 // file is one answer.
 type file struct {
 	mediaType   string
