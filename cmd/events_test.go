@@ -103,6 +103,106 @@ func TestDiagnosisEvents(t *testing.T) {
 	}
 }
 
+// TestDiagnosesOfOneKindAreToldApart checks that each of two programs without a name has
+// events of its own, once.
+func TestDiagnosesOfOneKindAreToldApart(t *testing.T) {
+	l, printed := eventsOf(t, canadaOnly)
+	var seen diagnosis.Collector
+	n := 0
+	tell := func(flows ...*flow.Flow) string {
+		for _, f := range flows {
+			n++
+			f.ID = flow.ID(n)
+			seen.Add(f)
+		}
+		sum := capture.Summary{Health: capture.Health{Devices: []capture.Device{{Addr: "192.168.1.23", Evidence: seen.Evidence()}}}}
+		l.tellDiagnoses(sum, flowtest.Epoch.Add(time.Minute))
+		return printed()
+	}
+	at := func(seconds int) flowtest.Option { return flowtest.At(time.Duration(seconds) * time.Second) }
+	nameless := func(stack, host string, seconds int) *flow.Flow {
+		f := flowtest.Refused(host, at(seconds))
+		f.Request, f.Client.Hello.JA4, f.Client.Hello.Alert = nil, "t13d1516h2_"+stack+"_02713d6af862", "unknown_ca (48)"
+		return f
+	}
+	phone := flowtest.UserAgentOf("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1")
+	first := tell(flowtest.Get("https://news.example/", at(1), phone),
+		nameless("aaaaaaaaaaaa", "a.example", 10), nameless("aaaaaaaaaaaa", "b.example", 11), nameless("bbbbbbbbbbbb", "game.example", 12),
+		flowtest.Tunnel("mask.icloud.com:443", at(13)), flowtest.Get("https://dns.google/", at(14), phone), flowtest.DNS("news.example"))
+	if want := "diagnosis app-pinning, diagnosis app-pinning, diagnosis hidden-by-relay, diagnosis hidden-by-relay"; first != want {
+		t.Fatalf("told %q, want %q", first, want)
+	}
+	for i := range 5 {
+		if again := tell(flowtest.Get("https://news.example/", at(20+i), phone)); again != "" {
+			t.Errorf("told again: %q", again)
+		}
+	}
+}
+
+// TestEventsAskAgainForTheApp checks that the app is no longer missed on a device of which
+// nothing new was seen, when another one shows it.
+func TestEventsAskAgainForTheApp(t *testing.T) {
+	l, printed := eventsOf(t, canadaOnly+"app:\n  user-agent: \"CovidShield*\"\n")
+	var seen diagnosis.Collector
+	for i := range 9 {
+		seen.Add(flowtest.Get("https://news.example/", flowtest.ID(flow.ID(i+1)), flowtest.At(time.Duration(20*i)*time.Second), flowtest.UserAgentOf("Browser/1")))
+	}
+	laptop := capture.Device{Addr: "192.168.1.50", Apps: []string{"Browser/1"}, Evidence: seen.Evidence()}
+	now := flowtest.Epoch.Add(time.Hour)
+	l.tellDiagnoses(capture.Summary{Health: capture.Health{Devices: []capture.Device{laptop}}}, now)
+	if got := printed(); got != "diagnosis proxy-ignored" {
+		t.Fatalf("without the app: %q", got)
+	}
+	phone := capture.Device{Addr: "192.168.1.23", Apps: []string{"CovidShield/1.0.2 CFNetwork/1120 Darwin/19.0.0"}}
+	l.tellDiagnoses(capture.Summary{Health: capture.Health{Devices: []capture.Device{phone, laptop}}}, now)
+	if got := printed(); got != "diagnosis proxy-ignored gone" {
+		t.Errorf("with it on another device: %q", got)
+	}
+}
+
+// TestEventsSpellAClientOneWay checks that events of flows and of devices agree.
+func TestEventsSpellAClientOneWay(t *testing.T) {
+	for _, from := range []string{"[fe80::1%eth0]:5", "[::ffff:192.0.2.7]:5", "192.0.2.7:5", "[2001:db8::1]:5"} {
+		s := capture.New(capture.Options{})
+		f := flowtest.Get("https://a.example/", flowtest.From(from), flowtest.ID(s.NextID()))
+		s.Observe(f)
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		devices := s.Summary().Health.Devices
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := newFlowEvent(capture.Recorded{Flow: f}, nil).Client; len(devices) != 1 || got != devices[0].Addr {
+			t.Errorf("%s: the flow is of %s, the devices are %+v", from, got, devices)
+		}
+	}
+}
+
+// TestDiagnosesAreMasked checks that no part of a never-send value is told where the texts
+// of a diagnosis are cut.
+func TestDiagnosesAreMasked(t *testing.T) {
+	const secret = "7f3c9a1e-55aa-4bcd-9e00-aabbccddeeff"
+	pol, err := policy.Parse("test.yaml", []byte(canadaOnly+"never-send:\n  - name: the installation\n    value: "+secret+"\n"), policy.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen diagnosis.Collector
+	for i := range 4 {
+		seen.Add(flowtest.Refused(secret+"-install.tracker.example", flowtest.ID(flow.ID(i+1))))
+	}
+	d := capture.Device{Addr: "192.168.1.23", Evidence: seen.Evidence()}
+	told := func(reveal bool) string {
+		return fmt.Sprint(diagnose(pol, capture.Summary{}, masker(pol, reveal), time.Time{})(d))
+	}
+	if text := told(false); strings.Contains(text, "ccddeeff") || !strings.Contains(text, flow.Redacted) {
+		t.Errorf("the value shows: %s", text)
+	}
+	if text := told(true); !strings.Contains(text, secret) {
+		t.Errorf("the value does not show although it was asked for: %s", text)
+	}
+}
+
 // TestEventsAskAgainAtTheEnd checks that the last look is not spared: what took time
 // is known only then.
 func TestEventsAskAgainAtTheEnd(t *testing.T) {

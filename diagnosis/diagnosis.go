@@ -6,14 +6,14 @@
 // from that to diagnoses. What is counted does not depend on the order of the
 // flows and has bounds, so that a capture of last year and a live audit give the
 // same answer. A device costs some tens of kilobytes; one that makes up programs and
-// hosts as long as it can, 6 MB.
+// hosts as long as it can, 7 MB.
 //
 // The rules, by what is seen. A program is all that bears one User-Agent; connections
 // that bear none belong to the one program with the same TLS stack, if there is one.
 //
 //	nothing was ever read, and the device refuses
-//	  the date of the certificate is what it does not like   wrong-clock
-//	  only services of Apple or Google refuse                system-pinning (it tells nothing more)
+//	  nearly all of it is about the date                     wrong-clock, and nothing else
+//	  only parts of the system do, at services of its maker  system-pinning (it tells nothing more)
 //	  it did not fetch the certificate                       ca-not-installed
 //	  it fetched it before                                   ca-not-trusted
 //	the device trusts us: something was read, or the set-up page's test succeeded
@@ -24,15 +24,17 @@
 //	    a browser, or a program with a trust store           ca-not-installed (there)
 //	    an app on Android 7 or later                         user-ca-ignored
 //	    something else                                       app-pinning (or a store of its own)
-//	  only services of Apple or Google refuse                system-pinning
-//	  the app under test was never seen in a minute          proxy-ignored
+//	  parts of the system refuse services of its maker       system-pinning
+//	  the app under test was seen on no device in a minute   proxy-ignored
 //	  names are looked up and never contacted                proxy-ignored
 //	whenever
+//	  a program says that the date is what it does not like  wrong-clock
 //	  handshakes fail for want of a version or cipher        no-common-tls
 //	  hosts of iCloud Private Relay were contacted           hidden-by-relay
 //
-// What was refused before the device first trusted us is history. docs/diagnosis.md has
-// the same for people, with what programs really send, and sources.
+// What was refused before the device first trusted us is history, and so are the alerts
+// of that time. docs/diagnosis.md has the same for people, with what programs really
+// send, and sources.
 //
 // It does not see the network, judges nothing, and promises no certainty where there
 // is none: a client that refuses our certificate never says why. [Troubles] counts what
