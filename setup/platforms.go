@@ -73,17 +73,22 @@ var androidUndo = []Step{
 
 // Platforms is the one list of platforms: page, terminal and completion follow it.
 //
-// Sources, as of iOS 26, Android 16, One UI 8, macOS 26 and Windows 11:
-// iOS: support.apple.com, "Trust manually installed certificate profiles"
-// (102390, once HT204477), "Use network services with Private Relay" (102602),
-// "About Lockdown Mode" (105120) and 101555 (services that refuse interception).
-// Android: the strings of AOSP's Settings (packages/apps/Settings,
-// res/values/strings.xml), developer.android.com, "Network security
-// configuration"; since API level 24 apps trust the system's authorities alone.
-// Firefox: support.mozilla.org, "Set up Certificate Authorities in Firefox" and
-// "Automatically trust third-party root certificates" (since 120, not on Linux);
-// on Android a hidden switch (kb.adguard.com, "Firefox certificates").
-// Chromium: docs/linux/cert_management.md (the folder of its store since 146).
+// It is written for iOS 26, Android 16, One UI 8, macOS 26 and Windows 11. What stands
+// on their screens is from the systems themselves, and was not compared with each
+// version; Samsung's words, Lockdown Mode and Private Relay have no source that was
+// read. These have:
+//   - iOS, the second switch: Apple Support, "Trust manually installed certificate
+//     profiles in iOS and iPadOS" (102390); services that refuse to be read: "Use
+//     Apple products on enterprise networks" (101555).
+//   - Android, which apps trust a user's certificate: developer.android.com, "Network
+//     security configuration"; the warning with Install anyway: AOSP's Settings,
+//     certificate_warning_install_anyway.
+//   - Firefox follows the system's store since version 120: support.mozilla.org,
+//     "Automatically trust third-party root certificates". The release notes of 120
+//     count Android among the systems on which it does; guides of later years, as
+//     AdGuard's "Firefox certificates", have the hidden switch, and so do the steps here.
+//   - Chromium on Linux, the folder of its store and the command: a browser does these
+//     steps in a test (cmd, TestPageTicksInABrowser).
 var Platforms = []Platform{
 	{
 		ID: "ios", Name: "iPhone and iPad", mobile: true,
