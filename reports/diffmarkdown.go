@@ -92,7 +92,7 @@ func diffViolation(d *Diff, number int, v *compare.Violation) string {
 		paragraph("Why this counts as fixed:", favour)
 	}
 	if v.State == compare.New {
-		if remedy := r.fitted(block, f.Remedy, maxProse); remedy != "" {
+		if remedy := r.fitted(block, f.Remedy); remedy != "" {
 			fmt.Fprintf(&b, "\n**Likely cause and remedy.** %s\n", remedy)
 		}
 	}

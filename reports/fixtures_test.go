@@ -207,7 +207,7 @@ func hostileWith(bad string) *Report {
 	r.Verdict = Violations
 	r.Mask = func(s string) string { return strings.ReplaceAll(s, secret, flow.Redacted) }
 	r.Policy = PolicyInfo{Name: bad, File: bad, Digest: "00", Allow: []string{bad}}
-	r.Captures = []CaptureInfo{{File: bad, Entries: 1, Producer: bad, SHA256: "00", Skipped: map[string]int{attack: 1}, Error: bad}}
+	r.Captures = []CaptureInfo{{File: bad, Entries: 1, Producer: bad, SHA256: "00", Skipped: map[string]int{bad: 1}, Error: bad}}
 	r.Notes, r.Warnings = []string{bad}, []string{bad}
 	r.Diagnose = func(capture.Device) []diagnosis.Diagnosis {
 		return []diagnosis.Diagnosis{{

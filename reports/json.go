@@ -265,7 +265,16 @@ func newBaseline(r *Report) *baseline {
 func newCaptures(r *Report) []captureEntry {
 	out := make([]captureEntry, len(r.Captures))
 	for i, c := range r.Captures {
-		out[i] = captureEntry{r.text(c.File), c.Entries, r.text(c.Producer), c.SHA256, c.Skipped, r.text(c.Error)}
+		out[i] = captureEntry{r.text(c.File), c.Entries, r.text(c.Producer), c.SHA256, r.skipped(c.Skipped), r.text(c.Error)}
+	}
+	return out
+}
+
+// skipped masks the schemes of the entries that were skipped: a capture makes them up.
+func (r *Report) skipped(byScheme map[string]int) map[string]int {
+	out := make(map[string]int, len(byScheme))
+	for scheme, n := range byScheme {
+		out[r.text(scheme)] += n
 	}
 	return out
 }

@@ -261,7 +261,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	if why != "" {
 		section("Why", why)
 	} else {
-		section("Why it matters", r.fitted(block, f.Message, maxProse))
+		section("Why it matters", r.fitted(block, f.Message))
 	}
 	fmt.Fprintf(&b, "**Evidence.** The capture shows:\n\n")
 	evidence := func(what, text string) {
@@ -283,7 +283,7 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	if why != "" {
 		section("Remedy", explainedRemedy)
 	} else {
-		section("Likely cause and remedy", r.fitted(block, f.Remedy, maxProse))
+		section("Likely cause and remedy", r.fitted(block, f.Remedy))
 	}
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.TrimRight(b.String(), "\n") + "\n"

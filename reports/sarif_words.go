@@ -118,8 +118,8 @@ func (s *sarif) markdown(v capture.Violation, shown []spot) string {
 		where += " (" + links(shown) + ")"
 	}
 	section("Where", where)
-	section("Why it matters", r.fitted(block, f.Message, maxProse))
-	section("Likely cause and remedy", r.fitted(block, f.Remedy, maxProse))
+	section("Why it matters", r.fitted(block, f.Message))
+	section("Likely cause and remedy", r.fitted(block, f.Remedy))
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.Join(parts, "\n\n")
 }

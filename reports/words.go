@@ -64,9 +64,9 @@ func (r *Report) clipped(s string, n int) string { return clip(r.mask(s), n) }
 // clippedURL is clipped for a URL.
 func (r *Report) clippedURL(s string, n int) string { return clip(r.url(s), n) }
 
-// fitted is [fit] for what has to be masked.
-func (r *Report) fitted(render func(string) string, s string, limit int) string {
-	return fit(render, r.mask(s), limit)
+// fitted is [fit] for prose that has to be masked.
+func (r *Report) fitted(render func(string) string, s string) string {
+	return fit(render, r.mask(s), maxProse)
 }
 
 // url masks a URL: never-send values, a user's name and password, and the values of
