@@ -21,6 +21,7 @@ import (
 // goproxy's CONNECT, authority and transport are not used.
 type exchange struct {
 	cfg    *Config
+	waits  waits
 	log    *slog.Logger
 	pools  *pools
 	chain  martian.RequestModifier // nil: nothing is altered
@@ -29,7 +30,7 @@ type exchange struct {
 
 // newExchange returns the exchange of a proxy. close ends it.
 func newExchange(cfg *Config, d *dialer) *exchange {
-	x := &exchange{cfg: cfg, log: cfg.Log, pools: newPools(cfg, d), chain: modifiers(cfg)}
+	x := &exchange{cfg: cfg, waits: cfg.waits.filled(), log: cfg.Log, pools: newPools(cfg, d), chain: modifiers(cfg)}
 	if x.log == nil {
 		x.log = slog.New(slog.DiscardHandler)
 	}

@@ -165,6 +165,7 @@ func TestDevices(t *testing.T) {
 			t.Errorf("answered %d %q", resp.StatusCode, body)
 		}
 		c.closed()
+		c.Close()
 		if f := r.one(); f.Outcome != flow.ClientDenied || f.IsContact() {
 			t.Errorf("recorded %s", f.Outcome)
 		}

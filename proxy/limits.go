@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -15,15 +16,28 @@ import (
 // long poll and an event stream last as long as both sides want. Peers that are gone
 // are found out by the keep-alive of TCP.
 
-// waits are the time limits of the accept side. They run while a client owes us
-// the beginning of something.
+// waits are the times that are waited for somebody: the first three while a client
+// owes us the beginning of something.
 type waits struct {
 	head      time.Duration // for the first request of a connection, and each later head once begun
 	handshake time.Duration // for TLS with the client, as in Go's and nginx's order of magnitude
 	idle      time.Duration // between two requests
+	// spare is how long the row of a TLS connection that its client never used waits for
+	// the same device to use the host over another one (spare.go).
+	spare time.Duration
+	// upgraded is what the second direction of an upgraded connection gets after the
+	// first has ended, counted from the last byte that it moved.
+	upgraded time.Duration
 }
 
-var defaultWaits = waits{head: 60 * time.Second, handshake: 15 * time.Second, idle: 5 * time.Minute}
+var defaultWaits = waits{head: 60 * time.Second, handshake: 15 * time.Second, idle: 5 * time.Minute, spare: 2 * time.Second, upgraded: 5 * time.Second}
+
+// filled returns w with the defaults for what is zero.
+func (w waits) filled() waits {
+	w.head, w.handshake, w.idle = cmp.Or(w.head, defaultWaits.head), cmp.Or(w.handshake, defaultWaits.handshake), cmp.Or(w.idle, defaultWaits.idle)
+	w.spare, w.upgraded = cmp.Or(w.spare, defaultWaits.spare), cmp.Or(w.upgraded, defaultWaits.upgraded)
+	return w
+}
 
 const (
 	serverFirstAfter = 300 * time.Millisecond

@@ -112,7 +112,7 @@ type Config struct {
 	// discards.
 	Note func(string)
 
-	waits waits        // zero: defaultWaits
+	waits waits        // zero values: defaultWaits
 	Log   *slog.Logger // trouble in the tool; nil discards
 }
 
@@ -185,10 +185,7 @@ func New(cfg Config) (*Proxy, error) {
 		listeners: map[net.Listener]struct{}{},
 		accounts:  map[*account]struct{}{},
 		stopping:  make(chan struct{}),
-		waits:     cfg.waits,
-	}
-	if p.waits == (waits{}) {
-		p.waits = defaultWaits
+		waits:     cfg.waits.filled(),
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)

@@ -215,6 +215,7 @@ func newRig(t testing.TB, edit ...func(*Config)) *rig {
 		Leafer: r.ca, Recorder: r.tape, AllowLocal: true, UpstreamRoots: r.ca.pool(), BodyLimit: 1 << 20,
 		DialTimeout: patience, Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
+	cfg.waits.spare = 50 * time.Millisecond
 	for _, f := range edit {
 		f(&cfg)
 	}

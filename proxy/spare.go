@@ -8,12 +8,10 @@ import (
 	"telltale/flow"
 )
 
-// spareWait is how long the row of a TLS connection that its client never used
-// waits for the same device to use the host over another one. Browsers open several
-// connections in advance and close those that they do not need, now and then before
-// the first request; an app that checked its pins makes none at all.
-const spareWait = 2 * time.Second
-
+// spareReason is said of a connection that its client never used while it used the
+// same host over another one (waits.spare). Browsers open several connections in advance
+// and close those that they do not need, now and then before the first request; an app
+// that checked its pins makes none at all.
 const spareReason = "a spare connection: the device accepted TLS, made no request on it, and used the host over another one"
 
 // maxUses bounds what is remembered. Beyond it the memory starts anew.
@@ -53,7 +51,7 @@ func useOf(c *connection) use { return use{c.client.Addr.Addr(), flow.CanonicalH
 // be told whether it was a spare one.
 func (a *account) settle(f *flow.Flow) {
 	f.Times.End = time.Now()
-	wait := time.NewTimer(spareWait)
+	wait := time.NewTimer(a.proxy.waits.spare)
 	defer wait.Stop()
 	select {
 	case <-wait.C:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"testing"
+	"time"
 
 	"telltale/flow"
 )
@@ -13,7 +14,7 @@ import (
 // A browser opens connections in advance and closes one before it makes its first
 // request on another: nothing was refused.
 func TestSpareConnectionIsNoRefusal(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, func(c *Config) { c.waits.spare = time.Second })
 	u := r.origin(func(http.ResponseWriter, *http.Request) {})
 	spare := r.handshake(r.tunnel(u.Host), func(c *tls.Config) { c.ServerName = "127.0.0.1" })
 	spare.Close()

@@ -252,6 +252,7 @@ func TestPassThroughToNowhere(t *testing.T) {
 	if status := c.status(); status != 502 {
 		t.Errorf("answered %d", status)
 	}
+	c.Close()
 	if f := r.one(); f.Outcome != flow.UpstreamFailed || f.Failure != flow.FailureRefused {
 		t.Errorf("recorded %s %s", f.Outcome, f.Failure)
 	} else {

@@ -48,7 +48,7 @@ func TestEveryWayOutIsGuarded(t *testing.T) {
 				}
 				return []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("64:ff9b::a9fe:a9fe")}, nil
 			}
-			n := 0
+			var open []*peer
 			for way, say := range ways {
 				hosts := []string{"turns.test", "169.254.169.254"}
 				if via != nil { // the name is for the proxy to resolve
@@ -60,13 +60,16 @@ func TestEveryWayOutIsGuarded(t *testing.T) {
 					}
 					c := r.dial()
 					say(c, host)
-					n++
-					f := r.ending(n)[n-1]
-					c.Close()
-					if f.Outcome != flow.DestinationDenied || f.Server.Dialed.IsValid() {
-						t.Errorf("%s to %s, local %v, via %v: %s %q, dialled %v", way, host, allow, via, f.Outcome, f.Error, f.Server.Dialed)
-					}
+					open = append(open, c)
 				}
+			}
+			for _, f := range r.ending(len(open)) {
+				if f.Outcome != flow.DestinationDenied || f.Server.Dialed.IsValid() {
+					t.Errorf("%s %s to %s, local %v, via %v: %s %q, dialled %v", f.Kind, f.URL(), f.Server.Asked, allow, via, f.Outcome, f.Error, f.Server.Dialed)
+				}
+			}
+			for _, c := range open {
+				c.Close()
 			}
 		}
 	}

@@ -17,9 +17,6 @@ import (
 )
 
 const (
-	// lingering is what the second direction of an upgraded connection gets
-	// after the first has ended, counted from the last byte that it moved.
-	lingering = 5 * time.Second
 	// frameInterval is how often a WebSocket is observed while it runs, unless
 	// so much has come together that it must not be held.
 	frameInterval   = 100 * time.Millisecond
@@ -132,7 +129,7 @@ func (u *upgraded) pipe(from side, dst io.Writer, src io.Reader, n *atomic.Int64
 		n.Add(int64(m))
 		if m > 0 {
 			if timer := u.ending.Load(); timer != nil {
-				timer.Reset(lingering)
+				timer.Reset(u.trip.x.waits.upgraded)
 			}
 			if frames != nil {
 				frames.feed(buf[:m])
@@ -151,7 +148,7 @@ func (u *upgraded) pipe(from side, dst io.Writer, src io.Reader, n *atomic.Int64
 		return
 	}
 	u.ended(at, nil)
-	timer := time.AfterFunc(lingering, u.cut)
+	timer := time.AfterFunc(u.trip.x.waits.upgraded, u.cut)
 	if !u.ending.CompareAndSwap(nil, timer) {
 		timer.Stop() // the other direction has ended before
 		return

@@ -163,7 +163,7 @@ func TestServerOfAWebSocketIsGone(t *testing.T) {
 // TestDeadWebSocketsAreEnded, though their clients never say a word again. The rig
 // looks for what they leave behind.
 func TestDeadWebSocketsAreEnded(t *testing.T) {
-	r, _ := newFrameRig(t)
+	r, _ := newFrameRig(t, func(c *Config) { c.waits.upgraded = 200 * time.Millisecond })
 	u := socketOrigin(r, func(ctx context.Context, c *websocket.Conn) {})
 	const n = 20
 	for range n {
