@@ -57,10 +57,13 @@ func makerOf(host string, os useragent.OS) string {
 
 // keeper is the maker whose service a program was at, where that refuses always: when it
 // is a part of the system that was there. Apps ask the same hosts, and refuse them for the
-// reasons for which they refuse others. What named no program may be either.
+// reasons for which they refuse others. What named no program may be either; the relay is
+// always the system's.
 func (j *judge) keeper(p *program, host string) string {
+	nameless := p.agent == "" || p.taken[host]
 	switch {
-	case j.isApp(p), p.agent != "" && !ofSystem(p.agent), p.agent == "" && under(host, appDomains):
+	case slices.Contains(relayHosts, host):
+	case nameless && under(host, appDomains), !nameless && (j.isApp(p) || !ofSystem(p.agent)):
 		return ""
 	}
 	return makerOf(host, p.os)

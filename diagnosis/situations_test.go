@@ -311,6 +311,11 @@ var situations = []struct {
 	{"names that are looked up and never contacted", join(setUp(chrome), these(flowtest.DNS("api.flutter.example", after(31)), flowtest.DNS("news.example"), read(chrome, "news.example", after(200)))),
 		diagnosis.Known{}, []string{"proxy-ignored possible "}},
 	{"a relay", join(setUp(safari), these(flowtest.Tunnel("mask.icloud.com:443", after(60)), flowtest.Tunnel("mask-h2.icloud.com:443", after(61)))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
+	{"a relay that refuses", join(setUp(safari), these(refused("", "mask.icloud.com", unknownCA, after(60)), refused(safari, "mask-h2.icloud.com", unknownCA, after(61)))),
+		diagnosis.Known{}, []string{"hidden-by-relay possible ", "system-pinning likely "}},
+	{"Apple's own services, without a name, with the TLS stack of a browser", join(setUp(safari), times(2, 60, func(at flowtest.Option) *flow.Flow {
+		return refused("", "gateway.icloud.com", unknownCA, at)
+	})), diagnosis.Known{}, []string{"system-pinning likely "}},
 	{"resolvers over HTTPS", join(setUp(chrome), these(read(chrome, "dns.google", after(60)), flowtest.DNS("news.example"))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
 	{"a relay, and resolvers over HTTPS", join(setUp(safari), these(flowtest.Tunnel("mask.icloud.com:443", after(60)), read(safari, "dns.google", after(61)), flowtest.DNS("news.example"))),
 		diagnosis.Known{}, []string{"hidden-by-relay possible ", "hidden-by-relay possible "}},
