@@ -54,7 +54,7 @@ var situations = []struct {
 	{"refused after the fetch, unknown device", trouble("", page("Game/7", 1), fetched("Game/7", 2), refuses("Game/7", "retrieval.example.canada.ca", 5))},
 	{"refused after the fetch, Windows", trouble(useragent.Windows, page(windowsEdge, 1), fetched(windowsEdge, 2), refuses(windowsEdge, "example.ca", 5))},
 	{"refused, the clock is wrong", trouble(useragent.IOS, page(iPhone, 1), fetched(iPhone, 2), alerts(iPhone, "example.ca", "certificate_expired (45)", 5))},
-	{"refused by Apple's own service", trouble(useragent.IOS, page(iPhone, 1), fetched(iPhone, 2), refuses(iPhone, "gateway.icloud.com", 5))},
+	{"refused by Apple's own service", trouble(useragent.IOS, page(iPhone, 1), fetched(iPhone, 2), refuses("cloudd/1.0 CFNetwork/1494.0.7 Darwin/23.4.0", "gateway.icloud.com", 5))},
 	{"read, the certificate was there before", Progress{Reached: second(0), Decrypted: second(1), Contacts: 2, App: second(1), OS: useragent.IOS}},
 	{"read, no contact of the app", Progress{Reached: second(0), Page: second(1), Authority: second(2), Decrypted: second(3), AppKnown: true, Contacts: 2, OS: useragent.IOS}},
 	{"likewise, after a while", Progress{Now: second(90), Reached: second(0), Page: second(1), Authority: second(2), Decrypted: second(3), AppKnown: true, Contacts: 2, OS: useragent.IOS}},
