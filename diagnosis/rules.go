@@ -89,7 +89,8 @@ func (j *judge) systemPinning() {
 		} else {
 			d.Evidence = append(d.Evidence, "Other connections of the device can be read: this is expected, and no trouble.")
 			d.Next = []string{"Nothing to do: they are recorded and judged by name."}
-			if host := typed(d.Hosts); host != "" {
+			others := slices.DeleteFunc(slices.Clone(d.Hosts), func(host string) bool { return slices.Contains(relayHosts, host) })
+			if host := typed(others); host != "" {
 				d.Next = append(d.Next, "If something on the device does not work without them: `--passthrough "+host+"`.")
 			}
 		}
