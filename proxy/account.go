@@ -24,6 +24,7 @@ type account struct {
 	refs   atomic.Int32
 	closed atomic.Bool
 	cut    atomic.Bool  // by the end of the audit
+	left   atomic.Bool  // the client ended its direction, or both
 	busy   atomic.Int32 // tunnels and answers under way: not to be cut by a shutdown
 	flows  atomic.Int32 // flows recorded, or begun by a request
 	used   atomic.Bool  // a request came inside TLS
@@ -141,6 +142,8 @@ func (a *account) verdict(now time.Time) (flow.Outcome, string) {
 		return flow.Malformed, "refused: the client's requests broke the rules of HTTP/2 on fields (RFC 9113, 8.2 and 8.3)"
 	case a.outcome == flow.ClientSilent && unused >= eager:
 		return flow.Abandoned, fmt.Sprintf("the client accepted TLS and made no request in the %v before the connection was closed", unused.Round(time.Second))
+	case a.outcome == flow.ClientSilent && a.last.h2 != nil && !a.left.Load(): // http.Server ended it
+		return flow.Malformed, "refused: what the client sent broke the rules of HTTP/2 on connections (RFC 9113, 3.4 and 5.4.1)"
 	}
 	return a.outcome, a.reason
 }

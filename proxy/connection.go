@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -29,6 +31,7 @@ type connection struct {
 	early   []byte         // read from the socket, not yet by a reader
 	records *recordSniffer // what the client's TLS records say in plain text; nil after the handshake
 	stream  *stream        // its HTTP/1 requests; nil for HTTP/2
+	h2      *tls.Conn      // the TLS over it, where http.Server speaks HTTP/2
 }
 
 // toward returns the connection that a client asked to be opened to asked, on
@@ -49,6 +52,7 @@ func (c *connection) Read(p []byte) (n int, err error) {
 		}
 	} else {
 		n, err = c.Conn.Read(p)
+		c.noteEnd(err)
 	}
 	if c.records != nil {
 		c.records.feed(p[:n])
@@ -61,7 +65,16 @@ func (c *connection) Write(p []byte) (int, error) {
 	if c.records != nil {
 		c.records.sent += len(p)
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	c.noteEnd(err)
+	return n, err
+}
+
+// noteEnd takes note of a client that has ended the connection.
+func (c *connection) noteEnd(err error) {
+	if err != nil && !errors.Is(err, net.ErrClosed) && !isTimeout(err) {
+		c.account.left.Store(true)
+	}
 }
 
 // Close closes the socket. Whoever took the connection over calls it.
@@ -69,7 +82,18 @@ func (c *connection) Close() error {
 	if c.Conn != c.account.raw {
 		return c.Conn.Close() // TLS, which says good-bye and then closes the socket
 	}
+	if c.h2 != nil && c.account.flows.Load() == 0 {
+		c.seeEnd()
+	}
 	return c.account.close()
+}
+
+// seeEnd notes whether the client ended a connection of HTTP/2: by closing it, which
+// Read sees, or by a closure alert, which is the last that crypto/tls reads ever after.
+func (c *connection) seeEnd() {
+	c.Conn.SetReadDeadline(past)
+	_, err := c.h2.Read(make([]byte, 1))
+	c.noteEnd(err)
 }
 
 // CloseWrite ends our direction and leaves the other open.

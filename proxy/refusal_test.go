@@ -93,6 +93,16 @@ func TestConnectionsWithoutRequest(t *testing.T) {
 			c.br.Peek(9) // the server's settings
 			c.Close()
 		}, flow.ClientSilent, "closed the connection without a request"},
+		{"HTTP/2 that breaks its framing", func(r *rig) {
+			c := r.handshake(r.tunnel("example.test:443"), func(c *tls.Config) { c.NextProtos = []string{"h2"} })
+			c.say(http2Preface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x00\x01\x00\x00\x00\x00\x00\x00x") // DATA of no stream
+			io.Copy(io.Discard, c.br)
+		}, flow.Malformed, "broke the rules of HTTP/2 on connections"},
+		{"HTTP/2 without its preface", func(r *rig) {
+			c := r.handshake(r.tunnel("example.test:443"), func(c *tls.Config) { c.NextProtos = []string{"h2"} })
+			c.say("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n")
+			io.Copy(io.Discard, c.br)
+		}, flow.Malformed, "broke the rules of HTTP/2 on connections"},
 		{"an alert after TLS", func(r *rig) {
 			c := r.tunnel("example.test:443")
 			tc := tls.Client(c, &tls.Config{RootCAs: r.ca.pool(), ServerName: "example.test", NextProtos: []string{"http/1.1"}, MaxVersion: tls.VersionTLS12})

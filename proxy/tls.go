@@ -126,6 +126,7 @@ func (p *Proxy) acceptTLS(c *connection) {
 	c.account.expect(c, flow.ClientSilent, silentReason)
 	switch c.client.ALPN {
 	case "h2":
+		c.h2 = t
 		p.hand(t)
 	case "":
 		p.enterTLS(c, t)
