@@ -15,7 +15,7 @@ func routedHere(a netip.Addr) bool {
 	if err != nil {
 		return false
 	}
-	defer syscall.Close(s) //nolint:errcheck // nothing was written to keep
+	defer syscall.Close(s)
 	if syscall.Sendto(s, routeRequest(a), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}) != nil {
 		return false
 	}
