@@ -70,6 +70,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	for _, warning := range a.authority.Warnings() {
 		s.say("warning: %s", warning)
 	}
+	if file := flags.caPassphrase.file; file != "" && !a.authority.Protected() {
+		s.say("warning: --ca-passphrase-file is of no use, since the authority's key has no passphrase; protect it with: telltale ca passphrase --ca-passphrase-file %s", quote(file))
+	}
 	if a.listener, err = listen(flags.listen); err != nil {
 		return nil, err
 	}

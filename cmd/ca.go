@@ -206,7 +206,16 @@ func (f *caFlags) protection(c *cobra.Command, s *streams, old *ca.Root) ([]byte
 	if !protect {
 		return nil, nil
 	}
-	return f.passphrase.choose(s)
+	passphrase, err := f.passphrase.choose(s)
+	if err != nil || c.Flags().Changed("passphrase") || old == nil {
+		return passphrase, err
+	}
+	// Nobody asked for another one: a slip is not to lock the new key.
+	if _, err := ca.Load(f.dir(), known(passphrase)); errors.Is(err, ca.ErrPassphrase) {
+		clear(passphrase)
+		return nil, withHint(fmt.Errorf("the passphrase is not that of the former key: %w", err), "telltale ca rotate --passphrase takes another one")
+	}
+	return passphrase, nil
 }
 
 // sayReplaced says what devices have to forget, now that another authority is in place.

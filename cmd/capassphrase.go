@@ -48,6 +48,9 @@ func (p *passphraseSource) register(f *pflag.FlagSet) {
 	f.StringVar(&p.file, p.flag, "", "`file` with "+p.what+" (default: "+p.variable+", or the terminal asks)")
 }
 
+// given reports whether a flag or a variable says where the passphrase is.
+func (p *passphraseSource) given() bool { return p.file != "" || os.Getenv(p.variable) != "" }
+
 // unlock lets package ca ask for the passphrase if it has to.
 func (p *passphraseSource) unlock(s *streams) ca.Option {
 	return ca.Unlock(func() ([]byte, error) { return p.read(s, askOnce) })
@@ -191,7 +194,10 @@ func newCAPassphrase(s *streams, f *caFlags) *cobra.Command {
 			return err
 		}
 		if !root.Protected() {
-			return f.protectFirst(s, root, remove)
+			if fresh.given() {
+				return f.protectFirst(s, root, &fresh, remove)
+			}
+			return f.protectFirst(s, root, &f.passphrase, remove)
 		}
 		present, err := f.passphrase.read(s, askOnce)
 		if err != nil {
@@ -230,14 +236,13 @@ func known(passphrase []byte) ca.Option {
 	return ca.Unlock(func() ([]byte, error) { return bytes.Clone(passphrase), nil })
 }
 
-// protectFirst gives a key its first passphrase, which comes from where it will be
-// looked for from now on.
-func (f *caFlags) protectFirst(s *streams, root *ca.Root, remove bool) error {
+// protectFirst gives a key its first passphrase.
+func (f *caFlags) protectFirst(s *streams, root *ca.Root, from *passphraseSource, remove bool) error {
 	if remove {
 		s.say("the key of %s has no passphrase", root.Name())
 		return nil
 	}
-	passphrase, err := f.passphrase.choose(s)
+	passphrase, err := from.choose(s)
 	if err != nil {
 		return err
 	}

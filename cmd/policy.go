@@ -102,6 +102,7 @@ func writeNew(s *streams, file string, content []byte, force bool) error {
 	}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(file) // half of it is of no use, and would be in the way of the next try
 		return fmt.Errorf("cannot write %s: %w", file, err)
 	}
 	s.say("wrote %s", file)

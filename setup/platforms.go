@@ -73,10 +73,9 @@ var androidUndo = []Step{
 
 // Platforms is the one list of platforms: page, terminal and completion follow it.
 //
-// It is written for iOS 26, Android 16, One UI 8, macOS 26 and Windows 11. What stands
-// on their screens is from the systems themselves, and was not compared with each
-// version; Samsung's words, Lockdown Mode and Private Relay have no source that was
-// read. These have:
+// It is written for iOS 26, Android 16, One UI 8, macOS 26 and Windows 11. The words
+// on their screens were not compared with each version, and those of Samsung, Lockdown
+// Mode and Private Relay have no source that was read. These have:
 //   - iOS, the second switch: Apple Support, "Trust manually installed certificate
 //     profiles in iOS and iPadOS" (102390); services that refuse to be read: "Use
 //     Apple products on enterprise networks" (101555).
