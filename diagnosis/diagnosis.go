@@ -18,13 +18,14 @@
 //	  it fetched it before                                   ca-not-trusted
 //	the device trusts us: something was read, or the set-up page's test succeeded
 //	  what was read is refused, and nothing is read any more ca-not-trusted (no longer)
+//	  a program refuses the set-up page's own test           ca-not-installed (there)
 //	  a program refuses some hosts, others of it are read    app-pinning
 //	  it leaves without a request, again and again           app-pinning
 //	  it refuses everything, and is
 //	    a browser, or a program with a trust store           ca-not-installed (there)
 //	    an app on Android 7 or later                         user-ca-ignored
 //	    something else                                       app-pinning (or a store of its own)
-//	  parts of the system refuse services of its maker       system-pinning
+//	  parts of a system refuse services of its maker         system-pinning
 //	  the app under test was seen on no device in a minute   proxy-ignored
 //	  names are looked up and never contacted                proxy-ignored
 //	whenever
@@ -95,6 +96,12 @@ type Diagnosis struct {
 	// Connections is how many contacts it explains; 0 where it is about those that
 	// never came, or where the set-up page's own test is all there is.
 	Connections int
+	// AtLeast is that there may be more connections and hosts: a bound of what is kept
+	// of a device cut them off.
+	AtLeast bool
+	// Guess is that all of these connections named no program: that they are of App
+	// rests on the TLS stack alone.
+	Guess       bool
 	First, Last time.Time // of these connections; zero without any
 	// Evidence is what was observed, a sentence each, the strongest first.
 	Evidence []string
@@ -104,9 +111,13 @@ type Diagnosis struct {
 }
 
 // Blocks reports whether it says that content of contacts that were made stays unread
-// though it might be read. Services of the system's maker are expected to refuse, and
-// what leads round the proxy, as far as anybody can tell, left no contact to read.
+// though it might be read. Services of the system's maker are expected to refuse,
+// what leads round the proxy, as far as anybody can tell, left no contact to read, and
+// whose the connections are that a guess explains is not known.
 func (d Diagnosis) Blocks() bool {
+	if d.Guess && d.Certainty == Possible {
+		return false
+	}
 	switch d.Cause {
 	case SystemPinning, HiddenByRelay:
 		return false

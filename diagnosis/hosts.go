@@ -3,8 +3,6 @@ package diagnosis
 import (
 	"slices"
 	"strings"
-
-	"telltale/useragent"
 )
 
 // Hosts that mean something by themselves.
@@ -23,6 +21,13 @@ var (
 	}
 	// Of these, apps use some as much as the system does: Firebase, sign-in, maps.
 	appDomains = []string{"google.com", "googleapis.com", "googleusercontent.com"}
+	// But of these, and of Apple's, some are asked by systems alone: push services, updates
+	// and what a system says of itself, by the pages above.
+	systemHosts = []string{
+		"push.apple.com", "gateway.icloud.com", "gs.apple.com", "mesu.apple.com", "gdmf.apple.com", "captive.apple.com", "ocsp.apple.com",
+		"mtalk.google.com", "android.clients.google.com", "play.googleapis.com", "android.googleapis.com", "clients4.google.com",
+		"connectivitycheck.gstatic.com",
+	}
 	// support.apple.com/102602 and developer.apple.com/icloud/prepare-your-network-for-icloud-private-relay.
 	relayHosts = []string{"mask.icloud.com", "mask-h2.icloud.com", "mask.apple-dns.net", "mask-t.apple-dns.net"}
 	// Resolvers that systems and browsers use by DNS over HTTPS (RFC 8484), as their
@@ -42,14 +47,13 @@ func under(host string, domains []string) bool {
 	})
 }
 
-// makerOf is the maker of the system whose own service a host is, "" when it is
-// somebody else's. Each maker's services refuse on its own systems; elsewhere they are
-// servers like others.
-func makerOf(host string, os useragent.OS) string {
+// makerOf is the maker of a system whose own service a host is, "" when it is somebody
+// else's.
+func makerOf(host string) string {
 	switch {
-	case os != useragent.Android && under(host, appleDomains):
+	case under(host, appleDomains):
 		return "Apple"
-	case os == useragent.Android && under(host, googleDomains):
+	case under(host, googleDomains):
 		return "Google"
 	}
 	return ""
@@ -57,16 +61,18 @@ func makerOf(host string, os useragent.OS) string {
 
 // keeper is the maker whose service a program was at, where that refuses always: when it
 // is a part of the system that was there. Apps ask the same hosts, and refuse them for the
-// reasons for which they refuse others. What named no program may be either; the relay is
-// always the system's.
+// reasons for which they refuse others. What named no program may be either, of whatever
+// system: several devices may share an address. The relay is always the system's, and so
+// are hosts that nobody else asks.
 func (j *judge) keeper(p *program, host string) string {
 	nameless := p.agent == "" || p.taken[host]
 	switch {
 	case slices.Contains(relayHosts, host):
+	case under(host, systemHosts) && (nameless || !j.isApp(p)):
 	case nameless && under(host, appDomains), !nameless && (j.isApp(p) || !ofSystem(p.agent)):
 		return ""
 	}
-	return makerOf(host, p.os)
+	return makerOf(host)
 }
 
 // isApp reports whether a program is the app under test.

@@ -93,6 +93,7 @@ type trouble struct {
 	hosts                   []string // sorted
 	refused, silent, failed int
 	atLeast                 bool // there may be more of them
+	cut                     bool // there may be more hosts
 	first, last             int64
 	alerts, reasons         codes
 	programs                []*program // whose they are
@@ -114,11 +115,19 @@ func (t *trouble) add(p *program, host string, since int64) {
 		t.atLeast = t.atLeast || !exact
 		t.span(&c.silent, since)
 	}
+	t.name(p, host)
+}
+
+// name notes a host of a program.
+func (t *trouble) name(p *program, host string) {
 	if i, found := slices.BinarySearch(t.hosts, host); !found {
 		t.hosts = slices.Insert(t.hosts, i, host)
 	}
 	if !slices.Contains(t.programs, p) {
 		t.programs = append(t.programs, p)
+	}
+	if p.more > 0 {
+		t.cut, t.atLeast = true, true
 	}
 }
 
@@ -152,39 +161,40 @@ func (j *judge) troubled(p *program) []string {
 	return p.hosts(func(host string, c *counts) bool {
 		since := j.since(p)
 		refused, _ := c.refused.since(since)
+		if j.dated(p, host) {
+			return false // told as such
+		}
 		if p.readFrom(host) {
 			said := c.refused.said(since)
 			return refused >= transients && c.refused.last > c.read.first && said.spoke()
 		}
 		silent, _ := c.silent.since(since)
-		if j.dated(p, host) {
-			return false // told as such
-		}
 		return refused > 0 || silent >= p.silences() && !p.is.Browser
 	})
 }
 
 // refuses says why a program refuses on a device that trusts us.
 func (j *judge) refuses(p *program) {
-	hosts := j.troubled(p)
-	foreign := slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return j.keeper(p, host) != "" })
-	if p.reads() || len(foreign) == 0 {
-		for _, host := range hosts {
-			if maker := j.keeper(p, host); maker != "" {
-				j.keep(maker, p, host)
-			}
+	var hosts []string
+	for _, host := range j.troubled(p) {
+		if maker := j.keeper(p, host); maker != "" {
+			j.keep(maker, p, host)
+		} else {
+			hosts = append(hosts, host)
 		}
-		hosts = foreign
 	}
 	var t trouble
 	for _, host := range hosts {
 		t.add(p, host, j.since(p))
 	}
 	tested, exact := p.test.refused.since(j.since(p))
-	switch {
-	case len(hosts) == 0 && tested > 0 && p.test.trusted.last < p.test.refused.last && !p.reads():
+	distrusts := tested > 0 && p.test.trusted.last < p.test.refused.last && !p.reads()
+	if distrusts && len(hosts) == 0 {
 		t.refused, t.atLeast = tested, !exact
 		t.span(&p.test.refused.tries, j.since(p))
+	}
+	switch {
+	case distrusts:
 		j.ownStore(p, &t)
 	case len(hosts) == 0:
 	case p.reads():
@@ -307,6 +317,9 @@ func (j *judge) ownStore(p *program, t *trouble) {
 		d.Certainty = Possible
 	}
 	d.Title = j.name(p) + " does not have telltale's certificate authority"
+	if tested, _ := p.test.refused.since(j.since(p)); tested > 0 {
+		d.Evidence = append(d.Evidence, "The set-up page's own test in it was refused: it does not trust the authority, or is on another device behind this address.")
+	}
 	d.Evidence = append(d.Evidence, j.othersRead(p))
 	if s := storeOf(p); s != nil {
 		d.Evidence = append(d.Evidence, s.name+" keeps a trust store of its own.")

@@ -164,6 +164,18 @@ func (p *program) readFrom(host string) bool {
 	return slices.ContainsFunc(p.kin, func(q *program) bool { return q.readFrom(host) })
 }
 
+// lastFrom returns when it was last read.
+func (p *program) lastFrom(host string) int64 {
+	last := int64(0)
+	if c := p.servers[host]; c != nil {
+		last = c.read.last
+	}
+	for _, q := range p.kin {
+		last = max(last, q.lastFrom(host))
+	}
+	return last
+}
+
 // systems returns the operating systems that the programs name, those of phones first
 // and then by how much they did. "iOS or macOS" is the one of the two that is there.
 // Where none is named and OkHttp is there, Android is a guess.
@@ -221,4 +233,34 @@ func (e *Evidence) Trusted() time.Time {
 		return time.Time{}
 	}
 	return moment(earliest(e.state.read.first, e.state.test.trusted.first))
+}
+
+// Settled returns until when the device refused our certificate, where it does so no
+// longer: all of it was before the device first trusted us, or its hosts were read since
+// by the same program. It is zero where nothing was refused, or not all is settled, or
+// too much was refused to tell.
+func (e *Evidence) Settled() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	trusted, until := nanos(e.Trusted()), e.state.refused.last
+	switch {
+	case trusted == 0:
+		return time.Time{}
+	case until < trusted:
+		return moment(until)
+	case e.state.clients.more > 0:
+		return time.Time{}
+	}
+	for _, p := range programs(&e.state) {
+		if p.more > 0 {
+			return time.Time{}
+		}
+		for host, c := range p.servers {
+			if c.refused.last >= trusted && p.lastFrom(host) <= c.refused.last {
+				return time.Time{}
+			}
+		}
+	}
+	return moment(until)
 }

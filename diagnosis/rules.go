@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"telltale/useragent"
 )
 
 // noCommonTLS finds clients that share no version or cipher with the proxy, and those
@@ -44,12 +42,7 @@ func (t *trouble) failing(p *program, host string, n int, c *counts, code int16)
 	t.failed += n
 	t.reasons.add(code, int32(n))
 	t.first, t.last = earliest(t.first, c.failed.first), max(t.last, c.failed.last)
-	if i, found := slices.BinarySearch(t.hosts, host); !found {
-		t.hosts = slices.Insert(t.hosts, i, host)
-	}
-	if !slices.Contains(t.programs, p) {
-		t.programs = append(t.programs, p)
-	}
+	t.name(p, host)
 }
 
 // uncommon is a client with which the proxy has nothing in common.
@@ -83,6 +76,7 @@ func (j *judge) systemPinning() {
 		}
 		d.Title = "services of " + maker + " refuse to be read, as they always do"
 		if j.trusted == 0 {
+			d.Title = "services of " + maker + " refuse to be read, and nothing else was read yet"
 			d.Certainty = Possible
 			d.Evidence = append(d.Evidence, "Nothing else was refused, and nothing was read yet: this does not tell whether the certificate is trusted.")
 			d.Next = []string{"To tell: open any https page in the device's browser. It has to appear here."}
@@ -154,12 +148,8 @@ func (j *judge) neverContacted() []string {
 	}
 	var missing []string
 	for _, l := range j.lookups.parts {
-		os := useragent.OS("")
-		if len(j.systems) > 0 {
-			os = j.systems[0]
-		}
 		quiet := l.first != 0 && j.now-l.first >= int64(unhurried)
-		if quiet && !contacted[l.name] && makerOf(l.name, os) == "" && !slices.Contains(relayHosts, l.name) && !slices.Contains(resolverHosts, l.name) {
+		if quiet && !contacted[l.name] && makerOf(l.name) == "" && !slices.Contains(relayHosts, l.name) && !slices.Contains(resolverHosts, l.name) {
 			missing = append(missing, l.name)
 		}
 	}

@@ -208,6 +208,13 @@ var situations = []struct {
 	{"the page's test failed, and then succeeded", join(these(read("curl/8.5.0", "news.example")),
 		times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(linuxChrome, flow.SetupHost, unknownCert, at) }),
 		these(served(linuxChrome, "https://setup.telltale/test", after(200)))), diagnosis.Known{}, nil},
+	{"a browser whose test fails, and which refuses other hosts, beside an app that is read", join(these(read(androidApp, "api.example")),
+		these(refused(linuxChrome, flow.SetupHost, unknownCert, after(60))),
+		times(2, 61, func(at flowtest.Option) *flow.Flow {
+			return refused("Headless/1", "accounts.google.com", unknownCert, at)
+		}),
+		these(refused("Headless/1", flow.SetupHost, unknownCert, after(70)))),
+		diagnosis.Known{}, []string{"ca-not-installed likely Headless/1", "ca-not-installed possible " + linuxChrome}},
 	{"desktop: a program that nobody knows", join(setUp(linuxChrome), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused("updater/2", "dl.example", unknownCA, at) })),
 		diagnosis.Known{}, []string{"app-pinning possible updater/2"}},
 	{"refused before it was trusted", join(times(5, 0, func(at flowtest.Option) *flow.Flow { return refused(iosApp, "api.example", unknownCA, at) }),
@@ -268,6 +275,39 @@ var situations = []struct {
 		return refused("", "redirector.gvt1.com", unknownCert, stack("bbbbbbbbbbbb"), at)
 	})), diagnosis.Known{}, []string{"system-pinning likely "}},
 
+	{"services of both, on a system that nobody names, without a name", join(these(read("MyApp/1", "api.example")),
+		times(2, 60, func(at flowtest.Option) *flow.Flow {
+			return refused("", "courier.push.apple.com", unknownCA, stack("bbbbbbbbbbbb"), at)
+		}),
+		times(2, 61, func(at flowtest.Option) *flow.Flow {
+			return refused("", "mtalk.google.com", unknownCA, stack("bbbbbbbbbbbb"), at)
+		})),
+		diagnosis.Known{}, []string{"system-pinning likely ", "system-pinning likely "}},
+	{"services that only systems ask, and a host of somebody else, by one program", join(these(read("MyApp/1", "api.example")),
+		times(2, 60, func(at flowtest.Option) *flow.Flow { return refused("x", "gateway.icloud.com", unknownCA, at) }),
+		times(2, 61, func(at flowtest.Option) *flow.Flow {
+			return refused("x", "evil-apple.com.example.org", unknownCA, at)
+		})),
+		diagnosis.Known{}, []string{"app-pinning possible x", "system-pinning likely "}},
+	{"likewise, and that is the app", join(these(read("MyApp/1", "api.example")),
+		times(2, 60, func(at flowtest.Option) *flow.Flow { return refused("x", "gateway.icloud.com", unknownCA, at) }),
+		times(2, 61, func(at flowtest.Option) *flow.Flow { return refused("x", "evil.example.org", unknownCA, at) })),
+		diagnosis.Known{App: isApp("x")}, []string{"app-pinning possible x"}},
+	{"likewise, without a name", join(setUp(safari),
+		times(2, 60, func(at flowtest.Option) *flow.Flow {
+			return refused("", "gateway.icloud.com", unknownCA, stack("bbbbbbbbbbbb"), at)
+		}),
+		times(2, 61, func(at flowtest.Option) *flow.Flow {
+			return refused("", "evil.example.org", unknownCA, stack("bbbbbbbbbbbb"), at)
+		})),
+		diagnosis.Known{}, []string{"app-pinning likely ", "system-pinning likely "}},
+	{"more hosts than are kept", func() (flows []*flow.Flow) {
+		for i := range 300 {
+			flows = append(flows, refused("curl/8.5.0", fmt.Sprintf("h%d.example", i), unknownCA, after(i)))
+		}
+		return flows
+	}(), diagnosis.Known{}, []string{"ca-not-installed possible curl/8.5.0"}},
+
 	{"the clock", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", expired, at) }), diagnosis.Known{}, []string{"wrong-clock certain " + firefox}},
 	{"the clock, behind", times(3, 0, func(at flowtest.Option) *flow.Flow { return refused("curl/8.5.0", "news.example", badCert, at) }), diagnosis.Known{}, []string{"wrong-clock likely curl/8.5.0"}},
 	{"the clock, and it is set right", join(times(3, 0, func(at flowtest.Option) *flow.Flow { return refused(firefox, "news.example", expired, at) }),
@@ -290,6 +330,12 @@ var situations = []struct {
 	{"likewise, beside a browser that has it", join(setUp(linuxChrome), these(refused(firefox, "news.example", unknownCA, after(60)),
 		refused(firefox, "mail.example", unknownCA, after(61)), refused(firefox, "maps.example", badCert, after(62)))),
 		diagnosis.Known{}, []string{"ca-not-installed likely " + firefox}},
+	{"the clock is set wrong, or the authority runs out, after programs were read", join(these(read("curl/8.5.0", "a.example"), read("curl/8.5.0", "b.example", after(1))),
+		times(3, 60, func(at flowtest.Option) *flow.Flow { return refused("curl/8.5.0", "a.example", expired, at) })),
+		diagnosis.Known{}, []string{"wrong-clock likely curl/8.5.0"}},
+	{"likewise, and a browser says nothing of the date", join(setUp(safari), these(read(iosApp, "api.example", after(50)), read(iosApp, "cdn.example", after(51)),
+		refused(iosApp, "api.example", expired, after(400)), refused(iosApp, "cdn.example", expired, after(410)), read(safari, "news.example", after(420)))),
+		diagnosis.Known{}, []string{"wrong-clock possible " + iosApp}},
 	{"no version in common", these(failed("Old/1", "a.example", "", func(f *flow.Flow) {
 		f.Error, f.Client.Hello.Versions = "the TLS handshake failed: tls: client offered only unsupported versions: [300]", []uint16{0x0300}
 	})), diagnosis.Known{}, []string{"no-common-tls certain Old/1"}},
@@ -356,7 +402,7 @@ func TestSituations(t *testing.T) {
 func write(b *strings.Builder, d diagnosis.Diagnosis) {
 	fmt.Fprintf(b, "%s (%s, %s)\n", d.Title, d.Cause, d.Certainty)
 	if d.Connections > 0 {
-		fmt.Fprintf(b, "  %d connections, %s to %s\n", d.Connections, d.First.Format("15:04:05"), d.Last.Format("15:04:05"))
+		fmt.Fprintf(b, "  %d connections (at least: %v), %s to %s\n", d.Connections, d.AtLeast, d.First.Format("15:04:05"), d.Last.Format("15:04:05"))
 	}
 	for _, e := range d.Evidence {
 		fmt.Fprintf(b, "  - %s\n", e)

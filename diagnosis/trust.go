@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -15,9 +16,23 @@ const nearlyAll = 9
 // dated reports whether most refusals of a program at a host say that our certificate is
 // past, or not valid yet.
 func (j *judge) dated(p *program, host string) bool {
-	c := p.servers[host]
-	refused, _ := c.refused.since(j.since(p))
-	return !p.readFrom(host) && 2*p.outOfTime(&c.refused, j.since(p)) > refused
+	c, since := p.servers[host], j.dating(p, host)
+	refused, _ := c.refused.since(since)
+	return 2*p.outOfTime(&c.refused, since) > refused
+}
+
+// dating returns from when on refusals of a program at a host may be about the date:
+// where it was read, the date was right until then.
+func (j *judge) dating(p *program, host string) int64 {
+	since := j.since(p)
+	if !p.readFrom(host) {
+		return since
+	}
+	last := p.lastFrom(host)
+	if last == 0 {
+		return math.MaxInt64 // nobody knows when
+	}
+	return max(since, last+1)
 }
 
 // wrongClock finds clients that say so. They look at that in a chain that they know, so
@@ -27,18 +42,19 @@ func (j *judge) wrongClock() bool {
 	var t trouble
 	dates, others := 0, 0
 	for _, p := range j.programs {
-		since := j.since(p)
-		for _, host := range p.hosts(func(_ string, c *counts) bool { n, _ := c.refused.since(since); return n > 0 }) {
-			c := p.servers[host]
-			if j.dated(p, host) {
+		for host, c := range p.servers {
+			since := j.dating(p, host)
+			n, _ := c.refused.since(since)
+			switch {
+			case n == 0:
+			case j.dated(p, host):
 				t.add(p, host, since)
 				dates += p.outOfTime(&c.refused, since)
-			} else {
-				n, _ := c.refused.since(since)
+			default:
 				others += n
 			}
 		}
-		others += p.testsRefused(since)
+		others += p.testsRefused(j.since(p))
 	}
 	if dates == 0 {
 		return false
@@ -48,8 +64,13 @@ func (j *judge) wrongClock() bool {
 		one = t.programs[0]
 	}
 	d := j.diagnosis(WrongClock, one, &t)
-	alone := j.trusted == 0 && t.refused >= nearlyAll*others
+	last := max(j.read.last, j.test.trusted.last)
+	before := j.trusted != 0 && last < t.first // nothing was read since
+	alone := (j.trusted == 0 || before) && t.refused >= nearlyAll*others
 	switch {
+	case before && alone:
+		d.Certainty = Likely
+		d.Evidence = append(d.Evidence, "Connections were read before, until "+clockTime(last)+", and none since.")
 	case j.trusted != 0:
 		d.Certainty = Possible
 		d.Evidence = append(d.Evidence, "Other connections from this address can be read.")
@@ -191,7 +212,9 @@ func (j *judge) noLongerTrusted() bool {
 	last := max(j.read.last, j.test.trusted.last) + 1
 	var t trouble
 	for _, p := range j.programs {
-		for _, host := range p.hosts(func(_ string, c *counts) bool { return c.read.count > 0 && c.refused.last >= last }) {
+		for _, host := range p.hosts(func(host string, c *counts) bool {
+			return c.read.count > 0 && c.refused.last >= last && !j.dated(p, host)
+		}) {
 			t.add(p, host, last)
 		}
 	}

@@ -67,8 +67,11 @@ func (j *judge) host(name string) string {
 // diagnosis begins one on what a trouble shows. p is the one program that it is about,
 // nil for several.
 func (j *judge) diagnosis(cause Cause, p *program, t *trouble) Diagnosis {
-	d := Diagnosis{Key: string(cause), Cause: cause, Connections: t.count(), First: moment(t.first), Last: moment(t.last)}
+	d := Diagnosis{Key: string(cause), Cause: cause, Connections: t.count(), AtLeast: t.atLeast || t.cut, First: moment(t.first), Last: moment(t.last)}
 	d.Hosts, d.MoreHosts = j.listed(t.hosts)
+	if p == nil && j.clients.more > 0 && d.Connections > 0 {
+		d.AtLeast = true // of programs that are not kept
+	}
 	if p != nil {
 		d.App = plain.Text(j.agent(p))
 	}
@@ -93,7 +96,7 @@ func (j *judge) about(cause Cause, p *program, t *trouble) Diagnosis {
 // program's own, it is a guess.
 func (j *judge) addGuess(d Diagnosis, p *program, t *trouble) {
 	if n := p.guests(t); n > 0 && n == len(t.hosts) {
-		d.Certainty = Possible
+		d.Certainty, d.Guess = Possible, true
 	}
 	j.add(d)
 }
@@ -114,7 +117,7 @@ func (j *judge) add(d Diagnosis) {
 func (j *judge) sentences(t *trouble) []string {
 	var out []string
 	if t.refused > 0 {
-		s := "It refused our certificate " + t.times(t.refused) + j.hostsOf(t.hosts)
+		s := "It refused our certificate " + t.times(t.refused) + j.hostsOf(t)
 		var alerts []string
 		for _, e := range t.alerts {
 			switch {
@@ -129,10 +132,10 @@ func (j *judge) sentences(t *trouble) []string {
 		out = append(out, s+joined("; ", alerts)+".")
 	}
 	if t.silent > 0 {
-		out = append(out, "It accepted TLS and closed the connection without a request "+t.times(t.silent)+j.hostsOf(t.hosts)+".")
+		out = append(out, "It accepted TLS and closed the connection without a request "+t.times(t.silent)+j.hostsOf(t)+".")
 	}
 	if t.failed > 0 {
-		s := "TLS with it failed " + t.times(t.failed) + j.hostsOf(t.hosts)
+		s := "TLS with it failed " + t.times(t.failed) + j.hostsOf(t)
 		var reasons []string
 		for _, e := range t.reasons {
 			switch {
@@ -164,11 +167,15 @@ func (t *trouble) times(n int) string {
 	return s
 }
 
-func (j *judge) hostsOf(hosts []string) string {
-	if len(hosts) == 0 {
+func (j *judge) hostsOf(t *trouble) string {
+	if len(t.hosts) == 0 {
 		return ""
 	}
-	return " for " + number(len(hosts), "host") + ": " + j.some(hosts)
+	many := " for "
+	if t.cut {
+		many += "at least "
+	}
+	return many + number(len(t.hosts), "host") + ": " + j.some(t.hosts)
 }
 
 func joined(before string, parts []string) string {
