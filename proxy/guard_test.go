@@ -40,6 +40,14 @@ func TestHome(t *testing.T) {
 			_, port, _ := net.SplitHostPort(r.addr)
 			return "GET / HTTP/1.1\r\nHost: 10.0.2.2:" + port
 		}, 203, "home /", flow.Served},
+		{"the name that a router has for it", func(r *rig) string {
+			_, port, _ := net.SplitHostPort(r.addr)
+			return "GET / HTTP/1.1\r\nHost: laptop.fritz.box:" + port
+		}, 203, "home /", flow.Served},
+		{"the same name through it", func(r *rig) string {
+			_, port, _ := net.SplitHostPort(r.addr)
+			return "GET http://laptop.test:" + port + "/ HTTP/1.1\r\nHost: laptop.test:" + port
+		}, 502, "", flow.UpstreamFailed},
 		{"another host", func(r *rig) string { return "GET / HTTP/1.1\r\nHost: other.test" }, 400, "this is a proxy", flow.Malformed},
 		{"another port", func(r *rig) string { return "GET / HTTP/1.1\r\nHost: 127.0.0.1:1" }, 400, "this is a proxy", flow.Malformed},
 		{"another scheme", func(r *rig) string { return "GET ftp://other.test/ HTTP/1.1\r\nHost: other.test" }, 400, "neither http nor https", flow.Malformed},

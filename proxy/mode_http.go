@@ -161,8 +161,8 @@ func reply(c *connection, status int, text string, header ...string) *flow.Respo
 
 // isHome reports whether a request to authority, on a connection that arrived at
 // local, is meant for the proxy itself. A request that was sent directly, without
-// a whole URL, may name any address under which our port is reached: an emulator
-// calls this machine 10.0.2.2.
+// a whole URL, may name whatever our port is reached under: an emulator calls this
+// machine 10.0.2.2, a router laptop.fritz.box.
 func isHome(authority string, local net.Addr, directly bool) bool {
 	if isSetup(authority) || authority == "" {
 		return true
@@ -175,12 +175,14 @@ func isHome(authority string, local net.Addr, directly bool) bool {
 	if port != strconv.Itoa(int(at.Port())) {
 		return false
 	}
-	name := flow.CanonicalHost(host)
-	addr, err := netip.ParseAddr(name)
-	if err == nil {
-		return directly || addr == at.Addr().WithZone("")
+	if directly {
+		return true
 	}
-	return name == "localhost" && (directly || at.Addr().IsLoopback()) || isOwnName(name)
+	name := flow.CanonicalHost(host)
+	if addr, err := netip.ParseAddr(name); err == nil {
+		return addr == at.Addr().WithZone("")
+	}
+	return name == "localhost" && at.Addr().IsLoopback() || isOwnName(name)
 }
 
 // isSetup reports whether an authority names the set-up page.

@@ -47,7 +47,7 @@ var failures = map[string]failureWords{
 		"Look whether the port is one of HTTP; `--passthrough HOST` lets the device talk to it unread.",
 	}},
 	diagnosis.Local: {"led to this machine itself or its link, which devices may not reach through the proxy", []string{
-		"Where that is your own test server: `telltale record --allow-local`, or `--resolve HOST:PORT:ADDRESS` for one.",
+		"Where that is your own test server: `telltale record --allow-local`, or `--resolve HOST:PORT:ADDRESS` for one; `--allow-network PREFIX` for another network of this machine.",
 	}},
 	"": {"did not reach the server", []string{"Try the same request without the proxy, from this machine."}},
 }
