@@ -192,6 +192,9 @@ func (l *linter) devices(now time.Time) {
 	}
 	for i := range l.p.devices {
 		d := &l.p.devices[i]
+		if _, err := netip.ParseAddr(d.name); err == nil {
+			l.warn(d.source, d.column, fmt.Sprintf("the name %q is an address: where devices are asked for, the device at that address is meant", d.name), "give the device a name in words")
+		}
 		for _, a := range d.addresses {
 			at := Source{File: l.p.file, Line: a.Line, Text: a.String()}
 			switch addr := a.Prefix.Addr(); {

@@ -102,6 +102,7 @@ func TestLint(t *testing.T) {
 		{"a short value", "version: 1\nallow: [a.example]\nnever-send: [{name: PIN, value: \"1234\"}]\n", []string{`the value "PIN" has fewer than 8`}},
 		{"devices", devicePolicy, []string{"15:9: never decides: deny forbids bad.example (line 7)"}},
 		{"every address is a device", "version: 1\nallow: [a.example]\ndevices:\n  - {name: x, address: \"::/0\"}\n", []string{"4:24: ::/0 is every device"}},
+		{"an address for a name", "version: 1\nallow: [a.example]\ndevices:\n  - {name: 192.0.2.2, address: 192.0.2.1}\n", []string{"the name \"192.0.2.2\" is an address"}},
 		{"no device's address", "version: 1\nallow: [a.example]\ndevices:\n  - {name: x, address: [0.0.0.0, 224.0.0.0/4, \"ff02::1\", 255.255.255.255]}\n",
 			[]string{"4:25: matches never: 0.0.0.0", "4:34: matches never: 224.0.0.0/4", "4:47: matches never: ff02::1", "4:58: matches never: 255.255.255.255"}},
 		{"a device's entries", "version: 1\nallow: [\"*.a.example\"]\nignore: [{preset: ios-system}]\ndeny: [\"*.b.example\"]\ndevices:\n" +
