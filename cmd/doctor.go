@@ -67,8 +67,12 @@ func (d *doctor) run(ctx context.Context, s *streams, args []string) error {
 		return errInterrupted
 	}
 	troubles = append(troubles, more...)
+	mask := masker(pol, d.report.reveal)
+	if len(troubles) > 0 && nothingRead(infos) {
+		return unreadable(s, troubles, mask)
+	}
 	for _, t := range troubles {
-		s.complain(masked(t, masker(pol, d.report.reveal)))
+		s.complain(masked(t, mask))
 	}
 	e, err := d.examination(pol, sum, captureInfos(infos), modes)
 	if err != nil {
@@ -79,6 +83,25 @@ func (d *doctor) run(ctx context.Context, s *streams, args []string) error {
 		return err
 	}
 	return d.exit(e, len(troubles) > 0)
+}
+
+// nothingRead reports whether no capture had an entry.
+func nothingRead(infos []intake.Info) bool {
+	return !slices.ContainsFunc(infos, func(info intake.Info) bool { return info.Err == nil || info.Entries > 0 })
+}
+
+// unreadable is for captures of which nothing could be read: there is nothing to examine.
+func unreadable(s *streams, troubles []error, mask func(string) string) error {
+	last := len(troubles) - 1
+	for _, t := range troubles[:last] {
+		s.complain(masked(t, mask))
+	}
+	err := masked(troubles[last], mask)
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return err
+	}
+	return withHint(err, "name a recording of telltale, a HAR file or a flow file of mitmproxy: telltale doctor CAPTURE")
 }
 
 // exit returns the code of what was found. Trouble outweighs it, as what could not be
@@ -97,6 +120,7 @@ func (d *doctor) exit(e *reports.Examination, trouble bool) error {
 
 // examination assembles what the document says.
 func (d *doctor) examination(pol *policy.Policy, sum capture.Summary, captures []reports.CaptureInfo, modes []string) (*reports.Examination, error) {
+	unseen := appUnseen(pol, sum)
 	pick, err := d.pick(&sum, masker(pol, d.report.reveal))
 	if err != nil {
 		return nil, err
@@ -104,7 +128,8 @@ func (d *doctor) examination(pol *policy.Policy, sum capture.Summary, captures [
 	doc := d.report.document(pol, d.policy.allow, sum, captures)
 	doc.Modes = modes
 	return &reports.Examination{
-		Report: doc, Device: d.device, Unnamed: d.unnamed.device(d.device), Skew: d.troubles.Skew(),
+		Report: doc, Device: d.device, Unnamed: d.unnamed.device(d.device), Untold: d.unnamed.untoldOf(d.device),
+		AppUnseen: unseen, Skew: d.troubles.Skew(),
 		Fetched:  func(device capture.Device) time.Time { return setup.AuthorityOf(device.Served) },
 		Failures: d.troubles.Failures(pick), Away: d.troubles.TurnedAway(pick),
 	}, nil
@@ -120,12 +145,19 @@ func (d *doctor) pick(sum *capture.Summary, mask func(string) string) (func(clie
 	addr, err := netip.ParseAddr(d.device)
 	isAddress := err == nil
 	addr = addr.Unmap().WithZone("") // the forms of one address are one device
-	named := func(device capture.Device) bool {
-		return isAddress && device.Addr == addr.String() || device.Name != "" && strings.EqualFold(device.Name, d.device)
+	are := func(is func(capture.Device) bool) []capture.Device {
+		return slices.DeleteFunc(slices.Clone(all), func(device capture.Device) bool { return !is(device) })
 	}
-	picked := slices.DeleteFunc(slices.Clone(all), func(device capture.Device) bool { return !named(device) })
+	picked := are(func(device capture.Device) bool { return isAddress && device.Addr == addr.String() })
+	if len(picked) == 0 { // no name takes the place of an address
+		picked = are(func(device capture.Device) bool { return device.Name != "" && strings.EqualFold(device.Name, d.device) })
+	}
 	if len(picked) == 0 {
-		return nil, withHint(fmt.Errorf("--device: there is no device %q in the capture", d.device), "%s", devicesThere(all, mask))
+		hint := devicesThere(all, mask)
+		if file, err := d.policy.chosenFile(); err == nil && file == "" && !isAddress && len(all) > 0 {
+			hint += "; a name that a policy gives needs --policy FILE"
+		}
+		return nil, withHint(fmt.Errorf("--device: there is no device %q in the capture", d.device), "%s", hint)
 	}
 	sum.Health.Devices = picked
 	return func(client string) bool {
@@ -162,6 +194,8 @@ func devicesThere(all []capture.Device, mask func(string) string) string {
 // unnamedDevice gathers the contacts whose device the capture does not tell.
 type unnamedDevice struct {
 	contacts, unread int
+	untold           int // of unread: without that it is known why
+	outcomes         map[flow.Outcome]int
 	first, last      time.Time
 	evidence         diagnosis.Collector
 }
@@ -173,7 +207,7 @@ func (u *unnamedDevice) add(f *flow.Flow) {
 	u.evidence.Add(f)
 	u.contacts++
 	if !f.Readable() {
-		u.unread++
+		u.addUnread(f)
 	}
 	at := f.Times.Start
 	if at.IsZero() {
@@ -187,6 +221,33 @@ func (u *unnamedDevice) add(f *flow.Flow) {
 	}
 }
 
+// addUnread counts one that could not be read. A file of a browser or of another proxy
+// does not tell whether a certificate was refused to that proxy or by it, nor what a
+// tunnel held.
+func (u *unnamedDevice) addUnread(f *flow.Flow) {
+	u.unread++
+	if u.outcomes == nil {
+		u.outcomes = map[flow.Outcome]int{}
+	}
+	u.outcomes[f.Outcome]++
+	switch f.Outcome {
+	case flow.ClientRefused, flow.ClientSilent, flow.HandshakeFailed, flow.Tunnelled:
+		u.untold++
+	case flow.UpstreamFailed:
+		if f.Failure == flow.FailureCertificate || f.Failure == flow.FailureTLS || f.Failure == "" {
+			u.untold++
+		}
+	}
+}
+
+// untoldOf returns how many could not be read without that it is known why.
+func (u *unnamedDevice) untoldOf(picked string) int {
+	if picked != "" {
+		return 0
+	}
+	return u.untold
+}
+
 // device returns them as a device where some of them could not be read: else there is
 // nothing to say of it.
 func (u *unnamedDevice) device(picked string) *capture.Device {
@@ -194,6 +255,6 @@ func (u *unnamedDevice) device(picked string) *capture.Device {
 		return nil
 	}
 	return &capture.Device{
-		Flows: u.contacts, Unread: u.unread, First: u.first, Last: u.last, Evidence: u.evidence.Evidence(),
+		Flows: u.contacts, Unread: u.unread, Outcomes: u.outcomes, First: u.first, Last: u.last, Evidence: u.evidence.Evidence(),
 	}
 }

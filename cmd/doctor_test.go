@@ -7,7 +7,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"testing"
 	"time"
+
+	"telltale/capture"
 )
 
 // distrust is fetch on a device that does not have the authority. What stands behind
@@ -46,4 +49,23 @@ func stranger(args []string) int {
 		}
 	}
 	return fetch(args)
+}
+
+// An address is that of a device before it is the name of another.
+func TestDoctorPicksAddressesBeforeNames(t *testing.T) {
+	const one, other = "192.0.2.1", "192.0.2.2"
+	d := doctor{device: other}
+	for _, asked := range []struct{ device, want string }{{other, other}, {"::ffff:" + one, one}, {"PHONE", other}, {"192.0.2.9", one}} {
+		sum := capture.Summary{Health: capture.Health{Devices: []capture.Device{
+			{Addr: one, Name: other}, {Addr: other, Name: "phone"},
+		}}}
+		if asked.device == "192.0.2.9" {
+			sum.Health.Devices[0].Name = asked.device
+		}
+		d.device = asked.device
+		pick, err := d.pick(&sum, nil)
+		if err != nil || len(sum.Health.Devices) != 1 || sum.Health.Devices[0].Addr != asked.want || !pick(asked.want) {
+			t.Errorf("%s picks %+v, %v", asked.device, sum.Health.Devices, err)
+		}
+	}
 }

@@ -76,7 +76,22 @@ func found(r *Report, d diagnosed, st style) string {
 	if sure := sureness(d.Certainty); sure != "" {
 		return capital(sure) + ": " + title
 	}
+	return opening(d, title)
+}
+
+// opening is a title at the start of a sentence.
+func opening(d diagnosed, title string) string {
+	if startsWithName(d) {
+		return title
+	}
 	return capital(title)
+}
+
+// startsWithName reports whether the title of a diagnosis starts with the name of the
+// program, which has a spelling of its own: curl, okhttp.
+func startsWithName(d diagnosed) bool {
+	first, _, _ := strings.Cut(d.Title, " ")
+	return d.App != "" && !slices.Contains([]string{"the", "a", "some", "services"}, first)
 }
 
 // sureness is a certainty in one word, "" for one that is not known.
@@ -129,7 +144,7 @@ func hostsOf(r *Report, d diagnosis.Diagnosis, st style) string {
 		names = append(names, st.data(r.clipped(h, maxHost)))
 	}
 	if more := len(d.Hosts) - shown + d.MoreHosts; more > 0 && shown > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
+		names = append(names, atLeast(d)+fmt.Sprintf("%d more", more))
 	}
 	return joinAnd(names)
 }
@@ -139,11 +154,19 @@ func connectionsOf(d diagnosis.Diagnosis) string {
 	if d.Connections == 0 {
 		return ""
 	}
-	s := plural(d.Connections, "connection", "connections")
+	s := atLeast(d) + plural(d.Connections, "connection", "connections")
 	if !d.First.IsZero() {
 		s += ", " + between(d.First, d.Last)
 	}
 	return s
+}
+
+// atLeast comes before a number that may be larger.
+func atLeast(d diagnosis.Diagnosis) string {
+	if d.AtLeast {
+		return "at least "
+	}
+	return ""
 }
 
 // evidenceOf and stepsOf are what was observed, and what to do about it.
@@ -197,6 +220,8 @@ type Diagnosis struct {
 	Hosts       []string `json:"hosts"`
 	MoreHosts   int      `json:"more_hosts"`
 	Connections int      `json:"connections"`
+	AtLeast     bool     `json:"at_least"` // there may be more connections and hosts
+	Guess       bool     `json:"guess"`    // that they are of app rests on the TLS stack alone
 	First       *string  `json:"first"`
 	Last        *string  `json:"last"`
 	Evidence    []string `json:"evidence"`
@@ -212,7 +237,7 @@ func NewDiagnosis(d diagnosis.Diagnosis, mask func(string) string) Diagnosis {
 func (r *Report) diagnosis(d diagnosis.Diagnosis) Diagnosis {
 	return Diagnosis{
 		Key: r.text(d.Key), Cause: r.text(string(d.Cause)), Certainty: r.text(string(d.Certainty)), Title: r.text(d.Title), App: r.text(d.App),
-		Hosts: r.texts(d.Hosts), MoreHosts: d.MoreHosts, Connections: d.Connections, First: stamp(d.First), Last: stamp(d.Last),
+		Hosts: r.texts(d.Hosts), MoreHosts: d.MoreHosts, Connections: d.Connections, AtLeast: d.AtLeast, Guess: d.Guess, First: stamp(d.First), Last: stamp(d.Last),
 		Evidence: r.texts(d.Evidence), Next: r.texts(d.Next),
 	}
 }

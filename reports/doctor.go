@@ -26,6 +26,11 @@ type Examination struct {
 	// Unnamed are the contacts whose device the capture does not tell, with their
 	// evidence. Nil when there are none.
 	Unnamed *capture.Device
+	// Untold is how many of them could not be read without that the capture says why.
+	Untold int
+	// AppUnseen is that the policy says which User-Agents are the app's own, and no contact
+	// bore one.
+	AppUnseen bool
 	// Fetched returns when a device fetched the certificate of the authority, zero if
 	// it did not. Nil: nobody can tell.
 	Fetched  func(capture.Device) time.Time
@@ -59,7 +64,7 @@ type patient struct {
 
 // sign is one thing that works or does not.
 type sign struct {
-	State string `json:"state"` // "yes", "no" or "?"
+	State string `json:"state"` // "yes", "no", "part" or "?"
 	Text  string `json:"text"`
 }
 
@@ -67,13 +72,13 @@ type sign struct {
 const (
 	Readable = "readable" // nothing stands in the way
 	Unread   = "unread"   // something keeps content of an app from being read
-	Unclear  = "unclear"  // something could not be read, and nobody can tell why, or a capture is damaged
+	Unclear  = "unclear"  // something could not be read, and nobody can tell why, or what matters was not seen, or a capture is damaged
 	Empty    = "empty"    // there is nothing to examine
 )
 
 // Verdict returns what the examination found: Unread where a diagnosis says that
 // content of an app stays unread (diagnosis.Diagnosis.Blocks); Unclear where no
-// diagnosis explains what could not be read; Empty where no contact was recorded and
+// diagnosis explains what could not be read, or the app was not seen; Empty where no contact was recorded and
 // nothing says why.
 func (e *Examination) Verdict() string { return e.examine().verdict() }
 
@@ -94,17 +99,10 @@ func (e *examined) verdict() string {
 	switch {
 	case e.contacts() == 0:
 		return Empty
-	case damagedAny(e.Captures), !e.explained() && e.unexplained() > 0 && !e.settled():
+	case damagedAny(e.Captures), e.open() > 0, e.AppUnseen:
 		return Unclear
 	}
 	return Readable
-}
-
-// explained reports whether a diagnosis explains connections that could not be read.
-func (e *examined) explained() bool {
-	return slices.ContainsFunc(e.patients, func(p patient) bool {
-		return slices.ContainsFunc(p.diagnoses, func(d diagnosed) bool { return d.Connections > 0 })
-	})
 }
 
 // contacts counts those of the examined devices.
@@ -152,16 +150,20 @@ func (e *Examination) examine() *examined {
 func (e *Examination) signs(d capture.Device) []sign {
 	var out []sign
 	add := func(state, text string) { out = append(out, sign{state, text}) }
+	live := slices.Contains(e.Modes, "http") && d.Addr != ""
+	uses := "uses the proxy: "
+	if !live {
+		uses = "made " // through what, its file does not tell
+	}
 	if d.Flows > 0 {
-		text := "uses the proxy: " + plural(d.Flows, "contact", "contacts")
+		text := uses + plural(d.Flows, "contact", "contacts")
 		if !d.First.IsZero() {
 			text += ", " + between(d.First, d.Last)
 		}
 		add("yes", text)
 	} else {
-		add("no", "contacted no server through the proxy")
+		add("no", "uses the proxy: it contacted no server")
 	}
-	live := slices.Contains(e.Modes, "http") && d.Addr != ""
 	if fetched := e.fetched(d); !fetched.IsZero() {
 		add("yes", "fetched the certificate of telltale, at "+moment(fetched))
 	} else if d.Decrypted.IsZero() && live {
@@ -172,9 +174,13 @@ func (e *Examination) signs(d capture.Device) []sign {
 	}
 	switch {
 	case d.Unread > 0 && d.Decrypted.IsZero() && live:
-		add("no", fmt.Sprintf("none of its TLS could be read: %d of %s", d.Unread, plural(d.Flows, "contact", "contacts")))
+		add("no", fmt.Sprintf("its TLS can be read: %d of %s stayed unread", d.Unread, plural(d.Flows, "contact", "contacts")))
 	case d.Unread > 0:
-		add("no", fmt.Sprintf("%d of %s could not be read", d.Unread, plural(d.Flows, "contact", "contacts")))
+		state := "part"
+		if d.Unread >= d.Flows {
+			state = "no"
+		}
+		add(state, fmt.Sprintf("%d of %s could be read", max(0, d.Flows-d.Unread), plural(d.Flows, "contact", "contacts")))
 	case d.Flows > 0 && d.Decrypted.IsZero() && live:
 		add("?", "made no TLS connection: only plain HTTP was seen")
 	}
@@ -211,15 +217,16 @@ func (e *examined) finding(st style) string {
 		return e.nothing()
 	case damagedAny(e.Captures):
 		return "nothing is known to stand in the way, but not every capture could be read to its end"
-	case e.verdict() == Unclear:
-		return fmt.Sprintf("%s could not be read, and what was seen does not tell why", plural(e.unexplained(), "connection", "connections"))
+	case e.open() > 0:
+		return e.unclear(system)
+	case e.AppUnseen:
+		return "the app was not seen: no contact bears a User-Agent that the policy names as its own"
 	case len(aside) > 0:
 		return "nothing of an app stayed unread, but " + e.foremost(aside, st)
 	case system:
 		return "nothing stands in the way of an app: only services of Apple and Google refuse, as they do to everybody"
 	case e.unexplained() > 0:
-		return fmt.Sprintf("nothing stands in the way now: %s refused before the device trusted the certificate of telltale",
-			plural(e.unexplained(), "connection was", "connections were"))
+		return e.settled()
 	case e.unnamed() == e.Summary.Flows:
 		return "all that is in the capture could be read; it does not tell what is missing from it"
 	case e.nothingDecrypted():
@@ -257,22 +264,6 @@ func (e *Examination) unreadContacts() int {
 	return n
 }
 
-// unexplained counts the connections that could not be read because of their client.
-func (e *Examination) unexplained() int {
-	return e.unreadContacts() - total(otherwise(e.outcomes()))
-}
-
-// settled reports whether all refusals are of the time before TLS could be read.
-func (e *Examination) settled() bool {
-	for _, d := range e.Summary.Health.Devices {
-		puzzling := d.Unread - total(otherwise(d.Outcomes))
-		if puzzling > 0 && (d.Refused < puzzling || d.Decrypted.IsZero() || !d.Refusal.At.Before(d.Decrypted)) {
-			return false
-		}
-	}
-	return e.Unnamed == nil
-}
-
 // nothingDecrypted reports whether all was plain HTTP: what comes from a file says
 // nothing of that.
 func (e *Examination) nothingDecrypted() bool {
@@ -304,6 +295,15 @@ func (e *examined) steps() []string {
 		return nil
 	case damagedAny(e.Captures):
 		return []string{"Export or record the damaged capture again, and examine that."}
+	case verdict == Unclear && e.open() == 0:
+		return []string{
+			"Open the app and use it while it is recorded; close it first, so that it starts with the proxy set.",
+			"If it was used: `app: user-agent:` in the policy may not fit what it sends.",
+		}
+	case verdict == Unclear && e.open() == e.Untold:
+		return []string{"Record it with telltale, on the device itself: that tells which connections could not be read, and why."}
+	case verdict == Unclear && e.keepersAlone():
+		return []string{"Open any https page in the device's browser while it is recorded: only then it shows whether TLS can be read."}
 	case verdict == Unclear:
 		return []string{
 			"While it is recorded, open any https page in the device's browser, then use the app: what can be read and what cannot tells the causes apart.",
@@ -346,10 +346,7 @@ type trouble struct {
 func (e *Examination) towardsServers(st style) []trouble {
 	var out []trouble
 	for _, f := range e.Failures {
-		words, ok := failures[f.Class]
-		if !ok {
-			words = failures[""]
-		}
+		words := e.failure(f.Class)
 		hosts := diagnosis.Diagnosis{Hosts: f.Hosts, MoreHosts: f.MoreHosts}
 		text := fmt.Sprintf("%s %s", plural(f.Contacts, "contact", "contacts"), words.text)
 		if names := hostsOf(e.Report, hosts, st); names != "" {

@@ -14,6 +14,7 @@ import (
 	"telltale/capture"
 	"telltale/diagnosis"
 	"telltale/flow"
+	"telltale/flow/flowtest"
 	"telltale/flow/plain"
 )
 
@@ -22,7 +23,12 @@ var patients = map[string]func() *Examination{
 	"unread":   blocked,
 	"readable": func() *Examination { return &Examination{Report: clean(), Fetched: fetchedAt(epoch)} },
 	"system":   systemAlone,
+	"keepers":  keepersAlone,
 	"settled":  settled,
+	"reread":   reread,
+	"noapp":    func() *Examination { return &Examination{Report: clean(), AppUnseen: true} },
+	"guess":    guessed,
+	"untold":   untold,
 	"unclear":  func() *Examination { return &Examination{Report: unreadAndWaived()} },
 	"empty":    func() *Examination { return &Examination{Report: nothingCame()} },
 	"turnedaway": func() *Examination {
@@ -65,8 +71,60 @@ func blocked() *Examination {
 	}
 }
 
+// keepersAlone has nothing that was read, and services of the system that refuse.
+func keepersAlone() *Examination {
+	e := systemAlone()
+	e.Summary.Health.Devices[1].Decrypted = time.Time{}
+	return e
+}
+
+// reread was refused after the device trusted us, and is read since.
+func reread() *Examination {
+	var c diagnosis.Collector
+	agent := flowtest.UserAgentOf(app)
+	early := flowtest.Refused(retrieval)
+	early.Request = &flow.Request{Method: "CONNECT", Header: []flow.Field{flow.NewField("User-Agent", app)}}
+	flowtest.At(10 * time.Second)(early)
+	for _, f := range []*flow.Flow{
+		flowtest.Get("https://other.example/", agent), early,
+		flowtest.Get("https://"+retrieval+"/", agent, flowtest.At(20*time.Second)),
+	} {
+		c.Add(f)
+	}
+	e := settled()
+	d := &e.Summary.Health.Devices[0]
+	d.Refusal.At, d.Evidence = after(10*time.Second), c.Evidence()
+	return e
+}
+
+// guessed is a capture in which the TLS stack alone says whose the refusals are.
+func guessed() *Examination {
+	r := threeDevices()
+	r.Summary.Health.Devices[1].Decrypted = after(time.Second)
+	r.Diagnose = func(d capture.Device) []diagnosis.Diagnosis {
+		all := diagnoseOther(d)
+		if all != nil {
+			all[0].Cause, all[0].Certainty, all[0].Guess, all[0].AtLeast = diagnosis.AppPinning, diagnosis.Possible, true, true
+			all[0].Title = "curl pins its certificates"
+		}
+		return all
+	}
+	return &Examination{Report: r}
+}
+
+// untold is a HAR of which some connections failed at a certificate.
+func untold() *Examination {
+	r := covidAlert()
+	r.Summary.Health.Unread = map[string]map[flow.Outcome]int{probe: {flow.UpstreamFailed: 2}}
+	return &Examination{
+		Report: r, Untold: 2, Failures: []diagnosis.Failure{{Class: flow.FailureCertificate, Contacts: 2, Hosts: []string{probe}}},
+		Unnamed: &capture.Device{Flows: 9, Unread: 2, Outcomes: map[flow.Outcome]int{flow.UpstreamFailed: 2}, First: epoch, Last: after(time.Minute)},
+	}
+}
+
 func systemAlone() *Examination {
 	r := threeDevices()
+	r.Summary.Health.Devices[1].Decrypted = after(time.Second)
 	r.Diagnose = func(d capture.Device) []diagnosis.Diagnosis {
 		if all := diagnoseOther(d); all != nil {
 			return all[1:]
@@ -155,6 +213,7 @@ func TestDoctorGoldens(t *testing.T) {
 
 func TestDoctorVerdicts(t *testing.T) {
 	for name, want := range map[string]string{
+		"keepers": Unclear, "reread": Readable, "noapp": Unclear, "guess": Unclear, "untold": Unclear,
 		"unread": Unread, "readable": Readable, "system": Readable, "settled": Readable, "unclear": Unclear, "empty": Empty,
 		"turnedaway": Empty, "pageonly": Empty, "har": Readable, "damaged": Unclear, "unnamed": Unclear, "hostile": Unread,
 	} {
@@ -214,6 +273,31 @@ func TestDoctorOfOneDeviceThatIsPassedThrough(t *testing.T) {
 		if got := examine(t, e, "text"); e.Verdict() != Readable || !strings.Contains(got, "1 connection: not decrypted, as asked.") {
 			t.Errorf("with --device %q:\n%s", e.Device, got)
 		}
+	}
+}
+
+// TestDoctorWords checks what an examination must not say.
+func TestDoctorWords(t *testing.T) {
+	for name, build := range patients {
+		got := examine(t, build(), "text")
+		for _, never := range []string{"no   none", "could not be read: 0", "UNREAD  Curl", "All that is in the capture could be read; it"} {
+			if strings.Contains(got, never) && name != "har" {
+				t.Errorf("%s says %q:\n%s", name, never, got)
+			}
+		}
+	}
+	got := examine(t, untold(), "text")
+	for _, never := range []string{"uses the proxy", "this machine does not trust", "READABLE"} {
+		if strings.Contains(got, never) {
+			t.Errorf("a HAR does not tell %q:\n%s", never, got)
+		}
+	}
+	e := guessed()
+	e.Report.Diagnose = func(d capture.Device) []diagnosis.Diagnosis {
+		return []diagnosis.Diagnosis{{Cause: diagnosis.NotInstalled, Certainty: diagnosis.Likely, Title: "curl does not have it", App: "curl/8"}}
+	}
+	if got := examine(t, e, "text"); !strings.HasPrefix(got, "UNREAD  curl does not") {
+		t.Error(got)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"telltale/flow"
 )
 
 // verdictWords say the verdict of an examination in one word.
@@ -17,7 +19,7 @@ func writeDoctorText(w io.Writer, e *examined) error {
 	verdict := e.verdict()
 	word := verdictWords[verdict]
 	color := map[string]string{Readable: green, Unread: red, Unclear: yellow, Empty: yellow}[verdict]
-	s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(capital(e.finding(onTerminal)), s.width-len(word)-2))
+	s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(e.opening(onTerminal), s.width-len(word)-2))
 	s.examined(e)
 	for i, p := range e.patients {
 		if i == textDevices {
@@ -34,6 +36,19 @@ func writeDoctorText(w io.Writer, e *examined) error {
 	s.list("What this capture cannot tell", e.unseen(onTerminal))
 	_, err := io.WriteString(w, s.String())
 	return err
+}
+
+// opening is the finding as a sentence begins. Names of programs keep their spelling.
+func (e *examined) opening(st style) string {
+	finding := e.finding(st)
+	for _, p := range e.patients {
+		for _, d := range p.diagnoses {
+			if strings.HasPrefix(finding, titleOf(e.Report, d, st)) && startsWithName(d) {
+				return finding
+			}
+		}
+	}
+	return capital(finding)
 }
 
 // examined writes what was looked at.
@@ -66,7 +81,7 @@ func (e *Examination) seen() string {
 func (s *screen) patient(e *examined, p patient) {
 	s.heading("Device " + deviceName(e.Report, p.device, onTerminal))
 	for _, sign := range p.signs {
-		color := map[string]string{"yes": green, "no": red}[sign.State]
+		color := map[string]string{"yes": green, "no": red, "part": yellow}[sign.State]
 		if color == "" {
 			color = yellow
 		}
@@ -116,6 +131,9 @@ func (s *screen) steps(title string, steps []string) {
 func (e *Examination) elsewhere() []string {
 	var out []string
 	for _, u := range otherwise(e.outcomes()) {
+		if e.Untold > 0 && e.Device == "" && (u.why == outcomes[flow.Tunnelled] || u.why == outcomes[flow.UpstreamFailed]) {
+			u.why = "no content in the capture"
+		}
 		out = append(out, plural(u.connections, "connection", "connections")+": "+u.why+".")
 	}
 	return out
@@ -164,7 +182,7 @@ func writeDoctorMarkdown(w io.Writer, e *examined) error {
 // patient writes what works on a device, and why the rest does not.
 func (m *markdown) patient(p patient) {
 	m.heading("Device " + deviceName(m.r, p.device, inMarkdown))
-	marks := map[string]string{"yes": "✓", "no": "✗", "?": "?"}
+	marks := map[string]string{"yes": "✓", "no": "✗", "part": "◐", "?": "?"}
 	for _, sign := range p.signs {
 		m.line("- %s %s", marks[sign.State], sign.Text)
 	}

@@ -52,6 +52,11 @@ var failures = map[string]failureWords{
 	"": {"did not reach the server", []string{"Try the same request without the proxy, from this machine."}},
 }
 
+// untoldCertificate are the words for a certificate in a file of another program.
+var untoldCertificate = failureWords{"ended at a certificate that was not trusted, by whom is not known", []string{
+	"Record it with telltale: that tells a device that refuses telltale's certificate from a server whose certificate nobody should trust.",
+}}
+
 // admission says what lets a client in that was turned away.
 func admission(c diagnosis.TurnedAway) []string {
 	why := strings.ToLower(c.Why)

@@ -71,7 +71,7 @@ func newDiagnosisPart(r *Report) diagnosisPart {
 	part := diagnosisPart{Heading: unreadHeading, More: max(len(all)-maxDiagnoses, 0)}
 	for _, d := range all[:len(all)-part.More] {
 		part.Items = append(part.Items, pageDiagnosis{
-			Title: capital(titleOf(r, d, inHTML)), Certainty: sureness(d.Certainty), Facts: findings(r, d, inHTML),
+			Title: opening(d, titleOf(r, d, inHTML)), Certainty: sureness(d.Certainty), Facts: findings(r, d, inHTML),
 			Evidence: evidenceOf(r, d.Diagnosis, inHTML), Next: stepsOf(r, d.Diagnosis, inHTML),
 		})
 	}

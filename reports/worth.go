@@ -158,6 +158,7 @@ type silence struct {
 // silences lists the hosts whose connections could not be read, and why.
 func silences(r *Report) []silence {
 	var out []silence
+	why := r.reasons()
 	unread := r.Summary.Health.Unread
 	for _, host := range sortedKeys(unread) {
 		byReason := map[string]int{}
@@ -166,6 +167,9 @@ func silences(r *Report) []silence {
 			if !ok {
 				reason = string(outcome)
 			}
+			if known := why[host]; known != "" && slices.Contains(byClient, outcome) {
+				reason = known
+			}
 			byReason[reason] += n
 		}
 		for _, reason := range sortedKeys(byReason) {
@@ -173,6 +177,28 @@ func silences(r *Report) []silence {
 		}
 	}
 	return out
+}
+
+// byClient are the outcomes that a diagnosis explains.
+var byClient = []flow.Outcome{flow.ClientRefused, flow.ClientSilent, flow.HandshakeFailed}
+
+// reasons says of each host that a diagnosis explains, in the documents that show
+// diagnoses, which one that is.
+func (r *Report) reasons() map[string]string {
+	why := map[string]string{}
+	for _, d := range r.shownDiagnoses() {
+		for _, host := range d.Hosts {
+			reason := surely(r, d, inData)
+			switch {
+			case d.Connections == 0, strings.Contains(why[host], reason):
+			case why[host] == "":
+				why[host] = "see \"" + unreadHeading + "\": " + reason
+			default:
+				why[host] += "; " + reason
+			}
+		}
+	}
+	return why
 }
 
 // unread counts the connections that could not be read, and their hosts.
