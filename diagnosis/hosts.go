@@ -25,8 +25,7 @@ var (
 	// and what a system says of itself, by the pages above.
 	systemHosts = []string{
 		"push.apple.com", "gateway.icloud.com", "gs.apple.com", "mesu.apple.com", "gdmf.apple.com", "captive.apple.com", "ocsp.apple.com",
-		"mtalk.google.com", "android.clients.google.com", "play.googleapis.com", "android.googleapis.com", "clients4.google.com",
-		"connectivitycheck.gstatic.com",
+		"mtalk.google.com", "android.clients.google.com", "play.googleapis.com", "android.googleapis.com",
 	}
 	// support.apple.com/102602 and developer.apple.com/icloud/prepare-your-network-for-icloud-private-relay.
 	relayHosts = []string{"mask.icloud.com", "mask-h2.icloud.com", "mask.apple-dns.net", "mask-t.apple-dns.net"}
@@ -68,7 +67,7 @@ func (j *judge) keeper(p *program, host string) string {
 	nameless := p.agent == "" || p.taken[host]
 	switch {
 	case slices.Contains(relayHosts, host):
-	case under(host, systemHosts) && (nameless || !j.isApp(p)):
+	case under(host, systemHosts) && (nameless || !j.isApp(p) && !p.is.Browser):
 	case nameless && under(host, appDomains), !nameless && (j.isApp(p) || !ofSystem(p.agent)):
 		return ""
 	}
