@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,15 +34,13 @@ func TestMain(m *testing.M) {
 		"origin":   func() { os.Exit(origin(os.Args[1:])) },
 		"distrust": func() { os.Exit(distrust(os.Args[1:])) },
 		"stranger": func() { os.Exit(stranger(os.Args[1:])) },
-
-		"stand-in-adb":          func() { os.Exit(standInADB(os.Args[1:])) },
-		"stand-in-xcrun":        func() { os.Exit(standInXcrun(os.Args[1:])) },
-		"stand-in-networksetup": func() { os.Exit(standInNetworksetup(os.Args[1:])) },
 	})
 }
 
 // TestScript runs the stories of testdata/script through the real program.
 func TestScript(t *testing.T) {
+	var build sync.Once
+	var buildErr error
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		UpdateScripts:       *update,
@@ -51,8 +50,10 @@ func TestScript(t *testing.T) {
 			detach(e)
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("DEVICE", filepath.Join(e.WorkDir, "device"))
-			e.Setenv("PROGRAMS", filepath.SplitList(e.Getenv("PATH"))[0])
-			return nil
+			programs := filepath.SplitList(e.Getenv("PATH"))[0]
+			e.Setenv("PROGRAMS", programs)
+			build.Do(func() { buildErr = buildStandIns(programs) })
+			return buildErr
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":   scriptAwait,
@@ -66,6 +67,16 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+// buildStandIns puts what plays adb and its like beside the other programs. It is built
+// anew, since this one takes long to start, and they are started often.
+func buildStandIns(folder string) error {
+	first := filepath.Join(folder, "stand-in-adb")
+	if out, err := exec.Command("go", "build", "-o", first, "telltale/setup/standin").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return errors.Join(os.Link(first, filepath.Join(folder, "stand-in-xcrun")), os.Link(first, filepath.Join(folder, "stand-in-networksetup")))
 }
 
 // detach keeps a script from the data, the clock and the time zone of whoever runs it.

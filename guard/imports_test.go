@@ -54,6 +54,7 @@ var places = map[string][]string{
 	"setup/drive":     {"flow/plain"},
 	"setup/android":   {"flow/plain", "setup/drive"},
 	"setup/simulator": {"flow/plain", "setup/drive"},
+	"setup/standin":   {"setup/android", "setup/drive"},
 
 	// 4: wires everything.
 	"cmd":          {everything},
@@ -69,7 +70,7 @@ var places = map[string][]string{
 
 // testOnly lists our packages that are no part of the program: they exist for tests,
 // measurements and pictures, and for each other.
-var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture", "docs/screens", "tui/tmux"}
+var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture", "docs/screens", "tui/tmux", "setup/standin"}
 
 // homes lists the outside libraries and the packages that may import them, so
 // that each can be replaced in one place. docs/decisions/0001-dependencies.md

@@ -1,4 +1,9 @@
-package cmd
+// Command standin plays adb, xcrun and networksetup for tests, by the name under which it
+// is started: stand-in-adb, stand-in-xcrun, stand-in-networksetup. It has the state of a
+// device in the folder $DEVICE, and writes down there what it is told.
+//
+// It is a program of its own because tests start it some hundred times: it has to be small.
+package main
 
 import (
 	"bytes"
@@ -14,6 +19,17 @@ import (
 	"telltale/setup/android"
 	"telltale/setup/drive"
 )
+
+func main() {
+	play, ok := map[string]func([]string) int{
+		"stand-in-adb": standInADB, "stand-in-xcrun": standInXcrun, "stand-in-networksetup": standInNetworksetup,
+	}[filepath.Base(os.Args[0])]
+	if !ok {
+		fmt.Fprintln(os.Stderr, "nobody plays", os.Args[0])
+		os.Exit(2)
+	}
+	os.Exit(play(os.Args[1:]))
+}
 
 // standInADB plays adb with one device behind it, whose state is the folder
 // $DEVICE: its properties in props, its settings, its files below fs, and
