@@ -45,6 +45,7 @@ func newDialer(cfg *Config, n *network) *dialer {
 	if d.timeout <= 0 {
 		d.timeout = defaultDialTimeout
 	}
+	d.places.freed = make(chan struct{}, 1)
 	return d
 }
 

@@ -98,6 +98,8 @@ type places struct {
 	limit, perClient int              // 0: none
 	full             func(netip.Addr) // makes room, among a client's own where it is valid, and tells; nil does nothing
 
+	freed chan struct{} // a token when a place was given back
+
 	mu    sync.Mutex
 	taken map[netip.Addr]int // by client
 	total int
@@ -115,17 +117,37 @@ var (
 func (p *places) take(client netip.Addr) (leave func(), err error) {
 	client = scoped(client)
 	if err = p.tryTake(client); err != nil && p.full != nil {
-		var of netip.Addr
-		if errors.Is(err, errNoShare) {
-			of = client
-		}
-		p.full(of)
-		err = p.tryTake(client)
+		err = p.takeInRoomMade(client, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return sync.OnceFunc(func() { p.leave(client) }), nil
+}
+
+// placeWait is how long a connection that makes room waits for it: what is idle is
+// closed at once, what is about to be takes a moment.
+const placeWait = 250 * time.Millisecond
+
+// takeInRoomMade takes a place that others make when err is why there is none.
+func (p *places) takeInRoomMade(client netip.Addr, err error) error {
+	var of netip.Addr
+	if errors.Is(err, errNoShare) {
+		of = client
+	}
+	p.full(of)
+	timer := time.NewTimer(placeWait)
+	defer timer.Stop()
+	for {
+		if err = p.tryTake(client); err == nil {
+			return nil
+		}
+		select {
+		case <-p.freed:
+		case <-timer.C:
+			return err
+		}
+	}
 }
 
 func (p *places) tryTake(client netip.Addr) error {
@@ -150,6 +172,10 @@ func (p *places) leave(client netip.Addr) {
 	p.total--
 	if p.taken[client]--; p.taken[client] == 0 {
 		delete(p.taken, client)
+	}
+	select {
+	case p.freed <- struct{}{}:
+	default:
 	}
 }
 
