@@ -276,9 +276,9 @@ func TestStrangersGetNothing(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.Devices = []netip.Addr{phone} })
 		r.proxy.guard.network = laptopNetwork()
 		ours, theirs := net.Pipe()
-		go r.proxy.open(&from{ours, tc.from}, httpMode)
 		c := &peer{Conn: theirs, t: t}
-		must(t, c.SetDeadline(time.Now().Add(patience)))
+		must(t, c.SetDeadline(time.Now().Add(patience))) // before the pipe may be closed
+		go r.proxy.open(&from{ours, tc.from}, httpMode)
 		if tc.words {
 			go c.say("CONNECT example.test:443 HTTP/1.1\r\n\r\n")
 		}
