@@ -13,8 +13,8 @@ var (
 		"apple.com", "icloud.com", "icloud-content.com", "cdn-apple.com", "mzstatic.com", "apple-cloudkit.com",
 		"apple-livephotoskit.com", "icloud.com.cn", "aaplimg.com", "apple-dns.net",
 	}
-	// support.google.com/chrome/a/answer/6334001 and support.google.com/work/android/answer/10513641
-	// ask to leave these out of inspection.
+	// Google's help for administrators (support.google.com, answers 6334001 on Chrome and
+	// 10513641 on Android) asks to leave these out of inspection.
 	googleDomains = []string{
 		"google.com", "googleapis.com", "gstatic.com", "gvt1.com", "gvt2.com", "gvt3.com", "ggpht.com",
 		"googleusercontent.com", "android.com", "googlezip.net", "crl.pki.goog",
