@@ -32,6 +32,10 @@ const (
 	WebSocket Kind = "websocket" // an exchange that became a WebSocket (RFC 6455)
 	DNS       Kind = "dns"       // one question
 	Tunnel    Kind = "tunnel"    // a connection whose content could not be read
+	UDP       Kind = "udp"       // datagrams exchanged with one address and port, QUIC among them
+	ICMP      Kind = "icmp"      // echo requests to one address, and their answers
+	IP        Kind = "ip"        // packets of another protocol over IP to one address
+	Contact   Kind = "contact"   // what somebody else saw of a contact: that it was made, by which app
 )
 
 // Outcome says how a flow ended. Trouble on the wire is an outcome, never a Go
@@ -54,6 +58,8 @@ const (
 	Malformed         Outcome = "malformed"          // refused with 400 or 431: ambiguous or unreadable message
 	Abandoned         Outcome = "abandoned"          // the client went away before the end
 	Served            Outcome = "served"             // answered by telltale itself (the set-up page)
+	QUICRefused       Outcome = "quic-refused"       // QUIC was refused, so that the client comes back over TCP
+	Seen              Outcome = "seen"               // a contact that somebody else saw; how it ended is not known
 )
 
 // Failure classes refine UpstreamFailed; they stand in Flow.Failure.
@@ -71,9 +77,12 @@ const (
 
 // A Flow is one contact, as a value.
 type Flow struct {
-	ID       ID
-	Kind     Kind
-	Mode     string // the way in: "http", "socks5", "wireguard", "har", "mitmproxy"
+	ID   ID
+	Kind Kind
+	// Mode is the way in: "http", "socks5", "transparent", "wireguard" for live flows,
+	// the format for those of a file: "har", "mitmproxy", "pcapdroid", "privacy-report",
+	// "trackercontrol", "pcap".
+	Mode     string
 	Origin   Origin // where it stands in a file; zero for live flows
 	Client   Client
 	Server   Server
@@ -88,13 +97,24 @@ type Flow struct {
 	// the upgrade, from the client's point of view. An HTTP exchange counts in
 	// its bodies.
 	Sent, Received int64
+	// DatagramsSent and DatagramsReceived count the packets of the kinds UDP, ICMP and
+	// IP; Sent and Received are then the bytes of their payloads.
+	DatagramsSent, DatagramsReceived int64
+	// Speech names the protocol that was recognised in what was not read ("QUIC v1",
+	// "NTP", "STUN", "DNS over TLS"); "" for none.
+	Speech string
+	// DNS is the question of a flow of kind DNS, with its answer; nil otherwise.
+	DNS *Question
 
 	Outcome Outcome
 	Failure string // class of an UpstreamFailed outcome, one of the Failure constants
 	Error   string // a sentence on the outcome for people; "" when there is nothing to say
 	// Altered lists what telltale changed on the wire, in words. Empty: nothing.
 	Altered []string
-	Phase   string // the operator's mark ("before consent"); "" for none
+	// Notes are what was noticed beside the outcome, a sentence each, such as an
+	// Alt-Svc header that leads to another port.
+	Notes []string
+	Phase string // the operator's mark ("before consent"); "" for none
 	// Leaks are the values that were taken out of this flow when it was written
 	// to the file it comes from: what can no longer be searched for in it.
 	Leaks []Leak
@@ -119,9 +139,33 @@ type Origin struct {
 type Client struct {
 	Addr   netip.AddrPort // zero when unknown (HAR)
 	Device string         // name of the device, when something named it
-	Hello  *ClientHello   // nil when the client did not speak TLS to us
+	App    App            // what made the contact, where somebody said so; see package attribution for conclusions
+	Hello  *ClientHello   // nil when the client spoke neither TLS nor QUIC to us
 	TLS    uint16         // version agreed with the client, as in crypto/tls; 0 for none
 	ALPN   string         // protocol agreed with the client
+}
+
+// App is the app that a source other than the flow's content names: the phone's own
+// record of what its apps did.
+type App struct {
+	Name string // as people know it; "" when the source has none
+	ID   string // bundle identifier or package name, "org.example.app"; "" when unknown
+}
+
+// Question is one question of DNS and what it was answered (RFC 1035, 4.1).
+type Question struct {
+	Name    string   // as asked, without the trailing dot
+	Type    string   // "A", "AAAA", "HTTPS", "TYPE65280" (RFC 3597, 5)
+	Code    string   // of the response: "NOERROR", "NXDOMAIN"; "" when none came
+	Answers []Answer // of the answer section, in order, at most 64
+}
+
+// Answer is one record of an answer.
+type Answer struct {
+	Name string // its owner, without the trailing dot
+	Type string
+	TTL  time.Duration
+	Data string // as in a zone file: "203.0.113.7", "1 . alpn=h2"
 }
 
 // ClientHello is what the client said when it opened TLS (RFC 8446, 4.1.2).
@@ -136,11 +180,17 @@ type ClientHello struct {
 // Server is who was contacted. The names are kept apart because they may
 // disagree, and that is a finding.
 type Server struct {
-	Asked  string         // host:port that the client asked for: CONNECT target or URL authority
-	SNI    string         // server name of the client's hello
-	Host   string         // Host header or :authority, as sent
-	Dialed netip.AddrPort // address that was connected to; zero when none was
-	TLS    *ServerTLS     // nil when the server was not spoken to over TLS
+	Asked string // host:port that the client asked for: CONNECT target or URL authority
+	SNI   string // server name of the client's hello
+	Host  string // Host header or :authority, as sent
+	// Destination is where the device's own packets were addressed to, in the ways in
+	// that see packets; zero elsewhere.
+	Destination netip.AddrPort
+	// Resolved is the name for which the device was given the address of Destination by
+	// DNS; "" when no answer that was seen has it.
+	Resolved string
+	Dialed   netip.AddrPort // address that was connected to; zero when none was
+	TLS      *ServerTLS     // nil when the server was not spoken to over TLS
 }
 
 // ServerTLS is the TLS connection towards the server.
@@ -249,7 +299,13 @@ func (f *Flow) IsContact() bool {
 }
 
 // Readable reports whether the content of the contact was seen.
-func (f *Flow) Readable() bool { return f.Kind != Tunnel }
+func (f *Flow) Readable() bool {
+	switch f.Kind {
+	case Tunnel, UDP, ICMP, IP:
+		return false
+	}
+	return true
+}
 
 // Method returns the request's method, CONNECT for a tunnel, QUERY for a DNS
 // question (RFC 1035, 4.1.1).

@@ -1,0 +1,50 @@
+// Package coverage says what an audit can have seen: of each way in what it sees and
+// what passes it by ([Ways]), and of a way in that is given every packet of a device
+// whether all of it was recorded ([Ledger]).
+//
+// It promises that "everything" is claimed only of a way in that is given everything,
+// and only while its books balance. It counts nothing itself: package proxy/wireguard
+// counts what comes out of the tunnel, package proxy what became of it.
+package coverage
+
+// A Way is one way for flows to reach an audit.
+type Way struct {
+	Mode  string   // as in flow.Flow.Mode
+	Title string   // what it is, in a few words
+	Sees  []string // what it sees, a sentence each
+	Blind []string // what it cannot see, a sentence each
+	// Whole is set where a device that uses the way in can send nothing beside it.
+	Whole bool
+}
+
+// Class is a kind of traffic that is counted by itself.
+type Class string
+
+// The classes.
+const (
+	TCP   Class = "tcp"   // counted in connections
+	UDP   Class = "udp"   // counted in datagrams
+	ICMP  Class = "icmp"  // counted in packets
+	Other Class = "other" // other protocols over IP, counted in packets
+)
+
+// Classes is the list of them, in the order in which they are told.
+var Classes = []Class{TCP, UDP, ICMP, Other}
+
+// Amount is how much traffic there was.
+type Amount struct {
+	Units int64 // connections, datagrams or packets, by the class
+	Bytes int64 // of payload; of TCP none are counted
+}
+
+// A Ledger sets what a way in was given beside what became of it. What was received
+// was recorded, is under way, was dropped for a reason, or is missing.
+type Ledger struct {
+	Mode     string
+	Received map[Class]Amount // from devices, counted before anything looked at it
+	Recorded map[Class]Amount // that is in a flow
+	UnderWay map[Class]Amount // that will be
+	// Dropped is what was received and not forwarded and has no flow of its own, by the
+	// reason ("malformed packets").
+	Dropped map[string]Amount
+}
