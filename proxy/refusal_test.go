@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -79,7 +80,7 @@ func TestConnectionsWithoutRequest(t *testing.T) {
 		}, flow.ClientRefused, "closed the connection when it saw our certificate"},
 		{"no common version", func(r *rig) {
 			c := r.tunnel("example.test:443")
-			c.Conn.Write(records(helloBuilder{version: 0x0300, ciphers: []uint16{5}, noExt: true}.message(), 1<<14))
+			c.Conn.Write(helloOfSSL3())
 			c.alert(70) // protocol_version
 		}, flow.HandshakeFailed, "the TLS handshake failed"},
 		{"silence after TLS", func(r *rig) {
@@ -188,7 +189,7 @@ func TestOpenSSLRefuses(t *testing.T) {
 // The sniffer finds an alert in plain text wherever the records are cut, and none
 // where there is none.
 func TestRecordSniffer(t *testing.T) {
-	hello := records(foxio().message(), 100)
+	hello := helloInRecords(t, 100)
 	ccs := []byte{20, 3, 3, 0, 1, 1}
 	for _, tc := range []struct {
 		name string
@@ -266,4 +267,39 @@ func TestAlertAfterHandshake(t *testing.T) {
 	if outcome, _ := a.verdict(time.Now()); outcome != flow.ClientSilent {
 		t.Errorf("behind a request: %s", outcome)
 	}
+}
+
+// helloOf returns what crypto/tls sends first.
+func helloOf(tb testing.TB, cfg *tls.Config) []byte {
+	tb.Helper()
+	client, server := net.Pipe()
+	defer server.Close()
+	go func() {
+		tls.Client(client, cfg).Handshake() //nolint:errcheck // it is cut off
+		client.Close()
+	}()
+	header := make([]byte, 5)
+	_, err := io.ReadFull(server, header)
+	must(tb, err)
+	body := make([]byte, binary.BigEndian.Uint16(header[3:]))
+	_, err = io.ReadFull(server, body)
+	must(tb, err)
+	return append(header, body...)
+}
+
+// helloInRecords is the same cut into records of at most size bytes.
+func helloInRecords(tb testing.TB, size int) (b []byte) {
+	whole := helloOf(tb, &tls.Config{ServerName: "example.test"})
+	for part := range slices.Chunk(whole[5:], size) {
+		b = append(append(b, recordHandshake, 3, 1, byte(len(part)>>8), byte(len(part))), part...)
+	}
+	return b
+}
+
+// helloOfSSL3 is a ClientHello of a version that nobody speaks any more, with one
+// cipher suite.
+func helloOfSSL3() []byte {
+	msg := append([]byte{3, 0}, make([]byte, 32+1)...) // random, no session
+	msg = append(msg, 0, 2, 0, 5, 1, 0)
+	return append([]byte{recordHandshake, 3, 0, 0, byte(4 + len(msg)), 1, 0, 0, byte(len(msg))}, msg...)
 }

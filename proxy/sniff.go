@@ -49,6 +49,12 @@ func sniff(b []byte) protocol {
 	return sniffText(b)
 }
 
+// Types of TLS records that crypto/tls does not export (RFC 8446, 5.1).
+const (
+	recordAlert     = 21
+	recordHandshake = 22
+)
+
 // looksTLS reports whether b begins with the header of a TLS handshake record
 // (RFC 8446, 5.1). Its version is 3.x in all versions of TLS.
 func looksTLS(b []byte) bool { return len(b) >= 2 && b[0] == recordHandshake && b[1] == 3 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telltale/flow"
+	"telltale/wire/clienthello"
 )
 
 // httpProtocols are those that are offered to clients by ALPN.
@@ -77,8 +78,8 @@ func isHTTP(alpn string) bool { return slices.Contains(httpProtocols, alpn) }
 // crypto/tls then answers it with the right alert.
 func readHello(c *connection) error {
 	for {
-		hello, state := parseHello(c.early)
-		if state != helloPartial || len(c.early) > 2*maxHello {
+		hello, state := clienthello.OverTLS(c.early)
+		if state != clienthello.Partial || len(c.early) > 2*clienthello.MaxLength {
 			c.client.Hello = hello
 			return nil
 		}

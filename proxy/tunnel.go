@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"telltale/flow"
+	"telltale/wire/clienthello"
 )
 
 // drainTime is what one direction of a tunnel gets after the other broke: the
@@ -133,11 +134,11 @@ func (t *transit) uploadEarly() (n int64, err error) {
 		if err != nil || !t.watch {
 			break
 		}
-		hello, state := parseHello(c.early)
-		if state == helloWhole {
+		hello, state := clienthello.OverTLS(c.early)
+		if state == clienthello.Whole {
 			c.client.Hello = hello
 		}
-		if state != helloPartial {
+		if state != clienthello.Partial {
 			break
 		}
 		err = c.fill()

@@ -1,4 +1,14 @@
-package proxy
+// Package clienthello reads the first message of TLS: what a client says of itself
+// before anything is encrypted (RFC 8446, 4.1.2).
+//
+// It knows two carriers, the records of TLS over TCP ([OverTLS]) and the CRYPTO
+// stream of QUIC ([OverQUIC]), and the fingerprint JA4. It promises that no input
+// makes it panic or allocate more than a small multiple of its length, that a prefix
+// of a ClientHello is never taken for a broken one, and that it keeps nothing of what
+// it was given. It looks and does not judge: it takes what a server may refuse.
+//
+// To debug it, compare with the trace of "openssl s_client -msg -trace".
+package clienthello
 
 import (
 	"encoding/binary"
@@ -8,15 +18,12 @@ import (
 
 // TLS numbers that crypto/tls does not export (RFC 8446, 4 and 5.1).
 const (
-	recordAlert     = 21
 	recordHandshake = 22
 	clientHelloType = 1
 
 	// maxRecord is the longest ciphertext that any version allows; a longer
 	// record is garbage.
 	maxRecord = 16384 + 2048
-	// maxHello is the longest handshake message that crypto/tls takes.
-	maxHello = 64 << 10
 
 	extServerName = 0
 	extSignatures = 13
@@ -24,28 +31,49 @@ const (
 	extVersions   = 43
 )
 
-// helloState says how far the first bytes of a connection could be read.
-type helloState int
+// MaxLength is the longest handshake message, in bytes, that crypto/tls takes. A
+// longer one is [Broken].
+const MaxLength = 64 << 10
 
+// State says how far the first bytes of a client could be read.
+type State int
+
+// The states.
 const (
-	helloPartial helloState = iota // more bytes are needed
-	helloWhole
-	helloBroken // not a ClientHello
+	Partial State = iota // more bytes are needed
+	Whole
+	Broken // not a ClientHello
 )
 
-// parseHello reads the ClientHello with which a connection begins (RFC 8446,
-// 4.1.2), be it in one record or in several. It does not consume anything and
-// keeps nothing of b.
-func parseHello(b []byte) (*flow.ClientHello, helloState) {
+// OverTLS reads the ClientHello with which a connection over TCP begins, be it in one
+// record or in several (RFC 8446, 5.1). The hello is nil unless the state is [Whole].
+// What follows the message is not looked at.
+func OverTLS(b []byte) (*flow.ClientHello, State) {
 	msg, state := helloMessage(b)
-	if state != helloWhole {
+	if state != Whole {
 		return nil, state
 	}
+	return read(msg, 't')
+}
+
+// OverQUIC reads the ClientHello with which the CRYPTO stream of a connection of QUIC
+// begins: the message without records (RFC 9001, 4.1.3). Else it is like [OverTLS].
+func OverQUIC(b []byte) (*flow.ClientHello, State) {
+	msg, state := message(b)
+	if state != Whole {
+		return nil, state
+	}
+	return read(msg, 'q')
+}
+
+// read makes the facts of a message's body. The transport is the letter that JA4
+// gives it.
+func read(msg []byte, transport byte) (*flow.ClientHello, State) {
 	var w hello
 	if !w.parse(msg) {
-		return nil, helloBroken
+		return nil, Broken
 	}
-	f := &flow.ClientHello{ServerName: string(w.serverName), JA4: w.ja4()}
+	f := &flow.ClientHello{ServerName: string(w.serverName), JA4: w.ja4(transport)}
 	for list := w.alpn; len(list) > 0; {
 		n := int(list[0])
 		f.ALPN = append(f.ALPN, protocolName(list[1:1+n]))
@@ -59,26 +87,26 @@ func parseHello(b []byte) (*flow.ClientHello, helloState) {
 	if len(f.Versions) == 0 {
 		f.Versions = []uint16{w.version}
 	}
-	return f, helloWhole
+	return f, Whole
 }
 
 // helloMessage returns the body of the first handshake message. Where one record
 // holds all of it, as usual, it is a part of b.
-func helloMessage(b []byte) ([]byte, helloState) {
+func helloMessage(b []byte) ([]byte, State) {
 	var joined []byte
 	for {
 		payload, rest, state := record(b)
-		if state == helloBroken {
-			return nil, helloBroken
+		if state == Broken {
+			return nil, Broken
 		}
 		if joined != nil {
 			payload = append(joined, payload...)
 		}
-		if msg, s := message(payload); s != helloPartial {
+		if msg, s := message(payload); s != Partial {
 			return msg, s
 		}
-		if state == helloPartial {
-			return nil, helloPartial
+		if state == Partial {
+			return nil, Partial
 		}
 		joined = append(make([]byte, 0, 2*len(payload)), payload...)
 		b = rest
@@ -87,39 +115,39 @@ func helloMessage(b []byte) ([]byte, helloState) {
 
 // record parts the first record of b from the rest. Of a partial one it returns
 // what is there.
-func record(b []byte) (payload, rest []byte, state helloState) {
+func record(b []byte) (payload, rest []byte, state State) {
 	if len(b) > 0 && b[0] != recordHandshake || len(b) > 1 && b[1] != 3 {
-		return nil, nil, helloBroken
+		return nil, nil, Broken
 	}
 	if len(b) < 5 {
-		return nil, nil, helloPartial
+		return nil, nil, Partial
 	}
 	n := int(binary.BigEndian.Uint16(b[3:]))
 	switch b = b[5:]; {
 	case n == 0 || n > maxRecord:
-		return nil, nil, helloBroken
+		return nil, nil, Broken
 	case len(b) < n:
-		return b, nil, helloPartial
+		return b, nil, Partial
 	}
-	return b[:n], b[n:], helloWhole
+	return b[:n], b[n:], Whole
 }
 
 // message returns the body of the handshake message that b begins with.
-func message(b []byte) ([]byte, helloState) {
+func message(b []byte) ([]byte, State) {
 	if len(b) > 0 && b[0] != clientHelloType {
-		return nil, helloBroken
+		return nil, Broken
 	}
 	if len(b) < 4 {
-		return nil, helloPartial
+		return nil, Partial
 	}
 	size := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
 	switch b = b[4:]; {
-	case size > maxHello:
-		return nil, helloBroken
+	case size > MaxLength:
+		return nil, Broken
 	case len(b) < size:
-		return nil, helloPartial
+		return nil, Partial
 	}
-	return b[:size], helloWhole
+	return b[:size], Whole
 }
 
 // hello is a ClientHello, as parts of the message.
@@ -257,6 +285,8 @@ func protocolName(b []byte) string {
 		return "h2"
 	case "http/1.1":
 		return "http/1.1"
+	case "h3":
+		return "h3"
 	}
 	return string(b)
 }

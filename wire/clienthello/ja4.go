@@ -1,4 +1,4 @@
-package proxy
+package clienthello
 
 import (
 	"crypto/sha256"
@@ -8,18 +8,18 @@ import (
 	"slices"
 )
 
-// ja4 returns the JA4 fingerprint of a ClientHello that came over TCP, by FoxIO's
-// description (github.com/FoxIO-LLC/ja4, technical_details/JA4.md): what kind of
+// ja4 returns the JA4 fingerprint of a ClientHello that came over a transport, 't'
+// for TCP and 'q' for QUIC, by FoxIO's description (github.com/FoxIO-LLC/ja4, technical_details/JA4.md): what kind of
 // client it is, then digests of its sorted cipher suites, and of its sorted
 // extensions with its signature algorithms. GREASE counts nowhere.
 //
 // Cipher suites and extensions beyond the hundredth are left out, as the counts
 // are of two digits. No client has so many.
-func (w *hello) ja4() string {
+func (w *hello) ja4(transport byte) string {
 	var numbers [maxExtensions]uint16
 	ciphers := collect(numbers[:0], w.ciphers)
 	out := make([]byte, 0, 36)
-	out = append(out, 't')
+	out = append(out, transport)
 	out = append(out, w.ja4Version()...)
 	out = append(out, "id"[toInt(w.hasName)])
 	out = appendCount(out, len(ciphers))
@@ -90,7 +90,7 @@ func (w *hello) appendALPN(out []byte) []byte {
 }
 
 func isAlphanumeric(c byte) bool {
-	return isDigit(c) || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
 // collect appends the numbers in list that are not GREASE, as far as there is room.

@@ -1,4 +1,4 @@
-package proxy
+package clienthello
 
 import (
 	"bytes"
@@ -95,10 +95,10 @@ func foxio() helloBuilder {
 	}
 }
 
-func TestParseHello(t *testing.T) {
+func TestOverTLS(t *testing.T) {
 	b := records(foxio().message(), 1<<14)
-	got, state := parseHello(append(b, "more"...))
-	if state != helloWhole {
+	got, state := OverTLS(append(b, "more"...))
+	if state != Whole {
 		t.Fatalf("state %d", state)
 	}
 	want := flow.ClientHello{
@@ -151,8 +151,8 @@ func TestJA4(t *testing.T) {
 		{"an unknown version", with(func(h *helloBuilder) { h.version = 0x0505; h.extensions, h.noExt = nil, true }), "t00i150000_8daaf6152771_000000000000"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, state := parseHello(records(tc.hello.message(), 1<<14))
-			if state != helloWhole || got.JA4 != tc.want {
+			got, state := OverTLS(records(tc.hello.message(), 1<<14))
+			if state != Whole || got.JA4 != tc.want {
 				t.Errorf("state %d, %+v; want %s", state, got, tc.want)
 			}
 		})
@@ -168,7 +168,7 @@ func TestJA4WithoutSignatures(t *testing.T) {
 			h.extensions[i].body = vec(2)
 		}
 	}
-	got, _ := parseHello(records(h.message(), 1<<14))
+	got, _ := OverTLS(records(h.message(), 1<<14))
 	if want := "t13d1516h2_8daaf6152771_6d807ffa2a79"; got == nil || got.JA4 != want {
 		t.Errorf("%+v, want %s", got, want)
 	}
@@ -181,7 +181,7 @@ func TestJA4Counts(t *testing.T) {
 		h.ciphers = append(h.ciphers, 0x5000+i)
 		h.extensions = append(h.extensions, extension{0x6000 + i, nil})
 	}
-	got, _ := parseHello(records(h.message(), 1<<14))
+	got, _ := OverTLS(records(h.message(), 1<<14))
 	if got == nil || !strings.HasPrefix(got.JA4, "t13d9999h2_") {
 		t.Errorf("%+v", got)
 	}
@@ -191,22 +191,22 @@ func digestOf(s string) string { return string(appendDigest(nil, []byte(s))) }
 
 // A hello is read in however many records and segments it comes, and what has
 // not come yet is waited for.
-func TestParseHelloInPieces(t *testing.T) {
+func TestOverTLSInPieces(t *testing.T) {
 	msg := foxio().message()
 	for _, size := range []int{1, 3, 4, 5, 100, len(msg) - 1, len(msg)} {
 		b := records(msg, size)
 		for i := range len(b) {
-			if got, state := parseHello(b[:i]); state != helloPartial {
+			if got, state := OverTLS(b[:i]); state != Partial {
 				t.Fatalf("records of %d, %d of %d bytes: state %d, %+v", size, i, len(b), state, got)
 			}
 		}
-		if got, state := parseHello(b); state != helloWhole || got.ServerName != "example.test" {
+		if got, state := OverTLS(b); state != Whole || got.ServerName != "example.test" {
 			t.Errorf("records of %d: state %d, %+v", size, state, got)
 		}
 	}
 }
 
-func TestParseHelloRefuses(t *testing.T) {
+func TestOverTLSRefuses(t *testing.T) {
 	msg := foxio().message()
 	good := records(msg, 1<<14)
 	edit := func(at int, v ...byte) []byte {
@@ -229,7 +229,7 @@ func TestParseHelloRefuses(t *testing.T) {
 		{"a second record of another type", append(records(msg[:50], 1<<14), 23, 3, 1, 0, 1, 0)},
 		{"a short message", records([]byte{1, 0, 0, 3, 3, 3, 0}, 1<<14)},
 	} {
-		if got, state := parseHello(tc.b); state != helloBroken {
+		if got, state := OverTLS(tc.b); state != Broken {
 			t.Errorf("%s: state %d, %+v", tc.name, state, got)
 		}
 	}
@@ -242,7 +242,7 @@ func TestParseHelloRefuses(t *testing.T) {
 		"cut signatures":       {extSignatures, []byte{9, 9, 9}},
 	} {
 		h := helloBuilder{version: 0x0303, ciphers: []uint16{1}, extensions: []extension{e}}
-		if got, state := parseHello(records(h.message(), 1<<14)); state != helloBroken {
+		if got, state := OverTLS(records(h.message(), 1<<14)); state != Broken {
 			t.Errorf("%s: state %d, %+v", name, state, got)
 		}
 	}
@@ -267,11 +267,11 @@ func helloOf(tb testing.TB, cfg *tls.Config) []byte {
 }
 
 // What is read is what crypto/tls sent, and what its server reads.
-func TestParseHelloAgreesWithTLS(t *testing.T) {
+func TestOverTLSAgreesWithTLS(t *testing.T) {
 	cfg := &tls.Config{ServerName: "agree.test", NextProtos: []string{"h2", "x"}, MinVersion: tls.VersionTLS12}
 	b := helloOf(t, cfg)
-	got, state := parseHello(b)
-	if state != helloWhole {
+	got, state := OverTLS(b)
+	if state != Whole {
 		t.Fatalf("state %d", state)
 	}
 	var info *tls.ClientHelloInfo
@@ -300,7 +300,7 @@ func (c *replayConn) Write(b []byte) (int, error) { return len(b), nil }
 func (c *replayConn) Close() error                { return nil }
 
 // OpenSSL's own trace of its ClientHello names the facts that we must find.
-func TestParseHelloOfOpenSSL(t *testing.T) {
+func TestHelloOfOpenSSL(t *testing.T) {
 	path, err := exec.LookPath("openssl")
 	if err != nil {
 		t.Skip("no openssl on this machine")
@@ -319,11 +319,11 @@ func TestParseHelloOfOpenSSL(t *testing.T) {
 		n, err := c.Read(buf)
 		must(t, err)
 		b = append(b, buf[:n]...)
-		hello, state := parseHello(b)
-		if state == helloPartial {
+		hello, state := OverTLS(b)
+		if state == Partial {
 			continue
 		}
-		if state != helloWhole || hello.ServerName != "openssl.test" || !slices.Equal(hello.ALPN, []string{"http/1.1", "h2"}) || !strings.HasPrefix(hello.JA4, "t13d") || hello.JA4[8:10] != "h1" {
+		if state != Whole || hello.ServerName != "openssl.test" || !slices.Equal(hello.ALPN, []string{"http/1.1", "h2"}) || !strings.HasPrefix(hello.JA4, "t13d") || hello.JA4[8:10] != "h1" {
 			t.Errorf("state %d, %+v", state, hello)
 		}
 		return
@@ -339,11 +339,11 @@ func FuzzHello(f *testing.F) {
 	must(f, err)
 	f.Add(old)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, state := parseHello(b)
-		if (got != nil) != (state == helloWhole) {
+		got, state := OverTLS(b)
+		if (got != nil) != (state == Whole) {
 			t.Fatalf("state %d with %+v", state, got)
 		}
-		if state == helloPartial && len(b) > 4*maxHello+5*maxHello {
+		if state == Partial && len(b) > 4*MaxLength+5*MaxLength {
 			t.Fatalf("still waiting after %d bytes", len(b))
 		}
 		if got == nil {
@@ -353,19 +353,50 @@ func FuzzHello(f *testing.F) {
 			t.Fatalf("fingerprint %q", got.JA4)
 		}
 		// What was whole stays so, whatever follows.
-		again, state := parseHello(append(bytes.Clone(b), 0, 1, 2))
-		if state != helloWhole || again.JA4 != got.JA4 || again.ServerName != got.ServerName {
+		again, state := OverTLS(append(bytes.Clone(b), 0, 1, 2))
+		if state != Whole || again.JA4 != got.JA4 || again.ServerName != got.ServerName {
 			t.Fatalf("with more bytes: state %d, %+v; was %+v", state, again, got)
 		}
 	})
 }
 
-func BenchmarkParseHello(b *testing.B) {
+func BenchmarkOverTLS(b *testing.B) {
 	data := helloOf(b, &tls.Config{ServerName: "bench.test", NextProtos: []string{"h2", "http/1.1"}})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, state := parseHello(data); state != helloWhole {
+		if _, state := OverTLS(data); state != Whole {
 			b.Fatal(state)
+		}
+	}
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// QUIC carries the same message without records; the fingerprint says so.
+func TestOverQUIC(t *testing.T) {
+	msg := foxio().message()
+	for i := range len(msg) {
+		if got, state := OverQUIC(msg[:i]); state != Partial {
+			t.Fatalf("%d of %d bytes: state %d, %+v", i, len(msg), state, got)
+		}
+	}
+	got, state := OverQUIC(append(msg, "more"...))
+	if state != Whole || got.JA4 != "q13d1516h2_8daaf6152771_e5627efa2ab1" || got.ServerName != "example.test" {
+		t.Errorf("state %d, %+v", state, got)
+	}
+	for name, b := range map[string][]byte{
+		"a record":            records(foxio().message(), 1<<14),
+		"another message":     {2, 0, 0, 0},
+		"a message of 16 MiB": {1, 0xff, 0xff, 0xff},
+		"a short message":     {1, 0, 0, 3, 3, 3, 0},
+	} {
+		if got, state := OverQUIC(b); state != Broken {
+			t.Errorf("%s: state %d, %+v", name, state, got)
 		}
 	}
 }
