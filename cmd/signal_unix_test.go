@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -81,6 +82,11 @@ func startRecording(t *testing.T, before string, flags ...string) (c *exec.Cmd, 
 // A connection that drops ends a recording as SIGTERM does, and drops more than
 // once: a shell passes on what the terminal said already.
 func TestHangUpEndsInOrder(t *testing.T) {
+	// Where the tests themselves run under nohup(1), programs that they start would ignore
+	// the signal; one that is handled here has its default there.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
