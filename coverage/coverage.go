@@ -4,7 +4,12 @@
 //
 // It promises that "everything" is claimed only of a way in that is given everything,
 // and only while its books balance. It counts nothing itself: package proxy/wireguard
-// counts what comes out of the tunnel, package proxy what became of it.
+// counts what comes out of the tunnel, package proxy what became of it. It does not
+// know who reads its sentences either: they hold no text from the wire but the names
+// of reasons, which are ours.
+//
+// When a claim looks wrong, compare the numbers of the ledger: Received is counted
+// before anything looked at a packet, so that what is missing was lost behind it.
 package coverage
 
 // A Way is one way for flows to reach an audit.
@@ -13,7 +18,8 @@ type Way struct {
 	Title string   // what it is, in a few words
 	Sees  []string // what it sees, a sentence each
 	Blind []string // what it cannot see, a sentence each
-	// Whole is set where a device that uses the way in can send nothing beside it.
+	// Whole is set where a device that uses the way in can send nothing beside it, but
+	// for what Blind names.
 	Whole bool
 }
 
@@ -33,18 +39,18 @@ var Classes = []Class{TCP, UDP, ICMP, Other}
 
 // Amount is how much traffic there was.
 type Amount struct {
-	Units int64 // connections, datagrams or packets, by the class
-	Bytes int64 // of payload; of TCP none are counted
+	Units int64 `json:"units"` // connections, datagrams or packets, by the class
+	Bytes int64 `json:"bytes"` // of payload; of TCP none are counted
 }
 
 // A Ledger sets what a way in was given beside what became of it. What was received
 // was recorded, is under way, was dropped for a reason, or is missing.
 type Ledger struct {
-	Mode     string
-	Received map[Class]Amount // from devices, counted before anything looked at it
-	Recorded map[Class]Amount // that is in a flow
-	UnderWay map[Class]Amount // that will be
+	Mode     string           `json:"mode"`
+	Received map[Class]Amount `json:"received"`  // from devices, counted before anything looked at it
+	Recorded map[Class]Amount `json:"recorded"`  // that is in a flow
+	UnderWay map[Class]Amount `json:"under_way"` // that will be
 	// Dropped is what was received and not forwarded and has no flow of its own, by the
 	// reason ("malformed packets").
-	Dropped map[string]Amount
+	Dropped map[string]Amount `json:"dropped"`
 }

@@ -53,7 +53,11 @@ type Config struct {
 	// is not known. Nil: the store is ready.
 	Load func(ctx context.Context, progress func(done, total int)) error
 
-	Connect  *Connect // how devices reach the proxy; nil without one
+	Connect *Connect // how devices reach the proxy; nil without one
+	// Modes returns the ways in of this audit, as in flow.Flow.Mode: those that are open
+	// and those of the flows that are there. It is called beside the loop, whenever
+	// there is news. Nil: none is known.
+	Modes    func() []string
 	Policy   Policy
 	Reports  Reports
 	Problems func() []string // trouble of the tool so far, oldest first; nil: none
@@ -94,6 +98,33 @@ type Connect struct {
 	// is stuck, by what Config.Diagnose said of it. It is called while the screen is
 	// drawn, so that it must not take long.
 	Checklist func(capture.Device, Place, []diagnosis.Diagnosis, time.Time) []Check
+	Tunnel    *Tunnel // the way in that takes every packet of a device; nil without one
+}
+
+// Tunnel is the way in through a VPN app (WireGuard).
+type Tunnel struct {
+	// Devices returns the devices that have a key, the newest last, with what the app
+	// of each needs to reach this place. It is called beside the loop, whenever there is
+	// news or the place changes: it had better remember the codes that it made.
+	Devices func(Place) []TunnelDevice
+	// AddDevice makes a key for one more device, and its configuration. It is called
+	// beside the loop. Nil: devices cannot be added here.
+	AddDevice func(name string) error
+}
+
+// TunnelDevice is one device as the tunnel knows it.
+type TunnelDevice struct {
+	Name     string
+	Addr     string // IP address inside the tunnel: that of capture.Device
+	Endpoint string // HOST:PORT that its configuration names
+	Config   string // in the format of wg-quick; it holds the private key
+	File     string // that holds Config; "" where there is none
+	// QR and QRInverse are the code of Config, as in Place. Both are nil where it does
+	// not fit into a code.
+	QR, QRInverse []string
+	// Handshake says when the tunnel was last agreed on, in words ("12 s ago"); "" when
+	// it never was.
+	Handshake string
 }
 
 // Place is one address at which a device may reach the proxy.
