@@ -1,7 +1,8 @@
 // Package flow holds what telltale saw, as plain values.
 //
-// A [Flow] is one HTTP exchange, one WebSocket, one DNS question, or one
-// attempt at a connection whose content could not be read. It does not matter
+// A [Flow] is one HTTP exchange, one WebSocket, one DNS question, one attempt at a
+// connection whose content could not be read, one conversation of packets with an
+// address, or what somebody else saw of a contact. It does not matter
 // whether it came from a phone a moment ago or from a HAR file of last year:
 // everything downstream of capture.Store.Observe sees the same type.
 //
@@ -93,9 +94,9 @@ type Flow struct {
 	// them. A flow read back from a capture has none: ask the store for pages.
 	Frames      []Frame
 	FrameOffset int
-	// Sent and Received count the bytes of a Tunnel, and of a WebSocket after
-	// the upgrade, from the client's point of view. An HTTP exchange counts in
-	// its bodies.
+	// Sent and Received count the bytes of a Tunnel, of a WebSocket after the upgrade,
+	// of datagrams and of the messages of DNS, from the client's point of view. An HTTP
+	// exchange counts in its bodies.
 	Sent, Received int64
 	// DatagramsSent and DatagramsReceived count the packets of the kinds UDP, ICMP and
 	// IP; Sent and Received are then the bytes of their payloads.
@@ -288,58 +289,58 @@ func (f *Flow) Ended() bool { return f.Outcome != Open && f.Outcome != "" }
 const SetupHost = "setup.telltale"
 
 // IsContact reports whether the flow is an attempt to reach a server. A
-// connection that named no host, a client that was turned away and what was said to
-// telltale itself are not.
+// connection that named no host, a client that was turned away, what was said to
+// telltale itself and the questions of [Flow.IsLookup] are not.
 func (f *Flow) IsContact() bool {
-	if f.Outcome == Served || f.Outcome == ClientDenied {
+	if f.Outcome == Served || f.Outcome == ClientDenied || f.IsLookup() {
 		return false
 	}
 	// What was asked for counts: a header or an SNI could claim the name, to hide.
 	return f.Host() != "" && CanonicalHost(f.Server.Asked) != SetupHost
 }
 
-// Readable reports whether the content of the contact was seen.
+// SpeechDNS is the Speech of a UDP conversation with a resolver whose questions were
+// read: each of them is a flow of kind [DNS] besides.
+const SpeechDNS = "DNS"
+
+// Readable reports whether the content of the contact was seen, as far as somebody who
+// stands on the way can see it: an imported [Contact] never had any.
 func (f *Flow) Readable() bool {
 	switch f.Kind {
-	case Tunnel, UDP, ICMP, IP:
+	case UDP:
+		return f.Speech == SpeechDNS
+	case Tunnel, ICMP, IP:
 		return false
 	}
 	return true
 }
 
-// Method returns the request's method, CONNECT for a tunnel, QUERY for a DNS
-// question (RFC 1035, 4.1.1).
-func (f *Flow) Method() string {
-	switch {
-	case f.Request != nil && f.Request.Method != "":
-		return f.Request.Method
-	case f.Kind == DNS:
-		return "QUERY"
-	}
-	return "CONNECT"
+// Unread reports whether content may have passed that was not seen. It did not where
+// QUIC was refused, nor where an echo request was answered by telltale itself.
+func (f *Flow) Unread() bool {
+	return !f.Readable() && f.Kind != ICMP && f.Outcome != QUICRefused
 }
 
-// URL returns the absolute URL of the request. A tunnel has none, so it is
-// written as https://host:port for TLS and tcp://host:port for the rest; a DNS
-// question is dns:name (RFC 4501).
-func (f *Flow) URL() string {
-	if f.Request != nil && f.Request.URL != "" {
-		return f.Request.URL
+// Method returns the request's method. Of what has none it returns a word: CONNECT for
+// a tunnel, QUERY for a DNS question (RFC 1035, 4.1.1), UDP, PING and IP for packets,
+// CONTACT for what somebody else saw.
+func (f *Flow) Method() string {
+	if f.Request != nil && f.Request.Method != "" {
+		return f.Request.Method
 	}
-	asked := f.Server.Asked
-	if asked == "" {
-		asked = f.Host()
+	switch f.Kind {
+	case DNS:
+		return "QUERY"
+	case UDP:
+		return "UDP"
+	case ICMP:
+		return "PING"
+	case IP:
+		return "IP"
+	case Contact:
+		return "CONTACT"
 	}
-	if asked == "" {
-		return ""
-	}
-	if f.Kind == DNS {
-		return "dns:" + CanonicalHost(asked)
-	}
-	if f.Client.Hello != nil || f.Outcome == ClientRefused || f.Outcome == ClientSilent || f.Outcome == HandshakeFailed {
-		return "https://" + trimPort(asked, ":443")
-	}
-	return "tcp://" + asked
+	return "CONNECT"
 }
 
 // Status returns the response's status, 0 when there is none.
@@ -350,15 +351,23 @@ func (f *Flow) Status() int {
 	return f.Response.Status
 }
 
-// Protocol returns the protocol spoken with the client.
+// Protocol returns the protocol spoken with the client, "" when it is not known.
 func (f *Flow) Protocol() string {
 	switch {
 	case f.Kind == WebSocket:
 		return "WebSocket"
-	case f.Kind == DNS:
-		return "DNS"
 	case f.Request != nil && f.Request.Proto != "":
 		return f.Request.Proto
+	case f.Speech != "":
+		return f.Speech
+	case f.Kind == DNS:
+		return "DNS"
+	case f.Kind == UDP:
+		return "UDP"
+	case f.Kind == ICMP:
+		return "ICMP"
+	case f.Kind == IP:
+		return "IP"
 	case f.Client.Hello != nil:
 		return "TLS"
 	case f.Kind == Tunnel:

@@ -109,21 +109,31 @@ func SplitHostPort(s string) (host, port string) {
 // Names are the up to four names under which a flow calls its server, canonical,
 // "" where the flow does not say.
 type Names struct {
-	Asked string // CONNECT target or URL authority asked of the proxy
+	// Asked is what the client asked for: CONNECT target, URL authority asked of the
+	// proxy, the name that it asked of DNS, or the address of its packets.
+	Asked string
 	SNI   string
 	Host  string // Host or :authority
 	URL   string
 }
 
-// Names returns the canonical names of the flow's server. An address that gave
-// way to a name (see [Flow.Host]) is not among them: it says nothing of its own.
+// Names returns the canonical names of the flow's server. Where clients ask for
+// addresses (see [Flow.Host]), the name for which DNS gave the address stands for it, and
+// an address that gave way to the name of a TLS hello is not among them: it says nothing
+// of its own. One that gave way to a header alone is. Nothing but the client says that
+// the two belong together, so they disagree.
 func (f *Flow) Names() Names {
 	n := Names{Asked: CanonicalHost(f.Server.Asked), SNI: CanonicalHost(f.Server.SNI), Host: CanonicalHost(f.Server.Host)}
 	if f.Request != nil {
 		n.URL = CanonicalHost(Authority(f.Request.URL))
 	}
-	if f.asksByAddress() && isAddress(n.Asked) && (n.SNI != "" || n.Host != "" || n.URL != "") {
-		n.Asked = ""
+	if f.asksByAddress() && isAddress(n.Asked) {
+		switch resolved := CanonicalHost(f.Server.Resolved); {
+		case resolved != "":
+			n.Asked = resolved
+		case n.SNI != "":
+			n.Asked = ""
+		}
 	}
 	return n
 }
@@ -131,17 +141,20 @@ func (f *Flow) Names() Names {
 // Host returns the canonical name of the server that was contacted: what the
 // client asked for is what was dialled, whatever a header claims. Ways in that see
 // packets or SOCKS addresses are asked for bare IP addresses by clients that
-// resolved the name themselves; there the address gives way to SNI, Host or URL.
+// resolved the name themselves; there the address gives way to the name for which DNS
+// gave it, else to SNI, Host or URL.
 func (f *Flow) Host() string {
 	asked := CanonicalHost(f.Server.Asked)
 	if asked != "" && !(f.asksByAddress() && isAddress(asked)) {
 		return asked
 	}
-	if f.Server.SNI != "" {
-		return CanonicalHost(f.Server.SNI)
-	}
-	if f.Server.Host != "" {
-		return CanonicalHost(f.Server.Host)
+	for _, name := range [...]string{f.Server.Resolved, f.Server.SNI, f.Server.Host} {
+		if name == "" {
+			continue
+		}
+		if host := CanonicalHost(name); host != "" {
+			return host
+		}
 	}
 	if f.Request != nil {
 		if host := CanonicalHost(Authority(f.Request.URL)); host != "" {
@@ -152,9 +165,16 @@ func (f *Flow) Host() string {
 }
 
 // asksByAddress reports whether clients of the flow's way in name their
-// destination by IP address as a matter of course.
+// destination by IP address as a matter of course. A question of DNS asks for a name.
 func (f *Flow) asksByAddress() bool {
-	return f.Mode == "wireguard" || f.Mode == "transparent" || f.Mode == "socks5"
+	if f.Kind == DNS {
+		return false
+	}
+	switch f.Mode {
+	case "wireguard", "transparent", "socks5", "pcap", "pcapdroid", "trackercontrol":
+		return true
+	}
+	return false
 }
 
 // isAddress reports whether a canonical host is an IP address.
@@ -165,6 +185,9 @@ func isAddress(host string) bool {
 
 // Port returns the port that was contacted, without leading zeros, "" when unknown.
 func (f *Flow) Port() string {
+	if f.Kind == ICMP || f.Kind == IP {
+		return ""
+	}
 	if _, port := SplitHostPort(f.Server.Asked); port != "" {
 		return canonicalPort(port)
 	}
@@ -193,6 +216,7 @@ func canonicalPort(port string) string {
 
 // Cleartext reports whether the content crossed the network unencrypted, as far as
 // the URL's scheme tells. Of other protocols it knows those that have an encrypted twin.
+// A question of DNS does not count: every device asks them, and no app can change that.
 func (f *Flow) Cleartext() bool {
 	if f.Request == nil {
 		return false

@@ -126,13 +126,6 @@ func Failed(url, class string, opts ...Option) *flow.Flow {
 	return apply(f, opts)
 }
 
-// DNS returns one question for a name.
-func DNS(name string, opts ...Option) *flow.Flow {
-	f := connection(name)
-	f.Kind, f.Outcome = flow.DNS, flow.Completed
-	return apply(f, opts)
-}
-
 // Number gives the flows the IDs 1, 2, … and returns them.
 func Number(flows ...*flow.Flow) []*flow.Flow {
 	for i, f := range flows {

@@ -1,6 +1,7 @@
 package flowtest_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -24,7 +25,12 @@ func TestBuildersMakeConsistentFlows(t *testing.T) {
 		{"tunnel", flowtest.Tunnel("a.example:5223"), "a.example", "5223", "CONNECT", "tcp://a.example:5223", false},
 		{"passed", flowtest.PassedThrough("a.example"), "a.example", "443", "CONNECT", "https://a.example", false},
 		{"failed", flowtest.Failed("https://a.example/", flow.FailureDNS), "a.example", "443", "GET", "https://a.example/", false},
-		{"dns", flowtest.DNS("a.example"), "a.example", "", "QUERY", "dns:a.example", false},
+		{"dns", flowtest.DNS("a.example"), "a.example", "53", "QUERY", "dns:a.example", false},
+		{"udp", flowtest.Datagrams("192.0.2.9:123"), "192.0.2.9", "123", "UDP", "udp://192.0.2.9:123", false},
+		{"udp to a name", flowtest.Datagrams("192.0.2.9:123", flowtest.Resolved("time.example")), "time.example", "123", "UDP", "udp://time.example:123", false},
+		{"quic", flowtest.QUIC("192.0.2.9", "a.example"), "a.example", "443", "UDP", "udp://a.example:443", false},
+		{"ping", flowtest.Ping("2001:db8::1"), "2001:db8::1", "", "PING", "icmp://[2001:db8::1]", false},
+		{"other packets", flowtest.Packets("192.0.2.9", "GRE"), "192.0.2.9", "", "IP", "ip://192.0.2.9", false},
 		{"ipv6", flowtest.Get("https://[2001:db8::1]/"), "2001:db8::1", "443", "GET", "https://[2001:db8::1]/", false},
 	}
 	for _, tt := range tests {
@@ -46,6 +52,31 @@ func TestBuildersMakeConsistentFlows(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestSeenContacts(t *testing.T) {
+	f := flowtest.Seen("a.example", "CovidShield", "ca.example.covid")
+	if f.Host() != "a.example" || f.Method() != "CONTACT" || f.URL() != "contact:a.example" || !f.Ended() || !f.IsContact() || f.Unread() {
+		t.Errorf("flow %s %s %s", f.Host(), f.Method(), f.URL())
+	}
+	if f.Client.App != (flow.App{Name: "CovidShield", ID: "ca.example.covid"}) {
+		t.Errorf("app %+v", f.Client.App)
+	}
+}
+
+func TestOptionsOfPackets(t *testing.T) {
+	q := flowtest.DNS("a.example", flowtest.Question("AAAA", "NOERROR"), flowtest.Answers("2001:db8::1", "2001:db8::2"))
+	want := flow.Question{Name: "a.example", Type: "AAAA", Code: "NOERROR", Answers: []flow.Answer{
+		{Name: "a.example", Type: "AAAA", TTL: time.Minute, Data: "2001:db8::1"}, {Name: "a.example", Type: "AAAA", TTL: time.Minute, Data: "2001:db8::2"},
+	}}
+	if !reflect.DeepEqual(*q.DNS, want) {
+		t.Errorf("question %+v", q.DNS)
+	}
+	f := flowtest.Tunnel("192.0.2.1:443", flowtest.Mode("wireguard"), flowtest.Destination("192.0.2.1:443"), flowtest.Speech("DNS over TLS"),
+		flowtest.Noted("n"), flowtest.JA4("t13"), flowtest.AppOf("App", "id"))
+	if f.Protocol() != "DNS over TLS" || f.Client.Hello.JA4 != "t13" || f.Client.App.ID != "id" || len(f.Notes) != 1 || !f.Server.Destination.IsValid() {
+		t.Errorf("flow %+v", f)
 	}
 }
 

@@ -1,0 +1,72 @@
+package flow
+
+import (
+	"net"
+	"strings"
+)
+
+// URL returns the absolute URL of the request. What has none is written as one:
+//
+//   - a tunnel and an imported contact as https://host for TLS on port 443 and
+//     tcp://host:port for the rest, a contact of which no port is known as contact:host;
+//   - datagrams as udp://host:port, pings as icmp://host, packets of other protocols as
+//     ip://host;
+//   - a DNS question as dns:name (RFC 4501).
+//
+// The host is that of [Flow.Host] where clients ask for addresses.
+func (f *Flow) URL() string {
+	if f.Request != nil && f.Request.URL != "" {
+		return f.Request.URL
+	}
+	asked := f.Server.Asked
+	if asked == "" || f.asksByAddress() {
+		asked = f.authority()
+	}
+	if asked == "" {
+		return ""
+	}
+	switch f.Kind {
+	case DNS:
+		return "dns:" + CanonicalHost(asked)
+	case UDP:
+		return "udp://" + asked
+	case ICMP:
+		return "icmp://" + bracketed(f.Host())
+	case IP:
+		return "ip://" + bracketed(f.Host())
+	case Contact:
+		return f.contactURL()
+	}
+	if f.Client.Hello != nil || f.Outcome == ClientRefused || f.Outcome == ClientSilent || f.Outcome == HandshakeFailed {
+		return "https://" + trimPort(asked, ":443")
+	}
+	return "tcp://" + asked
+}
+
+func (f *Flow) contactURL() string {
+	switch host, port := f.Host(), f.Port(); port {
+	case "":
+		return "contact:" + host
+	case "443":
+		return "https://" + bracketed(host)
+	default:
+		return "tcp://" + net.JoinHostPort(host, port)
+	}
+}
+
+// authority returns the host, with its port where one is known.
+func (f *Flow) authority() string {
+	host, port := f.Host(), f.Port()
+	if host == "" || port == "" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// bracketed returns a host as URLs have it (RFC 3986, 3.2.2).
+func bracketed(host string) string {
+	if strings.IndexByte(host, ':') >= 0 && isAddress(host) {
+		return "[" + host + "]"
+	}
+	return host
+}
