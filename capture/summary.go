@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"telltale/diagnosis"
+	"telltale/coverage"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -109,6 +110,9 @@ type Health struct {
 	Nameless int
 	Denied   int // clients that were turned away
 	Open     int // flows still under way
+	// Ledgers are the books of the ways in that are given every packet of a device, one
+	// for each mode, as far as they were kept.
+	Ledgers []coverage.Ledger
 	// Notes are sentences on what could not be seen or kept: a blind spot of
 	// the mode, a full disk, entries of a HAR that are not contacts.
 	Notes []string
