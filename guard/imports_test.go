@@ -70,16 +70,18 @@ var places = map[string][]string{
 	"cmd/telltale": {"cmd"},
 
 	// Beside the program.
-	"bench":          {},
+	"bench":          {"proxy/wireguard/phone"},
 	"bench/profiled": {"cmd"},
 	"docs/picture":   {},
 	"docs/screens":   {"ca", "tui/tmux"},
 	"guard":          {},
+
+	"proxy/wireguard/phone": {},
 }
 
 // testOnly lists our packages that are no part of the program: they exist for tests,
 // measurements and pictures, and for each other.
-var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture", "docs/screens", "tui/tmux", "setup/standin"}
+var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture", "docs/screens", "tui/tmux", "setup/standin", "proxy/wireguard/phone"}
 
 // homes lists the outside libraries and the packages that may import them, so
 // that each can be replaced in one place. docs/decisions/0001-dependencies.md
@@ -102,7 +104,7 @@ var homes = map[string][]string{
 	"github.com/gopacket/gopacket":                  {"contacts"},
 	"github.com/miekg/dns":                          {"wire/dns"},
 	"github.com/quic-go/quic-go":                    {"proxy"},
-	"golang.zx2c4.com/wireguard":                    {"proxy/wireguard"},
+	"golang.zx2c4.com/wireguard":                    {"proxy/wireguard", "proxy/wireguard/phone"},
 	"gvisor.dev/gvisor":                             {"proxy/wireguard"},
 	"github.com/invopop/jsonschema":                 {"policy"},
 	"github.com/klauspost/compress":                 {"flow/content", "capture"},
