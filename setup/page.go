@@ -57,6 +57,8 @@ type view struct {
 	Notes       [][]part
 	Devices     []Platform
 	Reload      string
+	Tunnel      []stepView // with WireGuard instead of the proxy; none where it is off
+	TunnelCode  *drawing   // QR code of its configuration, when the visitor is this machine
 }
 
 // statusText is what the status says while a stage is next, as an attribute for the
@@ -132,6 +134,9 @@ func (h *handler) page(r *http.Request) ([]byte, error) {
 		Reload:      reload,
 	}
 	v.Stages, v.Status = stageViews(own, place, observed.reach)
+	if err := h.offerTunnel(&v, r, own, place); err != nil {
+		return nil, err
+	}
 	for _, step := range observed.Steps {
 		v.Steps = append(v.Steps, seenView(step))
 	}

@@ -16,6 +16,10 @@
 // trusted, by fetching /here from [Host] over http and https. What is recorded of
 // a device is told to nobody but pages of ours (see trusted).
 //
+// With a [Tunnel] the page offers WireGuard beside the proxy, and each visiting device
+// gets a key of its own; the key of the first is drawn as a QR code for the camera of
+// a phone, on this machine alone.
+//
 // For screens it draws the page's address as a QR code ([QR]), and tells from
 // what was observed of a device how far it is and what is wrong ([Checklist]).
 //
@@ -60,6 +64,7 @@ const (
 	pacPath      = "/proxy.pac"
 	herePath     = "/here"
 	progressPath = "/progress.json"
+	tunnelPath   = "/wireguard.conf"
 )
 
 // Repeats reports whether a request is one that the open page makes every few seconds,
@@ -72,7 +77,7 @@ func Repeats(r *http.Request) bool {
 type file struct {
 	mediaType   string
 	disposition string // how a browser treats it; "" for a page
-	content     []byte
+	content     []byte // nil where only a GET makes it
 }
 
 // Config is what the set-up page is made from.
@@ -86,6 +91,8 @@ type Config struct {
 	// empty. Nil: the page knows what the visitor's own requests show, no more.
 	// It is called by several goroutines at once.
 	Progress func(client netip.Addr) Progress
+	// Tunnel is the WireGuard way in. Nil: the page does not offer it.
+	Tunnel *Tunnel
 }
 
 type handler struct {
@@ -94,8 +101,9 @@ type handler struct {
 }
 
 // NewHandler returns the handler of the set-up page and its files: `/`,
-// `/ca.pem`, `/ca.cer`, `/ca.mobileconfig`, Android's `/HASH.0` and `/proxy.pac`,
-// and of what the page's script asks for, `/here` and `/progress.json`. It answers
+// `/ca.pem`, `/ca.cer`, `/ca.mobileconfig`, Android's `/HASH.0`, `/proxy.pac`,
+// with a tunnel `/wireguard.conf`, and what the page's script asks for, `/here` and
+// `/progress.json`. It answers
 // GET and HEAD, and OPTIONS for /here; everything else is 404 or 405.
 func NewHandler(c Config) http.Handler {
 	return &handler{c, Addresses}
@@ -122,7 +130,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &ssid):
 		http.Error(w, ssid.Error()+"\n"+ssid.Hint(), http.StatusBadRequest)
 		return
-	case errors.Is(err, errForeign):
+	case errors.Is(err, errForeign), errors.Is(err, errNoTunnel):
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	case err != nil:
@@ -136,7 +144,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answer.disposition != "" {
 		w.Header().Set("Content-Disposition", answer.disposition)
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer.content)))
+	if answer.content != nil {
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer.content)))
+	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodGet {
 		w.Write(answer.content) // a visitor who left is nobody's trouble
@@ -160,6 +170,8 @@ func (h *handler) file(r *http.Request) (*file, error) {
 		return &file{"application/octet-stream", `attachment; filename="` + h.Authority.AndroidName() + `"`, h.Authority.PEM()}, nil
 	case pacPath:
 		return &file{"application/x-ns-proxy-autoconfig", "", proxyConfig(h.place(r))}, nil
+	case tunnelPath:
+		return h.configuration(r)
 	case herePath:
 		return &file{"application/json", "", h.here()}, nil
 	case progressPath:
