@@ -3,8 +3,8 @@ package capture
 import (
 	"time"
 
-	"telltale/diagnosis"
 	"telltale/coverage"
+	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/policy"
 )
