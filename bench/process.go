@@ -38,7 +38,12 @@ type process struct {
 
 // start runs a program and waits until it says that it listens.
 func start(name string, args ...string) (*process, error) {
-	p := &process{Cmd: exec.Command(name, args...), ended: make(chan struct{})}
+	return launch(exec.Command(name, args...))
+}
+
+// launch is start for a command that was prepared.
+func launch(c *exec.Cmd) (*process, error) {
+	p, name := &process{Cmd: c, ended: make(chan struct{})}, c.Path
 	stderr, err := p.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -41,6 +41,8 @@ func play(role, file string, stderr io.Writer) error {
 		return err
 	case readRole:
 		return readFolder(file)
+	case farEndRole:
+		return serveFarEnd(file, stderr)
 	}
 	proxy, ok := baselines[role]
 	if !ok {
@@ -76,6 +78,7 @@ const (
 
 	decodeRole = "decode"
 	readRole   = "read"
+	farEndRole = "far-end"
 )
 
 // A bench holds what all scenarios share: the servers, and how to start what is

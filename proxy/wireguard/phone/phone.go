@@ -100,6 +100,8 @@ func (c *configuration) set(key, value string) error {
 			fmt.Fprintf(&c.uapi, "allowed_ip=%s\n", s)
 			return nil
 		})
+	case "ListenPort":
+		fmt.Fprintf(&c.uapi, "listen_port=%s\n", value)
 	case "Endpoint":
 		fmt.Fprintf(&c.uapi, "endpoint=%s\n", value)
 	case "PrivateKey", "PublicKey", "PresharedKey":
