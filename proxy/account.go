@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"telltale/coverage"
 	"telltale/flow"
 )
 
@@ -17,7 +18,8 @@ import (
 // no flow came of it, the account records the one row that says so.
 type account struct {
 	proxy *Proxy
-	raw   net.Conn
+	raw   net.Conn // changed by replace only
+	mode  string
 	from  netip.AddrPort
 	start time.Time
 
@@ -30,6 +32,8 @@ type account struct {
 	used   atomic.Bool  // a request came inside TLS
 	active atomic.Int32 // times that HTTP/2 became active: first of all, and with a first stream
 
+	ready atomic.Pointer[ahead] // dialled before the client was answered, and not in use yet
+
 	mu      sync.Mutex
 	last    *connection  // what is known of it so far
 	outcome flow.Outcome // of the row, should no flow come
@@ -39,36 +43,64 @@ type account struct {
 
 // open takes an accepted socket in.
 func (p *Proxy) open(raw net.Conn, m Mode) {
-	a := &account{proxy: p, raw: raw, from: addrPort(raw.RemoteAddr()), start: time.Now()}
+	if c := p.account(raw, flow.Client{Addr: addrPort(raw.RemoteAddr())}, m.Name); c != nil {
+		go p.start(c, m)
+	}
+}
+
+// account opens the account of a socket. It returns nil when the audit is ending: the
+// socket was closed then, and that recorded.
+func (p *Proxy) account(raw net.Conn, client flow.Client, mode string) *connection {
+	a := &account{proxy: p, raw: raw, from: client.Addr, mode: mode, start: time.Now()}
 	a.refs.Store(1)
-	c := &connection{Conn: raw, mode: m.Name, client: flow.Client{Addr: a.from}, account: a, start: a.start}
+	c := &connection{Conn: raw, mode: mode, client: client, account: a, start: a.start}
 	a.expect(c, flow.Abandoned, "the client connected and sent nothing")
 	p.mu.Lock()
 	p.accounts[a] = struct{}{}
 	closing := p.closing.Load()
 	p.mu.Unlock()
+	if mode != modeHTTP {
+		p.books.begin(mode, coverage.TCP, oneConnection)
+	}
 	if closing {
 		a.expect(c, flow.Abandoned, "the proxy was shutting down")
+		p.guard.admit(a.from.Addr())
 		c.Close()
-		return
+		return nil
 	}
-	go p.start(c, m)
+	return c
 }
 
-// start runs a mode on a connection. The recover is the last resort: a bug met
-// by one client's input must not end the audit of the others.
+// oneConnection is how connections are counted.
+var oneConnection = coverage.Amount{Units: 1}
+
+// start runs a mode on a connection.
 func (p *Proxy) start(c *connection, m Mode) {
-	defer func() {
-		if e := recover(); e != nil {
-			p.logPanic(e)
-			c.Close()
-		}
-	}()
-	if e := p.guard.enter(c.client.Addr.Addr()); e.why != "" {
+	defer p.contain(c)
+	if e := p.guard.enter(c.client.Addr.Addr(), false); e.why != "" {
 		p.turnAway(c, e)
 		return
 	}
 	m.accept(p, c)
+}
+
+// contain is the last resort: a bug met by one client's input must not end the audit of
+// the others.
+func (p *Proxy) contain(c *connection) {
+	if e := recover(); e != nil {
+		p.logPanic(e)
+		c.Close()
+	}
+}
+
+// replace puts the socket of a client that was answered in the place of what stood for
+// it. An audit that has ended meanwhile has closed that, and it closes the socket.
+func (a *account) replace(raw net.Conn) {
+	a.proxy.mu.Lock()
+	defer a.proxy.mu.Unlock()
+	if a.raw = raw; a.cut.Load() {
+		raw.Close()
+	}
 }
 
 // expect says what to record if the connection ends before it becomes a flow.
@@ -117,7 +149,11 @@ func (a *account) finish() {
 // forget takes the account off the books.
 func (a *account) forget() {
 	p := a.proxy
+	a.dropReady()
 	p.guard.leave(a.from.Addr())
+	if a.mode != modeHTTP {
+		p.books.settle(a.mode, coverage.TCP, oneConnection)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.accounts, a)

@@ -25,6 +25,10 @@ type connection struct {
 	asked    string // host:port of the destination; "" when requests carry it (absolute-form)
 	secure   bool   // TLS was accepted: requests are https
 
+	destination netip.AddrPort // of the client's packets, where the way in sees them
+	names       []string       // for which the client was given that address, newest first
+	local       netip.AddrPort // what the client connected to, where that is not the socket's address
+
 	account *account
 	start   time.Time      // when it was accepted, or its tunnel asked for
 	connect head           // the CONNECT that asked for it; zero for none
@@ -107,6 +111,14 @@ func closeWrite(c net.Conn) error {
 	return nil
 }
 
+// LocalAddr returns the address that the client connected to.
+func (c *connection) LocalAddr() net.Addr {
+	if c.local.IsValid() {
+		return net.TCPAddrFromAddrPort(c.local)
+	}
+	return c.Conn.LocalAddr()
+}
+
 // fill reads once more ahead.
 func (c *connection) fill() error {
 	n := len(c.early)
@@ -142,6 +154,7 @@ func (c *connection) tunnel() *flow.Flow {
 	if c.client.Hello != nil {
 		f.Server.SNI = c.client.Hello.ServerName
 	}
+	f.Server.Destination, f.Server.Resolved = c.destination, resolvedBy(c.names, f.Server.SNI)
 	if c.connect.raw != "" {
 		// Its User-Agent is all that names the app of a connection that
 		// cannot be read. It has no URL: the flow makes one of what was asked.

@@ -19,8 +19,8 @@ import (
 	"telltale/flow"
 )
 
-// names is a resolver that knows these names alone.
-func names(m map[string]string) func(context.Context, string) ([]netip.Addr, error) {
+// knows is a resolver that knows these names alone.
+func knows(m map[string]string) func(context.Context, string) ([]netip.Addr, error) {
 	return func(ctx context.Context, host string) ([]netip.Addr, error) {
 		var addrs []netip.Addr
 		for s := range strings.FieldsSeq(m[host]) {
@@ -44,7 +44,7 @@ func TestNamesCannotGetRoundTheGuard(t *testing.T) {
 		if host == "turns.test" && asked.Add(1) == 1 {
 			return nil, &net.DNSError{Err: "try again", Name: host, IsTemporary: true}
 		}
-		return names(map[string]string{"turns.test": "127.0.0.1", "local.test": "127.0.0.1 ::1", "nat64.test": "64:ff9b::7f00:1"})(ctx, host)
+		return knows(map[string]string{"turns.test": "127.0.0.1", "local.test": "127.0.0.1 ::1", "nat64.test": "64:ff9b::7f00:1"})(ctx, host)
 	}
 	n := 0
 	for _, target := range []string{"local.test", "nat64.test", "turns.test", "turns.test", "127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "localhost."} {
@@ -128,7 +128,7 @@ func TestAnAddressThatDoesNotAnswerIsPassedOver(t *testing.T) {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	d := newDialer(&Config{AllowLocal: true}, newNetwork())
-	d.lookup = names(map[string]string{"two.test": "127.0.0.9 127.0.0.1", "none.test": "127.0.0.9 127.0.0.8"})
+	d.lookup = knows(map[string]string{"two.test": "127.0.0.9 127.0.0.1", "none.test": "127.0.0.9 127.0.0.8"})
 	c, out, err := d.dial(context.Background(), phone, "two.test:"+port)
 	must(t, err)
 	c.Close()
@@ -145,7 +145,7 @@ func TestAnAddressThatDoesNotAnswerIsPassedOver(t *testing.T) {
 func TestLocalAddressesOfANameAreLeftOut(t *testing.T) {
 	d := newDialer(&Config{}, newNetwork())
 	d.timeout = time.Millisecond
-	d.lookup = names(map[string]string{"mixed.test": "127.0.0.1 192.0.2.1"})
+	d.lookup = knows(map[string]string{"mixed.test": "127.0.0.1 192.0.2.1"})
 	_, out, err := d.dial(context.Background(), phone, "mixed.test:9")
 	if outcome, _ := failureOf(err); outcome != flow.UpstreamFailed || out.Addr.Addr() == netip.MustParseAddr("127.0.0.1") {
 		t.Errorf("dialled %v: %v", out.Addr, err)
@@ -160,7 +160,7 @@ func TestNamesAreMappedForDNS(t *testing.T) {
 
 func TestInterleave(t *testing.T) {
 	var got []string
-	addrs, _ := names(map[string]string{"x": "2001:db8::1 2001:db8::2 2001:db8::3 192.0.2.1"})(context.Background(), "x")
+	addrs, _ := knows(map[string]string{"x": "2001:db8::1 2001:db8::2 2001:db8::3 192.0.2.1"})(context.Background(), "x")
 	for _, a := range interleave(addrs) {
 		got = append(got, a.String())
 	}

@@ -209,7 +209,8 @@ func (t *trip) pool() *http.Transport {
 	default:
 		key.speech = speaksH2C
 	}
-	if sni := t.opened.Server.SNI; sni != "" && t.url.Scheme == "https" {
+	// Who gives no name means the one that led it to the address.
+	if sni := firstOf(t.opened.Server.SNI, t.opened.Server.Resolved); sni != "" && t.url.Scheme == "https" {
 		if host, _ := flow.SplitHostPort(t.opened.Server.Asked); sni != host {
 			key.sni = sni
 		}

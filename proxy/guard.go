@@ -47,24 +47,30 @@ type entry struct {
 }
 
 // enter counts a connection in and says whether it may stay. Each enter needs its
-// leave.
-func (g *guard) enter(from netip.Addr) entry {
-	g.mu.Lock()
-	g.count[from]++
-	g.total++
-	n, total := g.count[from], g.total
-	g.mu.Unlock()
+// leave. A client whose key was checked, that of a tunnel, is known wherever it is.
+func (g *guard) enter(from netip.Addr, known bool) entry {
+	n, total := g.admit(from)
 	switch from := from.WithZone(""); {
 	case n > g.limits.perClient:
 		return entry{fmt.Sprintf("the client has more than %d connections open", g.limits.perClient), true}
 	case total > g.limits.clients:
 		return entry{fmt.Sprintf("the proxy has %d connections open, as many as its limit of open files (%d) lets it serve", g.limits.clients, g.limits.files), true}
+	case known:
 	case g.devices != nil && !g.devices[from]:
 		return entry{why: fmt.Sprintf("the client %s is not one of the devices that were named", from)}
 	case g.devices == nil && !g.near(from):
 		return entry{why: fmt.Sprintf("the client %s has a public address of another network: it must be named to be let in", from)}
 	}
 	return entry{}
+}
+
+// admit counts a connection in, and returns how many there are of its client and of all.
+func (g *guard) admit(from netip.Addr) (of, total int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count[from]++
+	g.total++
+	return g.count[from], g.total
 }
 
 func (g *guard) leave(from netip.Addr) {

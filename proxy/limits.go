@@ -28,14 +28,23 @@ type waits struct {
 	// upgraded is what the second direction of an upgraded connection gets after the
 	// first has ended, counted from the last byte that it moved.
 	upgraded time.Duration
+	talk     time.Duration // after which a silent conversation over UDP has ended (RFC 4787, REQ-5)
+	oneShot  time.Duration // the same, of protocols that ask and are answered once
+	makeRoom time.Duration // silence after which a conversation makes room for another
+	sweep    time.Duration // how often silent ones are looked for
 }
 
-var defaultWaits = waits{head: 60 * time.Second, handshake: 15 * time.Second, idle: 5 * time.Minute, spare: 2 * time.Second, upgraded: 5 * time.Second}
+var defaultWaits = waits{
+	head: 60 * time.Second, handshake: 15 * time.Second, idle: 5 * time.Minute, spare: 2 * time.Second, upgraded: 5 * time.Second,
+	talk: 2 * time.Minute, oneShot: 15 * time.Second, makeRoom: 30 * time.Second, sweep: time.Second,
+}
 
 // filled returns w with the defaults for what is zero.
 func (w waits) filled() waits {
 	w.head, w.handshake, w.idle = cmp.Or(w.head, defaultWaits.head), cmp.Or(w.handshake, defaultWaits.handshake), cmp.Or(w.idle, defaultWaits.idle)
 	w.spare, w.upgraded = cmp.Or(w.spare, defaultWaits.spare), cmp.Or(w.upgraded, defaultWaits.upgraded)
+	w.talk, w.oneShot = cmp.Or(w.talk, defaultWaits.talk), cmp.Or(w.oneShot, defaultWaits.oneShot)
+	w.makeRoom, w.sweep = cmp.Or(w.makeRoom, defaultWaits.makeRoom), cmp.Or(w.sweep, defaultWaits.sweep)
 	return w
 }
 

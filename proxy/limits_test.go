@@ -46,18 +46,18 @@ func TestConnectionLimit(t *testing.T) {
 	g := newGuard(&Config{}, laptopNetwork(), limits{files: 400, clients: 150, perClient: 100})
 	a, b := netip.MustParseAddr("192.168.1.5"), netip.MustParseAddr("192.168.1.6")
 	for i := range 101 {
-		if e := g.enter(a); e.full != (i >= 100) || e.full && !strings.Contains(e.why, "more than 100") {
+		if e := g.enter(a, false); e.full != (i >= 100) || e.full && !strings.Contains(e.why, "more than 100") {
 			t.Fatalf("connection %d: %+v", i, e)
 		}
 	}
 	for i := range 50 {
-		if e := g.enter(b); e.full != (i >= 49) || e.full && !strings.Contains(e.why, "open files (400)") {
+		if e := g.enter(b, false); e.full != (i >= 49) || e.full && !strings.Contains(e.why, "open files (400)") {
 			t.Fatalf("connection %d of another: %+v", i, e)
 		}
 	}
 	g.leave(a)
 	g.leave(a)
-	if e := g.enter(a); e.why != "" {
+	if e := g.enter(a, false); e.why != "" {
 		t.Errorf("a place that was left is not free: %+v", e)
 	}
 }

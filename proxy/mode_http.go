@@ -12,10 +12,18 @@ import (
 	"telltale/flow"
 )
 
+// The names of the modes, as in [flow.Flow.Mode].
+const (
+	modeHTTP        = "http"
+	modeSOCKS5      = "socks5"
+	modeTransparent = "transparent"
+	modeWireGuard   = "wireguard"
+)
+
 // httpMode is the explicit HTTP proxy: the device is told to use it, in its
 // settings or by a PAC file.
 var httpMode = Mode{
-	Name: "http",
+	Name: modeHTTP,
 	Help: "explicit HTTP proxy: set in the device's Wi-Fi settings or by a PAC file",
 	Port: "8080",
 	Blind: []string{

@@ -255,13 +255,13 @@ func TestNeighboursMayUseTheProxy(t *testing.T) {
 		"8.8.8.8": false, "172.32.0.1": false, "2001:4860::1": false, "192.0.2.1": false, "0.0.0.0": false,
 	} {
 		g := newGuard(&Config{}, laptopNetwork(), newLimits(20000, 0))
-		if e := g.enter(netip.MustParseAddr(addr)); (e.why == "") != want || e.full {
+		if e := g.enter(netip.MustParseAddr(addr), false); (e.why == "") != want || e.full {
 			t.Errorf("%s: %+v, want %v", addr, e, want)
 		}
 	}
 	named := newGuard(&Config{Devices: []netip.Addr{phone6}}, laptopNetwork(), newLimits(20000, 0))
 	for addr, want := range map[string]bool{phone6.String(): true, "2001:db8:1:2:aaaa::67": false, "192.168.1.66": false} {
-		if e := named.enter(netip.MustParseAddr(addr)); (e.why == "") != want {
+		if e := named.enter(netip.MustParseAddr(addr), false); (e.why == "") != want {
 			t.Errorf("named, %s: %+v, want %v", addr, e, want)
 		}
 	}

@@ -98,6 +98,12 @@ type Config struct {
 	// Resolve names addresses to use instead of DNS.
 	Resolve []Resolve
 
+	// QUIC says what becomes of QUIC in the ways in that see it.
+	QUIC QUICMode
+	// Resolvers are asked what devices ask telltale's own resolver (--dns); empty: those
+	// of the system.
+	Resolvers []netip.AddrPort
+
 	UpstreamProxy    *url.URL       // nil dials directly
 	UpstreamRoots    *x509.CertPool // nil: the system's
 	InsecureUpstream bool
@@ -123,6 +129,16 @@ type Resolve struct {
 	Addr   netip.Addr
 	ToPort string // "" keeps the asked port
 }
+
+// QUICMode is what becomes of QUIC (--quic).
+type QUICMode int
+
+// The modes of QUIC.
+const (
+	QUICBlock     QUICMode = iota // refused, so that clients come back over TCP
+	QUICPass                      // forwarded unread, and judged by its name
+	QUICIntercept                 // decrypted as TLS is
+)
 
 // A Mode is one way for a device to reach the proxy.
 type Mode struct {
@@ -156,7 +172,7 @@ type Proxy struct {
 	cancel context.CancelFunc
 
 	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
+	listeners map[net.Listener]string // with the name of the mode
 	accounts  map[*account]struct{}
 	emptied   chan struct{} // closed when closing and no account is left; nil before Shutdown
 	emptyOnce sync.Once
@@ -165,6 +181,11 @@ type Proxy struct {
 
 	uses     uses
 	servings servings
+
+	names  *names // by which devices know addresses
+	talks  talks  // over UDP
+	strays strays
+	books  books
 }
 
 // New returns a proxy that is ready to [Proxy.Serve]. It fails when Leafer or
@@ -182,11 +203,13 @@ func New(cfg Config) (*Proxy, error) {
 		cfg: cfg, log: cfg.Log,
 		inner:     newHandoff(),
 		served:    make(chan struct{}),
-		listeners: map[net.Listener]struct{}{},
+		listeners: map[net.Listener]string{},
 		accounts:  map[*account]struct{}{},
 		stopping:  make(chan struct{}),
 		waits:     cfg.waits.filled(),
+		names:     newNames(),
 	}
+	p.strays.p = p
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -202,6 +225,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	p.tls = p.clientTLS()
 	p.server = p.newServer()
+	p.talks.wg.Go(func() { p.sweep(p.base.Done()) })
 	go func() {
 		defer close(p.served)
 		if err := p.server.Serve(p.inner); !errors.Is(err, http.ErrServerClosed) {
@@ -216,7 +240,7 @@ func New(cfg Config) (*Proxy, error) {
 func (p *Proxy) Serve(l net.Listener) error { return p.serve(l, httpMode) }
 
 func (p *Proxy) serve(l net.Listener, m Mode) error {
-	if !p.track(l) {
+	if !p.track(l, m) {
 		l.Close()
 		return errors.New("proxy: already shut down")
 	}
@@ -254,13 +278,13 @@ func isTransient(err error) bool {
 	return errors.As(err, &t) && t.Temporary()
 }
 
-func (p *Proxy) track(l net.Listener) bool {
+func (p *Proxy) track(l net.Listener, m Mode) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closing.Load() {
 		return false
 	}
-	p.listeners[l] = struct{}{}
+	p.listeners[l] = m.Name
 	return true
 }
 
@@ -299,6 +323,8 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	}
 	<-stopped
 	<-p.served
+	p.talks.close()
+	p.strays.close()
 	p.exchange.close()
 	return err
 }

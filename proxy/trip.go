@@ -125,6 +125,7 @@ func (t *trip) open(c *connection, r *http.Request) {
 	if c.client.Hello != nil {
 		o.flow.Server.SNI = c.client.Hello.ServerName
 	}
+	o.flow.Server.Destination, o.flow.Server.Resolved = c.destination, resolvedBy(c.names, o.flow.Server.SNI, host)
 	t.opened = &o.flow
 }
 
@@ -144,6 +145,9 @@ func (t *trip) headOf(r *http.Request) []flow.Field {
 // gotConn is told which connection the request goes out on.
 func (t *trip) gotConn(info httptrace.GotConnInfo) {
 	t.got, t.gotAt = info, time.Now()
+	if info.Reused {
+		t.c.account.dropReady()
+	}
 	if sc := serverConnOf(info.Conn); sc != nil {
 		t.dialed, t.serverTLS = sc.dialed, sc.tls
 	}

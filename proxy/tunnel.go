@@ -33,6 +33,8 @@ func (p *Proxy) dialFor(c *connection) (*transit, error) {
 	var err error
 	if c.secure {
 		t.up, d, err = p.dialSecure(c, t.flow)
+	} else if r := c.account.takeReady(); r != nil {
+		t.up, d = r.Conn, r.dialed
 	} else {
 		t.up, d, err = p.dialer.dial(p.base, c.client.Addr.Addr(), c.asked)
 	}
@@ -44,7 +46,8 @@ func (p *Proxy) dialFor(c *connection) (*transit, error) {
 // showed. No protocol is offered, as the client offered none.
 func (p *Proxy) dialSecure(c *connection, f *flow.Flow) (net.Conn, dialed, error) {
 	pools := p.exchange.pools
-	conn, err := pools.dialTLS(p.base, pools.clientTLS(nil), c.client.Addr.Addr(), c.asked, f.Server.SNI)
+	ctx := context.WithValue(p.base, accountKey{}, c.account)
+	conn, err := pools.dialTLS(ctx, pools.clientTLS(nil), c.client.Addr.Addr(), c.asked, f.Server.SNI)
 	if err == nil {
 		sc := serverConnOf(conn)
 		f.Server.TLS, f.Times.TLS = sc.tls, sc.tlsTime

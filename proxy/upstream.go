@@ -242,13 +242,22 @@ func (ps *pools) dialPlain(ctx context.Context, client netip.Addr, addr string) 
 	if !mayDial(ctx) {
 		return nil, errEndsEach
 	}
-	conn, d, err := ps.dialer.dial(ctx, client, addr)
+	conn, d, err := ps.reach(ctx, client, addr)
 	if err != nil {
 		return nil, &undialedError{d, err}
 	}
 	sc := &serverConn{Conn: conn, dialed: d}
 	made(ctx, sc)
 	return sc, nil
+}
+
+// reach connects to addr for a client, by the connection that was dialled in advance
+// where there is one.
+func (ps *pools) reach(ctx context.Context, client netip.Addr, addr string) (net.Conn, dialed, error) {
+	if r := readyIn(ctx); r != nil {
+		return r.Conn, r.dialed, nil
+	}
+	return ps.dialer.dial(ctx, client, addr)
 }
 
 // made notes a connection in the trip that it was made for: it may end before the
@@ -265,7 +274,7 @@ func (ps *pools) dialTLS(ctx context.Context, base *tls.Config, client netip.Add
 	if !mayDial(ctx) {
 		return nil, errEndsEach
 	}
-	conn, d, err := ps.dialer.dial(ctx, client, addr)
+	conn, d, err := ps.reach(ctx, client, addr)
 	if err != nil {
 		return nil, &undialedError{d, err}
 	}

@@ -1,0 +1,348 @@
+package proxy
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"telltale/coverage"
+	"telltale/flow"
+)
+
+// Receive takes a datagram in: it is counted in the flow of its conversation, answered
+// by telltale itself where it is a question of DNS or QUIC that is not let through, and
+// forwarded otherwise. It keeps no part of d.Payload. It may block for as long as the
+// recorder does.
+func (p *Proxy) Receive(d Datagram) {
+	amount := coverage.Amount{Units: 1, Bytes: int64(len(d.Payload))}
+	for {
+		v, dropped := p.talks.find(p, &d)
+		if v == nil {
+			p.books.drop(d.Way.Mode, dropped, amount)
+			if dropped == dropTooMany {
+				p.note(floodNote)
+			}
+			return
+		}
+		nth := v.take(&d)
+		if nth == 0 {
+			continue // it ended between the two
+		}
+		p.dispatch(v, d.Payload, nth)
+		return
+	}
+}
+
+// floodNote is said when datagrams were dropped for being too many.
+const floodNote = "Datagrams of UDP were dropped: a device wrote to more addresses at once than the limits allow."
+
+// dispatch hands a datagram to who knows its protocol.
+func (p *Proxy) dispatch(v *conversation, payload []byte, nth int64) {
+	if nth == 1 {
+		v.admit()
+	}
+	port := v.key.destination.Port()
+	switch {
+	case port == dnsPort:
+		p.receiveQuestion(v, payload)
+	case v.closed():
+		v.turnDown()
+	case (isLongHeader(payload) || v.quic != nil) && p.receiveQUIC(v, payload):
+	default:
+		v.forward(payload)
+	}
+	if nth <= recognisedBy {
+		v.recognise(payload)
+	}
+	if nth == 1 {
+		v.show()
+	}
+}
+
+// recognisedBy is how many datagrams are looked at for their protocol.
+const recognisedBy = 4
+
+// dnsPort is where DNS is spoken (RFC 1035, 4.2).
+const dnsPort = 53
+
+// isLongHeader reports whether a datagram begins as one of QUIC with a long header does,
+// in any version (RFC 8999, 5.1), and not with the bits of version negotiation's zero
+// version, which no client sends.
+func isLongHeader(b []byte) bool {
+	return len(b) >= 7 && b[0]&0x80 != 0 && (b[1]|b[2]|b[3]|b[4]) != 0
+}
+
+// talk is what tells conversations apart.
+type talk struct {
+	way         *Way
+	client      netip.AddrPort
+	destination netip.AddrPort // zero where asked is all that is known
+	asked       string         // host:port
+}
+
+// conversation is what one client's address and port says to one destination over UDP,
+// with what it is answered. It is one flow of kind UDP, except where it goes to
+// telltale's own resolver: there each question is a flow of kind DNS, and this has none.
+//
+// It is made by [Proxy.Receive] and given to whoever knows the protocol in it:
+// receiveQuestion for port 53, receiveQUIC for QUIC. They
+//
+//   - answer, forward or turn a datagram down, which all count in the flow;
+//   - edit what the flow will say, and show it;
+//   - settle each datagram of a conversation that has no flow of its own.
+//
+// It is safe for use by several goroutines.
+type conversation struct {
+	p     *Proxy
+	key   talk
+	names []string // for which the device was given the destination's address, newest first
+
+	// quic is what receiveQUIC keeps of it: once set, it is given every datagram. It is
+	// set within receiveQUIC only.
+	quic *quicTalk
+
+	mu       sync.Mutex
+	draft    flow.Flow // what is known of it; counts are filled in by state
+	shown    bool      // an open state was observed
+	ended    bool
+	stage    stage
+	idle     time.Duration // after which it ends
+	last     time.Time     // when the last datagram passed
+	sent     coverage.Amount
+	received coverage.Amount
+	reply    func([]byte)
+	refuse   func()
+	to       netip.AddrPort // where it is forwarded to
+	via      *mapping
+	detained [][]byte // while the name is resolved
+	silent   bool     // nothing is to be told of a refusal: it went to many
+}
+
+// stage is how far the way to a conversation's destination is.
+type stage int
+
+const (
+	unopened stage = iota // nothing was forwarded yet
+	naming                // its name is being resolved
+	opened                // there is a socket
+	shut                  // nothing is forwarded; draft.Outcome says why
+)
+
+// own reports whether a conversation goes to telltale itself.
+func (v *conversation) own() bool { return v.key.way.owns(v.key.destination.Addr()) }
+
+// owns reports whether an address is telltale's own, in a way in.
+func (w *Way) owns(a netip.Addr) bool {
+	for _, own := range w.Own {
+		if own == a {
+			return true
+		}
+	}
+	return false
+}
+
+// hasRow reports whether the conversation is a flow itself.
+func (v *conversation) hasRow() bool { return !v.own() || v.key.destination.Port() != dnsPort }
+
+// take counts a datagram from the client in and returns the how manieth it is, 0 where
+// the conversation has ended.
+func (v *conversation) take(d *Datagram) (nth int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ended {
+		return 0
+	}
+	v.sent.Units++
+	v.sent.Bytes += int64(len(d.Payload))
+	v.last = time.Now()
+	v.reply, v.refuse = d.Answer, d.Refuse
+	v.p.books.begin(v.key.way.Mode, coverage.UDP, coverage.Amount{Units: 1, Bytes: int64(len(d.Payload))})
+	return v.sent.Units
+}
+
+// settled says what became of one datagram of a conversation without a flow of its own:
+// it is in another flow, or it was dropped for a reason. It does nothing where the
+// conversation is a flow, and must be called once for each datagram where it is not.
+func (v *conversation) settled(bytes int, dropped string) {
+	if v.hasRow() {
+		return
+	}
+	a := coverage.Amount{Units: 1, Bytes: int64(bytes)}
+	if dropped == "" {
+		v.p.books.settle(v.key.way.Mode, coverage.UDP, a)
+		return
+	}
+	v.p.books.lose(v.key.way.Mode, coverage.UDP, a, dropped)
+}
+
+// answer sends a datagram to the client, as from the destination, and counts it.
+func (v *conversation) answer(payload []byte) {
+	v.mu.Lock()
+	reply := v.reply
+	v.received.Units++
+	v.received.Bytes += int64(len(payload))
+	v.last = time.Now()
+	v.mu.Unlock()
+	if reply != nil {
+		reply(payload)
+	}
+}
+
+// admit asks the policy, and declines what it forbids and what is not forwarded.
+func (v *conversation) admit() {
+	to := v.key.destination.Addr()
+	switch {
+	case v.own() && !v.hasRow():
+		return
+	case v.own():
+		v.decline(flow.DestinationDenied, "", "nothing but DNS is spoken over UDP at telltale's own address")
+		return
+	case to.IsMulticast() || to == broadcast:
+		v.silent = true // RFC 1122, 3.2.2: no errors for what goes to many
+		v.decline(flow.DestinationDenied, "", "what is sent to all in the network is recorded and not forwarded")
+		return
+	}
+	if admission, why := v.p.admit(v.flow()); admission == Block {
+		v.decline(flow.Blocked, "", why)
+		v.edit(func(f *flow.Flow) { f.Altered = append(f.Altered, "forwarded no datagram"+orWhy(why)) })
+	}
+}
+
+// turnDown tells the client that nobody is there.
+func (v *conversation) turnDown() {
+	v.mu.Lock()
+	refuse := v.refuse
+	if v.silent {
+		refuse = nil
+	}
+	v.mu.Unlock()
+	if refuse != nil {
+		refuse()
+	}
+}
+
+// decline ends the forwarding: the flow will end so. What comes from then on is counted
+// and turned down.
+func (v *conversation) decline(o flow.Outcome, failure, why string) {
+	v.edit(func(f *flow.Flow) { f.Outcome, f.Failure, f.Error = o, failure, why })
+	v.mu.Lock()
+	v.stage = shut
+	v.mu.Unlock()
+}
+
+// closed reports whether nothing is forwarded, for a reason that the flow will have.
+func (v *conversation) closed() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.stage == shut
+}
+
+// edit changes what the flow will say. An outcome other than Open is the one that it
+// ends with. The function must not keep f.
+func (v *conversation) edit(change func(f *flow.Flow)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	change(&v.draft)
+}
+
+// lasts sets after which silence the conversation ends.
+func (v *conversation) lasts(idle time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.idle = idle
+}
+
+// flow returns a new flow with the facts of the conversation and without an ID: its
+// client, server and times. Its outcome is Open.
+func (v *conversation) flow() *flow.Flow {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f := v.state(flow.Open)
+	f.ID = 0
+	f.Sent, f.Received, f.DatagramsSent, f.DatagramsReceived = 0, 0, 0, 0
+	return f
+}
+
+// state returns the flow as it is now, with an outcome. v.mu is held.
+func (v *conversation) state(o flow.Outcome) *flow.Flow {
+	f := v.draft
+	f.Outcome = o
+	f.Server.Resolved = resolvedBy(v.names, f.Server.SNI)
+	f.Sent, f.DatagramsSent = v.sent.Bytes, v.sent.Units
+	f.Received, f.DatagramsReceived = v.received.Bytes, v.received.Units
+	return &f
+}
+
+// show lets the recorder have the flow as it is now.
+func (v *conversation) show() {
+	if !v.hasRow() {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ended {
+		return
+	}
+	if v.draft.ID == 0 {
+		v.draft.ID = v.p.cfg.Recorder.NextID()
+	}
+	f := v.state(flow.Open)
+	if f.Error != "" {
+		f.Error = "" // is said with the end
+	}
+	v.p.cfg.Recorder.Observe(f)
+}
+
+// end seals the flow. Whoever calls it has taken v out of the table.
+func (v *conversation) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ended {
+		return
+	}
+	v.ended = true
+	v.detained = nil
+	if v.via != nil {
+		v.via.drop(v.to)
+	}
+	if !v.hasRow() {
+		return
+	}
+	if v.draft.Outcome == "" || v.draft.Outcome == flow.Open {
+		v.draft.Outcome = flow.Tunnelled
+		if v.draft.Error = "UDP: forwarded unread"; v.received.Units == 0 {
+			v.draft.Error = "UDP: forwarded unread, and never answered"
+		}
+	}
+	f := v.state(v.draft.Outcome)
+	f.Times.End = v.last
+	v.p.record(f)
+	v.p.books.settle(v.key.way.Mode, coverage.UDP, v.sent)
+}
+
+// record gives the recorder a state of a flow that belongs to no connection. The caller
+// does not touch f again.
+func (p *Proxy) record(f *flow.Flow) {
+	if f.ID == 0 {
+		f.ID = p.cfg.Recorder.NextID()
+	}
+	if f.Ended() && f.Times.End.IsZero() {
+		f.Times.End = time.Now()
+	}
+	p.cfg.Recorder.Observe(f)
+}
+
+// resolvedBy chooses, of the names for which a device was given an address, the one
+// that the connection claims, or else the newest.
+func resolvedBy(names []string, claims ...string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	for _, claim := range claims {
+		if claim != "" && slices.Contains(names, flow.CanonicalHost(claim)) {
+			return flow.CanonicalHost(claim)
+		}
+	}
+	return names[0]
+}
