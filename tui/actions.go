@@ -33,6 +33,15 @@ func (m *model) do(a action) tea.Cmd {
 		return m.show(m.beside(-1))
 	case nextPlace:
 		m.connect.next(m)
+		return m.fetchTunnel("")
+	case otherWay:
+		m.connect.otherWay(m)
+	case nextPeer:
+		m.connect.nextPeer(m)
+	case showCoverage:
+		m.openCoverage()
+	case hideQuestions:
+		return m.search.hideQuestions(m)
 	case sortHosts:
 		m.hosts.order = (m.hosts.order + 1) % len(hostOrders)
 		m.status = status{text: "hosts by " + hostOrders[m.hosts.order].name}
@@ -97,6 +106,10 @@ func (m *model) doDesk(a action) tea.Cmd {
 		return m.desk.undo(m)
 	case writePolicy:
 		return m.openWrite()
+	case addPeer:
+		return m.openAdd()
+	case copyConfig:
+		return m.copyConfig()
 	case nameDevice:
 		return m.openName()
 	case markPhase:
@@ -106,7 +119,7 @@ func (m *model) doDesk(a action) tea.Cmd {
 	case copyIt:
 		return m.openCopy()
 	case showHelp:
-		m.open(&help{})
+		m.open(newHelp())
 	case quit:
 		return m.leave()
 	}
@@ -196,6 +209,8 @@ func (m *model) back() tea.Cmd {
 		return m.search.set(m, m.search.before(m.search.typed))
 	case m.search.only.IsValid():
 		return m.search.restrict(m, netip.Addr{})
+	case m.search.quiet:
+		return m.search.hideQuestions(m)
 	}
 	return nil
 }

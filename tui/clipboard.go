@@ -55,14 +55,17 @@ func (m *model) copyOf(s selection, c Copy) tea.Cmd {
 }
 
 // put puts a text on the clipboard.
-func (m *model) put(text string) tea.Cmd {
+func (m *model) put(text string) tea.Cmd { return m.putAs(plain.Text(cut(text, 200)), text) }
+
+// putAs is put for a text that must not be shown: the screen calls it by a name.
+func (m *model) putAs(name, text string) tea.Cmd {
 	put := m.cfg.Clipboard
 	return func() tea.Msg {
 		how, err := put(text)
 		if err != nil {
 			return statusMsg{"cannot copy: " + err.Error(), true}
 		}
-		return statusMsg{text: "copied" + how + ": " + plain.Text(cut(text, 200))}
+		return statusMsg{text: "copied" + how + ": " + name}
 	}
 }
 

@@ -1,9 +1,12 @@
 package tui
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/charmbracelet/lipgloss"
 
 	"telltale/capture"
 	"telltale/flow/plain"
@@ -14,6 +17,10 @@ type connectView struct {
 	place int
 	top   int
 	of    string // address of the device whose steps are shown; "": none was seen yet
+
+	proxy bool           // the proxy is shown, where there is a tunnel too
+	peers []TunnelDevice // of the tunnel
+	peer  int            // the one that is shown
 }
 
 // next goes to the next address of this machine.
@@ -40,11 +47,16 @@ func (c *connectView) draw(m *model, width, height int) []string {
 	if !beside {
 		left = width - 1
 	}
-	text := c.text(m, place, left)
-	if !beside {
-		text = append(append(text, ""), qr...)
-	} else {
+	text := c.about(m, place, left)
+	switch {
+	case beside && len(qr) > 0:
 		text = columns(text, qr, left)
+	case columnsOf(qr) < width && len(qr) < height:
+		text = append(append(text, ""), qr...)
+	case c.tunnelShown(m) && len(c.peers) > 0:
+		text = slices.Insert(text, min(2, len(text)), c.unfit(m, qr, width)...)
+	default:
+		text = append(append(text, ""), qr...)
 	}
 	c.top = max(0, min(c.top, len(text)-height))
 	text = text[c.top:]
@@ -76,12 +88,40 @@ func columns(text, code []string, left int) []string {
 	return out
 }
 
-func (c *connectView) qr(m *model, place Place) []string {
-	if !m.theme.colours {
-		return place.QRInverse
+// about is what stands beside the code.
+func (c *connectView) about(m *model, place Place, n int) []string {
+	if c.tunnelShown(m) {
+		return c.tunnelText(m, place, n)
 	}
-	out := make([]string, len(place.QR))
-	for i, line := range place.QR {
+	return c.text(m, place, n)
+}
+
+// unfit says what to do where the code has no room: half of a code cannot be scanned.
+func (c *connectView) unfit(m *model, qr []string, n int) (lines []string) {
+	text := "The configuration is too long for a code: y copies it."
+	if len(qr) > 0 {
+		text = fmt.Sprintf("The code needs a screen of %d columns and %d lines: make it larger, or copy the configuration (y).",
+			columnsOf(qr)+1, len(qr)+m.height-m.split().body)
+	}
+	for _, line := range indented("", text, n) {
+		lines = append(lines, m.theme.warning.Render(line))
+	}
+	return lines
+}
+
+func (c *connectView) qr(m *model, place Place) []string {
+	dark, inverse := place.QR, place.QRInverse
+	if c.tunnelShown(m) {
+		dark, inverse = nil, nil
+		if c.peer < len(c.peers) {
+			dark, inverse = c.peers[c.peer].QR, c.peers[c.peer].QRInverse
+		}
+	}
+	if !m.theme.colours {
+		return inverse
+	}
+	out := make([]string, len(dark))
+	for i, line := range dark {
 		out[i] = m.theme.qr.Render(line)
 	}
 	return out
@@ -99,6 +139,9 @@ func (c *connectView) text(m *model, place Place, n int) []string {
 	lines := []string{
 		proxy + other,
 		"  Page    " + t.title.Render(place.Page),
+	}
+	if m.cfg.Connect.Tunnel != nil {
+		lines = append(lines, t.dim.Render("  Apps that ignore the proxy: t shows the tunnel"))
 	}
 	if addr, err := netip.ParseAddr(place.Host); err == nil && addr.IsLoopback() {
 		for _, line := range indented("", "Only programs on this machine reach that address.", n) {
@@ -156,15 +199,7 @@ func (c Check) open() bool { return c.State == CheckWaiting || c.State == CheckT
 func (m *model) steps(checks []Check, n int) (lines []string) {
 	t := &m.theme
 	for _, check := range checks {
-		mark, style := "○ ", t.dim
-		switch check.State {
-		case CheckDone:
-			mark, style = "✓ ", t.allowed
-		case CheckSkipped:
-			mark, style = "– ", t.dim
-		case CheckTrouble:
-			mark, style = "✗ ", t.violation
-		}
+		mark, style := checkMark(t, check.State)
 		for i, part := range wrap(m.shown(check.Text), max(10, n-4)) {
 			if i > 0 {
 				mark = "  "
@@ -176,6 +211,19 @@ func (m *model) steps(checks []Check, n int) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// checkMark returns how a state is shown.
+func checkMark(t *theme, state CheckState) (mark string, style lipgloss.Style) {
+	switch state {
+	case CheckDone:
+		return "✓ ", t.allowed
+	case CheckSkipped:
+		return "– ", t.dim
+	case CheckTrouble:
+		return "✗ ", t.violation
+	}
+	return "○ ", t.dim
 }
 
 // indented wraps a text behind its number.

@@ -97,6 +97,8 @@ func (m *model) emptyText(width int, text string) []string {
 		text = "The capture cannot be read: " + m.shown(m.news.err.Error())
 	case m.search.filters() && m.search.done:
 		text = "Nothing here matches the filter: f switches it off, esc drops it."
+	case m.search.quiet && !m.search.only.IsValid() && m.search.done:
+		text = "Nothing but questions of DNS is here: h shows them again."
 	case m.search.on() && m.search.done:
 		text = "Nothing of " + plain.Text(m.nameOf(m.search.only.String())) + " is here: esc shows every device again."
 	case m.search.on():
@@ -192,6 +194,9 @@ func (m *model) alarms() (parts []string) {
 		parts = append(parts, t.violation.Render("! recording stopped"))
 	case len(m.news.problems) > 0:
 		parts = append(parts, t.warning.Render("! "+plural(len(m.news.problems), "problem")))
+	}
+	if alarm := m.coverageAlarm(); alarm != "" {
+		parts = append(parts, alarm)
 	}
 	if m.desk.unsaved() {
 		parts = append(parts, t.warning.Render("● policy not written (w)"))

@@ -23,6 +23,7 @@ type feed struct {
 	ctx      context.Context
 	store    *capture.Store
 	problems func() []string
+	modes    func() []string
 	diagnose func(capture.Device) []diagnosis.Diagnosis
 	now      func() time.Time
 	live     bool
@@ -39,12 +40,13 @@ type newsMsg struct {
 	last     flow.ID
 	phase    string
 	problems []string
+	modes    []string // ways in of the audit
 	// diagnoses has those of each device that has any, by address.
 	diagnoses map[string][]diagnosis.Diagnosis
 }
 
 func newFeed(ctx context.Context, cfg *Config) *feed {
-	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, diagnose: cfg.Diagnose, now: cfg.Now, live: cfg.Live}
+	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, modes: cfg.Modes, diagnose: cfg.Diagnose, now: cfg.Now, live: cfg.Live}
 	f.wake, f.cancel = f.store.Wake()
 	return f
 }
@@ -85,6 +87,9 @@ func (f *feed) read() tea.Msg {
 	m := newsMsg{at: f.now(), sum: f.store.Summary(), err: f.store.Err(), last: f.store.LastID(), phase: f.store.Phase()}
 	if f.problems != nil {
 		m.problems = f.problems()
+	}
+	if f.modes != nil {
+		m.modes = f.modes()
 	}
 	if f.diagnose != nil {
 		m.diagnoses = map[string][]diagnosis.Diagnosis{}

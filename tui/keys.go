@@ -40,6 +40,12 @@ const (
 	sortHosts
 	groupHosts
 	nextPlace
+	otherWay
+	nextPeer
+	addPeer
+	copyConfig
+	showCoverage
+	hideQuestions
 	allowIt
 	ignoreIt
 	waiveIt
@@ -109,14 +115,17 @@ var bindings = []binding{
 	{keys: []string{" "}, show: "space", do: follow, in: inFlows, topic: topicLook, hint: "follow", help: "follow new flows, or stay"},
 	{keys: []string{"o"}, do: sortHosts, in: inHosts, topic: topicLook, hint: "order", help: "order hosts by verdict, name, flows, bytes or last contact"},
 	{keys: []string{"d"}, do: groupHosts, in: inHosts, topic: topicLook, hint: "domains", help: "group hosts by registered domain"},
+	{keys: []string{"v"}, do: showCoverage, in: everywhere, topic: topicLook, help: "what this audit can have seen, and whether all of it was recorded"},
+	{keys: []string{"t"}, do: otherWay, in: inConnect, topic: topicLook, help: "the tunnel's code, or the proxy's"},
 	{keys: []string{"n"}, do: nextPlace, in: inConnect, topic: topicLook, hint: "next address", help: "next address of this machine"},
+	{keys: []string{"d"}, do: nextPeer, in: inConnect, topic: topicLook, help: "next device of the tunnel"},
 
 	{keys: []string{"tab", "right", "l"}, show: "tab", do: nextTab, in: inDetail, topic: topicLook, hint: "next tab", help: "next tab of a flow; also ← and →"},
 	{keys: []string{"shift+tab", "left", "h"}, do: previousTab, in: inDetail, hidden: true},
 	{keys: []string{"n", "]"}, show: "n p", do: nextFlow, in: inDetail | inDevice, topic: topicLook, hint: "next", help: "next and previous flow, or device"},
 	{keys: []string{"p", "["}, do: previousFlow, in: inDetail | inDevice, hidden: true},
 	{keys: []string{"r"}, do: revealSecrets, in: inDetail, topic: topicLook, hint: "reveal", help: "reveal secrets, or mask them again"},
-	{keys: []string{"esc", "backspace"}, show: "esc", do: goBack, in: everywhere, topic: topicLook, help: "back; in a list: drop the filter, then show every device again"},
+	{keys: []string{"esc", "backspace"}, show: "esc", do: goBack, in: everywhere, topic: topicLook, help: "back; in a list: drop the filter, then show every device and question again"},
 
 	{keys: []string{"/"}, do: showFilter, in: everywhere, topic: topicFind, hint: "filter", help: "filter as you type: words, or an expression"},
 	{keys: []string{"f"}, do: toggleFilter, in: inLists | inDevices, topic: topicFind, help: "filter off and on"},
@@ -126,6 +135,7 @@ var bindings = []binding{
 	{keys: []string{"a"}, do: allowIt, in: inLists | inDetail, topic: topicDecide, hint: "allow", help: "allow the host"},
 	{keys: []string{"i"}, do: ignoreIt, in: inLists | inDetail, topic: topicDecide, help: "ignore the host: the device's own noise"},
 	{keys: []string{"x"}, do: waiveIt, in: inLists | inDetail, topic: topicDecide, help: "waive the violation, with a reason and an end"},
+	{keys: []string{"A"}, do: addPeer, in: inConnect, topic: topicDecide, help: "add a device to the tunnel: it gets a key of its own"},
 	{keys: []string{"N"}, do: nameDevice, in: inConnect | onDevices, topic: topicDecide, hint: "name", help: "name the device"},
 	{keys: []string{"u"}, do: undoDecision, in: everywhere, topic: topicDecide, help: "undo the last decision"},
 	{keys: []string{"w"}, do: writePolicy, in: everywhere, topic: topicDecide, help: "write decisions to the policy file"},
@@ -133,6 +143,8 @@ var bindings = []binding{
 
 	{keys: []string{"e"}, do: exportReport, in: everywhere, topic: topicLeave, hint: "report", help: "write reports"},
 	{keys: []string{"y"}, do: copyIt, in: inLists | inDetail, topic: topicLeave, help: "copy a URL, a curl command or a Markdown line"},
+	{keys: []string{"y"}, do: copyConfig, in: inConnect, topic: topicLeave, help: "copy the tunnel's configuration, its private key in it"},
+	{keys: []string{"h"}, do: hideQuestions, in: inLists, topic: topicFind, hint: "hide DNS", help: "hide DNS questions in every list, or show them again"},
 	{keys: []string{"?"}, do: showHelp, in: everywhere, topic: topicLeave, hint: "keys", help: "all keys"},
 	{keys: []string{"q", "ctrl+c"}, do: quit, in: everywhere, topic: topicLeave, hint: "quit", help: "quit; asks where something would be lost"},
 }

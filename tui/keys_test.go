@@ -85,7 +85,7 @@ func TestHelpListsEveryKey(t *testing.T) {
 			r.press("down")
 			all += r.m.View()
 		}
-		for _, line := range r.m.panel.(*help).text(&r.m.theme, size.w) {
+		for _, line := range helpText(&r.m.theme, size.w) {
 			if line = cut(line, size.w); !strings.Contains(all, strings.TrimRight(line, " ")) {
 				t.Errorf("%d×%d: the help never shows %q", size.w, size.h, line)
 			}

@@ -21,6 +21,7 @@ type look struct {
 	store      *capture.Store
 	filter     *filter.Filter
 	only       netip.Addr // as in search
+	quiet      bool       // likewise
 	after      flow.ID
 	again      []flow.ID
 	generation int
@@ -218,7 +219,7 @@ func (l *look) match(batch []capture.Recorded) error {
 		if ok && r.Flow.Ended() {
 			l.msg.found.devices[sender]++
 		}
-		ok = ok && (!l.only.IsValid() || sender == l.only)
+		ok = ok && (!l.only.IsValid() || sender == l.only) && !(l.quiet && r.Flow.Kind == flow.DNS)
 		if !r.Flow.Ended() {
 			l.msg.open = append(l.msg.open, r.Flow.ID)
 			if ok { // shown from now on, counted at its end

@@ -30,6 +30,7 @@ type model struct {
 	loading       *loading
 	unproven      bool              // not all of the capture could be read
 	names         map[string]string // of the devices that have one, masked, by address
+	gaps          gaps              // in the books of the ways in
 	trouble       trouble           // the diagnosis that matters most
 	running       sync.RWMutex      // held for reading by what is awaited at the end
 
@@ -144,6 +145,9 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.takeLines(msg)
 	case deskMsg:
 		return tea.Batch(m.desk.take(m, msg), m.leaveIfSaved(msg))
+	case tunnelMsg:
+		m.connect.takeTunnel(msg)
+		return nil
 	case existMsg:
 		m.askOverwrite(msg)
 		return nil
@@ -229,6 +233,7 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 		m.announce(m.news, n.sum)
 	}
 	m.news, m.search.fresh = n, true
+	m.gaps = m.gaps.take(n.sum.Health.Ledgers, n.at, m.cfg.Live && m.loading == nil)
 	m.nameDevices()
 	m.derive()
 	if !m.desk.busy && m.view&(inViolations|inHosts) != 0 {
@@ -279,8 +284,11 @@ func (m *model) derive() {
 // refresh asks for what the visible view needs from the capture.
 func (m *model) refresh() tea.Cmd {
 	cmds := []tea.Cmd{m.search.more(m)}
-	if m.view == inFlows {
+	switch m.view {
+	case inFlows:
 		cmds = append(cmds, m.flows.load(m))
+	case inConnect:
+		cmds = append(cmds, m.fetchTunnel(""))
 	}
 	if m.detail != nil {
 		cmds = append(cmds, m.detail.refresh(m))

@@ -28,6 +28,7 @@ type search struct {
 	off     bool           // kept, but not applied
 	mistake error          // what is wrong with what is being typed; the former filter stays
 	only    netip.Addr     // the device that is shown alone; invalid: every one
+	quiet   bool           // questions of DNS are hidden: a device asks thousands
 
 	narrowed, former string // what a key has put in the place of what was typed
 
@@ -68,7 +69,10 @@ const (
 func (s *search) filters() bool { return s.filter != nil && !s.off }
 
 // on reports whether a part of the capture is shown, not all of it.
-func (s *search) on() bool { return s.filters() || s.only.IsValid() }
+func (s *search) on() bool { return s.filters() || s.restricted() }
+
+// restricted reports whether a key has taken flows out of what is shown.
+func (s *search) restricted() bool { return s.only.IsValid() || s.quiet }
 
 // everything is the filter that picks every flow.
 var everything, _ = filter.Parse("")
@@ -146,7 +150,7 @@ func (s *search) toggle(m *model) tea.Cmd {
 	s.stop() // its answer would be of another generation
 	s.off = !s.off
 	s.generation++
-	if s.only.IsValid() { // flows are looked for in any case
+	if s.restricted() { // flows are looked for in any case
 		s.restart(s.filter)
 	}
 	return m.applySearch()
@@ -155,6 +159,17 @@ func (s *search) toggle(m *model) tea.Cmd {
 // restrict shows one device alone; an invalid address shows every one again.
 func (s *search) restrict(m *model, only netip.Addr) tea.Cmd {
 	s.only = only
+	s.restart(s.filter)
+	return m.applySearch()
+}
+
+// hideQuestions takes questions of DNS out of every list, or shows them again.
+func (s *search) hideQuestions(m *model) tea.Cmd {
+	s.quiet = !s.quiet
+	m.status = status{text: "questions of DNS are shown again"}
+	if s.quiet {
+		m.status = status{text: "questions of DNS are hidden, in every list: h or esc shows them again"}
+	}
 	s.restart(s.filter)
 	return m.applySearch()
 }
@@ -183,7 +198,7 @@ func (s *search) more(m *model) tea.Cmd {
 		s.asked = m.cfg.Now()
 	}
 	look := &look{
-		ctx: ctx, store: m.cfg.Store, filter: s.applied(), only: s.only, words: s.words, after: s.next, again: s.open, generation: s.generation,
+		ctx: ctx, store: m.cfg.Store, filter: s.applied(), only: s.only, quiet: s.quiet, words: s.words, after: s.next, again: s.open, generation: s.generation,
 		parts: make(chan searchMsg, 1),
 	}
 	return tea.Batch(look.run, look.next)
@@ -278,6 +293,9 @@ func (s *search) badge(m *model, room int) string {
 	only, typed := "", ""
 	if s.only.IsValid() {
 		only = "only " + plain.Text(m.nameOf(s.only.String()))
+	}
+	if s.quiet {
+		only = strings.Join(nonEmpty("no DNS", only), ", ")
 	}
 	if s.filter != nil && (!s.off || only == "") {
 		typed = "/" + s.shown(m)
