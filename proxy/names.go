@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/netip"
-	"slices"
 	"sync"
 
 	"telltale/flow"
@@ -91,21 +90,6 @@ func (n *names) of(client, addr netip.Addr) []string {
 	n.now++
 	t.used = n.now
 	return t.find(scoped(addr))
-}
-
-// resolved chooses among the names for which a device was given an address: the one that
-// a claim (SNI, Host, URL) confirms, else the newest; "" where there is none.
-func (n *names) resolved(client, addr netip.Addr, claims ...string) string {
-	list := n.of(client, addr)
-	for _, claim := range claims {
-		if claim = flow.CanonicalHost(claim); claim != "" && slices.Contains(list, claim) {
-			return claim
-		}
-	}
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
 }
 
 // device returns the memory of a device, in the place of the one that was used longest

@@ -275,7 +275,11 @@ func (m *mapping) read() {
 		m.mu.Lock()
 		v := m.peers[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
 		m.mu.Unlock()
-		if v != nil {
+		switch {
+		case v == nil:
+		case v.key.destination.Port() == dnsPort:
+			v.answer(v.p.receiveAnswer(v, buf[:n]))
+		default:
 			v.answer(buf[:n])
 		}
 	}

@@ -183,7 +183,8 @@ type Proxy struct {
 	servings servings
 
 	names  *names // by which devices know addresses
-	talks  talks  // over UDP
+	dns    *resolver
+	talks  talks // over UDP
 	strays strays
 	books  books
 }
@@ -216,7 +217,11 @@ func New(cfg Config) (*Proxy, error) {
 	p.base, p.cancel = context.WithCancel(context.Background())
 	n, l := newNetwork(), newLimits(openFiles(), cfg.PerClient)
 	p.guard = newGuard(&p.cfg, n, l)
+	p.dns = newResolver(&p.cfg, l.files)
 	p.dialer = newDialer(&p.cfg, n)
+	if len(cfg.Resolvers) > 0 {
+		p.dialer.lookup = p.dns.lookupHost
+	}
 	p.dialer.places.limit, p.dialer.places.perClient = l.servers, l.perDevice
 	p.exchange = newExchange(&p.cfg, p.dialer)
 	p.dialer.places.full = func(client netip.Addr) {
