@@ -303,22 +303,22 @@ func (f *Flow) IsContact() bool {
 // read: each of them is a flow of kind [DNS] besides.
 const SpeechDNS = "DNS"
 
-// Readable reports whether the content of the contact was seen, as far as somebody who
-// stands on the way can see it: an imported [Contact] never had any.
+// Readable reports whether the content of the contact was seen.
 func (f *Flow) Readable() bool {
 	switch f.Kind {
 	case UDP:
 		return f.Speech == SpeechDNS
-	case Tunnel, ICMP, IP:
+	case Tunnel, ICMP, IP, Contact:
 		return false
 	}
 	return true
 }
 
-// Unread reports whether content may have passed that was not seen. It did not where
-// QUIC was refused, nor where an echo request was answered by telltale itself.
+// Unread reports whether content may have passed telltale without being seen. It did not
+// where QUIC was refused, nor where an echo request was answered by telltale itself, nor in
+// a contact of which somebody else's record tells.
 func (f *Flow) Unread() bool {
-	return !f.Readable() && f.Kind != ICMP && f.Outcome != QUICRefused
+	return !f.Readable() && f.Kind != ICMP && f.Kind != Contact && f.Outcome != QUICRefused
 }
 
 // Method returns the request's method. Of what has none it returns a word: CONNECT for

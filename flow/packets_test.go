@@ -113,7 +113,7 @@ func TestWhatIsRead(t *testing.T) {
 	}{
 		{flowtest.Get("https://a.example/"), true, false},
 		{flowtest.DNS("a.example"), true, false},
-		{flowtest.Seen("a.example", "", ""), true, false},
+		{flowtest.Seen("a.example", "", ""), false, false},
 		{flowtest.Tunnel("a.example"), false, true},
 		{flowtest.Refused("a.example"), false, true},
 		{flowtest.Datagrams("192.0.2.7:1"), false, true},
