@@ -141,7 +141,7 @@ func (c *connectView) text(m *model, place Place, n int) []string {
 		"  Page    " + t.title.Render(place.Page),
 	}
 	if m.cfg.Connect.Tunnel != nil {
-		lines = append(lines, t.dim.Render("  Apps that ignore the proxy: t shows the tunnel"))
+		lines = append(lines, t.dim.Render("  t shows the tunnel, for every app"))
 	}
 	if addr, err := netip.ParseAddr(place.Host); err == nil && addr.IsLoopback() {
 		for _, line := range indented("", "Only programs on this machine reach that address.", n) {

@@ -23,9 +23,11 @@ func (m *model) ways() (ways []coverage.Way) {
 			modes = append(modes, l.Mode)
 		}
 	}
-	for _, w := range coverage.Ways { // in the order of the one list
-		if slices.Contains(modes, w.Mode) {
-			ways = append(ways, w)
+	for _, whole := range []bool{true, false} { // what a claim can be made of goes first
+		for _, w := range coverage.Ways {
+			if w.Whole == whole && slices.Contains(modes, w.Mode) {
+				ways = append(ways, w)
+			}
 		}
 	}
 	return ways

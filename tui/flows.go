@@ -336,7 +336,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 		id: f.ID, host: f.Host(), time: clock(f.Times.Start), method: plain.Text(f.Method()), protocol: plain.Text(f.Protocol()),
 		hostText: secrets.shown(withPort(f)), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
 		verdict: verdictWord(r.Judgement.Verdict, r.Judgement.Rule()), weight: r.Judgement.Verdict,
-		open: !f.Ended(), failed: f.Outcome != flow.Completed,
+		open: !f.Ended(), failed: !harmless[f.Outcome],
 	}
 	if sender := deviceOf(f); sender.IsValid() {
 		row.sender = sender.String()
@@ -349,7 +349,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	}
 	row.path = plain.Text(withoutHost(secrets.url(f.URL()), f.Host()))
 	if f.Request == nil || row.path == "" {
-		row.path = secrets.shown(cmp.Or(f.Error, string(f.Outcome)))
+		row.path = secrets.shown(cmp.Or(wordless(f), f.Error, string(f.Outcome)))
 	}
 	if f.Ended() {
 		row.duration = durationText(f.Duration())
@@ -372,8 +372,19 @@ func statusText(f *flow.Flow) string {
 	if f.Status() > 0 && (f.Outcome == flow.Completed || f.Outcome == flow.Open || f.Outcome == flow.Served || f.Outcome == flow.Blocked) {
 		return fmt.Sprint(f.Status())
 	}
+	if q := f.DNS; q != nil && f.Outcome == flow.Completed {
+		switch word := codeWords[q.Code]; {
+		case word != "":
+			return word
+		case q.Code == "NOERROR" && len(q.Answers) == 0:
+			return "empty"
+		}
+	}
 	return outcomeWords[f.Outcome]
 }
+
+// harmless are the outcomes of which nobody needs to be warned.
+var harmless = map[flow.Outcome]bool{flow.Completed: true, flow.Seen: true, flow.QUICRefused: true}
 
 // outcomeWords are the outcomes in a word that fits a table.
 var outcomeWords = map[flow.Outcome]string{
@@ -391,6 +402,8 @@ var outcomeWords = map[flow.Outcome]string{
 	flow.Malformed:         "broken",
 	flow.Abandoned:         "left",
 	flow.Served:            "served",
+	flow.QUICRefused:       "to TCP",
+	flow.Seen:              "seen",
 }
 
 // cells returns the cells of flowColumns.

@@ -14,6 +14,9 @@ import (
 // messages of a WebSocket in both directions.
 func drawRequest(p *paper, d *detail) {
 	f := d.recorded.Flow
+	if f.Request == nil && p.asked(f) {
+		return
+	}
 	if f.Request == nil {
 		p.prose("No request was read: "+outcomeText(f)+".", p.theme.warning)
 		p.bytes(f)
@@ -37,6 +40,9 @@ func drawRequest(p *paper, d *detail) {
 // drawResponse shows what came back.
 func drawResponse(p *paper, d *detail) {
 	f := d.recorded.Flow
+	if f.Response == nil && p.answered(f) {
+		return
+	}
 	if f.Response == nil {
 		text := "No response came: " + outcomeText(f) + "."
 		if !f.Ended() {
@@ -70,6 +76,8 @@ func drawResponse(p *paper, d *detail) {
 // bytes says how much passed through a connection that was not read.
 func (p *paper) bytes(f *flow.Flow) {
 	p.blank()
+	p.fact("spoken", f.Speech)
+	p.way(f)
 	p.fact("sent", plural(int(f.BytesSent()), "byte"))
 	p.fact("received", plural(int(f.BytesReceived()), "byte"))
 }

@@ -129,12 +129,13 @@ func (c *connectView) tunnelText(m *model, place Place, n int) []string {
 		fact(t, "Device", m.shown(peer.Name)+"  "+m.shown(peer.Addr), others(len(c.peers), fmt.Sprintf("d: another, %d of %d", c.peer+1, len(c.peers))), n),
 	}
 	if peer.Handshake != "" {
-		lines = append(lines, fact(t, "Agreed", m.shown(peer.Handshake), "", n))
+		lines = append(lines, fact(t, "Link", m.shown("handshake "+peer.Handshake), "", n))
 	}
 	if l, ok := m.ledger("wireguard"); ok {
 		mark, style := checkMark(t, m.claim(l).state)
 		lines = append(lines, "  Books   "+style.Render(mark+l.Status())+t.dim.Render("  (v)"))
 	}
+	lines = append(lines, t.dim.Render("  t shows the proxy"))
 	lines = append(lines, c.tunnelSteps(m, peer, place, n)...)
 	return append(lines, m.configLines(peer, n)...)
 }

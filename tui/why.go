@@ -23,13 +23,15 @@ func drawWhy(p *paper, d *detail) {
 	if len(j.Findings) == 0 {
 		p.fact("decided by", j.Source.String())
 	}
+	p.way(f)
+	p.fact("spoken", f.Speech)
+	p.fact("about", wordless(f))
 	p.fact("device", deviceText(f))
-	p.fact("app", p.mask.text(f.UserAgent()))
+	p.sender(f)
 	p.fact("phase", f.Phase)
 	p.fact("outcome", outcomeText(f))
-	for _, altered := range f.Altered {
-		p.styled("altered", altered, p.theme.warning)
-	}
+	p.altered(f)
+	p.notes(f)
 	for _, leak := range f.Leaks {
 		for _, where := range leak.Where {
 			p.fact("taken out", leak.Name+", "+where)
@@ -100,6 +102,14 @@ func (p *paper) whyNot(f *flow.Flow, j policy.Judgement) {
 		if text := step.Source.String(); text != "" && step.Matched {
 			p.prose("    "+text, p.theme.dim)
 		}
+	}
+}
+
+// sender says which app made a flow, and how that is known.
+func (p *paper) sender(f *flow.Flow) {
+	p.fact("app", f.UserAgent())
+	if app := appText(f); app != "" {
+		p.fact("app", app+", as "+sourceText(f)+" says")
 	}
 }
 
