@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"telltale/coverage"
 	"telltale/flow"
 )
 
@@ -247,11 +248,14 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Every mode says what it is and what it cannot see.
+// Every mode says what it is, and coverage says what it sees.
 func TestModes(t *testing.T) {
 	for _, m := range Modes {
-		if m.Name == "" || m.Help == "" || m.Port == "" || m.accept == nil || len(m.Blind) == 0 {
+		if m.Help == "" || m.Port == "" || (m.accept == nil) != (m.Name == modeWireGuard) {
 			t.Errorf("mode %+v", m)
+		}
+		if _, ok := coverage.Of(m.Name); !ok {
+			t.Errorf("nothing says what mode %q sees", m.Name)
 		}
 	}
 }

@@ -66,6 +66,11 @@ func (b *books) drop(mode, why string, a coverage.Amount) {
 	add(b.of(mode).dropped, why, a, 1)
 }
 
+// amountOf counts one datagram.
+func amountOf(payload []byte) coverage.Amount {
+	return coverage.Amount{Units: 1, Bytes: int64(len(payload))}
+}
+
 func add[K comparable](to map[K]coverage.Amount, key K, a coverage.Amount, sign int64) {
 	sum := to[key]
 	sum.Units += sign * a.Units
@@ -99,5 +104,6 @@ const (
 	dropFragment = "fragments of SOCKS5 datagrams" // RFC 1928, 7: whoever does not support them drops them
 	dropUnread   = "datagrams without a readable SOCKS5 header"
 	dropStranger = "datagrams to a SOCKS5 relay from another address than its client's"
+	dropUnknown  = "datagrams of clients that may not use telltale"
 	dropDetained = "datagrams that came faster than the name of their destination was resolved"
 )

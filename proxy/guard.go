@@ -55,13 +55,22 @@ func (g *guard) enter(from netip.Addr, known bool) entry {
 		return entry{fmt.Sprintf("the client has more than %d connections open", g.limits.perClient), true}
 	case total > g.limits.clients:
 		return entry{fmt.Sprintf("the proxy has %d connections open, as many as its limit of open files (%d) lets it serve", g.limits.clients, g.limits.files), true}
-	case known:
-	case g.devices != nil && !g.devices[from]:
+	case known || g.allows(from):
+		return entry{}
+	case g.devices != nil:
 		return entry{why: fmt.Sprintf("the client %s is not one of the devices that were named", from)}
-	case g.devices == nil && !g.near(from):
+	default:
 		return entry{why: fmt.Sprintf("the client %s has a public address of another network: it must be named to be let in", from)}
 	}
-	return entry{}
+}
+
+// allows reports whether a client is one of the devices that were named, or near where
+// none was.
+func (g *guard) allows(from netip.Addr) bool {
+	if g.devices != nil {
+		return g.devices[from.WithZone("")]
+	}
+	return g.near(from)
 }
 
 // admit counts a connection in, and returns how many there are of its client and of all.
@@ -104,7 +113,7 @@ func (p *Proxy) turnAway(c *connection, e entry) {
 	switch {
 	case e.full:
 		p.note(fullNote)
-	case p.guard.near(c.client.Addr.Addr()):
+	case c.mode == modeHTTP && p.guard.near(c.client.Addr.Addr()):
 		c.SetReadDeadline(time.Now().Add(closeTimeout))
 		c.fill() //nolint:errcheck // what it asks for does not matter
 		c.early = nil
@@ -141,9 +150,17 @@ func (p *Proxy) authorize(c *connection, h head) standing {
 func (g *guard) knows(f flow.Field) bool {
 	scheme, encoded, _ := strings.Cut(f.Reveal(), " ")
 	creds, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	return g.knowsCreds(creds) && err == nil && strings.EqualFold(scheme, "Basic")
+}
+
+// knowsLogin compares a user, who has no colon in the name, and a password.
+func (g *guard) knowsLogin(user, password string) bool {
+	return g.knowsCreds([]byte(user+":"+password)) && !strings.Contains(user, ":")
+}
+
+func (g *guard) knowsCreds(creds []byte) bool {
 	sum := sha256.Sum256(creds)
-	same := subtle.ConstantTimeCompare(sum[:], g.creds[:]) == 1
-	return same && err == nil && strings.EqualFold(scheme, "Basic")
+	return subtle.ConstantTimeCompare(sum[:], g.creds[:]) == 1
 }
 
 func proxyAuthorization(h head) string {

@@ -23,14 +23,9 @@ const (
 // httpMode is the explicit HTTP proxy: the device is told to use it, in its
 // settings or by a PAC file.
 var httpMode = Mode{
-	Name: modeHTTP,
-	Help: "explicit HTTP proxy: set in the device's Wi-Fi settings or by a PAC file",
-	Port: "8080",
-	Blind: []string{
-		"no UDP: HTTP/3 (QUIC), WebRTC and NTP pass by the proxy",
-		"no DNS: with a proxy the names are resolved by the proxy",
-		"nothing of an app that ignores the system's proxy settings",
-	},
+	Name:   modeHTTP,
+	Help:   "explicit HTTP proxy: set in the device's Wi-Fi settings or by a PAC file",
+	Port:   "8080",
 	accept: (*Proxy).acceptHTTP,
 }
 
@@ -46,7 +41,7 @@ func (p *Proxy) acceptHTTP(c *connection) {
 		return
 	}
 	if looksTLS(c.early) {
-		p.refuseTLS(c)
+		p.refuseTLS(c, "TLS was spoken to the proxy's own port: set the proxy as an HTTP proxy, without TLS to it")
 		return
 	}
 	s := newStream(c, c)

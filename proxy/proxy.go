@@ -142,16 +142,21 @@ const (
 
 // A Mode is one way for a device to reach the proxy.
 type Mode struct {
-	Name string // as in [flow.Flow.Mode]
-	Help string // one line
-	Port string // the usual one
-	// Blind says, one sentence each, what this mode cannot see.
-	Blind  []string
-	accept func(*Proxy, *connection) // takes the connection over and closes it
+	Name   string                    // as in [flow.Flow.Mode]
+	Help   string                    // one line
+	Port   string                    // the usual one
+	accept func(*Proxy, *connection) // takes the connection over and closes it; nil where [Proxy.Arrive] is the way in
 }
 
-// Modes is the only list of the ways in.
-var Modes = []Mode{httpMode}
+// Modes is the only list of the ways in. What each of them sees is in coverage.Ways.
+var Modes = []Mode{httpMode, socks5Mode, transparentMode, wireguardMode}
+
+// wireguardMode is the end of a tunnel, which package proxy/wireguard is.
+var wireguardMode = Mode{
+	Name: modeWireGuard,
+	Help: "WireGuard tunnel: every packet of a device, with the WireGuard app from its store",
+	Port: "51820",
+}
 
 // A Proxy accepts devices' connections on any number of listeners. It is made by
 // [New] and safe for use by several goroutines.

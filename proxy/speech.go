@@ -127,7 +127,7 @@ func (v *conversation) recognise(payload []byte) {
 	if v.draft.Speech != "" {
 		return
 	}
-	v.draft.Speech = speechOf(payload, v.key.destination.Port())
+	v.draft.Speech = speechOf(payload, v.port)
 	if v.draft.Speech == speechNTP {
 		v.idle = v.p.waits.oneShot
 	}

@@ -209,6 +209,9 @@ func (p *Proxy) converse(key talk, d *Datagram) *conversation {
 			asked, v.names = net.JoinHostPort(name, strconv.Itoa(int(to.Port()))), []string{name}
 		}
 	}
+	_, port := flow.SplitHostPort(asked)
+	n, _ := strconv.ParseUint(port, 10, 16)
+	v.port = uint16(n)
 	v.draft = flow.Flow{
 		Kind: flow.UDP, Mode: key.way.Mode, Client: flow.Client{Addr: key.client, Device: d.Device},
 		Server: flow.Server{Asked: asked, Destination: key.destination}, Times: flow.NoTimes(now),

@@ -168,12 +168,12 @@ func (p *Proxy) refused(c *connection, s *recordSniffer, err error) {
 }
 
 // refuseTLS records a client that spoke TLS to the proxy itself.
-func (p *Proxy) refuseTLS(c *connection) {
+func (p *Proxy) refuseTLS(c *connection, why string) {
 	c.SetDeadline(time.Now().Add(p.waits.handshake))
 	readHello(c) //nolint:errcheck // the name in it is welcome, and not needed
 	f := c.tunnel()
 	f.Outcome = flow.Malformed
-	f.Error = "TLS was spoken to the proxy's own port: set the proxy as an HTTP proxy, without TLS to it"
+	f.Error = why
 	c.Conn.Write(alertRecord(alertUnexpectedMessage)) //nolint:errcheck // a courtesy to whom is refused
 	linger(c)
 	p.observe(c, f)

@@ -15,7 +15,7 @@ import (
 // forwarded otherwise. It keeps no part of d.Payload. It may block for as long as the
 // recorder does.
 func (p *Proxy) Receive(d Datagram) {
-	amount := coverage.Amount{Units: 1, Bytes: int64(len(d.Payload))}
+	amount := amountOf(d.Payload)
 	for {
 		v, dropped := p.talks.find(p, &d)
 		if v == nil {
@@ -42,9 +42,8 @@ func (p *Proxy) dispatch(v *conversation, payload []byte, nth int64) {
 	if nth == 1 {
 		v.admit()
 	}
-	port := v.key.destination.Port()
 	switch {
-	case port == dnsPort:
+	case v.port == dnsPort:
 		p.receiveQuestion(v, payload)
 	case v.closed():
 		v.turnDown()
@@ -96,6 +95,7 @@ type talk struct {
 type conversation struct {
 	p     *Proxy
 	key   talk
+	port  uint16   // that it goes to
 	names []string // for which the device was given the destination's address, newest first
 
 	// quic is what receiveQUIC keeps of it: once set, it is given every datagram. It is
@@ -143,7 +143,7 @@ func (w *Way) owns(a netip.Addr) bool {
 }
 
 // hasRow reports whether the conversation is a flow itself.
-func (v *conversation) hasRow() bool { return !v.own() || v.key.destination.Port() != dnsPort }
+func (v *conversation) hasRow() bool { return !v.own() || v.port != dnsPort }
 
 // take counts a datagram from the client in and returns the how manieth it is, 0 where
 // the conversation has ended.
@@ -157,7 +157,7 @@ func (v *conversation) take(d *Datagram) (nth int64) {
 	v.sent.Bytes += int64(len(d.Payload))
 	v.last = time.Now()
 	v.reply, v.refuse = d.Answer, d.Refuse
-	v.p.books.begin(v.key.way.Mode, coverage.UDP, coverage.Amount{Units: 1, Bytes: int64(len(d.Payload))})
+	v.p.books.begin(v.key.way.Mode, coverage.UDP, amountOf(d.Payload))
 	return v.sent.Units
 }
 
