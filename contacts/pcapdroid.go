@@ -1,0 +1,157 @@
+package contacts
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+
+	"telltale/flow"
+)
+
+// pcapdroidNeeds are the columns without which a row says nothing, as PCAPdroid writes
+// them.
+const pcapdroidNeeds = "IPProto, DstIp, UID, …"
+
+// pcapdroidRows reads the table that PCAPdroid's menu Connections › Export writes. It has
+// had the columns IPProto, SrcIP, SrcPort, DstIp, DstPort, UID, App, Proto, Status, Info,
+// BytesSent, BytesRcvd, PktsSent, PktsRcvd, FirstSeen and LastSeen since 2021; PackageName
+// came behind App in 2024 (1.8.0), Malicious at the end where that check is on. Times were
+// seconds, then milliseconds, and are ISO 8601 since 1.7.0. PCAPdroid quotes nothing, so
+// that a comma in the name of an app makes one field too many.
+type pcapdroidRows struct {
+	in *input
+	// inOrder is set when the columns stand as PCAPdroid writes them, so that fields too
+	// many can be put right.
+	inOrder bool
+}
+
+func newPCAPdroidRows(in *input, t *table) *pcapdroidRows {
+	c := t.columns
+	return &pcapdroidRows{in: in, inOrder: t.separator == ',' && c.have("app", "info", "bytessent") && c["app"] < c["info"] && c["bytessent"] == c["info"]+1}
+}
+
+// row makes a flow of a row.
+func (p *pcapdroidRows) row(t *table) error {
+	if len(t.row) > t.width && p.inOrder {
+		p.rejoin(t)
+	}
+	if last := t.columns["dstip"]; len(t.row) <= last || p.inOrder && len(t.row) < t.width && !isEmptyFrom(t) {
+		return fmt.Errorf("expected %d fields, found %d", t.width, len(t.row))
+	}
+	dst, ok := port(t.text("dstport"))
+	if !ok {
+		return fmt.Errorf("expected a port in DstPort, found %s", shorten(t.text("dstport")))
+	}
+	to := address(t.text("dstip"))
+	if !to.IsValid() {
+		return fmt.Errorf("expected an address in DstIp, found %s", shorten(t.text("dstip")))
+	}
+	f := p.in.flow(flow.Contact, t.line)
+	f.Server.Destination = netip.AddrPortFrom(to, dst)
+	host := to.String()
+	if info := t.text("info"); isHost(info) {
+		host = p.in.intern(info)
+	} else if len(info) > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of it: %s.", p.in.text(info)))
+	}
+	f.Server.Asked = hostPort(host, dst)
+	p.protocol(t, f, host)
+	p.client(t, f)
+	f.Sent, f.Received = amount(t.text("bytessent")), amount(t.text("bytesrcvd"))
+	f.DatagramsSent, f.DatagramsReceived = amount(t.text("pktssent")), amount(t.text("pktsrcvd"))
+	f.Times = times(moment(t.text("firstseen")), moment(t.text("lastseen")))
+	if f.Times.Start.IsZero() {
+		p.in.note(noTime)
+	}
+	return p.in.deliver(f)
+}
+
+// noTime is told once of a file.
+const noTime = "Some rows have no time that can be read."
+
+// isEmptyFrom reports whether what is missing at the end of a row is only what newer
+// versions add there.
+func isEmptyFrom(t *table) bool {
+	i, ok := t.columns["malicious"]
+	return ok && i == t.width-1 && len(t.row) == i
+}
+
+// hostPort joins both; a port 0 is none, as ICMP has.
+func hostPort(host string, port uint16) string {
+	if port == 0 {
+		return host
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// protocol says what was spoken. A question of DNS is one for the name, not a contact
+// with it.
+func (p *pcapdroidRows) protocol(t *table, f *flow.Flow, host string) {
+	switch proto := t.text("proto"); string(proto) {
+	case "", "TCP", "UDP":
+	case "DNS":
+		if _, err := netip.ParseAddr(host); err == nil {
+			f.Speech = "DNS" // without the name that was asked
+			break
+		}
+		f.Kind = flow.DNS
+		f.DNS = &flow.Question{Name: host}
+		f.Server.Asked = net.JoinHostPort(host, "53")
+	default:
+		f.Speech = p.in.text(proto)
+	}
+	switch status := t.text("status"); string(status) {
+	case "", "Active", "Closed", "Open":
+	default:
+		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of its state: %s.", p.in.text(status)))
+	}
+	if string(t.text("malicious")) == "yes" {
+		f.Notes = append(f.Notes, "PCAPdroid has the server in a list of malicious ones.")
+	}
+}
+
+// client says which app it was.
+func (p *pcapdroidRows) client(t *table, f *flow.Flow) {
+	if from := address(t.text("srcip")); from.IsValid() {
+		at, _ := port(t.text("srcport"))
+		f.Client.Addr = netip.AddrPortFrom(from, at)
+	}
+	if uid := t.text("uid"); len(uid) > 0 && uid[0] == '-' {
+		return // PCAPdroid does not know the app, and calls it so in the device's language
+	}
+	f.Client.App = flow.App{Name: p.in.text(t.text("app"))}
+	if id := t.text("packagename"); packageName.Match(id) {
+		f.Client.App.ID = p.in.text(id)
+	}
+}
+
+// packageName is that of an Android app (developer.android.com, "Set the application
+// ID"), or one of the names without a dot that PCAPdroid gives to services of the system.
+var packageName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
+
+// rejoin puts a row right that has fields too many because PCAPdroid quotes nothing: the
+// commas were in the app's name, or else in Info, which of both the package's name
+// tells.
+func (p *pcapdroidRows) rejoin(t *table) {
+	extra := len(t.row) - t.width
+	at := t.columns["app"]
+	if id, ok := t.columns["packagename"]; ok && id == at+1 && !packageName.Match(t.row[id+extra].text) {
+		at = t.columns["info"]
+	}
+	t.row[at].text = joined(t.row[at:at+extra+1], t.separator)
+	t.row = append(t.row[:at+1], t.row[at+extra+1:]...)
+}
+
+// joined undoes the parting of fields.
+func joined(fields []field, separator byte) []byte {
+	var all []byte
+	for i, f := range fields {
+		if i > 0 {
+			all = append(all, separator)
+		}
+		all = append(all, f.text...)
+	}
+	return all
+}
