@@ -41,6 +41,9 @@ func (w *writer) sameTLS(t *flow.ServerTLS) *flow.ServerTLS {
 	return first
 }
 
+// connectionWidth is the number of columns of connections.
+const connectionWidth = 25
+
 // connection returns the row of the client and the server.
 func (w *writer) connection(c flow.Client, s flow.Server) (driver.Value, error) {
 	s.TLS = w.sameTLS(s.TLS)
@@ -48,7 +51,7 @@ func (w *writer) connection(c flow.Client, s flow.Server) (driver.Value, error) 
 	if id, ok := w.connections.get(key); ok {
 		return id, nil
 	}
-	row := make([]driver.Value, 21)
+	var row [connectionWidth]driver.Value
 	id := w.nextConnection
 	row[0] = id
 	clientColumns(row[1:11], c)
@@ -64,7 +67,12 @@ func (w *writer) connection(c flow.Client, s flow.Server) (driver.Value, error) 
 		row[15], row[16], row[17] = int64(t.Version), int64(t.CipherSuite), text(t.ALPN)
 		row[18], row[19], row[20] = certificate, text(t.Invalid), truth(t.Unverified)
 	}
-	if err := w.insertConnection.exec(row...); err != nil {
+	row[21], row[22] = text(c.App.Name), text(c.App.ID)
+	if s.Destination.IsValid() {
+		row[23] = s.Destination.String()
+	}
+	row[24] = text(s.Resolved)
+	if err := w.insertConnection.add(w.conn, row[:]...); err != nil {
 		return nil, err
 	}
 	w.nextConnection++

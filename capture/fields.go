@@ -47,6 +47,8 @@ func appendEscaped(dst []byte, s, special string) []byte {
 			dst = append(dst, 'n')
 		case '\r':
 			dst = append(dst, 'r')
+		case '\t':
+			dst = append(dst, 't')
 		default:
 			dst = append(dst, s[i])
 		}
@@ -123,7 +125,9 @@ func unescape(s string) (string, error) {
 			b.WriteByte('\n')
 		case 'r':
 			b.WriteByte('\r')
-		case '\\', ':':
+		case 't':
+			b.WriteByte('\t')
+		case '\\', ':', '@':
 			b.WriteByte(s[i])
 		default:
 			return "", errFields

@@ -11,7 +11,8 @@ import (
 
 // flowColumns are the columns of flows in the order of the table.
 const flowColumns = "id,kind_id,host_id,connection_id,url_id,error_id,started,ended,blocked,dns,connect,tls,send,wait,receive," +
-	"request_headers,request_body,request_size,response_headers,response_body,response_size,sent,received,more"
+	"request_headers,request_body,request_size,response_headers,response_body,response_size,sent,received,more," +
+	"datagrams_sent,datagrams_received,answers_id"
 
 // The place of some of them, and their number.
 const (
@@ -21,8 +22,10 @@ const (
 	columnResponse   = 18
 	columnSent       = 21
 	columnMore       = 23
-	flowColumnCount  = 24
-	columnsDefaulted = 1<<(columnRequest+2) | 1<<(columnResponse+2) | 1<<columnSent | 1<<(columnSent+1) // 0 when left out
+	columnDatagrams  = 24
+	columnAnswers    = 26
+	flowColumnCount  = 27
+	columnsDefaulted = 1<<(columnRequest+2) | 1<<(columnResponse+2) | 3<<columnSent | 3<<columnDatagrams // 0 when left out
 )
 
 // more holds the facts that few flows have, as JSON in one column.
@@ -35,6 +38,7 @@ type more struct {
 	ResponseDecoded bool     `json:"response_decoded,omitempty"`
 	Interim         []int    `json:"interim,omitempty"`
 	Altered         []string `json:"altered,omitempty"`
+	Notes           []string `json:"notes,omitempty"`
 	Capture         string   `json:"capture,omitempty"` // flow.Origin
 	Entry           int      `json:"entry,omitempty"`
 	Line            int      `json:"line,omitempty"`
@@ -44,8 +48,8 @@ type more struct {
 
 // rare returns the column for a flow's rare facts, NULL when it has none.
 func rare(f *flow.Flow) (driver.Value, error) {
-	m := more{Altered: f.Altered, Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line}
-	any := len(f.Altered) > 0 || f.Origin != flow.Origin{}
+	m := more{Altered: f.Altered, Notes: f.Notes, Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line}
+	any := len(f.Altered)+len(f.Notes) > 0 || f.Origin != flow.Origin{}
 	if r := f.Request; r != nil {
 		m.RequestCut, m.RequestDecoded = r.Body.Truncated, r.Body.Decoded
 		m.RequestTrailer = string(appendFields(nil, r.Trailer))
@@ -71,6 +75,7 @@ func (w *writer) flow(f *flow.Flow, replace bool) error {
 	row[0] = int64(f.ID)
 	timeColumns(row[columnStarted:], &f.Times)
 	row[columnSent], row[columnSent+1] = number(f.Sent), number(f.Received)
+	row[columnDatagrams], row[columnDatagrams+1] = number(f.DatagramsSent), number(f.DatagramsReceived)
 	if err := w.references(f, row[columnKind:columnStarted]); err != nil {
 		return err
 	}
@@ -87,6 +92,11 @@ func (w *writer) flow(f *flow.Flow, replace bool) error {
 	var err error
 	if row[columnMore], err = rare(f); err != nil {
 		return err
+	}
+	if f.DNS != nil {
+		if row[columnAnswers], err = w.textRow(w.answersText(f.DNS, f.Server.Asked)); err != nil {
+			return err
+		}
 	}
 	return w.insert(&row, replace)
 }

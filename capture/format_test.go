@@ -51,21 +51,37 @@ func TestFormatIsDocumented(t *testing.T) {
 	}
 }
 
-// Flows are told apart by the columns of the table, in its order.
+// Flows and connections are written by the columns of their tables, in their order.
 func TestColumnsAreThoseOfTheTable(t *testing.T) {
-	script, err := schemaFiles.ReadFile("schema/1.sql")
+	s, err := Open(recorded(t, 1), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(script), "CREATE TABLE flows (")
-	table, _, _ = strings.Cut(table, ");")
-	var names []string
-	for line := range strings.Lines(table) {
-		if f := strings.Fields(line); len(f) > 0 {
-			names = append(names, f[0])
+	defer s.Close()
+	columnsOf := func(table string) (names []string) {
+		err := s.read(context.Background(), func(c *conn) error {
+			st, err := c.prepare("SELECT name FROM pragma_table_info(?)")
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			return st.each(func(row []driver.Value) error {
+				names = append(names, columns(row).str(0))
+				return nil
+			}, table)
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
+		return names
 	}
-	if got := strings.Join(names, ","); got != flowColumns || len(names) != flowColumnCount {
+	flows := columnsOf("flows")
+	if got := strings.Join(flows, ","); got != flowColumns || len(flows) != flowColumnCount || flows[columnMore] != "more" ||
+		flows[columnDatagrams] != "datagrams_sent" || flows[columnAnswers] != "answers_id" {
 		t.Errorf("table: %s\ncode:  %s", got, flowColumns)
+	}
+	connections := columnsOf("connections")
+	if want := "SELECT c." + strings.Join(connections, ",c.") + ",t."; len(connections) != connectionWidth || !strings.HasPrefix(selectConnection, want) {
+		t.Errorf("table: %s\ncode:  %s", want, selectConnection)
 	}
 }

@@ -37,17 +37,19 @@ func newLoader(path string, c *conn, names deviceNames) (*loader, error) {
 		path: path, conn: c, names: names, known: map[int64]connectionKey{}, kinds: map[int64]kindKey{},
 		blocks: newRecent[int64, fieldBlock](recentBlocksRead),
 	}
+	version, err := c.version()
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range []struct {
 		st    **stmt
 		query string
 	}{
-		{&l.findConn, "SELECT c.*, t.sha256, t.subject, t.issuer, t.dns_names, t.not_before, t.not_after " +
-			"FROM connections c LEFT JOIN certificates t ON t.id = c.certificate_id WHERE c.id = ?"},
+		{&l.findConn, fileQuery(selectConnection, version)},
 		{&l.findBody, "SELECT zstd, content FROM bodies WHERE sha256 = ?"},
-		{&l.findKind, "SELECT kind,mode,phase,outcome,failure,method,protocol,status,reason,response_protocol FROM kinds WHERE id = ?"},
+		{&l.findKind, fileQuery(selectKind, version)},
 		{&l.findHeaders, "SELECT id, fields FROM headers WHERE id IN (SELECT value FROM json_each(?))"},
 	} {
-		var err error
 		if *p.st, err = c.prepare(p.query); err != nil {
 			l.close()
 			return nil, err

@@ -126,7 +126,7 @@ func (p *pass) read(ctx context.Context) error {
 		return err
 	}
 	defer seek.Close()
-	flows, err := c.prepare(selectFlows + "WHERE f.id BETWEEN ? AND ? ORDER BY f.id")
+	flows, err := c.prepareFor(selectFlows + "WHERE f.id BETWEEN ? AND ? ORDER BY f.id")
 	if err != nil {
 		return err
 	}

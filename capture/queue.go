@@ -116,7 +116,7 @@ func (q *queue) close() {
 }
 
 // flowSize estimates the memory that a flow pins: a constant for its headers and
-// addresses, and its contents.
+// addresses, and its contents and answers.
 func flowSize(f *flow.Flow) int64 {
 	n := int64(2048)
 	if f.Request != nil {
@@ -124,6 +124,11 @@ func flowSize(f *flow.Flow) int64 {
 	}
 	if f.Response != nil {
 		n += int64(len(f.Response.Body.Content))
+	}
+	if f.DNS != nil {
+		for i := range f.DNS.Answers {
+			n += 128 + int64(len(f.DNS.Answers[i].Data))
+		}
 	}
 	for i := range f.Frames {
 		n += 64 + int64(len(f.Frames[i].Data))

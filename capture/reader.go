@@ -57,19 +57,6 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	return classify(s.path, c.Raw(func(dc any) error { return f(&conn{dc.(driver.Conn)}) }))
 }
 
-const (
-	flowsColumns = "SELECT f.id,f.kind_id,f.connection_id,u.text,e.text,f.started,f.ended," +
-		"f.blocked,f.dns,f.connect,f.tls,f.send,f.wait,f.receive," +
-		"f.request_headers,f.request_body,f.request_size,f.response_headers,f.response_body,f.response_size," +
-		"f.sent,f.received,f.more,bq.sha256,br.sha256 FROM "
-	flowsJoins = " LEFT JOIN texts u ON u.id = f.url_id LEFT JOIN texts e ON e.id = f.error_id " +
-		"LEFT JOIN bodies bq ON bq.id = f.request_body LEFT JOIN bodies br ON br.id = f.response_body "
-	selectFlows = flowsColumns + "flows f" + flowsJoins
-	// selectFlowsOfHost goes from block to block, in the order of IDs too.
-	selectFlowsOfHost = flowsColumns + "host_blocks b CROSS JOIN flows f ON f.id BETWEEN b.block * 256 AND b.block * 256 + 255 " +
-		"AND f.host_id = b.host_id" + flowsJoins
-)
-
 // Flows returns a page of flows in ID order. What was observed is visible a
 // moment later, or at once after Sync.
 func (s *Store) Flows(ctx context.Context, q Query) ([]Recorded, error) {
@@ -135,7 +122,11 @@ func (q Query) sql(ctx context.Context, c *conn) (string, []driver.Value, error)
 		if hits.empty() {
 			return "", nil, nil
 		}
-		condition, ids := hits.condition()
+		version, err := c.version()
+		if err != nil {
+			return "", nil, err
+		}
+		condition, ids := hits.condition(version)
 		query, args = query+" AND "+condition, append(args, ids...)
 	}
 	direction := ""
@@ -153,7 +144,7 @@ func (s *Store) page(ctx context.Context, c *conn, verdict *judgements, query st
 		return nil, err
 	}
 	defer l.close()
-	st, err := c.prepare(query)
+	st, err := c.prepareFor(query)
 	if err != nil {
 		return nil, err
 	}
@@ -299,6 +290,9 @@ func (s *Store) load(ctx context.Context) error {
 	})
 	if err == nil {
 		err = s.loadNames(ctx)
+	}
+	if err == nil {
+		err = s.loadLedgers(ctx)
 	}
 	if err == nil {
 		err = s.noteKilled(ctx)

@@ -57,6 +57,18 @@ func (c columns) stage(i int) time.Duration {
 	return time.Duration(c.int(i)) * time.Microsecond
 }
 
+// place reads an address and port; NULL is none.
+func (c columns) place(i int) (netip.AddrPort, error) {
+	if c.null(i) {
+		return netip.AddrPort{}, nil
+	}
+	at, err := netip.ParseAddrPort(c.str(i))
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%w: %w", errRow, err)
+	}
+	return at, nil
+}
+
 // array reads a JSON array into p; NULL leaves it alone.
 func (c columns) array(i int, p any) error {
 	if c.null(i) {
@@ -95,6 +107,9 @@ const (
 	colMore
 	colRequestDigest
 	colResponseDigest
+	colDatagramsSent
+	colDatagramsReceived
+	colAnswers
 )
 
 // loadedRow is a flow whose header blocks are still to come.
@@ -134,12 +149,19 @@ func (l *loader) decode(row columns) (*flow.Flow, error) {
 		ID: flow.ID(row.int(colID)), Kind: k.kind, Mode: k.mode, Phase: k.phase,
 		Outcome: k.outcome, Failure: k.failure, Error: row.str(colError),
 		Client: ends.client, Server: ends.server,
-		Origin: flow.Origin{Capture: m.Capture, Entry: m.Entry, Line: m.Line}, Altered: m.Altered,
-		Sent: row.int(colSent), Received: row.int(colReceived),
+		Origin: flow.Origin{Capture: m.Capture, Entry: m.Entry, Line: m.Line}, Altered: m.Altered, Notes: m.Notes,
+		Sent: row.int(colSent), Received: row.int(colReceived), Speech: k.speech,
+		DatagramsSent: row.int(colDatagramsSent), DatagramsReceived: row.int(colDatagramsReceived),
 		Times: flow.Times{
 			Start: row.time(colStarted), End: row.time(colEnded), Blocked: row.stage(colBlocked), DNS: row.stage(colDNS),
 			Connect: row.stage(colConnect), TLS: row.stage(colTLS), Send: row.stage(colSend), Wait: row.stage(colWait), Receive: row.stage(colReceive),
 		},
+	}
+	if k.asks {
+		f.DNS = &flow.Question{Name: flow.CanonicalHost(f.Server.Asked), Type: k.question, Code: k.answer}
+		if err := parseAnswers(row.str(colAnswers), f.DNS); err != nil {
+			return nil, fmt.Errorf("%w: %w", errRow, err)
+		}
 	}
 	if !row.null(colRequestHeaders) {
 		if f.Request, err = decodeRequest(row, &k, &m); err != nil {
@@ -198,6 +220,7 @@ func (l *loader) kind(id int64) (kindKey, error) {
 		k = kindKey{
 			kind: flow.Kind(row.str(0)), mode: row.str(1), phase: row.str(2), outcome: flow.Outcome(row.str(3)), failure: row.str(4),
 			method: row.str(5), protocol: row.str(6), status: int(row.int(7)), reason: row.str(8), protocolOfEnd: row.str(9),
+			speech: row.str(10), asks: !row.null(11), question: row.str(11), answer: row.str(12),
 		}
 		return nil
 	}, id)
@@ -328,10 +351,12 @@ func decodeConnection(row columns) (k connectionKey, err error) {
 		k.client.Hello = h
 	}
 	k.server.Asked, k.server.SNI, k.server.Host = row.str(11), row.str(12), row.str(13)
-	if !row.null(14) {
-		if k.server.Dialed, err = netip.ParseAddrPort(row.str(14)); err != nil {
-			return k, fmt.Errorf("%w: %w", errRow, err)
-		}
+	k.client.App, k.server.Resolved = flow.App{Name: row.str(21), ID: row.str(22)}, row.str(24)
+	if k.server.Dialed, err = row.place(14); err != nil {
+		return k, err
+	}
+	if k.server.Destination, err = row.place(23); err != nil {
+		return k, err
 	}
 	if !row.null(15) {
 		t := &flow.ServerTLS{
@@ -339,7 +364,7 @@ func decodeConnection(row columns) (k connectionKey, err error) {
 			Invalid: row.str(19), Unverified: row.int(20) != 0,
 		}
 		if !row.null(18) {
-			if t.Certificate, err = decodeCertificate(row[21:]); err != nil {
+			if t.Certificate, err = decodeCertificate(row[connectionWidth:]); err != nil {
 				return k, err
 			}
 		}

@@ -150,18 +150,21 @@ func (h *hits) trim(q Query) {
 	h[docFrames] = ids
 }
 
-// condition selects the flows that have such a row.
-func (h *hits) condition() (string, []driver.Value) {
+// condition selects the flows that have such a row, in a file of a version.
+func (h *hits) condition(version int64) (string, []driver.Value) {
 	var or []string
 	var args []driver.Value
 	for _, c := range []struct {
 		column string
 		ids    []int64
 	}{
-		{"id", h[docFrames]}, {"url_id", h[docTexts]}, {"error_id", h[docTexts]},
+		{"id", h[docFrames]}, {"url_id", h[docTexts]}, {"error_id", h[docTexts]}, {"answers_id", h[docTexts]},
 		{"request_headers", h[docHeaders]}, {"response_headers", h[docHeaders]},
 		{"request_body", h[docBodies]}, {"response_body", h[docBodies]},
 	} {
+		if c.column == "answers_id" && version < 3 {
+			continue
+		}
 		if len(c.ids) > 0 {
 			// A unary plus keeps the column out of the planner's choice of index:
 			// rows are wanted in ID order until the page is full.
@@ -174,7 +177,11 @@ func (h *hits) condition() (string, []driver.Value) {
 
 // flows returns the flows that have such a row.
 func (h *hits) flows(ctx context.Context, c *conn) (ids []flow.ID, err error) {
-	condition, args := h.condition()
+	version, err := c.version()
+	if err != nil {
+		return nil, err
+	}
+	condition, args := h.condition(version)
 	st, err := c.prepare("SELECT f.id FROM flows f WHERE " + condition + " ORDER BY f.id")
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"telltale/coverage"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -64,8 +65,11 @@ type Store struct {
 	summary *Summary             // of this moment; nil when it was not asked for since the last change
 	notes   []string             // never changed in place: summaries share them
 	err     error
+	ledgers map[string]coverage.Ledger // of this session, by mode
 	wakes   map[chan struct{}]struct{}
 	closed  bool
+
+	pastLedgers map[string]coverage.Ledger // of the sessions before; not changed after the file was opened
 }
 
 // openFlow is what a summary needs of a flow that is under way.
@@ -336,6 +340,7 @@ func (s *Store) Summary() Summary {
 	}
 	sum := t.summary(s.nameOf)
 	sum.Health.Notes = slices.Clip(s.notes)
+	sum.Health.Ledgers = s.ledgersLocked()
 	s.summary = &sum
 	return sum
 }

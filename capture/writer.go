@@ -37,11 +37,12 @@ type writer struct {
 
 	begin, commit, rollback                                   *stmt
 	insertFrame, insertHost                                   *stmt
-	insertBody, findBody, insertConnection, insertCertificate *stmt
+	insertBody, findBody, insertCertificate                   *stmt
 	insertDoc, insertTag, insertKind, insertBlock, insertEnds *stmt
 
 	insertFlow                map[flowShape]*rowInsert
 	insertText, insertHeaders rowInsert
+	insertConnection          rowInsert
 
 	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind int64
 
@@ -77,6 +78,9 @@ type kindKey struct {
 	method, protocol      string
 	status                int
 	reason, protocolOfEnd string
+	speech                string
+	asks                  bool // it has a question of DNS
+	question, answer      string
 }
 
 // hostBlock is how many IDs are a block of host_blocks.
@@ -93,7 +97,8 @@ func newWriter(path string, c *conn) (*writer, error) {
 	w := &writer{
 		conn: c, path: path, zstd: enc, hosts: map[string]driver.Value{}, insertFlow: map[flowShape]*rowInsert{},
 		insertText: rowInsert{into: "INSERT INTO texts", width: 2}, insertHeaders: rowInsert{into: "INSERT INTO headers", width: 2},
-		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		insertConnection: rowInsert{into: "INSERT INTO connections", width: connectionWidth},
+		seeds:            [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 	w.forget()
 	for _, p := range []struct {
@@ -104,12 +109,11 @@ func newWriter(path string, c *conn) (*writer, error) {
 		{&w.insertFrame, "INSERT OR REPLACE INTO frames(flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?)"},
 		{&w.insertHost, "INSERT INTO hosts VALUES (?,?)"},
 		{&w.insertBody, "INSERT INTO bodies VALUES (?,?,?,?,?,?,?)"},
-		{&w.insertConnection, "INSERT INTO connections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 		{&w.insertCertificate, "INSERT INTO certificates VALUES (?,?,?,?,?,?,?)"},
 		{&w.findBody, "SELECT id FROM bodies WHERE sha256 = ?"},
 		{&w.insertDoc, "INSERT INTO search(rowid,text) VALUES (?,?)"},
 		{&w.insertTag, "INSERT OR REPLACE INTO meta VALUES (?,?)"},
-		{&w.insertKind, "INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?)"},
+		{&w.insertKind, "INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 		{&w.insertBlock, "INSERT OR IGNORE INTO host_blocks VALUES (?,?)"},
 		{&w.insertEnds, "INSERT INTO ends VALUES (?,?)"},
 	} {
@@ -139,7 +143,7 @@ func (w *writer) forget() {
 // gathering returns where rows may wait to be written.
 func (w *writer) gathering() iter.Seq[*rowInsert] {
 	return func(yield func(*rowInsert) bool) {
-		ok := yield(&w.insertText) && yield(&w.insertHeaders)
+		ok := yield(&w.insertText) && yield(&w.insertHeaders) && yield(&w.insertConnection)
 		for _, rows := range w.insertFlow {
 			ok = ok && yield(rows)
 		}
@@ -182,7 +186,7 @@ func (w *writer) resume() error {
 func (w *writer) close() error {
 	for _, st := range []*stmt{
 		w.begin, w.commit, w.rollback, w.insertFrame, w.insertHost, w.insertBody,
-		w.insertConnection, w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
+		w.insertCertificate, w.findBody, w.insertDoc, w.insertTag,
 		w.insertKind, w.insertBlock, w.insertEnds,
 	} {
 		if st != nil {
@@ -231,7 +235,12 @@ func (w *writer) kind(f *flow.Flow) (driver.Value, error) {
 	if r := f.Request; r != nil {
 		key.protocol = r.Proto
 	}
-	var status driver.Value
+	key.speech = f.Speech
+	var status, question, answer driver.Value
+	if q := f.DNS; q != nil {
+		key.asks, key.question, key.answer = true, q.Type, q.Code
+		question, answer = q.Type, text(q.Code)
+	}
 	if r := f.Response; r != nil {
 		key.status, key.reason, key.protocolOfEnd = r.Status, r.Reason, r.Proto
 		status = int64(r.Status)
@@ -241,7 +250,7 @@ func (w *writer) kind(f *flow.Flow) (driver.Value, error) {
 	}
 	id := w.nextKind
 	err := w.insertKind.exec(id, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), text(key.method),
-		text(key.protocol), status, text(key.reason), text(key.protocolOfEnd))
+		text(key.protocol), status, text(key.reason), text(key.protocolOfEnd), text(key.speech), question, answer)
 	if err != nil {
 		return nil, err
 	}
