@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"telltale/flow"
 	"telltale/policy/catalog"
 )
 
@@ -21,6 +22,12 @@ func (s *Sighting) contactFinding() Finding {
 	default:
 		s.describeUnknown(&f)
 	}
+	if !strings.Contains(f.Message, "run by") {
+		f.Message += s.aside()
+	}
+	if s.hiding.how != "" {
+		f.Category, f.Remedy = s.contact.category, f.Remedy+" "+encryptedDNSRemedy
+	}
 	return f
 }
 
@@ -33,6 +40,8 @@ func (s *Sighting) who(owner string) string {
 	m := "Each one tells " + owner + " who runs this app, and when: "
 	ua := s.request.UserAgent
 	switch {
+	case s.Flow.Kind == flow.DNS:
+		return "The question tells whoever answers it, and everyone on the way, which host the device is about to contact, and when."
 	case ua != "" && len(ua) <= maxUserAgent:
 		m += fmt.Sprintf("the User-Agent names the app (%q)", ua)
 	case ua != "":
@@ -52,7 +61,9 @@ func (s *Sighting) describeProbe(f *Finding) {
 	f.Category, f.Owner = p.Class(), p.Owner
 	f.Title = p.What
 	parts := []string{s.request.Method + " " + s.Host + s.request.Path + " has no other purpose than to learn whether the internet answers."}
-	if !s.request.Read {
+	if s.Flow.Kind == flow.DNS {
+		parts[0] = s.asked() + " It serves nothing but checks whether the internet answers."
+	} else if !s.request.Read {
 		parts[0] = s.Host + " serves nothing but checks whether the internet answers."
 	}
 	if p.Class() == catalog.PublicIP {
@@ -105,6 +116,9 @@ func (s *Sighting) describeTracker(f *Finding) {
 	f.Category, f.Owner = t.Category, t.Owner()
 	category, _ := catalog.FindCategory(t.Category)
 	f.Title = "contacts " + t.Owner()
+	if s.Flow.Kind == flow.DNS {
+		f.Title = "asks DNS for " + t.Owner()
+	}
 	f.Message = fmt.Sprintf("%s belongs to %s, which %s (%s). %s", s.Host, t.Owner(), category.Title, t.Category, s.who(t.Company))
 	f.Remedy = fmt.Sprintf("Remove the kit %s from the app, or switch its collection off before its first use. A search for the host in the unpacked app finds which part brings it. "+
 		"If the app is meant to use it, name the host under allow with a reason.", t.Product)
@@ -115,6 +129,9 @@ func (s *Sighting) describeTracker(f *Finding) {
 
 func (s *Sighting) describeDenied(f *Finding) {
 	f.Message = s.Host + " is forbidden by the policy (" + f.Source.Text + ")." + s.known()
+	if s.Flow.Kind == flow.DNS {
+		f.Message += " " + s.asked()
+	}
 	for i := range s.policy.deny {
 		if r := &s.policy.deny[i]; r.Source == f.Source && r.Reason != "" {
 			f.Message += " Reason given there: " + r.Reason + "."
@@ -131,10 +148,34 @@ func (s *Sighting) describeUnknown(f *Finding) {
 		return
 	}
 	f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " " + s.who("whoever runs it")
-	if !s.request.Read {
+	switch {
+	case s.Flow.Kind == flow.DNS:
+		f.Title = "asks DNS for a host that the policy does not name"
+		f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " " + s.asked() + " " + s.who("")
+	case s.Flow.Kind == flow.Contact:
+		f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " What was said to it is not in the phone's record; that it was contacted is."
+	case !s.request.Read:
 		f.Message = "Neither allow nor ignore names " + s.Host + "." + s.known() + " What was said to it could not be read; that it was contacted is certain."
 	}
 	f.Remedy = fmt.Sprintf("Find what contacts it, by a search for the host in the unpacked app and its dependencies. If the app is meant to, add it to the policy:\n\n    allow:\n      - %q", s.Host)
+}
+
+// asked says, of a question of DNS, what was asked, and what that means.
+func (s *Sighting) asked() string {
+	what := "something about"
+	if q := s.Flow.DNS; q != nil {
+		switch q.Type {
+		case "A", "AAAA":
+			what = "the address of"
+		case "HTTPS", "SVCB":
+			what = "how to reach"
+		}
+	}
+	m := "The device asked DNS for " + what + " " + s.Host + "."
+	if q := s.Flow.DNS; q != nil && q.Code == "NXDOMAIN" {
+		m += " There is no such name; the question was asked all the same."
+	}
+	return m
 }
 
 // known says what the catalogue knows of a host that is reported for another reason.

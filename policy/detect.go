@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"telltale/flow"
@@ -31,6 +32,7 @@ var Detectors = []Detector{
 	{InvalidCertificate, "talks to a server whose certificate is not valid", "The server's certificate did not verify: anyone could have answered in its place.", SeverityError, detectCertificate},
 	{ValueLeaked, "sends a value that must not leave the device", "A value under never-send stands in what the device sent, as it is or encoded, to whatever host.", SeverityError, detectLeaks},
 	{Undecryptable, "has content that could not be read", "The host is allowed, but what was said to it is unknown: the client refused the certificate, or spoke something that is neither TLS nor HTTP.", SeverityWarning, detectUndecryptable},
+	{EncryptedDNS, "hides which names are looked up", "The host is allowed and speaks encrypted DNS (over TLS, HTTPS or QUIC). An audit cannot see which names are looked up there, and connections that follow are addresses without names, unless TLS says them.", SeverityWarning, detectEncryptedDNS},
 }
 
 // detectorOf returns the row of a rule.
@@ -86,6 +88,10 @@ func detectMismatch(s *Sighting) []Finding {
 		return nil
 	}
 	f := s.finding(HostMismatch, s.contact.source)
+	if s.unproven() {
+		f.Message, f.Remedy = s.unprovenMessage(), unprovenRemedy+s.Host+"."
+		return []Finding{f}
+	}
 	f.Message = s.mismatchMessage()
 	f.Remedy = "Find out why the names differ. Domain fronting, a wrong Host header and a connection that is used for another host look like this. " +
 		"If it is meant, excuse it with a waiver of the rule host-mismatch for " + s.Host + "."
@@ -97,7 +103,7 @@ func (s *Sighting) mismatchMessage() string {
 	var said []string
 	var unwanted []string
 	for _, n := range []struct{ who, name string }{
-		{"the proxy was asked for", s.Names.Asked}, {"the TLS server name is", s.Names.SNI},
+		{s.askedBy(), s.Names.Asked}, {"the TLS server name is", s.Names.SNI},
 		{"the Host header says", s.Names.Host}, {"the URL says", s.Names.URL},
 	} {
 		if n.name == "" {
@@ -114,6 +120,38 @@ func (s *Sighting) mismatchMessage() string {
 	}
 	return m
 }
+
+// askedBy says where the first of the names comes from.
+func (s *Sighting) askedBy() string {
+	if s.Flow.Server.Resolved != "" && s.Names.Asked == flow.CanonicalHost(s.Flow.Server.Resolved) && s.Names.Asked != flow.CanonicalHost(s.Flow.Server.Asked) {
+		return "DNS gave the device the address " + flow.CanonicalHost(s.Flow.Server.Asked) + " for"
+	}
+	return "the proxy was asked for"
+}
+
+// unproven reports whether nothing but a header connects the address that was contacted
+// with the name under which it is judged: an app could write any name there.
+func (s *Sighting) unproven() bool {
+	_, err := netip.ParseAddr(s.Names.Asked)
+	return err == nil && s.Flow.Server.Resolved == "" && s.Names.SNI == "" && s.Names.Asked != s.Host
+}
+
+func (s *Sighting) unprovenMessage() string {
+	who := "the URL"
+	if s.Names.Host == s.Host {
+		who = "the Host header"
+	}
+	m := "The device connected to " + s.Flow.Server.Asked + ", and " + who + " says " + s.Host + ". No DNS answer of this audit gave " +
+		s.Names.Asked + " for this name, and without TLS nothing but the client says that the two belong together."
+	if s.policy.nameVerdict(s.Names.Asked, s.Port) == Violation {
+		m += " The policy does not allow " + s.Names.Asked + "."
+	}
+	return m
+}
+
+const unprovenRemedy = "If the device knew the address from before the audit, or by a resolver that the audit does not see, let it look the name up again: " +
+	"switch its airplane mode on and off, and restart the app. If the name is a claim, find what makes it. " +
+	"If it is meant, excuse it with a waiver of the rule host-mismatch for "
 
 // secured reports whether the requirements of transport apply: only to hosts that
 // are allowed, since the others are a violation, or noise, already.
@@ -181,6 +219,9 @@ var unreadable = map[flow.Outcome]string{
 // another program tells less of a connection than telltale saw of its own: that it
 // was opened, and by its URL at most the protocol.
 func unread(f *flow.Flow) string {
+	if f.Kind == flow.UDP && f.Outcome == flow.Tunnelled {
+		return unreadDatagrams(f)
+	}
 	if f.Outcome == flow.Tunnelled && f.Request != nil {
 		scheme, _, found := strings.Cut(f.Request.URL, ":")
 		switch {
@@ -191,6 +232,17 @@ func unread(f *flow.Flow) string {
 		}
 	}
 	return unreadable[f.Outcome]
+}
+
+// unreadDatagrams is unread for UDP that was forwarded.
+func unreadDatagrams(f *flow.Flow) string {
+	switch {
+	case f.Readable():
+		return ""
+	case f.Speech != "":
+		return "the client spoke " + f.Speech + " over UDP; it was forwarded unread"
+	}
+	return "the client sent datagrams of UDP in a protocol that is not known; they were forwarded unread"
 }
 
 func detectUndecryptable(s *Sighting) []Finding {

@@ -25,6 +25,7 @@ const (
 	ValueLeaked        Rule = "value-leaked"
 	IdentifierLeaked   Rule = "identifier-leaked"
 	Undecryptable      Rule = "undecryptable"
+	EncryptedDNS       Rule = "encrypted-dns"
 )
 
 // OfContact reports whether a rule is about who is contacted, which a permission
@@ -40,7 +41,7 @@ func (r Rule) OfContact() bool {
 // Rules lists every rule, the most specific first. Waivers may name any of them.
 var Rules = []Rule{
 	HostDenied, Tracker, CaptivePortalProbe, HostNotAllowed, HostMismatch, Cleartext, WeakTLS,
-	InvalidCertificate, ValueLeaked, IdentifierLeaked, Undecryptable,
+	InvalidCertificate, ValueLeaked, IdentifierLeaked, Undecryptable, EncryptedDNS,
 }
 
 // Verdict is what the policy says of one flow, and of one host.

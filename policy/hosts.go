@@ -5,7 +5,12 @@ import (
 )
 
 // hostKey is what a host's facts depend on.
-type hostKey struct{ host, port string }
+type hostKey struct {
+	host, port string
+	// question is set for a question of DNS: whatever port is contacted, the name is
+	// looked up first, so that an entry for one port permits it and forbids nothing.
+	question bool
+}
 
 // hostFacts is what the policy and the catalogue say of a host by its name and port
 // alone. It is the same for every flow to it, hence kept.
@@ -16,6 +21,7 @@ type hostFacts struct {
 	allow        []*allowRule  // in the file's order
 	ignore       []*ignoreRule // in the file's order
 	tracker      *catalog.Tracker
+	resolver     *catalog.Resolver
 	category     string // of the tracker; ""
 }
 
@@ -23,15 +29,14 @@ type hostFacts struct {
 const maxHosts = 4096
 
 // factsOf returns the facts of a canonical host.
-func (p *Policy) factsOf(host, port string) *hostFacts {
-	key := hostKey{host, port}
+func (p *Policy) factsOf(key hostKey) *hostFacts {
 	p.mu.RLock()
 	facts, ok := p.hosts[key]
 	p.mu.RUnlock()
 	if ok {
 		return facts
 	}
-	facts = p.lookUp(host, port)
+	facts = p.lookUp(key)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.hosts == nil || len(p.hosts) >= maxHosts {
@@ -41,27 +46,37 @@ func (p *Policy) factsOf(host, port string) *hostFacts {
 	return facts
 }
 
-func (p *Policy) lookUp(host, port string) *hostFacts {
-	facts := &hostFacts{}
+func (p *Policy) lookUp(key hostKey) *hostFacts {
+	facts, host := &hostFacts{}, key.host
+	portFor := func(p *Pattern) string {
+		if key.question {
+			return p.port
+		}
+		return key.port
+	}
 	for i := range p.deny {
-		if p.deny[i].Pattern.matchCanonical(host, port) {
+		pattern := &p.deny[i].Pattern
+		if (!key.question || pattern.port == "") && pattern.matchCanonical(host, key.port) {
 			facts.deny = &p.deny[i]
 			break
 		}
 	}
 	for i := range p.allow {
-		if p.allow[i].Pattern.permits(host, port) {
+		if pattern := &p.allow[i].Pattern; pattern.permits(host, portFor(pattern)) {
 			facts.allow = append(facts.allow, &p.allow[i])
 		}
 	}
 	for i := range p.ignore {
-		if p.ignore[i].Pattern.permits(host, port) {
+		if pattern := &p.ignore[i].Pattern; pattern.permits(host, portFor(pattern)) {
 			facts.ignore = append(facts.ignore, &p.ignore[i])
 		}
 	}
 	if t, ok := catalog.FindTracker(host); ok {
 		facts.tracker, facts.category = t, t.Category
 		facts.denyCategory = p.categoryRule(t.Category)
+	}
+	if r, ok := catalog.FindResolver(host); ok {
+		facts.resolver = r
 	}
 	return facts
 }
@@ -79,7 +94,7 @@ func (p *Policy) categoryRule(category string) *denyRule {
 // nameVerdict judges one of a flow's names by host rules alone: Allowed, Ignored or
 // Violation.
 func (p *Policy) nameVerdict(host, port string) Verdict {
-	facts := p.factsOf(host, port)
+	facts := p.factsOf(hostKey{host: host, port: port})
 	switch {
 	case facts.deny != nil, facts.denyCategory != nil:
 		return Violation

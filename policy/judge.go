@@ -18,6 +18,7 @@ type Sighting struct {
 	facts   *hostFacts
 	request catalog.Sighting // what the catalogue needs; Read is false for a tunnel
 	contact contact
+	hiding  hiding
 }
 
 // A contact is what the policy says of reaching the host, before anything else
@@ -82,7 +83,11 @@ func (p *Policy) excuse(s *Sighting, findings []Finding) (counting, excused []Fi
 
 func (p *Policy) waiverFor(rule Rule, s *Sighting) *waiver {
 	for i := range p.waivers {
-		if w := &p.waivers[i]; w.Rule == rule && w.Pattern.matchCanonical(s.Host, s.Port) {
+		w, port := &p.waivers[i], s.Port
+		if s.Flow.Kind == flow.DNS {
+			port = w.Pattern.port // as in hostKey.question
+		}
+		if w.Rule == rule && w.Pattern.matchCanonical(s.Host, port) {
 			return w
 		}
 	}
@@ -105,7 +110,7 @@ func (p *Policy) waiveIgnored(s *Sighting, j Judgement) Judgement {
 // see gathers what is known of a flow.
 func (p *Policy) see(f *flow.Flow) *Sighting {
 	s := &Sighting{Flow: f, Host: f.Host(), Port: f.Port(), Names: f.Names(), policy: p}
-	s.facts = p.factsOf(s.Host, s.Port)
+	s.facts = p.factsOf(hostKey{s.Host, s.Port, f.Kind == flow.DNS})
 	s.request.Host = s.Host
 	if f.Request != nil && f.Kind != flow.DNS {
 		s.request.Read = true
@@ -113,6 +118,7 @@ func (p *Policy) see(f *flow.Flow) *Sighting {
 		s.request.UserAgent = f.UserAgent()
 		s.request.App = p.IsApp(s.request.UserAgent)
 	}
+	s.hiding = s.hidesNames()
 	s.contact = s.judgeContact()
 	return s
 }
@@ -132,6 +138,9 @@ func (s *Sighting) readURL() requestPath {
 // after, since they excuse findings.
 func (s *Sighting) judgeContact() contact {
 	c := contact{tracker: s.facts.tracker, category: s.facts.category}
+	if c.category == "" && (s.hiding.how != "" || s.hiding.resolver != nil && s.Flow.Kind == flow.DNS) {
+		c.category = catalog.EncryptedDNS
+	}
 	if r := s.facts.deny; r != nil {
 		c.verdict, c.rule, c.source = Violation, HostDenied, r.Source
 		return s.classify(c)
@@ -240,6 +249,9 @@ func (s *Sighting) deniedCategory(c *contact) *denyRule {
 		}
 	}
 	r := s.facts.denyCategory
+	if r == nil && c.category == catalog.EncryptedDNS {
+		r = s.policy.categoryRule(c.category)
+	}
 	if r == nil {
 		return nil
 	}

@@ -1,6 +1,6 @@
 // Package catalog holds facts about well-known hosts: captive-portal probes and who
-// sends them, the hosts of tracking kits, and the noise that devices make by
-// themselves.
+// sends them, the hosts of tracking kits, public resolvers of DNS, and the noise that
+// devices make by themselves.
 //
 // The facts are YAML tables in this folder, embedded in the program and read once,
 // when they are first asked for. Each row says where it comes from and how sure it
@@ -16,13 +16,14 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 
 	"github.com/goccy/go-yaml"
 )
 
-//go:embed probes.yaml trackers.yaml presets.yaml categories.yaml
+//go:embed probes.yaml trackers.yaml presets.yaml categories.yaml resolvers.yaml
 var tables embed.FS
 
 // Unverified is the confidence of a fact that no vendor and no two independent
@@ -84,8 +85,13 @@ type data struct {
 	probes     []Probe
 	trackers   []Tracker
 	presets    []Preset
+	resolvers  []Resolver
 	probeHosts hostIndex // rows of probes
 	trackHosts hostIndex // rows of trackers
+
+	resolverHosts  hostIndex
+	resolverAddrs  map[netip.Addr]int
+	resolverBlocks []block
 }
 
 // load reads the tables. A table that does not parse is a fault of the program, found
@@ -93,6 +99,8 @@ type data struct {
 var load = sync.OnceValue(func() *data {
 	d := &data{}
 	read("categories.yaml", &d.categories)
+	read("resolvers.yaml", &d.resolvers)
+	d.addResolvers()
 	read("probes.yaml", &d.probes)
 	read("trackers.yaml", &d.trackers)
 	read("presets.yaml", &d.presets)
