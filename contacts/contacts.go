@@ -74,17 +74,16 @@ func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, erro
 	in := &input{opts: opts, observe: observe, interned: map[string]string{}}
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(HeadSize)
-	if len(head) == 0 && err != nil && err != io.EOF {
-		return in.info, in.verdict(&Error{Message: "cannot read the file", Err: err})
-	}
 	in.info.Format = Recognise(head)
-	switch in.info.Format {
-	case PrivacyReport:
+	switch format := in.info.Format; {
+	case format == Unknown && err != nil && err != io.EOF:
+		err = &Error{Message: "cannot read the file", Err: err}
+	case format == PrivacyReport:
 		err = in.privacyReport(b)
-	case PCAPdroid, TrackerControl, Table:
-		err = in.table(b)
-	case PCAP:
+	case format == PCAP:
 		err = in.packets(b)
+	case format != Unknown:
+		err = in.table(b)
 	default:
 		err = &Error{Message: "expected a list of contacts or packets, found something else", hint: formats}
 	}

@@ -45,6 +45,7 @@ type conversation struct {
 	quic      *quic.Opening // likewise
 	datagrams int           // of the client, that were looked at
 	closing   [2]bool       // whether client and server have ended theirs
+	refused   bool          // the first that a server of TCP said was RST
 
 	newer, older *conversation // by when they were last heard of
 }
@@ -162,6 +163,9 @@ func (c *conversation) count(p *segment, f *frame) (fromClient bool) {
 		c.sent += int64(p.length)
 		c.packetsSent++
 		return true
+	}
+	if p.protocol == protocolTCP && c.packetsReceived == 0 {
+		c.refused = p.flags&flagRST != 0
 	}
 	c.received += int64(p.length)
 	c.packetsReceived++

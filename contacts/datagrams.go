@@ -143,32 +143,50 @@ type given struct{ client, address netip.Addr }
 
 // maxGiven is how many addresses a half remembers, maxNames how many names of each.
 const (
-	maxGiven = 32 << 10
+	maxGiven = 64 << 10
 	maxNames = 8
+)
+
+// Stand-ins for the device where its address is of no use: a resolver on the machine
+// itself asks for all its addresses, and a device asks over IPv4 for what it contacts over
+// IPv6.
+var (
+	thisMachine = netip.Addr{}
+	overIPv4    = netip.IPv4Unspecified()
+	overIPv6    = netip.IPv6Unspecified()
 )
 
 // give remembers an answer.
 func (g *givenNames) give(client netip.Addr, name string, addresses []netip.Addr) {
-	if client.IsLoopback() {
-		client = netip.Addr{} // a resolver on this machine, which asks for all its addresses
-	}
 	for _, a := range addresses {
-		k := given{client, a.Unmap()}
-		known := g.at(k)
-		if len(known) > 0 && known[len(known)-1] == name {
+		switch {
+		case client.IsLoopback():
+			g.remember(given{thisMachine, a.Unmap()}, name)
 			continue
+		case client.Is4():
+			g.remember(given{overIPv4, a.Unmap()}, name)
+		default:
+			g.remember(given{overIPv6, a.Unmap()}, name)
 		}
-		// Conversations hold what was known when they began: it is never changed.
-		names := slices.DeleteFunc(slices.Clone(known), func(n string) bool { return n == name })
-		names = append(names[max(0, len(names)-maxNames+1):], name)
-		if len(g.newer) >= maxGiven {
-			g.older, g.newer = g.newer, nil
-		}
-		if g.newer == nil {
-			g.newer = map[given][]string{}
-		}
-		g.newer[k] = names
+		g.remember(given{client, a.Unmap()}, name)
 	}
+}
+
+func (g *givenNames) remember(k given, name string) {
+	known := g.at(k)
+	if len(known) > 0 && known[len(known)-1] == name {
+		return
+	}
+	// Conversations hold what was known when they began: it is never changed.
+	names := slices.DeleteFunc(slices.Clone(known), func(n string) bool { return n == name })
+	names = append(names[max(0, len(names)-maxNames+1):], name)
+	if len(g.newer) >= maxGiven {
+		g.older, g.newer = g.newer, nil
+	}
+	if g.newer == nil {
+		g.newer = map[given][]string{}
+	}
+	g.newer[k] = names
 }
 
 func (g *givenNames) at(k given) []string {
@@ -180,10 +198,16 @@ func (g *givenNames) at(k given) []string {
 
 // of returns the names for which a device was given an address, newest last.
 func (g *givenNames) of(client, address netip.Addr) []string {
-	if names := g.at(given{client, address}); len(names) > 0 {
-		return names
+	other := overIPv4
+	if client.Is4() {
+		other = overIPv6
 	}
-	return g.at(given{address: address})
+	for _, c := range [...]netip.Addr{client, other, thisMachine} {
+		if names := g.at(given{c, address}); len(names) > 0 {
+			return names
+		}
+	}
+	return nil
 }
 
 // resolved returns the name for which the device was given the server's address: of

@@ -127,7 +127,7 @@ func (in *input) flowOf(c *conversation) *flow.Flow {
 	f.Sent, f.Received = c.sent, c.received
 	f.DatagramsSent, f.DatagramsReceived = c.packetsSent, c.packetsReceived
 	f.Times = times(instant(c.start), instant(c.last))
-	if c.packetsReceived > 0 {
+	if c.packetsReceived > 0 && !c.refused {
 		f.Server.Dialed = c.server
 	}
 	if c.question != nil {
@@ -141,7 +141,10 @@ func (in *input) flowOf(c *conversation) *flow.Flow {
 	}
 	f.Server.Resolved = c.resolved()
 	f.Speech = c.speech
-	if c.packetsReceived == 0 && c.packetsSent > 0 {
+	switch {
+	case c.refused && c.packetsReceived == 1:
+		f.Notes = append(f.Notes, "The server refused the connection.")
+	case c.packetsReceived == 0 && c.packetsSent > 0:
 		f.Notes = append(f.Notes, "The server did not answer.")
 	}
 	return f

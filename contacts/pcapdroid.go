@@ -54,7 +54,7 @@ func (p *pcapdroidRows) row(t *table) error {
 	if info := t.text("info"); isHost(info) {
 		host = p.in.intern(info)
 	} else if len(info) > 0 {
-		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of it: %s.", p.in.text(info)))
+		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of it: %q.", p.in.text(info)))
 	}
 	f.Server.Asked = hostPort(host, dst)
 	p.protocol(t, f, host)
@@ -105,7 +105,7 @@ func (p *pcapdroidRows) protocol(t *table, f *flow.Flow, host string) {
 	switch status := t.text("status"); string(status) {
 	case "", "Active", "Closed", "Open":
 	default:
-		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of its state: %s.", p.in.text(status)))
+		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of its state: %q.", p.in.text(status)))
 	}
 	if string(t.text("malicious")) == "yes" {
 		f.Notes = append(f.Notes, "PCAPdroid has the server in a list of malicious ones.")

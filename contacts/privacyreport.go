@@ -137,13 +137,13 @@ func (in *input) remarks(a *activity) []string {
 		add("The user led the app there, says iOS: a website in a browser of the app, as a rule.")
 	}
 	if len(a.Context) > 0 {
-		add("It was made by the website %s.", in.text(a.Context))
+		add("It was made by the website %q.", in.text(a.Context))
 	}
 	if string(a.DomainType) == "1" || len(a.DomainType) == 0 && string(a.Classification) == "1" {
 		add("Apple lists the domain among those that may follow people across apps and websites.")
 	}
 	if len(a.Owner) > 0 {
-		add("Apple names the owner of the domain: %s.", in.text(a.Owner))
+		add("Apple names %q as the owner of the domain.", in.text(a.Owner))
 	}
 	return all
 }

@@ -75,9 +75,9 @@ func (r *trackerControlRows) remarks(t *table, f *flow.Flow) {
 	}
 	switch {
 	case len(tracker) > 0 && len(category) > 0:
-		f.Notes = append(f.Notes, fmt.Sprintf("TrackerControl knows the host as the tracker %s (%s).", r.in.text(tracker), r.in.text(category)))
+		f.Notes = append(f.Notes, fmt.Sprintf("TrackerControl knows the host as a tracker of %q (%s).", r.in.text(tracker), r.in.text(category)))
 	case len(tracker) > 0:
-		f.Notes = append(f.Notes, fmt.Sprintf("TrackerControl knows the host as the tracker %s.", r.in.text(tracker)))
+		f.Notes = append(f.Notes, fmt.Sprintf("TrackerControl knows the host as a tracker of %q.", r.in.text(tracker)))
 	}
 	// 0 is certain; from 1 on, several names had led to the address.
 	if amount(t.text("uncertain")) > 0 {
