@@ -40,7 +40,8 @@ func (b *Book) Generation() uint64 {
 	return b.generation
 }
 
-// Learn takes what a flow tells of apps, in any state of it, and returns its trace.
+// Learn takes what a flow that has ended tells of apps, and returns its trace. To learn it
+// twice changes nothing.
 func (b *Book) Learn(f *flow.Flow) Trace {
 	contact := f.IsContact()
 	b.mu.Lock()
@@ -50,6 +51,13 @@ func (b *Book) Learn(f *flow.Flow) Trace {
 		b.generation++
 	}
 	return t
+}
+
+// Trace returns what a flow tells of its app, without learning from it.
+func (b *Book) Trace(f *flow.Flow) Trace {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.trace(f)
 }
 
 // learn reports whether it was news.

@@ -28,6 +28,8 @@ type deviceTotal struct {
 	hosts          nameSet
 	span           span
 	unread         int
+	quicRefused    int
+	questions      int
 	outcomes       map[flow.Outcome]int // of the unread
 	apps           []string             // sorted; never changed in place
 	refusal        Refusal
@@ -76,7 +78,13 @@ func (d *deviceTotal) addAgent(userAgent string) {
 // addContact counts a contact with a host.
 func (d *deviceTotal) addContact(f *flow.Flow, verdict policy.Verdict, host string) {
 	d.flows++
-	if !f.Readable() {
+	if f.Kind == flow.DNS {
+		d.questions++
+	}
+	if f.Outcome == flow.QUICRefused {
+		d.quicRefused++
+	}
+	if f.Unread() {
 		d.unread++
 		if d.outcomes == nil {
 			d.outcomes = map[flow.Outcome]int{}
@@ -144,7 +152,7 @@ func (d *deviceTotal) row() Device {
 		Addr: d.addr.String(), Flows: d.flows, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
 		Allowed: d.verdicts.allowed, Ignored: d.verdicts.ignored, Waived: d.verdicts.waived, Violating: d.verdicts.violating,
 		Decrypted: evidence.Trusted(), Unread: d.unread, Outcomes: maps.Clone(d.outcomes), Refused: d.refused, Refusal: d.refusal, Served: d.served,
-		Apps: slices.Clip(d.apps), Evidence: evidence,
+		Apps: slices.Clip(d.apps), Evidence: evidence, QUICRefused: d.quicRefused, Questions: d.questions,
 	}
 }
 

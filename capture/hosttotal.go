@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"telltale/attribution"
 	"telltale/flow"
 	"telltale/policy"
 	"telltale/useragent"
@@ -25,6 +26,8 @@ type hostTotal struct {
 	unread           map[flow.Outcome]int
 	unreadShown      map[flow.Outcome]int // copy of unread that was handed out; nil when it has changed since
 	unreadCount      int
+	quicRefused      int
+	unnamed          unnamedApps
 }
 
 func newHost(name string) *hostTotal { return &hostTotal{name: name} }
@@ -74,7 +77,7 @@ func (h *hostTotal) clone() *hostTotal {
 	return &c
 }
 
-func (h *hostTotal) add(f *flow.Flow, j policy.Judgement) {
+func (h *hostTotal) add(f *flow.Flow, j policy.Judgement, trace attribution.Trace) {
 	if w := weigh(f, j); h.flows == 0 || w.heavierThan(h.worst) {
 		h.worst = w
 	}
@@ -85,7 +88,11 @@ func (h *hostTotal) add(f *flow.Flow, j policy.Judgement) {
 	h.sent += f.BytesSent()
 	h.received += f.BytesReceived()
 	h.span.add(f)
-	if !f.Readable() {
+	if f.Outcome == flow.QUICRefused {
+		h.quicRefused++
+	}
+	h.unnamed.add(trace)
+	if f.Unread() {
 		if h.unread == nil {
 			h.unread = map[flow.Outcome]int{}
 		}
@@ -136,12 +143,12 @@ func insertFirst(names []string, name string, limit int) []string {
 	return slices.Concat(names[:i], []string{name}, names[i:min(len(names), limit-1)])
 }
 
-func (h *hostTotal) row() Host {
+func (h *hostTotal) row(book *attribution.Book) Host {
 	return Host{
 		Name: h.name, Verdict: h.worst.verdict, Rule: h.worst.rule, Category: h.worst.category, Source: h.worst.source,
 		Flows: h.flows, Violating: h.violating, Unread: h.unreadCount, First: h.span.first, Last: h.span.last,
 		BytesSent: h.sent, BytesReceived: h.received, Apps: slices.Clip(h.apps), Clients: slices.Clip(h.clients.names),
-		Phases: h.phases.names(), Activity: h.activity.activity(),
+		Phases: h.phases.names(), Activity: h.activity.activity(), QUICRefused: h.quicRefused, Attributed: h.unnamed.attributed(book),
 	}
 }
 

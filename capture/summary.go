@@ -3,6 +3,7 @@ package capture
 import (
 	"time"
 
+	"telltale/attribution"
 	"telltale/coverage"
 	"telltale/diagnosis"
 	"telltale/flow"
@@ -13,7 +14,7 @@ import (
 // or an exit code needs, without a look at single flows. It never changes, and
 // shares memory with those before and after it: do not write to what it holds.
 type Summary struct {
-	Flows     int // contacts: HTTP exchanges and connections that could not be read
+	Flows     int // contacts, of every kind
 	Allowed   int
 	Ignored   int
 	Waived    int
@@ -52,13 +53,17 @@ type Host struct {
 	Source                   policy.Source // line that decided the verdict
 	Flows                    int
 	Violating                int
-	Unread                   int // connections whose content could not be read
+	Unread                   int // contacts whose content passed unread, see flow.Flow.Unread
+	QUICRefused              int // QUIC conversations that were refused, so that they come back over TCP
 	First, Last              time.Time
 	BytesSent, BytesReceived int64
 	Apps                     []string // distinct User-Agents, sorted, at most MaxApps
 	Clients                  []string // addresses of the devices that contacted it, in their order, at most MaxClients
 	Phases                   []string // in which it was contacted: as in Violation
 	Activity                 Activity
+	// Attributed are the apps that made those flows whose User-Agent names none, as far
+	// as they are known, and how: sorted, each once, at most MaxApps.
+	Attributed []attribution.Attribution
 }
 
 // Limits of what a summary lists; counts are always exact. Of a User-Agent it has the
@@ -73,12 +78,14 @@ const (
 
 // Violation is every finding with one fingerprint.
 type Violation struct {
-	ID          string         // the fingerprint
-	Finding     policy.Finding // of the first flow
-	Count       int            // flows
-	Method      string         // of the first flow
-	URL         string         // of the first flow
-	App         string         // User-Agent of the first flow that has one
+	ID      string         // the fingerprint
+	Finding policy.Finding // of the first flow
+	Count   int            // flows
+	Method  string         // of the first flow
+	URL     string         // of the first flow
+	App     string         // User-Agent of the first flow that has one
+	// Attributed are the apps of flows whose User-Agent names none, as in Host.
+	Attributed  []attribution.Attribution
 	First, Last time.Time
 	LastFlow    flow.ID  // highest ID of its flows: the newest
 	Clients     []string // addresses of the devices that sent it, in their order, at most MaxClients
@@ -102,10 +109,15 @@ type Reference struct {
 // Health says what a verdict is worth.
 type Health struct {
 	Devices []Device
-	// Unread counts, per host, the connections whose content could not be
-	// read, by outcome.
+	// Unread counts, per host, the contacts whose content passed unread, by outcome. What
+	// did not pass is not among them: QUIC that was refused, answered pings, contacts
+	// that somebody else saw.
 	Unread map[string]map[flow.Outcome]int
-	Failed int // exchanges that did not complete: server down, client gone
+	// QUICRefused counts, per host, the QUIC conversations that were refused. Nothing was
+	// missed there: clients come back over TCP, and that is a contact of its own.
+	QUICRefused map[string]int
+	Lookups     int // questions of DNS that look for no server: see flow.Flow.IsLookup
+	Failed      int // exchanges that did not complete: server down, client gone
 	// Nameless counts connections that named no host: port scans, garbage.
 	Nameless int
 	Denied   int // clients that were turned away
@@ -151,12 +163,14 @@ type Device struct {
 	// Decrypted is when the device first trusted us, by TLS that could be read or by the
 	// set-up page's own test: from then on an absence of violations means something.
 	// Zero: never.
-	Decrypted time.Time
-	Unread    int                  // contacts whose content could not be read
-	Outcomes  map[flow.Outcome]int // of these contacts; never changed
-	Refused   int                  // handshakes in which it refused our certificate
-	Refusal   Refusal
-	Apps      []string // distinct User-Agents, sorted, at most MaxApps
+	Decrypted   time.Time
+	Questions   int                  // of DNS, among the contacts
+	QUICRefused int                  // QUIC conversations that were refused
+	Unread      int                  // contacts whose content passed unread
+	Outcomes    map[flow.Outcome]int // of these contacts; never changed
+	Refused     int                  // handshakes in which it refused our certificate
+	Refusal     Refusal
+	Apps        []string // distinct User-Agents, sorted, at most MaxApps
 	// Served tells by URL path when each page of telltale itself was first served
 	// to it ("/", "/ca.pem"), errors excepted; at most the first MaxServed.
 	Served map[string]time.Time

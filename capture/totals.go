@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"telltale/attribution"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -25,6 +26,8 @@ type totals struct {
 	violations, waivers            table[string, violationTotal]
 	devices                        table[netip.Addr, deviceTotal]
 	phases                         phaseTotals
+	lookups                        int
+	book                           *attribution.Book // shared by totals that lie over each other
 }
 
 // verdictCounts counts contacts by verdict.
@@ -46,7 +49,7 @@ func (c *verdictCounts) add(v policy.Verdict) {
 func newTotals() *totals {
 	return &totals{
 		hosts: newTable[string, hostTotal](), devices: newTable[netip.Addr, deviceTotal](),
-		violations: newTable[string, violationTotal](), waivers: newTable[string, violationTotal](),
+		violations: newTable[string, violationTotal](), waivers: newTable[string, violationTotal](), book: attribution.NewBook(),
 	}
 }
 
@@ -80,7 +83,10 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 		return
 	}
 	if !contact {
-		if flow.CanonicalHost(f.Server.Asked) != flow.SetupHost { // else the set-up page tested whether it is trusted
+		switch {
+		case f.IsLookup():
+			t.lookups++
+		case flow.CanonicalHost(f.Server.Asked) != flow.SetupHost: // else the set-up page tested whether it is trusted
 			t.nameless++
 		}
 		return
@@ -95,29 +101,39 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	if name == "" {
 		name = f.Host()
 	}
+	trace := t.trace(f)
 	host := t.hosts.row(name, newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
-	host.add(f, j)
+	host.add(f, j, trace)
 	if device != nil {
 		device.addContact(f, j.Verdict, host.name)
 	}
 	t.verdicts.add(j.Verdict)
 	switch j.Verdict {
 	case policy.Violation:
-		addFindings(&t.violations, f, j.Findings)
-		addFindings(&t.waivers, f, j.Excused)
+		addFindings(&t.violations, f, trace, j.Findings)
+		addFindings(&t.waivers, f, trace, j.Excused)
 	case policy.Waived:
-		addFindings(&t.waivers, f, j.Findings)
+		addFindings(&t.waivers, f, trace, j.Findings)
 	}
 }
 
-func addFindings(t *table[string, violationTotal], f *flow.Flow, findings []policy.Finding) {
+// trace returns what a flow tells of its app. The book learns from the last state of each
+// flow alone: states before may lack what that one has.
+func (t *totals) trace(f *flow.Flow) attribution.Trace {
+	if f.Ended() {
+		return t.book.Learn(f)
+	}
+	return t.book.Trace(f)
+}
+
+func addFindings(t *table[string, violationTotal], f *flow.Flow, trace attribution.Trace, findings []policy.Finding) {
 	for i, finding := range findings {
 		id := finding.Fingerprint()
 		if counted := slices.ContainsFunc(findings[:i], func(g policy.Finding) bool { return g.Fingerprint() == id }); counted {
 			continue // one flow counts once in a violation, however often it breaks the rule
 		}
-		t.row(id, newViolation, (*violationTotal).clone).add(f, finding)
+		t.row(id, newViolation, (*violationTotal).clone).add(f, trace, finding)
 	}
 }
 
@@ -127,13 +143,19 @@ func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
 	s := Summary{
 		Flows: t.flows, Allowed: t.verdicts.allowed, Ignored: t.verdicts.ignored, Waived: t.verdicts.waived, Violating: t.verdicts.violating,
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
-		Violations: violationRows(&t.violations), Waivers: violationRows(&t.waivers), Phases: t.phases.rows(),
-		Health: Health{Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Unread: map[string]map[flow.Outcome]int{}},
+		Violations: violationRows(&t.violations, t.book), Waivers: violationRows(&t.waivers, t.book), Phases: t.phases.rows(),
+		Health: Health{
+			Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Lookups: t.lookups,
+			Unread: map[string]map[flow.Outcome]int{}, QUICRefused: map[string]int{},
+		},
 	}
 	hosts := t.hosts.sorted(func(a, b *hostTotal) int { return strings.Compare(a.name, b.name) })
 	s.Hosts = make([]Host, len(hosts))
 	for i, h := range hosts {
-		s.Hosts[i] = h.row()
+		s.Hosts[i] = h.row(t.book)
+		if h.quicRefused > 0 {
+			s.Health.QUICRefused[h.name] = h.quicRefused
+		}
 		if h.unreadCount > 0 {
 			s.Health.Unread[h.name] = h.shownUnread()
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"telltale/attribution"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -23,6 +24,7 @@ type violationTotal struct {
 	clients     clientSet
 	phases      phaseSet
 	samples     samples
+	unnamed     unnamedApps
 }
 
 func newViolation(fingerprint string) *violationTotal {
@@ -35,7 +37,8 @@ func (v *violationTotal) clone() *violationTotal {
 	return &c
 }
 
-func (v *violationTotal) add(f *flow.Flow, finding policy.Finding) {
+func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding policy.Finding) {
+	v.unnamed.add(trace)
 	if v.count == 0 || f.ID < v.id {
 		v.finding, v.id, v.method, v.url = finding, f.ID, f.Method(), f.URL()
 	}
@@ -54,17 +57,17 @@ func (v *violationTotal) add(f *flow.Flow, finding policy.Finding) {
 	v.samples.add(r, f.Times.Start)
 }
 
-func (v *violationTotal) row() Violation {
+func (v *violationTotal) row(book *attribution.Book) Violation {
 	return Violation{
 		ID: v.fingerprint, Finding: v.finding, Count: v.count, Method: v.method, URL: v.url, App: v.app,
 		First: v.span.first, Last: v.span.last, LastFlow: v.last, Interval: v.samples.interval(),
-		Clients: slices.Clip(v.clients.names), Phases: v.phases.names(), Flows: v.samples.handOut(),
+		Clients: slices.Clip(v.clients.names), Phases: v.phases.names(), Flows: v.samples.handOut(), Attributed: v.unnamed.attributed(book),
 	}
 }
 
 // violationRows lists violations by severity, rule and host; the fingerprint
 // settles what is left.
-func violationRows(t *table[string, violationTotal]) []Violation {
+func violationRows(t *table[string, violationTotal], book *attribution.Book) []Violation {
 	sorted := t.sorted(func(a, b *violationTotal) int {
 		return cmp.Or(
 			cmp.Compare(severityRank(b.finding.Severity), severityRank(a.finding.Severity)),
@@ -76,7 +79,7 @@ func violationRows(t *table[string, violationTotal]) []Violation {
 	})
 	out := make([]Violation, len(sorted))
 	for i, v := range sorted {
-		out[i] = v.row()
+		out[i] = v.row(book)
 	}
 	return out
 }
