@@ -200,6 +200,7 @@ func (e *tcpEnd) arrive(r *tcp.ForwarderRequest) {
 	a := &arrival{end: e, key: key, c: c, request: r}
 	e.t.proxy.Arrive(proxy.Arrival{Way: &e.t.way, Client: netip.AddrPortFrom(c.peer.IPv4, key.src.Port()),
 		Device: c.peer.Name, Destination: key.dst, Accept: a.accept, Refuse: a.refuse})
+	a.refuse(nil) // unless it was answered
 }
 
 func addrPort(a tcpip.Address, port uint16) netip.AddrPort {

@@ -55,7 +55,8 @@ const Mode = "wireguard"
 
 // A Proxy is what the tunnel hands packets to. *[proxy.Proxy] is one.
 type Proxy interface {
-	// Arrive is called in a goroutine of its own and may take its time.
+	// Arrive is called in a goroutine of its own and may take its time. A connection
+	// that it has not answered when it returns is refused.
 	Arrive(proxy.Arrival)
 	// Receive and Stray are called for one packet of a device after the other. While
 	// they wait, so does the device.
