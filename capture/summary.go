@@ -104,6 +104,11 @@ type Reference struct {
 	Entry   int    // 1-based entry of a HAR, 0 outside its entries; the ID of a live flow
 	Line    int    // 1-based; 0 when unknown
 	ID      flow.ID
+	// Destination and Resolved are as in flow.Server: where the device's packets were
+	// addressed to, "203.0.113.7:443", and the name for which DNS gave that address. Both
+	// are "" when unknown.
+	Destination string
+	Resolved    string
 }
 
 // Health says what a verdict is worth.

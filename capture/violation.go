@@ -50,7 +50,13 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 	v.span.add(f)
 	v.clients = v.clients.with(f.Client.Addr.Addr())
 	v.phases = v.phases.with(f.Phase)
-	r := Reference{Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line, ID: f.ID}
+	r := Reference{
+		Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line, ID: f.ID,
+		Resolved: f.Server.Resolved,
+	}
+	if f.Server.Destination.IsValid() {
+		r.Destination = f.Server.Destination.String()
+	}
 	if r.Capture == "" {
 		r.Entry = int(f.ID)
 	}
