@@ -20,6 +20,7 @@ type account struct {
 	proxy *Proxy
 	raw   net.Conn // changed by replace only
 	mode  string
+	count bool // it is a connection in the books of its mode; in those of QUIC datagrams are
 	from  netip.AddrPort
 	start time.Time
 
@@ -51,16 +52,20 @@ func (p *Proxy) open(raw net.Conn, m Mode) {
 // account opens the account of a socket. It returns nil when the audit is ending: the
 // socket was closed then, and that recorded.
 func (p *Proxy) account(raw net.Conn, client flow.Client, mode string) *connection {
-	a := &account{proxy: p, raw: raw, from: client.Addr, mode: mode, start: time.Now()}
+	return p.enrol(&account{proxy: p, raw: raw, from: client.Addr, mode: mode, count: mode != modeHTTP, start: time.Now()}, client)
+}
+
+// enrol puts an account on the books, and returns its connection like account.
+func (p *Proxy) enrol(a *account, client flow.Client) *connection {
 	a.refs.Store(1)
-	c := &connection{Conn: raw, mode: mode, client: client, account: a, start: a.start}
+	c := &connection{Conn: a.raw, mode: a.mode, client: client, account: a, start: a.start}
 	a.expect(c, flow.Abandoned, "the client connected and sent nothing")
 	p.mu.Lock()
 	p.accounts[a] = struct{}{}
 	closing := p.closing.Load()
 	p.mu.Unlock()
-	if mode != modeHTTP {
-		p.books.begin(mode, coverage.TCP, oneConnection)
+	if a.count {
+		p.books.begin(a.mode, coverage.TCP, oneConnection)
 	}
 	if closing {
 		a.expect(c, flow.Abandoned, "the proxy was shutting down")
@@ -151,7 +156,7 @@ func (a *account) forget() {
 	p := a.proxy
 	a.dropReady()
 	p.guard.leave(a.from.Addr())
-	if a.mode != modeHTTP {
+	if a.count {
 		p.books.settle(a.mode, coverage.TCP, oneConnection)
 	}
 	p.mu.Lock()

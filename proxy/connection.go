@@ -29,6 +29,7 @@ type connection struct {
 	names       []string       // for which the client was given that address, newest first
 	local       netip.AddrPort // what the client connected to, where that is not the socket's address
 
+	speech  string // of a connection of QUIC: its version; "" over TCP
 	account *account
 	start   time.Time      // when it was accepted, or its tunnel asked for
 	connect head           // the CONNECT that asked for it; zero for none
@@ -153,6 +154,9 @@ func (c *connection) tunnel() *flow.Flow {
 	}
 	if c.client.Hello != nil {
 		f.Server.SNI = c.client.Hello.ServerName
+	}
+	if c.speech != "" {
+		f.Kind, f.Speech = flow.UDP, c.speech
 	}
 	f.Server.Destination, f.Server.Resolved = c.destination, resolvedBy(c.names, f.Server.SNI)
 	if c.connect.raw != "" {

@@ -202,7 +202,7 @@ var identity = []string{"identity"}
 func (t *trip) pool() *http.Transport {
 	key := poolKey{device: t.opened.Client.Addr.Addr()}
 	switch {
-	case t.in.ProtoMajor != 2:
+	case t.in.ProtoMajor < 2:
 		key.speech = speaksH1
 	case t.url.Scheme == "https":
 		key.speech = speaksH2

@@ -12,7 +12,8 @@ import (
 )
 
 // fieldsOf returns header lines sorted by name, since a map has lost their order.
-// Lines of one name keep theirs. Names are in lower case in HTTP/2 (RFC 9113, 8.2).
+// Lines of one name keep theirs. Names are in lower case since HTTP/2 (RFC 9113, 8.2)
+// and HTTP/3 (RFC 9114, 4.2).
 // first is put before them, unless it has no name.
 func fieldsOf(h http.Header, major int, first flow.Field) []flow.Field {
 	var array [32]string
@@ -27,7 +28,7 @@ func fieldsOf(h http.Header, major int, first flow.Field) []flow.Field {
 	}
 	for _, k := range keys {
 		name := k
-		if major == 2 {
+		if major >= 2 {
 			name = lower(k)
 		}
 		for _, v := range h[k] {
@@ -153,6 +154,8 @@ func isWebSocket(h http.Header) bool {
 // protoName writes a version of HTTP as flows have it.
 func protoName(major, minor int) string {
 	switch {
+	case major == 3:
+		return "HTTP/3"
 	case major == 2:
 		return "HTTP/2"
 	case major == 1 && minor == 0:

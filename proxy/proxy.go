@@ -187,6 +187,8 @@ type Proxy struct {
 	uses     uses
 	servings servings
 
+	http3 *http3End // nil where QUIC is not decrypted
+
 	names  *names // by which devices know addresses
 	dns    *resolver
 	talks  talks // over UDP
@@ -234,6 +236,12 @@ func New(cfg Config) (*Proxy, error) {
 		p.note(serversNote)
 	}
 	p.tls = p.clientTLS()
+	if cfg.QUIC == QUICIntercept {
+		var err error
+		if p.http3, err = newHTTP3End(p); err != nil {
+			return nil, err
+		}
+	}
 	p.server = p.newServer()
 	p.talks.wg.Go(func() { p.sweep(p.base.Done()) })
 	go func() {
@@ -312,11 +320,11 @@ func (p *Proxy) untrack(l net.Listener) {
 // then. A second call waits like the first.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	emptied := p.stopAccepting()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		p.server.Shutdown(ctx) //nolint:errcheck // ctx's error is reported below
-	}()
+	var stopped sync.WaitGroup
+	stopped.Go(func() { p.server.Shutdown(ctx) }) //nolint:errcheck // ctx's error is reported below
+	if p.http3 != nil {
+		stopped.Go(func() { p.http3.stop(ctx) })
+	}
 	var err error
 	select {
 	case <-emptied:
@@ -331,8 +339,11 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	case <-time.After(closeTimeout):
 		err = fmt.Errorf("proxy: %d connections did not end in %v", p.openConnections(), closeTimeout)
 	}
-	<-stopped
+	stopped.Wait()
 	<-p.served
+	if p.http3 != nil {
+		p.http3.close()
+	}
 	p.talks.close()
 	p.strays.close()
 	p.exchange.close()

@@ -16,6 +16,9 @@ const flushDelay = time.Millisecond
 // between head and trailer.
 type shim struct {
 	w http.ResponseWriter
+	// soon makes the final head leave at once: the library of HTTP/3 writes it with the
+	// first bytes of the body, when this has cleared it.
+	soon bool
 
 	mu     sync.Mutex  // of w: a late head is flushed, and 1xx come, on other goroutines
 	making bool        // the final head is being made: no interim answer goes before it
@@ -47,6 +50,9 @@ func (s *shim) WriteHeader(status int) {
 	}
 	s.final, s.dirty = true, true
 	s.w.WriteHeader(status)
+	if s.soon {
+		s.flush()
+	}
 	clear(s.w.Header()) // http.Server has its copy; what comes now are trailers
 }
 

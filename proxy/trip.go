@@ -81,7 +81,7 @@ func (x *exchange) begin(c *connection, w http.ResponseWriter, r *http.Request) 
 	t.trace.GotConn = t.gotConn
 	t.trace.Got1xxResponse = t.got1xx
 	t.Context = httptrace.WithClientTrace(r.Context(), &t.trace)
-	t.shim.w = w
+	t.shim.w, t.shim.soon = w, r.ProtoMajor == 3
 	t.up.src = r.Body
 	t.up.body = body{limit: x.cfg.BodyLimit, expect: r.ContentLength}
 	t.down.to = &t.shim
@@ -154,14 +154,15 @@ func (t *trip) gotConn(info httptrace.GotConnInfo) {
 }
 
 // got1xx forwards and records an interim answer. http.Server itself says 100 when
-// the transport, told so by the server, begins to read the content.
+// the transport, told so by the server, begins to read the content; that of HTTP/3 does
+// not.
 func (t *trip) got1xx(status int, h textproto.MIMEHeader) error {
 	t.mu.Lock()
 	if len(t.interim) < maxInterim {
 		t.interim = append(t.interim, status)
 	}
 	t.mu.Unlock()
-	if status != http.StatusContinue && t.in.ProtoAtLeast(1, 1) {
+	if (status != http.StatusContinue || t.in.ProtoMajor == 3) && t.in.ProtoAtLeast(1, 1) {
 		t.shim.interim(status, http.Header(h))
 	}
 	return nil

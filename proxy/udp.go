@@ -45,9 +45,9 @@ func (p *Proxy) dispatch(v *conversation, payload []byte, nth int64) {
 	switch {
 	case v.port == dnsPort:
 		p.receiveQuestion(v, payload)
+	case p.receiveQUIC(v, payload, nth == 1):
 	case v.closed():
 		v.turnDown()
-	case (isLongHeader(payload) || v.quic != nil) && p.receiveQUIC(v, payload):
 	default:
 		v.forward(payload)
 	}
@@ -64,13 +64,6 @@ const recognisedBy = 4
 
 // dnsPort is where DNS is spoken (RFC 1035, 4.2).
 const dnsPort = 53
-
-// isLongHeader reports whether a datagram begins as one of QUIC with a long header does,
-// in any version (RFC 8999, 5.1), and not with the bits of version negotiation's zero
-// version, which no client sends.
-func isLongHeader(b []byte) bool {
-	return len(b) >= 7 && b[0]&0x80 != 0 && (b[1]|b[2]|b[3]|b[4]) != 0
-}
 
 // talk is what tells conversations apart.
 type talk struct {
@@ -98,9 +91,7 @@ type conversation struct {
 	port  uint16   // that it goes to
 	names []string // for which the device was given the destination's address, newest first
 
-	// quic is what receiveQUIC keeps of it: once set, it is given every datagram. It is
-	// set within receiveQUIC only.
-	quic *quicTalk
+	quic quicTalk // what receiveQUIC keeps of it
 
 	mu       sync.Mutex
 	draft    flow.Flow // what is known of it; counts are filled in by state
@@ -117,6 +108,8 @@ type conversation struct {
 	via      *mapping
 	detained [][]byte // while the name is resolved
 	silent   bool     // nothing is to be told of a refusal: it went to many
+	withheld bool     // it is not shown while it is open: other flows may say what it was
+	told     bool     // they do, and it is none itself
 }
 
 // stage is how far the way to a conversation's destination is.
@@ -246,6 +239,21 @@ func (v *conversation) edit(change func(f *flow.Flow)) {
 	change(&v.draft)
 }
 
+// withhold keeps the flow from being shown before the end, or lets it be: requests may
+// come of the conversation, and be its flows.
+func (v *conversation) withhold(yes bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.withheld = yes
+}
+
+// tell says that other flows tell what passed: the conversation will be none itself.
+func (v *conversation) tell() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.told = true
+}
+
 // lasts sets after which silence the conversation ends.
 func (v *conversation) lasts(idle time.Duration) {
 	v.mu.Lock()
@@ -281,7 +289,7 @@ func (v *conversation) show() {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.ended {
+	if v.ended || v.withheld {
 		return
 	}
 	if v.draft.ID == 0 {
@@ -307,6 +315,10 @@ func (v *conversation) end() {
 		v.via.drop(v.to)
 	}
 	if !v.hasRow() {
+		return
+	}
+	if v.told {
+		v.p.books.settle(v.key.way.Mode, coverage.UDP, v.sent)
 		return
 	}
 	if v.draft.Outcome == "" || v.draft.Outcome == flow.Open {
