@@ -68,7 +68,7 @@ func (w *Writer) maskedFields(fields []flow.Field) []flow.Field {
 
 // maskedFlow returns the flow as it may be shown: a copy in which every text is
 // masked, whoever wrote it, since a flow may come from a file. What stays is its kind,
-// which is one of four, and contents and messages, which are masked as they are
+// which is one of eight, and contents and messages, which are masked as they are
 // written: without their content coding.
 func (w *Writer) maskedFlow(f *flow.Flow) *flow.Flow {
 	if w.opts.Mask == nil {
@@ -77,9 +77,11 @@ func (w *Writer) maskedFlow(f *flow.Flow) *flow.Flow {
 	out := *f
 	out.Mode, out.Failure, out.Error, out.Phase = w.masked(f.Mode), w.masked(f.Failure), w.masked(f.Error), w.masked(f.Phase)
 	out.Outcome = flow.Outcome(w.masked(string(f.Outcome)))
-	out.Altered = w.maskedAll(f.Altered)
+	out.Altered, out.Notes = w.maskedAll(f.Altered), w.maskedAll(f.Notes)
+	out.Speech, out.DNS = w.masked(f.Speech), w.maskedQuestion(f.DNS)
 	out.Leaks = w.maskedLeaks(f.Leaks)
 	out.Client.Device, out.Client.ALPN = w.masked(f.Client.Device), w.masked(f.Client.ALPN)
+	out.Client.App = flow.App{Name: w.masked(f.Client.App.Name), ID: w.masked(f.Client.App.ID)}
 	if h := f.Client.Hello; h != nil {
 		hello := *h
 		hello.ServerName, hello.ALPN = w.maskedHost(h.ServerName), w.maskedAll(h.ALPN)
@@ -88,7 +90,7 @@ func (w *Writer) maskedFlow(f *flow.Flow) *flow.Flow {
 	}
 	s := &out.Server
 	s.Asked, s.SNI, s.Host = w.maskedHost(s.Asked), w.maskedHost(s.SNI), w.maskedHost(s.Host)
-	s.TLS = w.maskedTLS(s.TLS)
+	s.Resolved, s.TLS = w.maskedHost(s.Resolved), w.maskedTLS(s.TLS)
 	if r := f.Request; r != nil {
 		request := *r
 		request.Method, request.URL, request.Proto = w.masked(r.Method), w.maskedURL(r.URL), w.masked(r.Proto)
@@ -100,6 +102,18 @@ func (w *Writer) maskedFlow(f *flow.Flow) *flow.Flow {
 		response.Reason, response.Proto = w.masked(r.Reason), w.masked(r.Proto)
 		response.Header, response.Trailer = w.maskedFields(r.Header), w.maskedFields(r.Trailer)
 		out.Response = &response
+	}
+	return &out
+}
+
+// maskedQuestion masks a question of DNS as the host is, with all that it was answered.
+func (w *Writer) maskedQuestion(q *flow.Question) *flow.Question {
+	if q == nil {
+		return nil
+	}
+	out := flow.Question{Name: w.maskedHost(q.Name), Type: w.masked(q.Type), Code: w.masked(q.Code)}
+	for _, a := range q.Answers {
+		out.Answers = append(out.Answers, flow.Answer{Name: w.maskedHost(a.Name), Type: w.masked(a.Type), TTL: a.TTL, Data: w.masked(a.Data)})
 	}
 	return &out
 }

@@ -132,6 +132,12 @@ func many() []*flow.Flow {
 		flowtest.Tunnel("mail.example:5223"),
 		flowtest.PassedThrough("bank.example"),
 		flowtest.DNS("a.example"),
+		flowtest.DNS("Odd.example", flowtest.Question("HTTPS", ""), flowtest.Answers("1 . alpn=\"h2\"", "2 x.example. ech=\tAA")),
+		flowtest.Datagrams("192.0.2.7:123", flowtest.Speech("NTP"), flowtest.Resolved("time.example")),
+		flowtest.QUIC("192.0.2.7", "a.example", flowtest.Noted("answered with Version Negotiation")),
+		flowtest.Ping("2001:db8::1"),
+		flowtest.Packets("192.0.2.7", "GRE"),
+		flowtest.Seen("tracker.example:443", "CovidShield", "ca.example.covid"),
 		flowtest.Failed("https://down.example/", flow.FailureDNS),
 		flowtest.Get("https://open.example/", flowtest.Outcome(flow.Open)),
 		{Kind: flow.Tunnel, Mode: "http", Outcome: flow.Malformed, Request: &flow.Request{Method: "GET\x00", URL: ""}},
@@ -225,5 +231,17 @@ func TestCodedBodiesAreWrittenDecoded(t *testing.T) {
 	}
 	if b := got[0].Response.Body; !b.Decoded || !b.Truncated || len(b.Content) == 0 || !strings.HasPrefix(text, string(b.Content)) {
 		t.Errorf("body of %d bytes, %+v", len(b.Content), b.Size)
+	}
+}
+
+// A question has no more answers than flows have, whoever wrote the file.
+func TestAnswersAreBounded(t *testing.T) {
+	f := flowtest.DNS("a.example")
+	for range 1000 {
+		f.DNS.Answers = append(f.DNS.Answers, flow.Answer{Name: "a.example", Type: "A", Data: "192.0.2.7"})
+	}
+	got, _, err := read(t, write(t, []*flow.Flow{f}, har.WriterOptions{}))
+	if err != nil || len(got) != 1 || len(got[0].DNS.Answers) != 64 {
+		t.Errorf("%d flows, error %v", len(got), err)
 	}
 }

@@ -29,7 +29,14 @@ type record struct {
 	FrameOffset int             `json:"frameOffset,omitzero"`
 	Sent        int64           `json:"sent,omitzero"`
 	Received    int64           `json:"received,omitzero"`
-	Times       timesRecord     `json:"times"`
+
+	DatagramsSent     int64           `json:"datagramsSent,omitzero"`
+	DatagramsReceived int64           `json:"datagramsReceived,omitzero"`
+	Speech            string          `json:"speech,omitzero"`
+	DNS               *questionRecord `json:"dns,omitzero"` // absent: there was no question
+	Notes             []string        `json:"notes,omitempty"`
+
+	Times timesRecord `json:"times"`
 }
 
 // leakRecord says what was redacted, so that a redacted file has the verdict of
@@ -42,9 +49,15 @@ type leakRecord struct {
 type clientRecord struct {
 	Addr   netip.AddrPort `json:"addr,omitzero"`
 	Device string         `json:"device,omitzero"`
+	App    appRecord      `json:"app,omitzero"`
 	Hello  *helloRecord   `json:"hello,omitzero"`
 	TLS    uint16         `json:"tls,omitzero"`
 	ALPN   string         `json:"alpn,omitzero"`
+}
+
+type appRecord struct {
+	Name string `json:"name,omitzero"`
+	ID   string `json:"id,omitzero"`
 }
 
 type helloRecord struct {
@@ -56,11 +69,28 @@ type helloRecord struct {
 }
 
 type serverRecord struct {
-	Asked  string         `json:"asked,omitzero"`
-	SNI    string         `json:"sni,omitzero"`
-	Host   string         `json:"host,omitzero"`
-	Dialed netip.AddrPort `json:"dialed,omitzero"`
-	TLS    *tlsRecord     `json:"tls,omitzero"`
+	Asked       string         `json:"asked,omitzero"`
+	SNI         string         `json:"sni,omitzero"`
+	Host        string         `json:"host,omitzero"`
+	Destination netip.AddrPort `json:"destination,omitzero"`
+	Resolved    string         `json:"resolved,omitzero"`
+	Dialed      netip.AddrPort `json:"dialed,omitzero"`
+	TLS         *tlsRecord     `json:"tls,omitzero"`
+}
+
+type questionRecord struct {
+	Name    string         `json:"name"`
+	Type    string         `json:"type"`
+	Code    string         `json:"code,omitzero"`
+	Answers []answerRecord `json:"answers,omitempty"`
+}
+
+// answerRecord has its TTL in nanoseconds, as durations are.
+type answerRecord struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	TTL  int64  `json:"ttl"`
+	Data string `json:"data"`
 }
 
 type tlsRecord struct {
@@ -113,8 +143,12 @@ func newRecord(f *flow.Flow) *record {
 	r := &record{
 		ID: f.ID, Kind: f.Kind, Mode: f.Mode, Outcome: f.Outcome, Failure: f.Failure, Error: f.Error,
 		Altered: f.Altered, Phase: f.Phase, FrameOffset: f.FrameOffset, Sent: f.Sent, Received: f.Received,
-		Client: clientRecord{Addr: f.Client.Addr, Device: f.Client.Device, TLS: f.Client.TLS, ALPN: f.Client.ALPN},
-		Server: serverRecord{Asked: f.Server.Asked, SNI: f.Server.SNI, Host: f.Server.Host, Dialed: f.Server.Dialed},
+		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Speech: f.Speech, Notes: f.Notes, DNS: newQuestionRecord(f.DNS),
+		Client: clientRecord{Addr: f.Client.Addr, Device: f.Client.Device, App: appRecord(f.Client.App), TLS: f.Client.TLS, ALPN: f.Client.ALPN},
+		Server: serverRecord{
+			Asked: f.Server.Asked, SNI: f.Server.SNI, Host: f.Server.Host,
+			Destination: f.Server.Destination, Resolved: f.Server.Resolved, Dialed: f.Server.Dialed,
+		},
 		Times: timesRecord{
 			Start: f.Times.Start, End: f.Times.End, Blocked: int64(f.Times.Blocked), DNS: int64(f.Times.DNS),
 			Connect: int64(f.Times.Connect), TLS: int64(f.Times.TLS), Send: int64(f.Times.Send),
@@ -139,8 +173,12 @@ func (r *record) flow() *flow.Flow {
 	f := &flow.Flow{
 		ID: r.ID, Kind: r.Kind, Mode: r.Mode, Outcome: r.Outcome, Failure: r.Failure, Error: r.Error,
 		Altered: r.Altered, Phase: r.Phase, FrameOffset: r.FrameOffset, Sent: r.Sent, Received: r.Received,
-		Client: flow.Client{Addr: r.Client.Addr, Device: r.Client.Device, TLS: r.Client.TLS, ALPN: r.Client.ALPN},
-		Server: flow.Server{Asked: r.Server.Asked, SNI: r.Server.SNI, Host: r.Server.Host, Dialed: r.Server.Dialed},
+		DatagramsSent: r.DatagramsSent, DatagramsReceived: r.DatagramsReceived, Speech: r.Speech, Notes: r.Notes, DNS: r.DNS.question(),
+		Client: flow.Client{Addr: r.Client.Addr, Device: r.Client.Device, App: flow.App(r.Client.App), TLS: r.Client.TLS, ALPN: r.Client.ALPN},
+		Server: flow.Server{
+			Asked: r.Server.Asked, SNI: r.Server.SNI, Host: r.Server.Host,
+			Destination: r.Server.Destination, Resolved: r.Server.Resolved, Dialed: r.Server.Dialed,
+		},
 		Times: flow.Times{
 			Start: r.Times.Start, End: r.Times.End, Blocked: time.Duration(r.Times.Blocked), DNS: time.Duration(r.Times.DNS),
 			Connect: time.Duration(r.Times.Connect), TLS: time.Duration(r.Times.TLS), Send: time.Duration(r.Times.Send),
@@ -165,6 +203,32 @@ func (r *record) flow() *flow.Flow {
 	return f
 }
 
+func newQuestionRecord(q *flow.Question) *questionRecord {
+	if q == nil {
+		return nil
+	}
+	r := &questionRecord{Name: q.Name, Type: q.Type, Code: q.Code}
+	for _, a := range q.Answers {
+		r.Answers = append(r.Answers, answerRecord{Name: a.Name, Type: a.Type, TTL: int64(a.TTL), Data: a.Data})
+	}
+	return r
+}
+
+// maxAnswers is how many answers a question has at most.
+const maxAnswers = 64
+
+// question returns the question of a record, nil for none.
+func (r *questionRecord) question() *flow.Question {
+	if r == nil {
+		return nil
+	}
+	q := &flow.Question{Name: r.Name, Type: r.Type, Code: r.Code}
+	for _, a := range r.Answers[:min(len(r.Answers), maxAnswers)] {
+		q.Answers = append(q.Answers, flow.Answer{Name: a.Name, Type: a.Type, TTL: time.Duration(a.TTL), Data: a.Data})
+	}
+	return q
+}
+
 func leakRecords(leaks []flow.Leak) (records []leakRecord) {
 	for _, leak := range leaks {
 		records = append(records, leakRecord(leak))
@@ -173,7 +237,10 @@ func leakRecords(leaks []flow.Leak) (records []leakRecord) {
 }
 
 // kinds are those that a record may name.
-var kinds = map[flow.Kind]bool{flow.HTTP: true, flow.WebSocket: true, flow.DNS: true, flow.Tunnel: true}
+var kinds = map[flow.Kind]bool{
+	flow.HTTP: true, flow.WebSocket: true, flow.DNS: true, flow.Tunnel: true,
+	flow.UDP: true, flow.ICMP: true, flow.IP: true, flow.Contact: true,
+}
 
 // ownRecord returns the record of the draft, nil when there is none that can be
 // read.

@@ -122,11 +122,14 @@ func poisoned(kind flow.Kind) *flow.Flow {
 
 // Every text of a flow is masked, and read back for what is left of it.
 func TestMaskReachesEverything(t *testing.T) {
-	for _, kind := range []flow.Kind{flow.HTTP, flow.WebSocket, flow.Tunnel, flow.DNS} {
+	for _, kind := range []flow.Kind{flow.HTTP, flow.WebSocket, flow.Tunnel, flow.DNS, flow.UDP, flow.Contact} {
 		f, want := poisoned(kind), poisoned(kind)
 		poison(reflect.ValueOf(want).Elem(), maskToken)
 		bare := func(s *string) { *s = strings.ReplaceAll(*s, flow.Redacted, "redacted") }
-		for _, name := range []*string{&want.Server.Asked, &want.Server.SNI, &want.Server.Host, &want.Client.Hello.ServerName} {
+		for _, name := range []*string{
+			&want.Server.Asked, &want.Server.SNI, &want.Server.Host, &want.Server.Resolved, &want.Client.Hello.ServerName,
+			&want.DNS.Name, &want.DNS.Answers[0].Name,
+		} {
 			bare(name)
 		}
 		want.Request.URL = "https://me@redacted.a.example/" + flow.Redacted + "?q=" + flow.Redacted
