@@ -74,7 +74,7 @@ func TestHalfClosedClientIsGivenUp(t *testing.T) {
 }
 
 // tcpPair returns both ends of a connection.
-func tcpPair(t *testing.T) (ours, theirs net.Conn) {
+func tcpPair(t testing.TB) (ours, theirs net.Conn) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer l.Close()

@@ -99,7 +99,9 @@ func (v *conversation) connect() {
 	if err != nil {
 		o, failure := failureOf(err)
 		v.decline(o, failure, err.Error())
-		v.turnDown()
+		for range v.freed() {
+			v.turnDown()
+		}
 		return
 	}
 	v.mu.Lock()
@@ -110,12 +112,19 @@ func (v *conversation) connect() {
 	}
 	v.via, v.to, v.stage = via, to, opened
 	v.draft.Server.Dialed = to
-	detained := v.detained
-	v.detained = nil
 	v.mu.Unlock()
-	for _, b := range detained {
+	for _, b := range v.freed() {
 		v.send(via, to, b)
 	}
+}
+
+// freed returns the datagrams that were detained.
+func (v *conversation) freed() [][]byte {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	detained := v.detained
+	v.detained = nil
+	return detained
 }
 
 // send writes a datagram to the world. What the system says of it ends the way.

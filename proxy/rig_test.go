@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -228,6 +229,9 @@ func newRig(t testing.TB, edit ...func(*Config)) *rig {
 	served := make(chan error, 1)
 	go func() { served <- r.proxy.Serve(l) }()
 	t.Cleanup(func() {
+		for r.proxy.openListeners() == 0 && !r.proxy.closing.Load() {
+			runtime.Gosched() // Serve has not begun yet
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience/2)
 		defer cancel()
 		if err := r.proxy.Shutdown(ctx); err != nil {
@@ -244,6 +248,21 @@ func newRig(t testing.TB, edit ...func(*Config)) *rig {
 		goleak.VerifyNone(t, before)
 	})
 	return r
+}
+
+// shutdown ends the audit once it has begun.
+func (r *rig) shutdown() {
+	r.t.Helper()
+	for r.proxy.openListeners() == 0 {
+		runtime.Gosched() // Serve has not begun yet
+	}
+	must(r.t, r.proxy.Shutdown(context.Background()))
+}
+
+func (p *Proxy) openListeners() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.listeners)
 }
 
 // testLog fails a test for what the proxy complains about.
