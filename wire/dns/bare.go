@@ -31,7 +31,7 @@ func Bare(b []byte) (out []byte, altered []string) {
 			}
 			what, gone := bare(service)
 			for _, w := range what {
-				if w += " of " + plainName(service.Hdr.Name); !slices.Contains(altered, w) {
+				if !slices.Contains(altered, w) {
 					altered = append(altered, w)
 				}
 			}
@@ -65,12 +65,13 @@ func mayHaveService(b []byte) bool {
 func bare(rr *mdns.SVCB) (what []string, gone bool) {
 	var removed []mdns.SVCBKey
 	hasDefault := true
+	record := typeName(rr.Hdr.Rrtype) + " record of " + plainName(rr.Hdr.Name)
 	rr.Value = slices.DeleteFunc(rr.Value, func(param mdns.SVCBKeyValue) bool {
 		switch param := param.(type) {
 		case *mdns.SVCBNoDefaultAlpn:
 			hasDefault = false
 		case *mdns.SVCBECHConfig:
-			what = append(what, "ech removed from the "+typeName(rr.Hdr.Rrtype)+" record")
+			what = append(what, "ech removed from the "+record)
 			removed = append(removed, mdns.SVCB_ECHCONFIG)
 			return true
 		case *mdns.SVCBAlpn:
@@ -79,7 +80,7 @@ func bare(rr *mdns.SVCB) (what []string, gone bool) {
 			if len(param.Alpn) == before {
 				return false
 			}
-			what = append(what, "h3 removed from the "+typeName(rr.Hdr.Rrtype)+" record")
+			what = append(what, "h3 removed from the "+record)
 			if len(param.Alpn) == 0 {
 				removed = append(removed, mdns.SVCB_ALPN)
 				return true
@@ -88,7 +89,7 @@ func bare(rr *mdns.SVCB) (what []string, gone bool) {
 		return false
 	})
 	if slices.Contains(removed, mdns.SVCB_ALPN) && !hasDefault {
-		return []string{typeName(rr.Hdr.Rrtype) + " record removed, which offers h3 alone,"}, true
+		return []string{record + " removed, which offers h3 alone"}, true
 	}
 	rr.Value = withoutMandatory(rr.Value, removed)
 	return what, false
