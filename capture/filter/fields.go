@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"crypto/tls"
 	"strings"
 
@@ -44,8 +45,8 @@ func count(name, help string, read countReader) Field {
 var Fields = []Field{
 	text("host", "host that was contacted", func(s *sighting) string { return s.flow.Host() }),
 	text("port", "port that was contacted", func(s *sighting) string { return s.flow.Port() }, "443", "80"),
-	text("method", "request method; CONNECT for a connection that could not be read", func(s *sighting) string { return s.flow.Method() },
-		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "QUERY"),
+	text("method", "request method; CONNECT for a connection that could not be read, QUERY for DNS, UDP, PING, IP, CONTACT", func(s *sighting) string { return s.flow.Method() },
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "QUERY", "UDP", "PING", "IP", "CONTACT"),
 	text("path", "path of the URL, percent-encoding removed", func(s *sighting) string { return s.flow.Path() }),
 	text("query", "query of the URL, as sent, without the question mark", query),
 	text("url", "whole URL", func(s *sighting) string { return s.flow.URL() }),
@@ -59,21 +60,32 @@ var Fields = []Field{
 	text("rule", "rule that names the violation", func(s *sighting) string { return string(s.judgement.Rule()) }, rules()...),
 	text("category", "class of the host in the catalogue", func(s *sighting) string { return s.judgement.Category }),
 	text("protocol", "protocol spoken with the client", func(s *sighting) string { return s.flow.Protocol() },
-		"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3", "WebSocket", "DNS", "TLS", "TCP"),
-	text("kind", "sort of contact; tunnel for a connection that could not be read", func(s *sighting) string { return string(s.flow.Kind) },
-		string(flow.HTTP), string(flow.WebSocket), string(flow.DNS), string(flow.Tunnel)),
-	text("mode", "the way in", func(s *sighting) string { return s.flow.Mode }, "http", "socks5", "wireguard", "har", "mitmproxy"),
+		"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3", "WebSocket", "DNS", "TLS", "TCP", "UDP", "ICMP", "QUIC v1", "NTP", "STUN"),
+	text("kind", "sort of contact; tunnel for a connection that could not be read, contact for what the phone itself says", func(s *sighting) string { return string(s.flow.Kind) },
+		string(flow.HTTP), string(flow.WebSocket), string(flow.DNS), string(flow.Tunnel), string(flow.UDP), string(flow.ICMP), string(flow.IP), string(flow.Contact)),
+	text("mode", "the way in, or the format of the file", func(s *sighting) string { return s.flow.Mode },
+		"http", "socks5", "transparent", "wireguard", "har", "mitmproxy", "pcap", "pcapdroid", "privacy-report", "trackercontrol"),
 	text("client", "address of the device", client),
 	text("device", "name of the device, where one is known", device),
-	text("app", "User-Agent of the request", func(s *sighting) string { return s.flow.UserAgent() }),
+	text("app", "User-Agent of the request; where it has none, the app that the phone's own record names", app),
+	text("app_id", "identifier of the app in the phone's own record", func(s *sighting) string { return s.flow.Client.App.ID }),
 	text("outcome", "how the flow ended", func(s *sighting) string { return string(s.flow.Outcome) }, outcomes...),
 	text("failure", "why the server could not be reached or read", func(s *sighting) string { return s.flow.Failure }, failures...),
 	text("error", "what went wrong, in words", func(s *sighting) string { return s.flow.Error }),
 	text("altered", "what telltale changed on the wire, in words", func(s *sighting) string { return strings.Join(s.flow.Altered, "\n") }),
+	text("notes", "what was noticed beside the outcome, in words", func(s *sighting) string { return strings.Join(s.flow.Notes, "\n") }),
 	text("phase", "mark that was set when the flow began", func(s *sighting) string { return s.flow.Phase }),
 	text("headers", "header lines of request and response, secrets masked", func(s *sighting) string { return headerLines(s.flow) }),
 	text("body", "content of request and response, and WebSocket texts: 256 KiB of each, decoded", (*sighting).content),
 	text("address", "IP address that was connected to", address),
+	text("destination", "address and port that the device's packets were addressed to", destination),
+	text("resolved", "name for which DNS gave the device that address", func(s *sighting) string { return s.flow.Server.Resolved }),
+	text("speech", "protocol that was recognised in what was not read", func(s *sighting) string { return s.flow.Speech },
+		"QUIC v1", "QUIC v2", "NTP", "STUN", "DNS over TLS", "DNS over QUIC"),
+	text("question", "type of a DNS question", question, "A", "AAAA", "HTTPS", "PTR", "SRV", "TXT"),
+	text("code", "code of the response to a DNS question", code, "NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"),
+	text("answers", "answers to a DNS question, a line for each: owner, type, data", answers),
+	count("datagrams", "packets of UDP, ICMP and other protocols, both directions", func(s *sighting) int { return int(s.flow.DatagramsSent + s.flow.DatagramsReceived) }),
 	text("sni", "server name in the client's TLS hello", func(s *sighting) string { return s.flow.Server.SNI }),
 	text("tls", "version of TLS towards the server", tlsVersion, "1.0", "1.1", "1.2", "1.3"),
 	text("alpn", "protocol agreed with the server", alpn, "h2", "http/1.1"),
@@ -87,7 +99,7 @@ var (
 	outcomes = []string{
 		string(flow.Open), string(flow.Completed), string(flow.ClientRefused), string(flow.ClientSilent), string(flow.HandshakeFailed),
 		string(flow.UpstreamFailed), string(flow.PassedThrough), string(flow.Tunnelled), string(flow.Blocked), string(flow.DestinationDenied),
-		string(flow.ClientDenied), string(flow.Malformed), string(flow.Abandoned), string(flow.Served),
+		string(flow.ClientDenied), string(flow.Malformed), string(flow.Abandoned), string(flow.Served), string(flow.QUICRefused), string(flow.Seen),
 	}
 	failures = []string{
 		flow.FailureDNS, flow.FailureRefused, flow.FailureReset, flow.FailureTimeout, flow.FailureCertificate,
@@ -159,6 +171,43 @@ func device(s *sighting) string {
 		return s.device(s.flow)
 	}
 	return s.flow.Client.Device
+}
+
+// app returns the program as it names itself, else as the phone's own record names it.
+func app(s *sighting) string {
+	return cmp.Or(s.flow.UserAgent(), s.flow.Client.App.Name, s.flow.Client.App.ID)
+}
+
+func destination(s *sighting) string {
+	if !s.flow.Server.Destination.IsValid() {
+		return ""
+	}
+	return s.flow.Server.Destination.String()
+}
+
+func question(s *sighting) string {
+	if s.flow.DNS == nil {
+		return ""
+	}
+	return s.flow.DNS.Type
+}
+
+func code(s *sighting) string {
+	if s.flow.DNS == nil {
+		return ""
+	}
+	return s.flow.DNS.Code
+}
+
+func answers(s *sighting) string {
+	if s.flow.DNS == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, a := range s.flow.DNS.Answers {
+		b.WriteString(a.Name + " " + a.Type + " " + a.Data + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func address(s *sighting) string {

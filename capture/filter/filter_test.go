@@ -96,12 +96,43 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestFieldsOfPackets(t *testing.T) {
+	dns := flowtest.DNS("a.example", flowtest.Answers("192.0.2.11"))
+	ntp := flowtest.Datagrams("192.0.2.7:123", flowtest.Speech("NTP"), flowtest.Resolved("time.example"), flowtest.Noted("clock of 1970"))
+	seen := flowtest.Seen("a.example", "CovidShield", "ca.example.covid")
+	for _, tt := range []struct {
+		text string
+		f    *flow.Flow
+		want bool
+	}{
+		{`kind == "dns" and question == "A" and code == "NOERROR"`, dns, true},
+		{`answers == "a.example A 192.0.2.10\na.example A 192.0.2.11"`, dns, true},
+		{`destination == "10.99.0.1:53" and host == "a.example"`, dns, true},
+		{`noerror 192.0.2.11`, dns, true},
+		{`192.0.2.99`, dns, false},
+		{`kind == "udp" and speech == "NTP" and resolved == "time.example" and datagrams == 2`, ntp, true},
+		{`destination startsWith "192.0.2.7:" and notes contains "1970" and question == "" and answers == ""`, ntp, true},
+		{`ntp time.example clock`, ntp, true},
+		{`app == "CovidShield" and app_id == "ca.example.covid" and outcome == "seen"`, seen, true},
+		{`covidshield ca.example`, seen, true},
+		{`app == "ca.example.covid"`, flowtest.Seen("a.example", "", "ca.example.covid"), true},
+		{`outcome == "quic-refused" and sni == "b.example" and protocol == "QUIC v1"`, flowtest.QUIC("192.0.2.7", "b.example"), true},
+		{`destination == "" and app_id == "" and resolved == ""`, flowtest.Get("https://a.example/"), true},
+	} {
+		if got := match(t, tt.text, tt.f, policy.Judgement{}); got != tt.want {
+			t.Errorf("%s: got %v", tt.text, got)
+		}
+	}
+}
+
 // Every field of every kind of flow can be asked, also where there is nothing.
 func TestEveryFieldOfEveryKind(t *testing.T) {
 	full, judgement := probe()
 	flows := []*flow.Flow{
 		{}, {Kind: flow.HTTP, Request: &flow.Request{}, Response: &flow.Response{}}, full,
 		flowtest.Refused("a.example:443"), flowtest.Tunnel("a.example:22"), flowtest.DNS("a.example"), flowtest.Failed("https://a.example/", flow.FailureDNS),
+		flowtest.Datagrams("192.0.2.7:123"), flowtest.QUIC("192.0.2.7", "a.example"), flowtest.Ping("192.0.2.7"), flowtest.Packets("192.0.2.7", "GRE"),
+		flowtest.Seen("a.example", "CovidShield", "ca.example.covid"),
 	}
 	for _, field := range Fields {
 		text := field.Name + ` != ""`

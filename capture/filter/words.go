@@ -97,10 +97,14 @@ func appendLines(b []byte, s *sighting) []byte {
 	for _, text := range []string{
 		string(f.Kind), f.Mode, string(f.Outcome), f.Failure, f.Error, f.Phase, string(j.Verdict), string(j.Rule()), j.Category,
 		client(s), device(s), f.Server.Asked, f.Server.SNI, address(s), alpn(s), ja4(s),
+		f.Client.App.Name, f.Client.App.ID, destination(s), f.Server.Resolved, f.Speech, question(s), code(s), answers(s),
 	} {
 		line(text)
 	}
 	for _, text := range f.Altered {
+		line(text)
+	}
+	for _, text := range f.Notes {
 		line(text)
 	}
 	if f.Request != nil {
