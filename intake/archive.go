@@ -58,15 +58,33 @@ func (r *reading) members(name string, z *zip.Reader, depth int) (infos []Info) 
 }
 
 // captureMembers returns the members that may be captures, or archives with some, in
-// the archive's order. What macOS puts beside each file is none.
+// the archive's order. What macOS puts beside each file is none, nor is a table that
+// lists no contacts.
 func captureMembers(z *zip.Reader) []*zip.File {
 	var all []*zip.File
 	for _, m := range z.File {
-		if m.Mode().IsRegular() && hasCaptureName(path.Base(m.Name)) && !strings.HasPrefix(m.Name, "__MACOSX/") {
+		if !m.Mode().IsRegular() || !hasCaptureName(path.Base(m.Name)) || strings.HasPrefix(m.Name, "__MACOSX/") {
+			continue
+		}
+		if !mayBeAnything(m.Name) || memberHoldsContacts(m) {
 			all = append(all, m)
 		}
 	}
 	return all
+}
+
+// memberHoldsContacts looks at the first bytes of a member. One that cannot be unpacked
+// says so when it is read.
+func memberHoldsContacts(m *zip.File) bool {
+	if m.Flags&encrypted != 0 {
+		return true
+	}
+	content, err := m.Open()
+	if err != nil {
+		return true
+	}
+	defer content.Close()
+	return holdsContacts(content)
 }
 
 // encrypted is the flag of a member that needs a password (APPNOTE 4.4.4).

@@ -2,6 +2,9 @@ package intake
 
 import (
 	"archive/zip"
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +17,7 @@ import (
 	"time"
 	"unicode"
 
+	"telltale/contacts"
 	"telltale/flow/plain"
 )
 
@@ -148,7 +152,10 @@ func captureFile(path string, info fs.FileInfo, err error) bool {
 	case !info.Mode().IsRegular():
 		return false
 	}
-	return !isArchiveName(path) || archiveHoldsCapture(path)
+	if isArchiveName(path) {
+		return archiveHoldsCapture(path)
+	}
+	return !mayBeAnything(path) || fileHoldsContacts(path)
 }
 
 // hasCaptureName reports whether a file is looked at. What macOS keeps of a file beside
@@ -156,6 +163,44 @@ func captureFile(path string, info fs.FileInfo, err error) bool {
 func hasCaptureName(name string) bool {
 	name = strings.ToLower(name)
 	return !strings.HasPrefix(name, "._") && slices.ContainsFunc(Extensions, func(ext string) bool { return strings.HasSuffix(name, ext) })
+}
+
+// mayBeAnything reports whether files of such a name are captures only if their content
+// is: everybody has tables.
+func mayBeAnything(name string) bool {
+	name = strings.TrimSuffix(strings.ToLower(name), ".gz")
+	return strings.HasSuffix(name, ".csv") || strings.HasSuffix(name, ".ndjson")
+}
+
+// fileHoldsContacts looks at the first bytes of a file that somebody put among the
+// captures. One that cannot be read says so when it is read.
+func fileHoldsContacts(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	return holdsContacts(f)
+}
+
+// holdsContacts reports whether a list of contacts, perhaps compressed, begins here; also
+// where that cannot be told.
+func holdsContacts(r io.Reader) bool {
+	b := bufio.NewReaderSize(r, headSize)
+	head, err := b.Peek(len(gzipMagic))
+	if err == nil && bytes.Equal(head, gzipMagic) {
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return true
+		}
+		b = bufio.NewReaderSize(z, headSize)
+	}
+	head, err = b.Peek(headSize)
+	if err != nil && err != io.EOF {
+		return true
+	}
+	format := contacts.Recognise(head)
+	return format != contacts.Unknown && format != contacts.Table
 }
 
 func isArchiveName(name string) bool { return strings.EqualFold(filepath.Ext(name), ".zip") }

@@ -1,12 +1,12 @@
 // Package intake reads captures that exist already, whatever wrote them, and
-// hands out their flows: HAR files and mitmproxy's flow files, plain, compressed
-// with gzip or inside a ZIP archive, captures of telltale, folders of all these,
-// and standard input.
+// hands out their flows: HAR files, mitmproxy's flow files, what phones say of
+// their contacts and packet captures, plain, compressed with gzip or inside a ZIP
+// archive, captures of telltale, folders of all these, and standard input.
 //
 // It knows where captures lie and how they are packed. What a file holds is told
 // by its first bytes, never by its name, which only decides what of a folder is
 // looked at ([Extensions]). The formats themselves are those of the packages har,
-// mitmproxy and capture.
+// mitmproxy, contacts and capture.
 //
 // It promises that flows come in the order of the inputs and of each file,
 // however many are read at once; that each input has its [Info], with the error
@@ -34,18 +34,22 @@ import (
 const StandardInput = "-"
 
 // Extensions are the names by which captures are found in a folder or an archive. An
-// archive counts only if it holds a capture.
-var Extensions = []string{".har", ".har.gz", ".telltale", ".mitm", ".flow", ".flows", ".zip"}
+// archive counts only if it holds a capture; a table (.csv) or rows of JSON (.ndjson)
+// only if they are a list of contacts.
+var Extensions = []string{
+	".har", ".har.gz", ".telltale", ".mitm", ".flow", ".flows", ".zip",
+	".pcap", ".pcap.gz", ".pcapng", ".pcapng.gz", ".csv", ".csv.gz", ".ndjson", ".ndjson.gz",
+}
 
 // Info is what is known of one input after it was read.
 type Info struct {
 	File     string // as the user named it; a member of an archive with several: "run.zip/login.har"
-	Entries  int    // entries of a HAR, flows of the others
+	Entries  int    // entries of a HAR, rows, packets, flows of the others
 	Flows    int    // that came of it
 	Producer string // program that wrote it; "" when unknown
 	SHA256   string // lower-case hex of the digest of the file; of one of several captures in an archive, of that
 	// Skipped counts entries that are no contact with a server, by the scheme of
-	// their URL ("data").
+	// their URL ("data") or by what they are ("access", "multicast").
 	Skipped map[string]int
 	// LeftOut counts the bodies that lie outside of the capture and could not be read
 	// there. Without Options.Bodies it is 0.

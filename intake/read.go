@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"sync/atomic"
 
+	"telltale/contacts"
 	"telltale/flow"
 	"telltale/har"
 	"telltale/mitmproxy"
@@ -138,8 +139,8 @@ func (r *reading) unpack(name string, belt *conveyor, attached attachments) Info
 	return r.text(name, bufio.NewReaderSize(r.expansion.limit(z), 64<<10), attached)
 }
 
-// text reads a HAR or a flow file of mitmproxy. An error of the reader reaches the
-// Info as the format's own, with the place.
+// text reads a HAR, a flow file of mitmproxy, a list of contacts or packets. An error of
+// the reader reaches the Info as the format's own, with the place.
 func (r *reading) text(name string, b *bufio.Reader, attached attachments) Info {
 	head, _ := b.Peek(headSize)
 	if bytes.HasPrefix(head, sqliteMagic) {
@@ -147,6 +148,10 @@ func (r *reading) text(name string, b *bufio.Reader, attached attachments) Info 
 	}
 	if mitmproxy.Recognise(head) {
 		info, err := mitmproxy.Read(b, mitmproxy.Options{Name: name, Bodies: r.opts.Bodies}, r.deliver)
+		return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
+	}
+	if contacts.Recognise(head) != contacts.Unknown {
+		info, err := contacts.Read(b, contacts.Options{Name: name}, r.deliver)
 		return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
 	}
 	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies, Attached: attached}, r.deliver)
