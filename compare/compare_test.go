@@ -100,6 +100,48 @@ func doubts(v Violation) string {
 	return strings.Join(out, " ")
 }
 
+// asked puts what comes before requests on a whole device in front of each: a question, and
+// QUIC that is refused.
+func asked(flows []*flow.Flow) []*flow.Flow {
+	var out []*flow.Flow
+	for _, f := range flows {
+		at := f.Times.Start.Sub(flowtest.Epoch)
+		from := flowtest.From(f.Client.Addr.String())
+		out = append(out,
+			flowtest.DNS(f.Host(), flowtest.At(at-2*time.Millisecond), from),
+			flowtest.DNS(f.Host(), flowtest.Question("AAAA", "NOERROR"), flowtest.At(at-2*time.Millisecond), from),
+			flowtest.QUIC("192.0.2.10", f.Host(), flowtest.At(at-time.Millisecond), from), f)
+	}
+	return out
+}
+
+// What a whole device sends besides says no more of the use of an app than a proxy sees.
+func TestQuestionsAndRefusedQUICChangeNothing(t *testing.T) {
+	ofApp := "version: 1\napp:\n  user-agent: \"CovidShield*\"\nallow:\n  - \"*.canada.ca\"\n"
+	for _, policy := range []string{"", ofApp} {
+		p := parse(t, policy)
+		plain := one(t, Captures(audit(t, p, covid()...), audit(t, p, mend(5*time.Minute)...)))
+		for _, c := range []struct {
+			name          string
+			before, after []*flow.Flow
+		}{
+			{"in both", asked(covid()), asked(mend(5 * time.Minute))},
+			{"before", asked(covid()), mend(5 * time.Minute)},
+			{"after", covid(), asked(mend(5 * time.Minute))},
+		} {
+			got := Captures(audit(t, p, c.before...), audit(t, p, c.after...)).Violations
+			if len(got) == 0 {
+				t.Errorf("%s: no violation", c.name)
+			}
+			for _, v := range got { // the request, and the question of its name
+				if v.State != plain.State || doubts(v) != doubts(plain) {
+					t.Errorf("%s: %s, doubts %q; without them %s, doubts %q", c.name, v.State, doubts(v), plain.State, doubts(plain))
+				}
+			}
+		}
+	}
+}
+
 func TestTheStoryOfOneViolation(t *testing.T) {
 	ofApp := "version: 1\napp:\n  user-agent: \"CovidShield*\"\nallow:\n  - \"*.canada.ca\"\n"
 	other := flowtest.UserAgentOf("OtherApp/1.0")

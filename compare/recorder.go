@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -76,16 +77,17 @@ func (r *Recorder) Judge(f *flow.Flow) policy.Judgement {
 func (r *Recorder) ReadsContent() bool { return policy.ReadsContent(r.judge) }
 
 // note writes down a contact. The device's own noise is left out: it goes on whatever
-// is done with the app, and so says nothing of its use.
+// is done with the app, and so says nothing of its use. So are contacts that break no rule
+// and depend on more than what was done, see [isDeed].
 func (r *Recorder) note(f *flow.Flow, j policy.Judgement) {
-	if j.Verdict == policy.Unjudged || j.Verdict == policy.Ignored {
+	if j.Verdict == policy.Unjudged || j.Verdict == policy.Ignored || len(j.Findings) == 0 && !isDeed(f) {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := microseconds(f.Times.Start)
 	where := r.setting(setting{
-		session: r.sessions.of(f.Origin.Capture), app: r.appNames.of(r.appOf(f.UserAgent())),
+		session: r.sessions.of(f.Origin.Capture), app: r.appNames.of(r.appOf(appName(f))),
 		phase: r.phases.of(f.Phase), client: f.Client.Addr.Addr().Unmap(),
 	})
 	r.uses[where].add(at)
@@ -143,6 +145,24 @@ func (r *Recorder) setting(s setting) uint16 {
 		r.places, r.uses = append(r.places, s), append(r.uses, noUse)
 	}
 	return n
+}
+
+// isDeed reports whether a contact shows by itself that something was done. Questions of
+// DNS come or not as caches of the device have it, QUIC that is refused is tried again or
+// not, and only some ways in see either, or pings. A capture that lacks them may have seen
+// the same use of the app.
+func isDeed(f *flow.Flow) bool {
+	switch f.Kind {
+	case flow.DNS, flow.ICMP, flow.IP:
+		return false
+	}
+	return f.Outcome != flow.QUICRefused
+}
+
+// appName returns what a flow says of its app: the User-Agent, else what the phone's own
+// record has.
+func appName(f *flow.Flow) string {
+	return cmp.Or(f.UserAgent(), f.Client.App.Name, f.Client.App.ID)
 }
 
 // appOf names the app that a User-Agent belongs to.
