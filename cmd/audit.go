@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -36,6 +35,8 @@ type audit struct {
 	opinions  opinions // of its devices
 	proxy     *proxy.Proxy
 	listener  net.Listener
+	ways      *ways
+	closeWays func() // when nothing comes by them any more
 	path      string // of the capture
 	earlier   int    // contacts that it held before
 	discard   bool   // --keep none: the capture goes when the audit ends
@@ -62,7 +63,7 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 		return nil, err
 	}
 	quietLibraries(s)
-	a := &audit{flags: flags, served: make(chan error, 1)}
+	a := &audit{flags: flags, closeWays: func() {}, served: make(chan error, 3)} // the HTTP proxy, SOCKS5, the transparent port
 	a.policy.Store(pol)
 	if a.authority, err = ca.Open(caFolder(flags.ca), flags.unlock(s)); err != nil {
 		return nil, err
@@ -73,23 +74,38 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if file := flags.caPassphrase.file; file != "" && !a.authority.Protected() {
 		s.say("warning: --ca-passphrase-file is of no use, since the authority's key has no passphrase; protect it with: telltale ca passphrase --ca-passphrase-file %s", quote(file))
 	}
-	if a.listener, err = listen(flags.listen); err != nil {
-		return nil, err
-	}
-	if err := a.openCapture(s); err != nil {
-		a.listener.Close()
-		return nil, err
-	}
-	if err := a.openProxy(s, cfg, adjust); err != nil {
-		a.listener.Close()
-		a.store.Close()
+	if err := a.open(s, cfg, adjust); err != nil {
 		return nil, err
 	}
 	if pol.File() == "" && len(flags.policy.allow) == 0 && !flags.report.quiet {
 		s.say("note: no policy, so every host is a violation; afterwards, write one with: telltale policy init --from CAPTURE")
 	}
 	go func() { a.served <- a.proxy.Serve(a.listener) }()
+	a.ways.serve(a.proxy, a.served)
 	return a, nil
+}
+
+// open takes the ports, then opens the capture and what records into it. Where it fails,
+// nothing stays open.
+func (a *audit) open(s *streams, cfg proxy.Config, adjust func(*proxy.Config)) (err error) {
+	if a.listener, err = listen(a.flags.listen); err != nil {
+		return err
+	}
+	if a.ways, err = a.flags.ways.listen(); err != nil {
+		a.listener.Close()
+		return err
+	}
+	if err = a.openCapture(s); err == nil {
+		if err = a.openProxy(s, cfg, adjust); err == nil {
+			if err = a.openTunnel(s); err == nil {
+				return nil
+			}
+		}
+		a.store.Close()
+	}
+	a.ways.close()
+	a.listener.Close()
+	return err
 }
 
 // tradeMemoryForTime collects garbage half as often as Go does by itself: a proxy
@@ -228,14 +244,9 @@ func (a *audit) forbids(f *flow.Flow) (bool, string) {
 	return true, string(j.Rule()) + ": " + j.Findings[0].Title
 }
 
-// address returns HOST:PORT under which a program on this machine reaches the
-// proxy. A proxy on all addresses is named by loopback.
+// address returns HOST:PORT under which a program on this machine reaches the proxy.
 func (a *audit) address() string {
-	at := a.listener.Addr().(*net.TCPAddr).AddrPort()
-	if at.Addr().IsUnspecified() {
-		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
-	}
-	return at.String()
+	return reachable(a.listener.Addr())
 }
 
 // everywhere reports whether the proxy listens on all addresses, so that a phone
@@ -254,6 +265,7 @@ func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble
 		s.complain(fmt.Errorf("cannot stop the proxy: %w", err))
 		trouble = true
 	}
+	a.closeWays() // and what came by them is in the books
 	return a.document(command), trouble
 }
 
@@ -267,7 +279,7 @@ func (a *audit) document(command string) *reports.Report {
 	if recordedNothing(doc) && doc.Verdict == reports.Clean && !a.flags.report.allowEmpty {
 		doc.Verdict = reports.Inconclusive
 	}
-	doc.Command, doc.Modes = command, []string{"http"}
+	doc.Command, doc.Modes = command, a.ways.modes()
 	doc.Flows = everyFlow(a.store)
 	return doc
 }

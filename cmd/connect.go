@@ -16,6 +16,7 @@ func (a *audit) home() setup.Config {
 	return setup.Config{
 		Authority: a.authority,
 		Proxy:     a.address,
+		Tunnel:    a.forPage(),
 		Progress: func(client netip.Addr) setup.Progress {
 			devices := a.store.Summary().Health.Devices
 			i := slices.IndexFunc(devices, func(d capture.Device) bool { return d.Addr == client.String() })
@@ -43,7 +44,7 @@ func (a *audit) progress(d capture.Device, at setup.Place, found []diagnosis.Dia
 	p := setup.Progress{
 		Now: now, At: at, Reached: d.First, Page: setup.PageOf(d.Served), Authority: setup.AuthorityOf(d.Served), Decrypted: d.Decrypted,
 		AppKnown: pol.KnowsApp(), Contacts: d.Flows, Unread: d.Unread,
-		Diagnoses: found, OS: a.opinions.platform(d),
+		Diagnoses: found, OS: a.opinions.platform(d), Tunnel: a.ways.tunnel.has(d.Addr),
 	}
 	for _, app := range d.Apps {
 		if p.AppKnown && pol.IsApp(app) {

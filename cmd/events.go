@@ -43,7 +43,14 @@ type toldDiagnoses struct {
 
 func startEvents(w io.Writer, a *audit) *eventLog {
 	l := &eventLog{out: reports.NewLines(w), audit: a, counts: map[string]int{}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{}}
-	l.print(map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path})
+	listening := map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path}
+	for way, at := range a.ways.addresses() {
+		listening[way] = at
+	}
+	if t := a.ways.tunnel; t != nil {
+		listening["wireguard_config"] = t.config
+	}
+	l.print(listening)
 	l.stop = follow(a.store, l.tell)
 	return l
 }
@@ -203,6 +210,43 @@ type flowEvent struct {
 	Alert    string   `json:"alert,omitempty"`
 	Failure  string   `json:"failure,omitempty"`
 	Dialed   string   `json:"dialed,omitempty"`
+	// Destination is where the device's packets went, and Resolved the name for which it
+	// was given that address.
+	Destination string         `json:"destination,omitempty"`
+	Resolved    string         `json:"resolved,omitempty"`
+	Device      string         `json:"device,omitempty"`
+	Speech      string         `json:"speech,omitempty"`
+	DNS         *questionEvent `json:"dns,omitempty"`
+	// The packets of the kinds udp, icmp and ip.
+	DatagramsSent     int64    `json:"datagrams_sent,omitempty"`
+	DatagramsReceived int64    `json:"datagrams_received,omitempty"`
+	Notes             []string `json:"notes,omitempty"`
+}
+
+// questionEvent is a question of DNS and what it was answered.
+type questionEvent struct {
+	Name    string        `json:"name"`
+	Type    string        `json:"type"`
+	Code    string        `json:"code"` // "" where no answer came
+	Answers []answerEvent `json:"answers"`
+}
+
+type answerEvent struct {
+	Name string  `json:"name"`
+	Type string  `json:"type"`
+	TTL  float64 `json:"ttl"` // in seconds
+	Data string  `json:"data"`
+}
+
+func newQuestionEvent(q *flow.Question, text func(string) string) *questionEvent {
+	if q == nil {
+		return nil
+	}
+	e := &questionEvent{text(q.Name), q.Type, q.Code, []answerEvent{}}
+	for _, a := range q.Answers {
+		e.Answers = append(e.Answers, answerEvent{text(a.Name), a.Type, a.TTL.Seconds(), text(a.Data)})
+	}
+	return e
 }
 
 // mask hides the policy's never-send values.
@@ -223,6 +267,14 @@ func newFlowEvent(r capture.Recorded, mask func(string) string) flowEvent {
 		Outcome: string(f.Outcome), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
 		Error: text(f.Error), App: text(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
 		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: text(f.Phase), Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
+		Resolved: f.Server.Resolved, Device: text(f.Client.Device), Speech: f.Speech, DNS: newQuestionEvent(f.DNS, text),
+		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived,
+	}
+	for _, note := range f.Notes {
+		e.Notes = append(e.Notes, text(note))
+	}
+	if f.Server.Destination.IsValid() {
+		e.Destination = f.Server.Destination.String()
 	}
 	if f.Client.Addr.IsValid() {
 		e.Client = f.Client.Addr.Addr().Unmap().WithZone("").String()

@@ -18,6 +18,15 @@ func caFolder(flag string) string {
 	return filepath.Join(dataHome(), "telltale", "ca")
 }
 
+const tunnelFolderHelp = "telltale/wireguard in your data folder"
+
+func tunnelFolder(flag string) string {
+	if absolute, err := filepath.Abs(flag); flag != "" && err == nil {
+		return absolute // clients are told the path of their configuration
+	}
+	return filepath.Join(dataHome(), "telltale", "wireguard")
+}
+
 func capturesFolder() string { return filepath.Join(dataHome(), "telltale", "captures") }
 
 // dataHome asks xdg anew, so that a changed environment counts.

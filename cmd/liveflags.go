@@ -45,6 +45,7 @@ type liveFlags struct {
 	bodyLimit        string
 	ca               string
 	caPassphrase     passphraseSource
+	ways             wayFlags
 }
 
 func (l *liveFlags) register(c *cobra.Command) {
@@ -71,6 +72,7 @@ func (l *liveFlags) register(c *cobra.Command) {
 	_ = c.MarkFlagDirname("ca")
 	l.caPassphrase = keyPassphrase()
 	l.caPassphrase.register(f)
+	l.ways.register(c)
 }
 
 // proxyConfig reads the flags that describe the wire.
@@ -101,8 +103,10 @@ func (l *liveFlags) proxyConfig() (proxy.Config, error) {
 	if cfg.UpstreamProxy, err = parseUpstreamProxy(l.upstreamProxy); err != nil {
 		return cfg, err
 	}
-	cfg.UpstreamRoots, err = upstreamRoots(l.upstreamCA)
-	return cfg, err
+	if cfg.UpstreamRoots, err = upstreamRoots(l.upstreamCA); err != nil {
+		return cfg, err
+	}
+	return cfg, l.ways.configure(&cfg)
 }
 
 func parseDevices(list []string) ([]netip.Addr, error) {
@@ -150,11 +154,14 @@ func parseResolves(list []string) ([]proxy.Resolve, error) {
 	return rules, nil
 }
 
-// parseResolve reads HOST:PORT:ADDR[:PORT]. IPv6 addresses may stand in brackets;
-// without them, all that follows the port is the address.
+// parseResolve reads HOST:PORT:ADDR[:PORT]. IPv6 addresses may stand in brackets, as HOST
+// they have to; without them, all that follows the port is the address.
 func parseResolve(s string) (proxy.Resolve, error) {
 	var rule proxy.Resolve
 	host, rest, ok := strings.Cut(s, ":")
+	if strings.HasPrefix(s, "[") {
+		host, rest, ok = strings.Cut(s[1:], "]:")
+	}
 	port, target, ok2 := strings.Cut(rest, ":")
 	if !ok || !ok2 || host == "" || target == "" {
 		return rule, errors.New("expected HOST:PORT:ADDR or HOST:PORT:ADDR:PORT")

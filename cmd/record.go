@@ -73,6 +73,7 @@ func (a *audit) announce(s *streams) {
 	if a.flags.report.quiet {
 		return
 	}
+	a.announceWays(s)
 	s.say("  CA certificate: %s", a.authority.CertPath())
 	if !a.discard {
 		s.say("  capture: %s", a.path)
@@ -86,6 +87,20 @@ func (a *audit) announce(s *streams) {
 	}
 	_, port := splitPort(a.address())
 	s.say("  on a phone in the same network: set its HTTP proxy to %s, port %s, then open http://setup.telltale/", reachable[0], port)
+}
+
+// announceWays says where devices find the other ways in.
+func (a *audit) announceWays(s *streams) {
+	at := a.ways.addresses()
+	if t := a.ways.tunnel; t != nil {
+		s.say("  WireGuard: %s, for a device with this configuration, which is a key: %s", t.endpoint, t.config)
+	}
+	if socks, on := at["socks5"]; on {
+		s.say("  SOCKS5: %s", socks)
+	}
+	if port, on := at["transparent"]; on {
+		s.say("  transparent: %s, for what nftables leads there: telltale setup hotspot", port)
+	}
 }
 
 // await waits until the audit is to end: at a signal, after --for, when CMD ends,

@@ -93,7 +93,7 @@ func (a *audit) connection() (*tui.Connect, error) {
 		}
 		hosts = slices.Concat(reachable, hosts)
 	}
-	c := &tui.Connect{Guides: a.guides, Checklist: a.checklist}
+	c := &tui.Connect{Guides: a.guides, Checklist: a.checklist, Tunnel: a.ways.tunnel.forScreen()}
 	for _, h := range hosts {
 		at := setup.Place{Host: h, Port: port}
 		code, err := setup.QR(at.Page())

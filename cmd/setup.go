@@ -27,7 +27,7 @@ func newSetup(s *streams) *cobra.Command {
 		if len(args) > 0 {
 			i := slices.IndexFunc(setup.Platforms, func(p setup.Platform) bool { return p.ID == args[0] })
 			if i < 0 {
-				return fmt.Errorf("unknown platform %q; the platforms are %s", args[0], strings.Join(append(platformNames(), "ios-simulator"), ", "))
+				return fmt.Errorf("unknown platform %q; the platforms are %s", args[0], strings.Join(append(platformNames(), "ios-simulator", "wireguard", "hotspot"), ", "))
 			}
 			wanted = setup.Platforms[i : i+1]
 		}
@@ -44,7 +44,7 @@ func newSetup(s *streams) *cobra.Command {
 	c.PersistentFlags().StringVar(&flags.folder, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	c.PersistentFlags().StringVar(&flags.port, "port", "8080", "`port` on which the proxy will listen")
 	flags.addCode(c)
-	c.AddCommand(newSetupAndroid(s, &flags), newSetupSimulator(s, &flags))
+	c.AddCommand(newSetupAndroid(s, &flags), newSetupSimulator(s, &flags), newSetupWireguard(s, &flags), newSetupHotspot(s))
 	return c
 }
 
@@ -104,7 +104,7 @@ func printSetup(s *streams, a *ca.Root, port string, platforms []setup.Platform,
 		printStep(s.out, fmt.Sprintf("%d. ", i+1), step)
 	}
 	if code {
-		if err := printCode(s.out, at.Page()); err != nil {
+		if err := drawCode(s.out, at.Page(), "The set-up page, for the camera of a phone:"); err != nil {
 			return err
 		}
 	}
@@ -117,12 +117,12 @@ func printSetup(s *streams, a *ca.Root, port string, platforms []setup.Platform,
 	return nil
 }
 
-// printCode draws the QR code of the set-up page, if it fits. In colours it is
+// drawCode draws the QR code of a text below a title, if it fits. In colours it is
 // black on white by numbers of the fixed palette, since themes give the names of
 // colours other meanings; without them it counts on light text on a dark ground.
-func printCode(w io.Writer, page string) error {
+func drawCode(w io.Writer, text, title string) error {
 	const quiet = 2
-	code, err := setup.QR(page)
+	code, err := setup.QR(text)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func printCode(w io.Writer, page string) error {
 	if coloured {
 		before, after = "  \x1b[38;5;16;48;5;231m", "\x1b[0m"
 	}
-	fmt.Fprintf(w, "\nThe set-up page, for the camera of a phone:\n\n")
+	fmt.Fprintf(w, "\n%s\n\n", title)
 	for _, row := range code.Blocks(quiet, !coloured) {
 		fmt.Fprintln(w, before+row+after)
 	}

@@ -19,14 +19,14 @@ func TestSetupDrawsTheCode(t *testing.T) {
 			t.Setenv("NO_COLOR", test.noColor)
 			t.Setenv("CLICOLOR_FORCE", test.force)
 			var b bytes.Buffer
-			if err := printCode(&b, "http://192.168.100.200:8080/"); err != nil {
+			if err := drawCode(&b, "http://192.168.100.200:8080/", "The set-up page"); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(b.String(), test.row) || strings.Contains(b.String(), "\x1b") != (test.force != "") {
 				t.Errorf("drawn as\n%s", b.String())
 			}
 			b.Reset()
-			if err := printCode(&b, "http://"+strings.Repeat("a", 900)+"/"); err != nil || b.Len() > 0 {
+			if err := drawCode(&b, "http://"+strings.Repeat("a", 900)+"/", "The set-up page"); err != nil || b.Len() > 0 {
 				t.Errorf("a code that is wider than the screen: %d bytes, %v", b.Len(), err)
 			}
 		})

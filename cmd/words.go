@@ -277,10 +277,12 @@ whatever is written. A key that always had a passphrase leaves nothing to find.`
 		short: "Show how to connect a device, or connect it",
 		long: `Shows the addresses of this machine and the steps for each kind of device, and
 on a terminal the QR code of the set-up page. Android devices and the simulators
-of iOS are connected, and disconnected, by the commands below.`,
+of iOS are connected, and disconnected, by the commands below. So are devices of
+every kind whose apps ignore the proxy: by WireGuard, or by a hotspot.`,
 		example: `  telltale setup
   telltale setup ios
-  telltale setup android`,
+  telltale setup android
+  telltale setup wireguard`,
 	},
 	"setup android": {
 		use:   "android",
@@ -318,6 +320,51 @@ removes everything that was added to the simulator's keychain.`,
 		example: `  telltale setup ios-simulator
   telltale setup ios-simulator --mac-proxy Wi-Fi
   telltale setup ios-simulator --undo --reset-keychain --mac-proxy Wi-Fi`,
+	},
+	"setup wireguard": {
+		use:   "wireguard",
+		short: "Connect a device by WireGuard, so that every packet is seen",
+		long: `Shows how a device is connected through a WireGuard tunnel, which needs nothing
+but the WireGuard app of its store, and writes its configuration into a file that
+you alone can read; on a terminal it draws it as a QR code too. Each device has
+keys of its own.
+
+Through the tunnel comes every packet of the device: apps that ignore the proxy,
+questions of DNS, QUIC, other UDP. The audit has to run with --wireguard.`,
+		example: `  telltale setup wireguard
+  telltale setup wireguard add tablet
+  telltale record --wireguard --allow '*.canada.ca'`,
+	},
+	"setup wireguard list": {
+		use: "list", short: "List the devices that may use the tunnel",
+		long:    `Lists the devices of the tunnel, the oldest first. It shows no private key.`,
+		example: `  telltale setup wireguard list`,
+	},
+	"setup wireguard add": {
+		use: "add NAME", short: "Make keys for another device",
+		long: `Makes keys and addresses for another device and shows how to connect it. An audit
+that runs takes it in within seconds.`,
+		example: `  telltale setup wireguard add tablet`,
+	},
+	"setup wireguard remove": {
+		use: "remove NAME", short: "Shut a device out of the tunnel",
+		long: `Forgets the keys of a device and removes its configuration. They cannot be had
+back. An audit that runs shuts it out within seconds.`,
+		example: `  telltale setup wireguard remove tablet`,
+	},
+	"setup hotspot": {
+		use:   "hotspot",
+		short: "Lead the devices of this machine's hotspot to telltale (Linux)",
+		long: `Prints nftables rules for record --transparent: TCP and questions of DNS that
+arrive from a hotspot of this machine are led to telltale, whatever the devices
+are set to; QUIC is refused, so that apps come back over TCP. Other UDP and ping
+go out unseen, and are counted. Nothing outside one table of our own is touched.
+
+With --apply they are in force until Ctrl-C. The kernel removes them when
+telltale ends, however it ends.`,
+		example: `  telltale setup hotspot --interface wlan0
+  telltale setup hotspot --interface wlan0 | sudo nft -f -
+  sudo telltale setup hotspot --apply`,
 	},
 	"captures": {
 		use:   "captures",

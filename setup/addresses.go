@@ -34,13 +34,13 @@ func Addresses() ([]string, error) {
 		}
 		links = append(links, l)
 	}
-	return rank(links, routed()), nil
+	return rank(links, Routed()), nil
 }
 
-// routed returns the address from which this machine reaches the internet, zero
+// Routed returns the address from which this machine reaches the internet, zero
 // when it does not. Connecting a UDP socket chooses a route and sends nothing;
 // the destination is for documentation (RFC 5737).
-func routed() netip.Addr {
+func Routed() netip.Addr {
 	conn, err := net.Dial("udp4", "192.0.2.1:9")
 	if err != nil {
 		return netip.Addr{}

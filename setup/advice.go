@@ -46,6 +46,9 @@ func adviseFetch(p Progress) []string {
 // adviseTrust is for a device that has the certificate and made no TLS
 // connection with it yet.
 func adviseTrust(p Progress) []string {
+	if p.Contacts == 0 && p.Tunnel {
+		return []string{"Nothing but telltale's own page came from it: use the app, with WireGuard on."}
+	}
 	if p.Contacts == 0 {
 		advice := []string{"Nothing but telltale's own page came from it: is its proxy set?", "In its Wi-Fi settings: " + p.proxy() + "."}
 		if p.overdue(p.Authority) {

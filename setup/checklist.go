@@ -28,6 +28,8 @@ type Progress struct {
 	// Diagnoses say why connections of it cannot be read, the most important first.
 	Diagnoses []diagnosis.Diagnosis
 
+	Tunnel bool // it comes through WireGuard, and needs no proxy
+
 	OS useragent.OS // whose words are used; "" when nobody knows
 }
 
@@ -101,6 +103,9 @@ func Checklist(p Progress) []Item {
 		{Text: "It fetched the certificate", State: doneIf(!p.Authority.IsZero())},
 		{Text: "Its TLS can be read", State: doneIf(read)},
 		{Text: "The app made its first contact", State: doneIf(p.appSeen())},
+	}
+	if p.Tunnel {
+		items[0].Text = "The device reached telltale, by WireGuard"
 	}
 	if !p.AppKnown {
 		items[4].Text = "Its first contact can be read"

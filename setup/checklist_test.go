@@ -313,3 +313,21 @@ func TestDiagnosedAdviceRepeatsDiagnoses(t *testing.T) {
 		t.Errorf("only %d steps have the advice of diagnoses", diagnosed)
 	}
 }
+
+// A device in the tunnel is not asked for its proxy.
+func TestChecklistThroughTheTunnel(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	items := Checklist(Progress{Now: at.Add(time.Hour), Reached: at, Page: at, Authority: at, Tunnel: true})
+	if items[0].State != Done || items[0].Text != "The device reached telltale, by WireGuard" {
+		t.Errorf("%+v", items[0])
+	}
+	for _, item := range items {
+		if advice := strings.Join(item.Advice, " "); strings.Contains(strings.ToLower(advice), "proxy") {
+			t.Errorf("%s: %s", item.Text, advice)
+		}
+	}
+	if advice := items[3].Advice; len(advice) != 1 || !strings.Contains(advice[0], "with WireGuard on") {
+		t.Errorf("%q", advice)
+	}
+}

@@ -21,7 +21,9 @@ func tunnelled(t testing.TB) (_ *handler, given *[]string) {
 			*given = append(*given, fmt.Sprintf("%s at %s: %s", client, host, name))
 			return "[Interface]\nPrivateKey = of " + client.String() + "\n", nil
 		},
-		First:  func(host string) (string, error) { return "[Interface]\nPrivateKey = of the first at " + host + "\n", nil },
+		First: func(host string) (string, error) {
+			return "[Interface]\nPrivateKey = of the first at " + host + "\n", nil
+		},
 		Within: func(a netip.Addr) bool { return netip.MustParsePrefix("10.77.0.0/16").Contains(a) },
 	}
 	return h, given

@@ -1,0 +1,264 @@
+package cmd
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"telltale/capture"
+	"telltale/proxy/wireguard"
+	"telltale/setup"
+	"telltale/tui"
+)
+
+// tunnelWay is the WireGuard way in of an audit.
+type tunnelWay struct {
+	book     *wireguard.Book
+	tunnel   *wireguard.Tunnel // not for the page, which may be asked through it before it is set
+	only     string            // the one address of this machine at which it is reached; "": all
+	config   string            // path of the first device's configuration
+	endpoint string            // HOST:PORT in it
+
+	making sync.Mutex                  // of keys by the page
+	mu     sync.Mutex                  // of what follows
+	shown  map[string]tui.TunnelDevice // devices with their codes, by the text of their configuration
+	files  map[string]string           // configurations that were written, by the device
+}
+
+// openKeys reads the tunnel's keys, or makes them, and tries its port.
+func (w *wayFlags) openKeys() (*tunnelWay, error) {
+	tried, err := net.ListenPacket("udp", w.wireguard.at)
+	if err != nil {
+		return nil, w.wireguard.trouble(err)
+	}
+	at := tried.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	tried.Close()
+	book, err := wireguard.Open(tunnelFolder(w.keys))
+	if err != nil {
+		return nil, err
+	}
+	t := &tunnelWay{book: book, shown: map[string]tui.TunnelDevice{}, files: map[string]string{}}
+	if !at.IsUnspecified() {
+		t.only = at.WithZone("").String()
+	}
+	return t, nil
+}
+
+// openTunnel opens the tunnel and writes the configuration of the first device.
+func (a *audit) openTunnel(s *streams) (err error) {
+	t := a.ways.tunnel
+	if t == nil {
+		return nil
+	}
+	t.tunnel, err = wireguard.Listen(wireguard.Options{
+		Book: t.book, Addr: a.flags.ways.wireguard.at, Proxy: a.proxy, Log: toolLog(s), Note: a.store.Note,
+	})
+	if err != nil {
+		return err
+	}
+	first, err := peerNamed(t.book, "")
+	if err == nil {
+		t.endpoint = t.reachedAt(likeliestHost())
+		t.config, err = t.write(first)
+	}
+	if err != nil {
+		t.tunnel.Close()
+		return err
+	}
+	a.closeWays = t.keepLedger(a.store)
+	return nil
+}
+
+// write writes the configuration of a device into a file.
+func (t *tunnelWay) write(peer wireguard.Peer) (path string, err error) {
+	if path, err = t.book.WriteConfig(peer, t.endpoint); err == nil {
+		t.mu.Lock()
+		t.files[peer.Name] = path
+		t.mu.Unlock()
+	}
+	return path, err
+}
+
+// likeliestHost is the address of this machine that a device in its network reaches,
+// and programs on it too; loopback where there is no network.
+func likeliestHost() string {
+	if hosts, err := setup.Addresses(); err == nil && len(hosts) > 0 {
+		return hosts[0]
+	}
+	return "127.0.0.1"
+}
+
+// reachedAt returns HOST:PORT of the tunnel for a device that reaches this machine at
+// host. A tunnel at one address is reached there alone.
+func (t *tunnelWay) reachedAt(host string) string {
+	return hostPort(cmp.Or(t.only, host), t.book.Port())
+}
+
+// ledgerEvery is how often the books of the tunnel go into the capture, so that they
+// are there when telltale crashes.
+const ledgerEvery = 3 * time.Second
+
+// keepLedger writes the books of the tunnel into the capture until it is stopped; what
+// stops it closes the tunnel and writes them a last time.
+func (t *tunnelWay) keepLedger(store *capture.Store) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(ledgerEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				store.SetLedger(t.tunnel.Ledger())
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+		t.tunnel.Close()
+		store.SetLedger(t.tunnel.Ledger())
+	}
+}
+
+// maxVisitors is how many devices get keys from the set-up page, which hands them out to
+// everybody in the network.
+const maxVisitors = 32
+
+// forPage is the tunnel as the set-up page offers it; nil where it is off, or where a
+// password keeps strangers away, since the page asks for none.
+func (a *audit) forPage() *setup.Tunnel {
+	t := a.ways.tunnel
+	if t == nil || a.flags.auth != "" {
+		return nil
+	}
+	return &setup.Tunnel{
+		Configuration: func(client netip.Addr, host, name string) (string, error) {
+			peer, err := t.visitor(client, name)
+			if err != nil {
+				return "", err
+			}
+			return string(t.book.Config(peer, t.reachedAt(host))), nil
+		},
+		First: func(host string) (string, error) {
+			peer, err := peerNamed(t.book, "")
+			if err != nil {
+				return "", err
+			}
+			return string(t.book.Config(peer, t.reachedAt(host))), nil
+		},
+		Within: func(client netip.Addr) bool { return t.has(client.String()) },
+	}
+}
+
+// has reports whether an address is that of a device in the tunnel.
+func (t *tunnelWay) has(addr string) bool {
+	return t != nil && slices.ContainsFunc(t.book.Peers(), func(p wireguard.Peer) bool { return addr == p.IPv4.String() || addr == p.IPv6.String() })
+}
+
+// visitor returns the peer of the device that visits the page from an address, and makes
+// it at the first visit.
+func (t *tunnelWay) visitor(client netip.Addr, name string) (wireguard.Peer, error) {
+	t.making.Lock()
+	defer t.making.Unlock()
+	at := strings.ReplaceAll(client.String(), ":", "-")
+	visitors := 0
+	for _, peer := range t.book.Peers() {
+		from := peer.Name[strings.LastIndexByte(peer.Name, ' ')+1:]
+		if from == at {
+			return peer, nil
+		}
+		if _, err := netip.ParseAddr(strings.ReplaceAll(from, "-", ":")); err == nil {
+			visitors++
+		}
+	}
+	if visitors >= maxVisitors {
+		return wireguard.Peer{}, fmt.Errorf("this page has made keys for %d devices and makes no more; on the machine that telltale runs on: telltale setup wireguard remove NAME", visitors)
+	}
+	return t.book.Add(visitorName(name, at)) // the tunnel takes it in within a second
+}
+
+// visitorName joins what a device calls itself, as far as a peer may be called so, and its
+// address.
+func visitorName(name, at string) string {
+	const longest = 40 // of a peer's name
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == ' ' || r == '-' || r == '.' {
+			return r
+		}
+		return -1
+	}, name)
+	plain = plain[:min(len(plain), max(0, longest-len(at)-1))]
+	if plain = strings.Trim(plain, " -."); plain == "" {
+		return at
+	}
+	return plain + " " + at
+}
+
+// forScreen is the tunnel as the screen shows it; nil where it is off.
+func (t *tunnelWay) forScreen() *tui.Tunnel {
+	if t == nil {
+		return nil
+	}
+	return &tui.Tunnel{
+		Devices: func(at tui.Place) []tui.TunnelDevice {
+			peers, err := t.tunnel.Peers()
+			if err != nil {
+				return nil // the tunnel has ended
+			}
+			var devices []tui.TunnelDevice
+			for _, peer := range peers {
+				devices = append(devices, t.device(peer, t.reachedAt(at.Host), time.Now()))
+			}
+			return devices
+		},
+		AddDevice: func(name string) error {
+			peer, err := t.tunnel.Add(name)
+			if err == nil {
+				_, err = t.write(peer)
+			}
+			return err
+		},
+	}
+}
+
+// device returns a peer for the screen, with the code of its configuration.
+func (t *tunnelWay) device(peer wireguard.PeerStatus, endpoint string, now time.Time) tui.TunnelDevice {
+	config := string(t.book.Config(peer.Peer, endpoint))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d, drawn := t.shown[config]
+	if !drawn {
+		d = tui.TunnelDevice{Name: peer.Name, Addr: peer.IPv4.String(), Endpoint: endpoint, Config: config}
+		if code, err := setup.QR(config); err == nil {
+			d.QR, d.QRInverse = code.Blocks(2, false), code.Blocks(2, true)
+		}
+		t.shown[config] = d
+	}
+	if endpoint == t.endpoint {
+		d.File = t.files[peer.Name]
+	}
+	d.Handshake = ago(peer.LastHandshake, now)
+	return d
+}
+
+// ago says how long ago a moment was; "" for one that never was.
+func ago(moment, now time.Time) string {
+	switch since := now.Sub(moment).Round(time.Second); {
+	case moment.IsZero():
+		return ""
+	case since < 2*time.Minute:
+		return fmt.Sprintf("%d s ago", max(0, int(since.Seconds())))
+	case since < 2*time.Hour:
+		return fmt.Sprintf("%d min ago", int(since.Minutes()))
+	default:
+		return fmt.Sprintf("%d h ago", int(since.Hours()))
+	}
+}
