@@ -1,6 +1,7 @@
 package contacts
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -137,7 +138,7 @@ var packageName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`
 func (p *pcapdroidRows) rejoin(t *table) {
 	extra := len(t.row) - t.width
 	at := t.columns["app"]
-	if id, ok := t.columns["packagename"]; ok && id == at+1 && !packageName.Match(t.row[id+extra].text) {
+	if id, ok := t.columns["packagename"]; ok && id == at+1 && bytes.IndexByte(t.row[id].text, '.') > 0 && packageName.Match(t.row[id].text) {
 		at = t.columns["info"]
 	}
 	t.row[at].text = joined(t.row[at:at+extra+1], t.separator)

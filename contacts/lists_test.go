@@ -1,0 +1,199 @@
+package contacts_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"telltale/contacts"
+	"telltale/flow"
+)
+
+const (
+	pcapdroidHeader = "IPProto,SrcIP,SrcPort,DstIp,DstPort,UID,App,PackageName,Proto,Status,Info,BytesSent,BytesRcvd,PktsSent,PktsRcvd,FirstSeen,LastSeen\n"
+	pcapdroidRow    = "6,10.215.173.1,38210,203.0.113.10,443,10312,App,org.app.example,TLS,Closed,a.example,1,2,3,4,2026-11-20T12:45:58.040-05:00,2026-11-20T12:46:08.992-05:00\n"
+	trackerHeader   = "\"uid\",\"daddr\",\"time\",\"uncertain\",\"Tracker\",\"Category\",\"Package\",\"App\"\n"
+	reportRow       = `{"type":"networkActivity","domain":"a.example","bundleID":"org.app.example","timeStamp":"2026-11-20T12:46:08Z","firstTimeStamp":"2026-11-20T12:46:08Z","hits":1}` + "\n"
+)
+
+// hosts lists the hosts of what was read, with the app of each.
+func hosts(flows []*flow.Flow) string {
+	var all []string
+	for _, f := range flows {
+		all = append(all, fmt.Sprintf("%s %s %s", f.Host(), f.Client.App.Name, f.Client.App.ID))
+	}
+	return strings.Join(all, "; ")
+}
+
+// TestLists reads lists in all the shapes that programs and people give them.
+func TestLists(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ data, want string }{
+		"as it is":           {pcapdroidHeader + pcapdroidRow, "a.example App org.app.example"},
+		"byte order mark":    {"\xef\xbb\xbf" + pcapdroidHeader + pcapdroidRow, "a.example App org.app.example"},
+		"line ends of DOS":   {strings.ReplaceAll(pcapdroidHeader+pcapdroidRow, "\n", "\r\n"), "a.example App org.app.example"},
+		"no last line end":   {pcapdroidHeader + strings.TrimSuffix(pcapdroidRow, "\n"), "a.example App org.app.example"},
+		"empty lines":        {pcapdroidHeader + "\n\r\n" + pcapdroidRow + "\n", "a.example App org.app.example"},
+		"semicolons":         {strings.ReplaceAll("sep=,\n"+pcapdroidHeader+pcapdroidRow, ",", ";"), "a.example App org.app.example"},
+		"tabs":               {strings.ReplaceAll(pcapdroidHeader+pcapdroidRow, ",", "\t"), "a.example App org.app.example"},
+		"quoted":             {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "App,", "\"A, \"\"p\"\"\r\np\","), "a.example A, \"p\"\r\np org.app.example"},
+		"comma in the app":   {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "App,", "A, p, p,"), "a.example A, p, p org.app.example"},
+		"comma in the info":  {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "a.example", "a.example,b"), "a.example,b App org.app.example"},
+		"quote in the app":   {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "App,", "\"A\" p,") + pcapdroidRow, "a.example \"A\" p org.app.example; a.example App org.app.example"},
+		"malicious":          {strings.Replace(pcapdroidHeader, "LastSeen", "LastSeen,Malicious", 1) + strings.TrimSuffix(pcapdroidRow, "\n") + ",yes\n", "a.example App org.app.example"},
+		"further columns":    {strings.Replace(pcapdroidHeader, "LastSeen", "LastSeen,Country", 1) + strings.TrimSuffix(pcapdroidRow, "\n") + ",CA\n", "a.example App org.app.example"},
+		"older header":       {strings.NewReplacer("UID", "Uid", "PackageName,", "").Replace(pcapdroidHeader) + strings.ReplaceAll(pcapdroidRow, "org.app.example,", ""), "a.example App "},
+		"few columns":        {"DstIp,UID,IPProto\n203.0.113.10,1,6\n", "203.0.113.10  "},
+		"unknown app":        {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "10312,App,org.app.example", "-1,Unbekannt,unknown"), "a.example  "},
+		"no name":            {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "a.example", ""), "203.0.113.10 App org.app.example"},
+		"header only":        {pcapdroidHeader, ""},
+		"tracker":            {trackerHeader + "\"1\",\"a.example\",\"1795196758040\",\"0\",\"\",\"\",\"org.app.example\",\"App\"\n", "a.example App org.app.example"},
+		"tracker, time(ms)":  {"uid,daddr,time(ms),uncertain,Tracker,Category,Package,App\n1,a.example,\"1,79519675804E+12\",0,,,org.app.example,App\n", "a.example App org.app.example"},
+		"tracker of one app": {"\"daddr\",\"time\",\"uncertain\",\"Tracker Name\",\"Tracker Category\"\n\"a.example\",\"1795196758040\",\"0\",\"\",\"\"\n", "a.example  "},
+		"report":             {reportRow, "a.example  org.app.example"},
+		"report, DOS":        {"\xef\xbb\xbf" + strings.ReplaceAll(reportRow, "\n", "\r\n") + "\r\n", "a.example  org.app.example"},
+		"report, odd types":  {`{"type":"networkActivity","domain":"a.example.","hits":"x","timeStamp":7,"bundleID":null,"context":{},"more":[1]}`, "a.example  "},
+	} {
+		flows, info, err := read("list", []byte(c.data))
+		if got := hosts(flows); err != nil || got != c.want {
+			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, err)
+		}
+		if info.Format == contacts.Unknown || info.Producer == "" {
+			t.Errorf("%s: %+v", name, info)
+		}
+		for _, f := range flows {
+			if f.Kind != flow.Contact || f.Outcome != flow.Seen || f.Origin.Line == 0 || f.Origin.Entry == 0 || f.Origin.Capture != "list" || !f.IsContact() {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+	}
+}
+
+// TestTimes reads what PCAPdroid wrote in its versions and what phones make of digits.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, 11, 20, 17, 45, 58, 40e6, time.UTC)
+	for _, text := range []string{
+		"2026-11-20T12:45:58.040-05:00", "2026-11-20T12:45:58.040-0500", "2026-11-20T17:45:58.040Z", "2026-11-20 17:45:58.040", "1795196758040",
+		"٢٠٢٦-١١-٢٠T١٧:٤٥:٥٨.٠٤٠Z", "۲۰۲۶-۱۱-۲۰T۱۷:۴۵:۵۸.۰۴۰+00:00",
+	} {
+		flows, _, err := read("list", []byte(pcapdroidHeader+strings.ReplaceAll(pcapdroidRow, "2026-11-20T12:45:58.040-05:00", text)))
+		if err != nil || len(flows) != 1 || !flows[0].Times.Start.Equal(want) {
+			t.Errorf("%s: %+v %v", text, flows, err)
+		}
+	}
+	for _, text := range []string{"", "yesterday", "-1", "99999999999999999999", "NaN", "Infinity"} {
+		row := strings.ReplaceAll(strings.ReplaceAll(pcapdroidRow, "2026-11-20T12:45:58.040-05:00", text), "2026-11-20T12:46:08.992-05:00", text)
+		flows, info, err := read("list", []byte(pcapdroidHeader+row))
+		if err != nil || len(flows) != 1 || !flows[0].Times.Start.IsZero() || len(info.Notes) != 1 {
+			t.Errorf("%s: %+v %+v %v", text, flows, info, err)
+		}
+	}
+}
+
+// TestDamagedLists checks that each kind of damage is told with its line, and that what
+// stands around it is read.
+func TestDamagedLists(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		data  string
+		flows int
+		want  string
+	}{
+		"empty":               {"", 0, "a: expected a list of contacts or packets, found something else"},
+		"other text":          {"hello\n", 0, "a: expected a list of contacts or packets, found something else"},
+		"other table":         {"item,price\n1,2\n", 0, `a: line 1: expected the columns of PCAPdroid (IPProto, DstIp, UID, …) or TrackerControl (daddr, time, uncertain, …), found "item,price"`},
+		"fields missing":      {pcapdroidHeader + pcapdroidRow + "6,10.215.173.1,3821\n" + pcapdroidRow, 2, "a: line 3: expected 17 fields, found 3"},
+		"twice":               {pcapdroidHeader + "6\n7\n8\n" + pcapdroidRow, 1, "a: line 2: expected 17 fields, found 1; 2 more rows are damaged"},
+		"no address":          {pcapdroidHeader + pcapdroidRow + strings.ReplaceAll(pcapdroidRow, "203.0.113.10", "203.0.113"), 1, `a: line 3: expected an address in DstIp, found "203.0.113"`},
+		"no port":             {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, ",443,", ",70000,"), 0, `a: line 2: expected a port in DstPort, found "70000"`},
+		"open quote":          {pcapdroidHeader + pcapdroidRow + strings.ReplaceAll(pcapdroidRow, "App", "\"App") + pcapdroidRow, 2, "a: line 3: a quotation mark is opened and never closed"},
+		"open quote, many":    {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "App", "\"App") + strings.Repeat(pcapdroidRow, 1000), 1000, "a: line 2: a quotation mark is opened and never closed"},
+		"long row":            {pcapdroidHeader + pcapdroidRow + strings.Repeat("x", 1<<20) + "\n" + pcapdroidRow, 2, "a: line 3: the row is longer than 64 KiB"},
+		"tracker, no host":    {trackerHeader + "1,,1,0,,,,\n", 0, "a: line 2: expected the name or address of a server, found none"},
+		"tracker, cut":        {trackerHeader + "1,a.example,1,0,,,,\n2,b.exa", 1, "a: line 3: expected 8 fields, found 2"},
+		"report, no JSON":     {reportRow + "[1]\n" + reportRow, 2, `a: line 2: expected a JSON object, found "[1]"`},
+		"report, bad JSON":    {reportRow + "{\"a\":b}\n" + reportRow, 2, "a: line 2: expected a JSON object: invalid character 'b' looking for beginning of value"},
+		"report, cut":         {reportRow + reportRow[:40], 1, "a: line 2: the row ends in the middle"},
+		"report, no host":     {strings.ReplaceAll(reportRow, "a.example", "") + reportRow, 1, "a: line 1: expected the name or address of a server, found none"},
+		"report, long":        {reportRow + `{"x":"` + strings.Repeat("x", 1<<18) + "\"}\n" + reportRow, 2, "a: line 2: the row is longer than 64 KiB"},
+		"report, unprintable": {strings.ReplaceAll(reportRow, "a.example", "a\\u001b[31m.example"), 0, "a: line 1: expected the name or address of a server, found none"},
+	} {
+		flows, _, err := read("a", []byte(c.data))
+		var damage *contacts.Error
+		if !errors.As(err, &damage) || err.Error() != c.want || len(flows) != c.flows {
+			t.Errorf("%s: %d flows, want %d\n got %v\nwant %s", name, len(flows), c.flows, err, c.want)
+		}
+	}
+}
+
+// TestSkippedRows checks that what is no contact is counted by what it is, also where a
+// file names a kind for every row.
+func TestSkippedRows(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(reportRow)
+	for i := range 1000 {
+		fmt.Fprintf(&b, "{\"type\":\"kind %d\"}\n", i)
+	}
+	b.WriteString(`{"stream":"com.apple.privacy.accounting.stream.tcc","accessor":{}}` + "\n" + `{"x":1}` + "\n")
+	flows, info, err := read("a", []byte(b.String()))
+	sum := 0
+	for _, n := range info.Skipped {
+		sum += n
+	}
+	if err != nil || len(flows) != 1 || info.Entries != 1003 || sum != 1002 || len(info.Skipped) > 80 {
+		t.Errorf("%d flows, %d kinds of %d, %v", len(flows), len(info.Skipped), sum, err)
+	}
+}
+
+// endless is a file of one row again and again.
+type endless struct {
+	row  string
+	left int64
+	rest string
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := 0
+	for n < len(p) && e.left > 0 {
+		if e.rest == "" {
+			e.rest = e.row
+		}
+		m := copy(p[n:], e.rest)
+		e.rest = e.rest[m:]
+		n += m
+		e.left -= int64(m)
+	}
+	if n == 0 {
+		return 0, errors.New("enough")
+	}
+	return n, nil
+}
+
+// TestListsInBoundedMemory reads rows that make the most of what a reader may hold.
+func TestListsInBoundedMemory(t *testing.T) {
+	for name, start := range map[string]struct{ head, row string }{
+		"one line":          {pcapdroidHeader, strings.Repeat("x", 1<<10)},
+		"open quotes":       {pcapdroidHeader, "\"x\n"},
+		"open quotes, long": {pcapdroidHeader, "\"" + strings.Repeat("x", 1000) + "\n"},
+		"report":            {reportRow, strings.Repeat("{", 1<<10)},
+		"kinds":             {reportRow, `{"type":"` + strings.Repeat("x", 1<<10) + "\"}\n"},
+	} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		_, err := contacts.Read(&endless{row: start.row, left: 32 << 20, rest: start.head}, contacts.Options{}, func(*flow.Flow) error { return nil })
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
+			t.Errorf("%s: %d bytes are held", name, grown)
+		}
+	}
+}
