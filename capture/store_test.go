@@ -133,7 +133,22 @@ func everyKind() []*flow.Flow {
 		flowtest.WebSocket("wss://ws.example/", []flow.Frame{flowtest.Text(true, time.Second, "hi"), {Time: flowtest.Epoch, Opcode: 8, Size: 9, Data: []byte{3, 232}, Truncated: true}}),
 		flowtest.Refused("pinned.example"), flowtest.Tunnel("raw.example:22"), flowtest.PassedThrough("pass.example"),
 		flowtest.Failed("https://down.example/", flow.FailureDNS), flowtest.DNS("dns.example"),
-		flowtest.Get("https://open.example/", flowtest.Outcome(flow.Open)))
+		flowtest.Get("https://open.example/", flowtest.Outcome(flow.Open)),
+		flowtest.DNS("Odd.EXAMPLE", flowtest.Question("HTTPS", "NOERROR"), flowtest.Answers("1 . alpn=\"h2\"", "tab\tand\nline\\", "")),
+		oddQuestion(), flowtest.DNS("none.example", flowtest.Question("AAAA", "")), flowtest.DNS("x", flowtest.Question("", "")),
+		flowtest.Datagrams("192.0.2.7:123", flowtest.Speech("NTP"), flowtest.Resolved("time.example")),
+		flowtest.QUIC("192.0.2.7", "a.example", flowtest.Noted("one", "two")), flowtest.Ping("2001:db8::1"), flowtest.Packets("192.0.2.7", "GRE"),
+		flowtest.Seen("tracker.example", "CovidShield", "ca.example.covid"))
+}
+
+// oddQuestion has owners that are spelled as what stands for them.
+func oddQuestion() *flow.Flow {
+	f := flowtest.DNS("@")
+	f.DNS = &flow.Question{Name: "\t@\\", Type: "A", Code: "NOERROR", Answers: []flow.Answer{
+		{Name: "@", Type: "CNAME", TTL: time.Second, Data: "@"}, {Name: "\\@", Data: "x"}, {Name: "\t@\\", Type: "A"}, {},
+	}}
+	f.Server.Asked = ""
+	return f
 }
 
 func TestFlowsComeBackAsTheyWere(t *testing.T) {

@@ -52,10 +52,7 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 	v.phases = v.phases.with(f.Phase)
 	r := Reference{
 		Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line, ID: f.ID,
-		Resolved: f.Server.Resolved,
-	}
-	if f.Server.Destination.IsValid() {
-		r.Destination = f.Server.Destination.String()
+		Destination: f.Server.AddressedTo(), Resolved: f.Server.Resolved,
 	}
 	if r.Capture == "" {
 		r.Entry = int(f.ID)
