@@ -25,9 +25,11 @@ const (
 
 // Limits of what is kept of the QUIC in one conversation.
 const (
-	// maxUnread is how many datagrams wait for the ClientHello to be whole. It takes one
-	// or two; then the conversation is judged by what is known.
-	maxUnread = 4
+	// maxUnread is how many datagrams wait for the ClientHello to be whole, which takes
+	// one or two; then the conversation is judged by what is known. What is refused
+	// anyway waits for one only: its client is not to be kept.
+	maxUnread        = 4
+	maxUnreadRefused = 1
 	// maxOpenings bounds the connections of one conversation whose names are read. A
 	// client that uses one port for all has a few.
 	maxOpenings = 256
@@ -101,7 +103,11 @@ func (q *quicTalk) read(v *conversation, payload []byte, first bool) {
 		return
 	}
 	state := q.opening.Add(payload)
-	if state == clienthello.Partial && len(q.unread) < maxUnread {
+	most := maxUnread
+	if v.p.cfg.QUIC == QUICBlock {
+		most = maxUnreadRefused
+	}
+	if state == clienthello.Partial && len(q.unread) < most {
 		q.unread = append(q.unread, bytes.Clone(payload))
 		return
 	}
@@ -226,11 +232,11 @@ func (q *quicTalk) follow(v *conversation, payload []byte) {
 	if q.opening.State() != clienthello.Partial || q.opening.Add(payload) != clienthello.Whole {
 		return
 	}
-	if q.fate == quicDecrypted {
-		q.learn(v) // for the connection that comes of it
+	f := v.flow()
+	if q.fate == quicDecrypted || f.Client.Hello == nil {
+		q.learn(v) // for the connection that comes of it, or because it was late
 		return
 	}
-	f := v.flow()
 	name := q.opening.Hello.ServerName
 	if name == f.Server.SNI || slices.Contains(q.extra, name) || len(q.extra) >= maxExtra {
 		return
