@@ -17,7 +17,8 @@ import (
 const (
 	bookFile    = "wireguard.json"
 	lockName    = "wireguard.lock"
-	configEnd   = ".conf"
+	configs     = "devices"       // a folder with one for each device
+	configFile  = "telltale.conf" // the apps of WireGuard call the tunnel by it
 	tempPattern = ".wireguard-*.tmp"
 	version     = 1
 	maxFile     = 1 << 20
@@ -200,15 +201,23 @@ func (b *Book) WriteConfig(p Peer, endpoint string) (path string, err error) {
 		return "", err
 	}
 	defer unlock()
-	path = filepath.Join(b.folder, p.Name+configEnd)
+	path = b.configPath(p.Name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", &FolderError{File: path, Problem: "cannot be written", Err: cause(err), Advice: "make its folder writable for yourself"}
+	}
 	return path, writePrivate(path, b.Config(p, endpoint))
 }
 
+func (b *Book) configPath(name string) string {
+	return filepath.Join(b.folder, configs, name, configFile)
+}
+
 func (b *Book) removeConfig(name string) error {
-	path := filepath.Join(b.folder, name+configEnd)
+	path := b.configPath(name)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return &FolderError{File: path, Problem: "cannot be removed", Err: cause(err)}
 	}
+	os.Remove(filepath.Dir(path))
 	return nil
 }
 

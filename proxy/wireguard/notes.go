@@ -74,9 +74,11 @@ func (t *Tunnel) logger() *device.Logger {
 func (t *Tunnel) overheard(format string) {
 	switch format {
 	case "IPv4 packet with disallowed source address from %v", "IPv6 packet with disallowed source address from %v":
+		t.socket.backlog.take(1)
 		t.counts.drop(foreignSource, 0)
 		t.notes.say(noteSource)
 	case "Packet with invalid IP version from %v":
+		t.socket.backlog.take(1)
 		t.counts.drop(malformed, 0)
 	case "Received packet with invalid mac1", "Received invalid initiation message from %s", "Received invalid response message from %s":
 		t.counts.strangers.Add(1)

@@ -33,6 +33,7 @@ func parseListen(addr string) (netip.AddrPort, error) {
 type socket struct {
 	conn.Bind
 	notes   *notes
+	backlog *backlog
 	bound   atomic.Uint32 // port
 	foreign atomic.Int64  // datagrams
 }
@@ -40,9 +41,9 @@ type socket struct {
 // newSocket returns the port of every address of this machine, or that of one.
 func newSocket(at netip.Addr, n *notes) *socket {
 	if at.IsUnspecified() {
-		return &socket{Bind: conn.NewStdNetBind(), notes: n}
+		return &socket{Bind: conn.NewStdNetBind(), notes: n, backlog: newBacklog()}
 	}
-	return &socket{Bind: &oneAddress{Bind: conn.NewStdNetBind(), at: at}, notes: n}
+	return &socket{Bind: &oneAddress{Bind: conn.NewStdNetBind(), at: at}, notes: n, backlog: newBacklog()}
 }
 
 func (s *socket) port() uint16 { return uint16(s.bound.Load()) }
@@ -57,12 +58,18 @@ func (s *socket) Open(port uint16) ([]conn.ReceiveFunc, uint16, error) {
 	for i, receive := range receivers {
 		receivers[i] = func(packets [][]byte, sizes []int, from []conn.Endpoint) (int, error) {
 			n, err := receive(packets, sizes, from)
+			carriers := 0
 			for j, size := range sizes[:max(n, 0)] {
-				if size > 0 && !isMessage(packets[j][:size]) {
+				switch {
+				case size == 0: // none came in its place
+				case !isMessage(packets[j][:size]):
 					s.foreign.Add(1)
 					s.notes.say(noteForeign)
+				case packets[j][0] == device.MessageTransportType && size > device.MessageKeepaliveSize:
+					carriers++
 				}
 			}
+			s.backlog.receive(carriers)
 			return n, err
 		}
 	}
