@@ -12,6 +12,7 @@ var Ways = []Way{
 			"Apps and system services that ignore the proxy setting pass by it: Flutter and native network stacks do.",
 			"UDP passes by it: HTTP/3 (QUIC), WebRTC and NTP.",
 			"DNS questions of the device are not in it: behind a proxy, names are resolved by the proxy.",
+			"What the device sent before the recording, or after it, is not in it.",
 		},
 	},
 	{

@@ -128,6 +128,7 @@ func (j *judge) proxyIgnored() {
 	}
 	d.Next = append(d.Next,
 		"Flutter apps, native sockets and HTTP/3 ignore the proxy of the Wi-Fi settings: nothing of them is seen.",
+		"Use WireGuard, which takes every app of the device: `telltale record --wireguard`.",
 		"In an app of your own, set the proxy in its HTTP client: `HttpClient.findProxy` in Dart.")
 	j.add(d)
 }

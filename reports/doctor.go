@@ -299,6 +299,7 @@ func (e *examined) steps() []string {
 		return []string{
 			"Open the app and use it while it is recorded; close it first, so that it starts with the proxy set.",
 			"If it was used: `app: user-agent:` in the policy may not fit what it sends.",
+			e.otherWay(),
 		}
 	case verdict == Unclear && e.open() == e.Untold:
 		return []string{"Record it with telltale, on the device itself: that tells which connections could not be read, and why."}
@@ -317,6 +318,19 @@ func (e *examined) steps() []string {
 	return nil
 }
 
+// otherWay is what to do about an app that may ignore the proxy.
+func (e *Examination) otherWay() string {
+	if e.wholeDevice() {
+		return "The tunnel takes every app of the device, unless its settings leave one out: look whether the tunnel is on."
+	}
+	return "An app that ignores the proxy setting (Flutter, games, sockets of its own) comes through a tunnel all the same: `telltale record --wireguard`."
+}
+
+// wholeDevice reports whether a way in was open that takes every packet of a device.
+func (e *Examination) wholeDevice() bool {
+	return slices.ContainsFunc(e.ways(), func(w wayIn) bool { return w.Whole })
+}
+
 // stepsForNothing are what to do where there is nothing to examine.
 func (e *Examination) stepsForNothing() []string {
 	switch {
@@ -326,6 +340,7 @@ func (e *Examination) stepsForNothing() []string {
 		return []string{
 			"The device reaches this machine. Set its HTTP proxy, for the network that it is in: `telltale setup` shows where.",
 			"Then open any page in its browser, while it is recorded: it has to appear in `telltale watch`.",
+			e.otherWay(),
 		}
 	}
 	return []string{
@@ -333,6 +348,7 @@ func (e *Examination) stepsForNothing() []string {
 		"Open the address of the proxy in its browser. If nothing comes, the device is in another network (guest networks keep devices apart), or a firewall on this machine keeps the port shut.",
 		"Switch off a VPN or iCloud Private Relay on the device: they lead round the proxy.",
 		"Use the app while it is recorded; `telltale watch` shows what comes.",
+		e.otherWay(),
 	}
 }
 
@@ -399,11 +415,7 @@ func (e *Examination) unseen(st style) []string {
 		out = append(out, fmt.Sprintf("Of %s, the capture does not say from which device %s came. A file of a browser or of another proxy does not, nor does it, as a rule, hold the connections that could not be read; a recording of telltale does.",
 			plural(n, "contact", "contacts"), ending(n, "it", "they")))
 	}
-	for _, mode := range e.Modes {
-		if text, ok := blindSpots[mode]; ok {
-			out = append(out, st.prose(text))
-		}
-	}
+	out = append(out, claims(e.Report, st)...)
 	if n := e.Summary.Health.Nameless; n > 0 && e.Device == "" {
 		out = append(out, plural(n, "connection", "connections")+" named no host (port scans, garbage).")
 	}

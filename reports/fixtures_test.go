@@ -29,6 +29,8 @@ var cases = map[string]func() *Report{
 	"devices":      threeDevices,
 	"baseline":     besideBaseline,
 	"warned":       warned,
+	"tunnel":       throughTunnel,
+	"gap":          withGap,
 	"zero":         func() *Report { return &Report{Checks: []Check{}, Flows: each()} },
 }
 

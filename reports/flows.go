@@ -4,8 +4,10 @@ import (
 	"encoding/csv"
 	"io"
 	"strconv"
+	"strings"
 
 	"telltale/capture"
+	"telltale/flow"
 	"telltale/flow/plain"
 )
 
@@ -14,6 +16,8 @@ import (
 var flowsHeader = []string{
 	"id", "time", "kind", "mode", "client", "method", "url", "host", "status", "protocol", "outcome", "verdict", "rule",
 	"app", "bytes_sent", "bytes_received", "duration_ms", "error", "phase",
+	"destination", "resolved", "speech", "dns_type", "dns_code", "dns_answers", "datagrams_sent", "datagrams_received",
+	"app_name", "app_id", "notes", "altered",
 }
 
 // FlowsCSV returns what writes a list of flows, one row each, as they come
@@ -58,10 +62,29 @@ func flowRow(r *Report, seen capture.Recorded) []string {
 	if !f.Times.End.IsZero() {
 		elapsed = strconv.FormatFloat(f.Duration().Seconds()*1000, 'f', -1, 64)
 	}
-	return []string{
+	row := []string{
 		strconv.FormatInt(int64(f.ID), 10), csvTime(f.Times.Start), string(f.Kind), text(f.Mode), client, text(f.Method()),
 		spreadsheetCell(plain.Text(r.url(f.URL()))), text(f.Host()), strconv.Itoa(f.Status()), text(f.Protocol()), string(f.Outcome),
 		string(j.Verdict), string(j.Rule()), text(f.UserAgent()), strconv.FormatInt(f.BytesSent(), 10),
 		strconv.FormatInt(f.BytesReceived(), 10), elapsed, text(f.Error), text(f.Phase),
+	}
+	return append(row, packetCells(f, text)...)
+}
+
+// packetCells are the columns on what has no request: packets, questions of DNS, and
+// what somebody else saw.
+func packetCells(f *flow.Flow, text func(string) string) []string {
+	q := flow.Question{}
+	if f.DNS != nil {
+		q = *f.DNS
+	}
+	answers := make([]string, len(q.Answers))
+	for i, a := range q.Answers {
+		answers[i] = a.Type + " " + a.Data
+	}
+	return []string{
+		f.Server.AddressedTo(), text(f.Server.Resolved), text(f.Speech), text(q.Type), text(q.Code), text(strings.Join(answers, " | ")),
+		strconv.FormatInt(f.DatagramsSent, 10), strconv.FormatInt(f.DatagramsReceived, 10), text(f.Client.App.Name), text(f.Client.App.ID),
+		text(strings.Join(f.Notes, " | ")), text(strings.Join(f.Altered, " | ")),
 	}
 }

@@ -38,6 +38,7 @@ type page struct {
 	Recorded   string
 	Tiles      []tile
 	Worth      sentences
+	Coverage   []coveragePart
 	UnreadRows []unreadRow
 	UnreadMore int
 	Next       []string
@@ -109,7 +110,7 @@ func newPage(r *Report) *page {
 		Tool: plain.Text(strings.TrimSpace(r.Tool.Name + " " + r.Tool.Version)), Kind: kind, Verdict: title(r.Verdict),
 		Headline: capital(headline(r, inHTML)), Policy: policyName(r, inHTML), Generated: pageMoment(r.Generated),
 		Warnings: sentencesOf(warnings(r, inHTML)), Recorded: recorded(r), Tiles: tiles(r), Worth: sentencesOf(worthBeside(r, inHTML)), Next: next(r),
-		Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Contacts: newContactPart(r),
+		Coverage: newCoverageParts(r), Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Contacts: newContactPart(r),
 		Diagnoses: newDiagnosisPart(r), Devices: newDevicePart(r), Permitted: sentencesOf(permitted(r, inHTML)), Steps: pageSteps(r), Revealed: r.Reveal,
 	}
 	p.unread(r)

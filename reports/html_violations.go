@@ -94,11 +94,14 @@ func newCard(r *Report, number int, v capture.Violation, why string) card {
 		}
 	}
 	add("Request", request(r, v, inHTML))
-	sender := "not named: no User-Agent was seen"
-	if v.App != "" {
-		sender = marked(r.short(v.App, maxText))
+	switch {
+	case v.App != "":
+		add("Sender, by its own User-Agent", marked(r.short(v.App, maxText)))
+	case len(v.Attributed) == 0:
+		add("Sender, by its own User-Agent", "not named: no User-Agent was seen")
 	}
-	add("Sender, by its own User-Agent", sender)
+	add("Sender, as far as it is known", senders(r, v, inHTML))
+	add("Addressed to", addresses(r, v, inHTML))
 	add("Devices", devicesOf(r, v, inHTML))
 	add("Seen", seen(v))
 	add("Phase", phasesOf(r, v, inHTML.data))

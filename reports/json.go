@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"telltale/attribution"
 	"telltale/capture"
 	"telltale/policy"
 )
@@ -34,6 +35,7 @@ type document struct {
 	Violations []Violation    `json:"violations"`
 	Waived     []Violation    `json:"waived"`
 	Health     health         `json:"health"`
+	Coverage   []covered      `json:"coverage"`
 	Checks     []check        `json:"checks"`
 	Command    string         `json:"command,omitempty"`
 }
@@ -104,6 +106,29 @@ type host struct {
 	Apps          []string `json:"apps"`
 	Phases        []string `json:"phases,omitempty"`
 	Decided       *source  `json:"decided"`
+	QUICRefused   int      `json:"quic_refused"` // conversations that were refused, so that they came back over TCP
+	// Attributed are the apps of flows whose User-Agent names none.
+	Attributed []attributed `json:"attributed"`
+}
+
+// attributed is an app, and how it is known that it made a flow.
+type attributed struct {
+	App    string   `json:"app"`
+	ID     string   `json:"id"`
+	How    string   `json:"how"`
+	Words  string   `json:"words"`
+	Others []string `json:"others,omitempty"` // that fit as well
+}
+
+func (r *Report) attributed(all []attribution.Attribution) []attributed {
+	out := make([]attributed, len(all))
+	for i, a := range all {
+		out[i] = attributed{App: r.text(a.App), ID: r.text(a.ID), How: string(a.How), Words: r.text(a.Words)}
+		if len(a.Others) > 0 {
+			out[i].Others = r.texts(a.Others)
+		}
+	}
+	return out
 }
 
 // source is the place in the policy that decided.
@@ -115,28 +140,30 @@ type source struct {
 
 // Violation is one violation, as JSON has it.
 type Violation struct {
-	ID          string      `json:"id"`
-	Rule        string      `json:"rule"`
-	Severity    string      `json:"severity"`
-	Title       string      `json:"title"`
-	Host        string      `json:"host"`
-	Subject     string      `json:"subject"`
-	Category    string      `json:"category"`
-	Owner       string      `json:"owner"`
-	Method      string      `json:"method"`
-	URL         string      `json:"url"`
-	Count       int         `json:"count"`
-	First       *string     `json:"first"`
-	Last        *string     `json:"last"`
-	Interval    *float64    `json:"interval_seconds"` // median between flows
-	App         string      `json:"app"`
-	Devices     []DeviceRef `json:"devices"`          // that sent it, at most capture.MaxClients
-	Phases      []string    `json:"phases,omitempty"` // "": some flows had none
-	Known       bool        `json:"known,omitempty"`  // the baseline has it, so that it does not count
-	Explanation string      `json:"explanation"`
-	Remedy      string      `json:"remedy"`
-	Decided     *source     `json:"decided"`
-	Flows       []reference `json:"flows"`
+	ID       string   `json:"id"`
+	Rule     string   `json:"rule"`
+	Severity string   `json:"severity"`
+	Title    string   `json:"title"`
+	Host     string   `json:"host"`
+	Subject  string   `json:"subject"`
+	Category string   `json:"category"`
+	Owner    string   `json:"owner"`
+	Method   string   `json:"method"`
+	URL      string   `json:"url"`
+	Count    int      `json:"count"`
+	First    *string  `json:"first"`
+	Last     *string  `json:"last"`
+	Interval *float64 `json:"interval_seconds"` // median between flows
+	App      string   `json:"app"`
+	// Attributed are the apps of flows whose User-Agent names none.
+	Attributed  []attributed `json:"attributed"`
+	Devices     []DeviceRef  `json:"devices"`          // that sent it, at most capture.MaxClients
+	Phases      []string     `json:"phases,omitempty"` // "": some flows had none
+	Known       bool         `json:"known,omitempty"`  // the baseline has it, so that it does not count
+	Explanation string       `json:"explanation"`
+	Remedy      string       `json:"remedy"`
+	Decided     *source      `json:"decided"`
+	Flows       []reference  `json:"flows"`
 }
 
 type reference struct {
@@ -144,6 +171,10 @@ type reference struct {
 	Entry   int    `json:"entry"`
 	Line    int    `json:"line"`
 	ID      int64  `json:"id,omitempty"`
+	// Destination is where the device's packets were addressed to, Resolved the name for
+	// which DNS gave that address; both are left out where the way in tells neither.
+	Destination string `json:"destination,omitempty"`
+	Resolved    string `json:"resolved,omitempty"`
 }
 
 type health struct {
@@ -153,8 +184,11 @@ type health struct {
 	Nameless int          `json:"nameless"`
 	Denied   int          `json:"denied"`
 	Open     int          `json:"open"`
-	Modes    []string     `json:"modes"`
-	Notes    []string     `json:"notes"`
+	// QUICRefused counts, per host, the QUIC conversations that were refused.
+	QUICRefused map[string]int `json:"quic_refused"`
+	Lookups     int            `json:"lookups"` // questions of DNS that look for no server
+	Modes       []string       `json:"modes"`
+	Notes       []string       `json:"notes"`
 }
 
 // contacting is a device with how much of its contacts could be read.
@@ -167,6 +201,7 @@ type contacting struct {
 	Decrypted *string `json:"decrypted"` // since when its TLS could be read
 	Refused   int     `json:"refused"`
 	Unread    int     `json:"unread"`
+	Questions int     `json:"questions"` // of DNS, among the flows
 }
 
 type device struct {
@@ -221,7 +256,7 @@ func newDocument(r *Report) *document {
 		Policy: newPolicyInfo(r), Baseline: newBaseline(r),
 		Verdict: r.Verdict, Warnings: r.texts(r.Warnings), Summary: NewSummary(r), Command: r.text(r.Command),
 		Captures: newCaptures(r), Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
-		Health: newHealth(r),
+		Health: newHealth(r), Coverage: newCoverage(r),
 	}
 	violations := violationsByPhase(s)
 	for _, p := range s.Phases {
@@ -235,6 +270,7 @@ func newDocument(r *Report) *document {
 			Host: r.text(h.Name), Verdict: string(h.Verdict), Flows: h.Flows, Rule: string(h.Rule), Category: h.Category,
 			First: stamp(h.First), Last: stamp(h.Last), BytesSent: h.BytesSent, BytesReceived: h.BytesReceived,
 			Violating: h.Violating, Unread: h.Unread, Apps: r.texts(h.Apps), Phases: r.texts(h.Phases), Decided: r.source(h.Source),
+			QUICRefused: h.QUICRefused, Attributed: r.attributed(h.Attributed),
 		})
 	}
 	names := deviceNames(s.Health.Devices)
@@ -303,7 +339,7 @@ func (r *Report) violation(v capture.Violation, names map[string]string) Violati
 		Subject: r.text(f.Subject), Category: f.Category, Owner: r.text(f.Owner), Method: r.text(v.Method),
 		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
 		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
-		Known: f.Known, Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
+		Attributed: r.attributed(v.Attributed), Known: f.Known, Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
 		Devices: make([]DeviceRef, 0, len(v.Clients)),
 	}
 	for _, addr := range v.Clients {
@@ -314,7 +350,9 @@ func (r *Report) violation(v capture.Violation, names map[string]string) Violati
 		out.Interval = &seconds
 	}
 	for _, ref := range v.Flows {
-		out.Flows = append(out.Flows, reference{r.text(r.captureOf(ref)), ref.Entry, ref.Line, int64(ref.ID)})
+		out.Flows = append(out.Flows, reference{
+			r.text(r.captureOf(ref)), ref.Entry, ref.Line, int64(ref.ID), r.text(ref.Destination), r.text(ref.Resolved),
+		})
 	}
 	return out
 }
@@ -323,7 +361,10 @@ func newHealth(r *Report) health {
 	h := r.Summary.Health
 	out := health{
 		Devices: []device{}, Unread: []unreadHost{}, Failed: h.Failed, Nameless: h.Nameless, Denied: h.Denied, Open: h.Open,
-		Modes: r.texts(r.Modes), Notes: r.texts(slices.Concat(h.Notes, r.Notes)),
+		QUICRefused: map[string]int{}, Lookups: h.Lookups, Modes: r.texts(r.Modes), Notes: r.texts(slices.Concat(h.Notes, r.Notes)),
+	}
+	for name, n := range h.QUICRefused {
+		out.QUICRefused[r.text(name)] += n
 	}
 	for _, d := range h.Devices {
 		out.Devices = append(out.Devices, r.device(d))
@@ -353,7 +394,7 @@ func (r *Report) device(d capture.Device) device {
 func (r *Report) contacting(d capture.Device) contacting {
 	return contacting{
 		Address: r.text(d.Addr), Name: r.text(d.Name), Flows: d.Flows, First: stamp(d.First), Last: stamp(d.Last),
-		Decrypted: stamp(d.Decrypted), Refused: d.Refused, Unread: d.Unread,
+		Decrypted: stamp(d.Decrypted), Refused: d.Refused, Unread: d.Unread, Questions: d.Questions,
 	}
 }
 

@@ -140,7 +140,7 @@ func TestJSONTellsTheStory(t *testing.T) {
 	}
 	v := d.Violations[0]
 	if v.URL != "https://clients3.google.com/generate_204" || v.Method != "HEAD" || v.App != app || v.Count != 6 ||
-		*v.Interval != 60 || v.Decided.Line != 5 || len(v.Flows) != 6 || v.Flows[1] != (reference{"covid-alert.har", 3, 80, 3}) {
+		*v.Interval != 60 || v.Decided.Line != 5 || len(v.Flows) != 6 || v.Flows[1] != (reference{Capture: "covid-alert.har", Entry: 3, Line: 80, ID: 3}) {
 		t.Errorf("violation: %+v", v)
 	}
 }

@@ -36,6 +36,7 @@ func writeMarkdown(w io.Writer, r *Report) error {
 	m.warnings()
 	m.opening()
 	m.worth()
+	m.coverage()
 	m.diagnoses()
 	m.devices()
 	m.contacted()
@@ -272,9 +273,11 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	evidence("Request", request(r, v, inMarkdown))
 	if v.App != "" {
 		evidence("Sender, by its own `User-Agent`", code(r.clipped(v.App, maxText)))
-	} else {
+	} else if len(v.Attributed) == 0 {
 		evidence("Sender", "not named: no `User-Agent` was seen")
 	}
+	evidence("Sender, as far as it is known", senders(r, v, inMarkdown))
+	evidence("Addressed to", addresses(r, v, inMarkdown))
 	evidence("Devices", devicesOf(r, v, inMarkdown))
 	evidence("Seen", seen(v))
 	evidence("Phase", phasesOf(r, v, code))

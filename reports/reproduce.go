@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"telltale/capture"
 	"telltale/flow/plain"
 )
 
@@ -44,13 +45,23 @@ func reproduce(r *Report) []step {
 		if i == maxExplain {
 			break
 		}
-		if plain.Is(v.URL) && r.url(v.URL) == v.URL && len(v.URL) <= maxText && v.URL != "" {
-			steps = append(steps, step{"see which line of the policy decides", shell("telltale", "policy explain", []string{v.URL}, judge)})
+		if about := explained(v); plain.Is(about) && r.url(about) == about && len(about) <= maxText && about != "" {
+			steps = append(steps, step{"see which line of the policy decides", shell("telltale", "policy explain", []string{about}, judge)})
 		}
 	}
 	return slices.DeleteFunc(steps, func(s step) bool {
 		return plain.Text(s.command) != s.command || r.mask(s.command) != s.command || len(s.command) > maxCommand
 	})
+}
+
+// explained is what to ask the policy about a violation: its URL, or the host alone where
+// the URL is none that anybody could ask for, as that of a question of DNS (RFC 4501).
+func explained(v capture.Violation) string {
+	switch scheme, _, _ := strings.Cut(v.URL, ":"); scheme {
+	case "dns", "icmp", "ip", "contact":
+		return v.Finding.Host
+	}
+	return v.URL
 }
 
 // keptCaptures returns the names of the inputs that can be read again.

@@ -92,6 +92,13 @@ var ruleFactsOf = map[policy.Rule]ruleFacts{
 		remedy:    "Make the content readable for the audit: a test build that trusts the proxy's CA and does not pin certificates. A refusal speaks for the app's security, not against it.",
 		precision: "very-high",
 	},
+	policy.EncryptedDNS: {
+		name:      "EncryptedDNS",
+		full:      "Names were asked of a resolver over TLS, HTTPS or QUIC, whose questions nobody on the way can read. Whoever runs it learns every name that is asked for, and the audit does not see which hosts the app looked up.",
+		remedy:    "Use the resolver of the system. Where the app brings its own on purpose, say so in the policy with a waiver.",
+		mastg:     []string{"MASTG-TEST-0206", "MASWE-0108"},
+		precision: "high",
+	},
 }
 
 // sarifDescription bounds a description, in characters: code scanning takes 1,024.

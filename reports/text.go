@@ -62,6 +62,7 @@ func writeText(w io.Writer, r *Report) error {
 	s.hosts(r)
 	s.devices(r)
 	s.list("What this verdict is worth", worthBeside(r, onTerminal))
+	s.list(coverageHeading, claims(r, onTerminal))
 	s.diagnoses(r)
 	s.list("What to do next", next(r))
 	if warning := credentialWarning(r, onTerminal); warning != "" {
@@ -133,6 +134,8 @@ func (s *screen) violation(r *Report, number int, v capture.Violation, why strin
 	s.field(3, "what", onTerminal.prose(r.mask(f.Title)))
 	s.field(3, "request", request(r, v, onTerminal))
 	s.field(3, "user-agent", plain.Text(r.clipped(v.App, maxText)))
+	s.field(3, "app", senders(r, v, onTerminal))
+	s.field(3, "destination", addresses(r, v, onTerminal))
 	s.field(3, "devices", devicesOf(r, v, onTerminal))
 	s.field(3, "seen", seen(v))
 	s.field(3, "phase", phasesOf(r, v, quoted))

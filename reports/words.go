@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -407,38 +406,6 @@ func (r *Report) captureOf(ref capture.Reference) string {
 	return ref.Capture
 }
 
-// place names the flows of a violation: "a.har, entries 3, 5". What stands in a file
-// outside its entries, as connections without content do, is named by its line.
-func place(r *Report, v capture.Violation, st style) string {
-	var parts []string
-	shown := 0
-	for i := 0; i < len(v.Flows) && shown < maxEntries; {
-		file := r.captureOf(v.Flows[i])
-		outside := v.Flows[i].Entry == 0
-		var numbers []string
-		for ; i < len(v.Flows) && shown < maxEntries; i, shown = i+1, shown+1 {
-			ref := v.Flows[i]
-			if r.captureOf(ref) != file || (ref.Entry == 0) != outside {
-				break
-			}
-			n := ref.Entry
-			if outside {
-				n = ref.Line
-			}
-			numbers = append(numbers, strconv.Itoa(n))
-		}
-		noun := "entr" + ending(len(numbers), "y", "ies")
-		if outside {
-			noun = "line" + ending(len(numbers), "", "s")
-		}
-		parts = append(parts, fmt.Sprintf("%s, %s %s", captureName(r, file, st), noun, strings.Join(numbers, ", ")))
-	}
-	if more := v.Count - shown; more > 0 && shown > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(parts, "; ")
-}
-
 // ending picks the end of a noun by how many there are.
 func ending(n int, one, many string) string {
 	if n == 1 {
@@ -467,22 +434,6 @@ func decided(r *Report, s policy.Source, st style) string {
 		return where
 	}
 	return where + ": " + text
-}
-
-// seen says when flows happened, and how often when they have a beat.
-func seen(v capture.Violation) string {
-	s := times(v.Count)
-	switch {
-	case v.First.IsZero():
-	case v.Count == 1 || v.First.Equal(v.Last):
-		s += ", at " + moment(v.First)
-	default:
-		s += ", " + period(v.First, v.Last)
-	}
-	if v.Interval > 0 {
-		s += ", " + cadence(v.Interval)
-	}
-	return s
 }
 
 // cadence says the median time between flows.

@@ -12,13 +12,6 @@ import (
 // This file says what a verdict is worth: "no violation" without traffic that
 // could be read proves nothing.
 
-// blindSpots say what a way in cannot see, by the mode of a flow.
-var blindSpots = map[string]string{
-	"http":      "An HTTP proxy sees only what is sent to it. Apps and system services that ignore the proxy setting, UDP (HTTP/3 and most DNS among it) and whatever happened before or after the recording are not in this capture.",
-	"har":       "A HAR file holds what its producer chose to record. Requests that it left out and, as a rule, connections that it could not decrypt are not in it, and whether its times and headers are right cannot be checked.",
-	"mitmproxy": "A flow file of mitmproxy holds what went through it. Clients that refused its certificate, hosts that it was told to ignore and apps that ignored the proxy setting are not in it.",
-}
-
 // outcomes say why a connection could not be read.
 var outcomes = map[flow.Outcome]string{
 	flow.ClientRefused:     "the client refused the certificate (pinning, or the CA is not trusted)",
@@ -32,16 +25,18 @@ var outcomes = map[flow.Outcome]string{
 	flow.Malformed:         "a malformed message",
 	flow.Abandoned:         "the client went away",
 	flow.Open:              "still open when the audit ended",
+	flow.QUICRefused:       "QUIC was refused, so that it came back over TCP",
+	flow.Seen:              "known from somebody else, who did not see its content",
 }
 
 // worth says what the verdict is worth: what was seen, what was not, and why, for a
 // document that has these sentences alone.
 func worth(r *Report, st style) []string {
-	return worthOf(r, st, slices.Concat(devices(r, st), briefly(r, st)))
+	return worthOf(r, st, slices.Concat(claims(r, st), devices(r, st), briefly(r, st)))
 }
 
-// worthBeside is worth for a document that has a table of devices and a section of
-// diagnoses.
+// worthBeside is worth for a document that has a table of devices, and sections of
+// diagnoses and of what can have been seen.
 func worthBeside(r *Report, st style) []string {
 	if r.listsDevices() {
 		return worthOf(r, st, neverRead(r, st))
@@ -49,9 +44,10 @@ func worthBeside(r *Report, st style) []string {
 	return worthOf(r, st, devices(r, st))
 }
 
-// worthOf says what the verdict is worth with these sentences on the devices. What
-// nobody outside can make longer comes first, so that no list of names crowds it out.
-func worthOf(r *Report, st style, devices []string) []string {
+// worthOf says what the verdict is worth with these further sentences, on the devices
+// among others. What nobody outside can make longer comes first, so that no list of names
+// crowds it out.
+func worthOf(r *Report, st style, further []string) []string {
 	out := damage(r, st)
 	h := r.Summary.Health
 	if n, hosts := unread(h); n > 0 {
@@ -67,14 +63,14 @@ func worthOf(r *Report, st style, devices []string) []string {
 	}
 	tell(h.Failed, "exchange", "exchanges", " did not complete (server down, client gone). A failed contact is a contact, and is judged.")
 	tell(h.Open, "flow was", "flows were", " still under way when the audit ended.")
+	if n := refusedQUIC(h); n > 0 {
+		out = append(out, fmt.Sprintf("%s to %s %s refused, so that apps came back over TCP, where they could be read: nothing was missed there.",
+			plural(n, "QUIC conversation", "QUIC conversations"), plural(len(h.QUICRefused), "host", "hosts"), ending(n, "was", "were")))
+	}
+	tell(h.Lookups, "question", "questions", " of DNS looked for no server (names of addresses, resolvers) and did not count.")
 	tell(h.Nameless, "connection", "connections", " named no host and cannot be judged (port scans, garbage).")
 	tell(h.Denied, "connection was", "connections were", " turned away, because the client may not use this proxy.")
-	for _, mode := range r.Modes {
-		if text, ok := blindSpots[mode]; ok {
-			out = append(out, st.prose(text))
-		}
-	}
-	out = append(out, devices...)
+	out = append(out, further...)
 	for _, c := range r.Captures {
 		for _, scheme := range sortedKeys(c.Skipped) {
 			out = append(out, fmt.Sprintf("%s of %s reached no server (%s URLs) and did not count.",
@@ -88,6 +84,14 @@ func worthOf(r *Report, st style, devices []string) []string {
 		out = append(out, st.prose(r.clipped(note, maxText)))
 	}
 	return out
+}
+
+// refusedQUIC counts the QUIC conversations that were refused.
+func refusedQUIC(h capture.Health) (n int) {
+	for _, several := range h.QUICRefused {
+		n += several
+	}
+	return n
 }
 
 // damage says which inputs could not be read to their end.

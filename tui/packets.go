@@ -155,9 +155,7 @@ func (p *paper) answered(f *flow.Flow) bool {
 
 // way says where packets were meant to go, and where they went.
 func (p *paper) way(f *flow.Flow) {
-	if f.Server.Destination.IsValid() {
-		p.fact("destination", f.Server.Destination.String())
-	}
+	p.fact("destination", f.Server.AddressedTo())
 	p.fact("resolved", f.Server.Resolved)
 	if f.Server.Dialed.IsValid() && f.Server.Dialed != f.Server.Destination {
 		p.fact("reached", f.Server.Dialed.String())

@@ -27,9 +27,7 @@ func (p *paper) names(f *flow.Flow) {
 	p.fact("Host", cmp.Or(f.Server.Host, "–"))
 	p.fact("URL", cmp.Or(names.URL, "–"))
 	p.fact("resolved", f.Server.Resolved)
-	if f.Server.Destination.IsValid() {
-		p.fact("destination", f.Server.Destination.String())
-	}
+	p.fact("destination", f.Server.AddressedTo())
 	if f.Server.Dialed.IsValid() {
 		p.fact("address", f.Server.Dialed.String())
 	}
