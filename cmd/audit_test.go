@@ -50,7 +50,7 @@ func TestLastStepNeedsTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &audit{flags: &liveFlags{}, authority: authority}
+	a := &audit{flags: &liveFlags{}, authority: authority, ways: &ways{}}
 	now := time.Now()
 	plain := capture.Device{Addr: "192.0.2.7", First: now, Last: now, Flows: 1, Apps: []string{"CaptiveNetworkSupport-481 wispr"}}
 	read := plain
