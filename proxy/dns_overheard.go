@@ -26,9 +26,9 @@ type heard struct {
 
 // overheard is an answer of a foreign resolver.
 type overheard struct {
-	message *dns.Message
+	message *dns.Message // nil: none can come, since nothing is forwarded
 	altered []string
-	size    int
+	size    int // in bytes, of what the device is given
 }
 
 // oddNote marks a conversation on the port of DNS in which something else is said.
@@ -72,7 +72,24 @@ func (p *Proxy) passOn(v *conversation, in *inquiry, payload []byte) {
 	if first && !p.spawn(func() { defer leave(); p.await(v, h) }) {
 		leave()
 	}
-	v.forward(payload)
+	if v.forward(payload); v.closed() {
+		if h := p.dns.waitsFor(key, nil); h != nil {
+			h.came <- overheard{}
+		}
+	}
+}
+
+// waitsFor returns the question that waits for an answer, and lets it wait no more. A nil
+// answer is any. The caller sends it what came.
+func (r *resolver) waitsFor(key heardKey, answer *dns.Message) *heard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.waiting[key]
+	if h == nil || answer != nil && !h.inquiry.query.Matches(answer, key.id) {
+		return nil
+	}
+	delete(r.waiting, key)
+	return h
 }
 
 // expect notes that an answer is waited for. first is not set for a question that is
@@ -109,6 +126,10 @@ func (p *Proxy) await(v *conversation, h *heard) {
 	in := h.inquiry
 	select {
 	case a := <-h.came:
+		if a.message == nil {
+			in.endAs(v)
+			return
+		}
 		in.flow.Times.Wait = time.Since(in.flow.Times.Start)
 		in.flow.DNS.Code, in.flow.DNS.Answers = a.message.Question.Code, a.message.Question.Answers
 		in.flow.Altered, in.flow.Received = a.altered, int64(a.size)
@@ -149,12 +170,8 @@ func (p *Proxy) receiveAnswer(v *conversation, payload []byte) []byte {
 	}
 	out, altered := dns.Bare(payload)
 	name := flow.CanonicalHost(net.JoinHostPort(m.Question.Name, "53"))
-	key := heardKey{v, m.ID, name, m.Question.Type}
-	p.dns.mu.Lock()
-	h := p.dns.waiting[key]
-	delete(p.dns.waiting, key)
-	p.dns.mu.Unlock()
-	if h == nil || !h.inquiry.query.Matches(m, m.ID) {
+	h := p.dns.waitsFor(heardKey{v, m.ID, name, m.Question.Type}, m)
+	if h == nil {
 		v.edit(func(f *flow.Flow) {
 			for _, what := range altered {
 				if len(f.Altered) < maxLateAltered && !slices.Contains(f.Altered, what) {

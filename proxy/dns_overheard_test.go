@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"telltale/coverage"
+	"telltale/flow"
+)
+
+// foreign is a resolver that the device chose itself.
+const foreign = "192.0.2.53:53"
+
+// A question to a resolver of the device's own choice goes there, and both the resolver
+// and the question have a row.
+func TestForeignResolver(t *testing.T) {
+	server := nameserver(t, records("@ 60 IN A 192.0.2.7"))
+	r := newRig(t, leads(foreign, server.String()))
+	d := r.device(5000)
+	m := question("www.test", "A")
+	if got := datas(d.ask(foreign, m)); got != "192.0.2.7" {
+		t.Errorf("%q", got)
+	}
+	r.wait("the question's row", func([]*flow.Flow) bool { return len(r.questions()) == 1 })
+	r.shutdown()
+	flows := r.ending(2)
+	talk, asked := talkIn(flows), r.questions()[0]
+	if talk.Kind != flow.UDP || talk.Host() != "192.0.2.53" || talk.Speech != flow.SpeechDNS || !talk.Readable() || talk.DatagramsSent != 1 || talk.DatagramsReceived != 1 {
+		t.Errorf("%+v", talk)
+	}
+	if asked.Outcome != flow.Completed || asked.Server.Asked != "www.test:53" || asked.Server.Destination.String() != foreign || asked.Server.Dialed != server ||
+		asked.DNS.Code != "NOERROR" || len(asked.DNS.Answers) != 1 || asked.Times.Wait < 0 || asked.DatagramsSent != 0 {
+		t.Errorf("%+v %+v", asked, asked.DNS)
+	}
+	if got := r.proxy.names.of(tunnelPeer, netip.MustParseAddr("192.0.2.7")); !slices.Equal(got, []string{"www.test"}) {
+		t.Errorf("%v", got)
+	}
+	r.balanced(coverage.UDP, 1, sizeOf(t, m)) // once: the question is in the conversation
+}
+
+// talkIn returns the conversation among flows.
+func talkIn(flows []*flow.Flow) *flow.Flow {
+	return flows[slices.IndexFunc(flows, func(f *flow.Flow) bool { return f.Kind == flow.UDP })]
+}
+
+// A question that nobody answers has its row, and one that is asked again has one.
+func TestForeignResolverIsSilent(t *testing.T) {
+	server := nameserver(t, func(dns.ResponseWriter, *dns.Msg) {})
+	r := newRig(t, leads(foreign, server.String()))
+	r.proxy.dns.timeout = 50 * time.Millisecond
+	d := r.device(5000)
+	m := question("www.test", "A")
+	d.post(foreign, m)
+	d.post(foreign, m)
+	r.wait("the question's row", func([]*flow.Flow) bool { return len(r.questions()) > 0 })
+	r.shutdown()
+	r.ending(2)
+	f := r.questions()[0]
+	if f.Outcome != flow.UpstreamFailed || f.Failure != flow.FailureTimeout || f.DNS.Code != "" || !strings.Contains(f.Error, "192.0.2.53:53 did not answer in") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// The end of the audit ends questions that wait.
+func TestShutdownEndsForeignQuestions(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	server := nameserver(t, func(dns.ResponseWriter, *dns.Msg) { asked <- struct{}{} })
+	r := newRig(t, leads(foreign, server.String()))
+	r.device(5000).post(foreign, question("www.test", "A"))
+	<-asked
+	r.shutdown()
+	r.ending(2)
+	if f := r.questions()[0]; f.Outcome != flow.Abandoned {
+		t.Errorf("%+v", f)
+	}
+}
+
+// Where nothing may be forwarded, the name that was asked for is known all the same.
+func TestForeignResolverIsDenied(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AllowLocal = false })
+	r.proxy.dns.timeout = time.Hour
+	d := r.device(5000)
+	d.post("127.0.0.1:53", question("first.test", "A"))
+	d.post("127.0.0.1:53", question("second.test", "A"))
+	r.wait("the second row", func([]*flow.Flow) bool {
+		return slices.ContainsFunc(r.questions(), func(f *flow.Flow) bool { return f.DNS.Name == "second.test" })
+	})
+	r.shutdown()
+	for _, f := range r.ending(3) {
+		if f.Kind == flow.UDP && f.Outcome != flow.DestinationDenied || f.Kind == flow.DNS && f.Outcome != flow.DestinationDenied {
+			t.Errorf("%+v", f)
+		}
+	}
+	if d.refused.Load() != 2 {
+		t.Errorf("refused %d times", d.refused.Load())
+	}
+}
+
+// What is no DNS is forwarded, and does not pass for read.
+func TestOtherSpeechOnThePortOfDNS(t *testing.T) {
+	echo := udpEcho(t)
+	r := newRig(t, leads(foreign, echo.String()))
+	d := r.device(5000)
+	d.send(foreign, "not a question")
+	if got := d.answer(); got != "not a question" {
+		t.Errorf("%q", got)
+	}
+	d.post(foreign, question("www.test", "A")) // is echoed: a question, which answers nothing
+	d.answer()
+	r.shutdown()
+	flows := r.ending(2)
+	if f := talkIn(flows); f.Readable() || len(f.Notes) != 1 || f.DatagramsSent != 2 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// An answer that was not asked for teaches no names, and is bared as others are.
+func TestUnaskedAnswers(t *testing.T) {
+	server := nameserver(t, func(w dns.ResponseWriter, m *dns.Msg) {
+		other := m.Copy()
+		other.Question[0].Name = "other.test."
+		records(`@ 60 IN A 192.0.2.66`, `@ 60 IN HTTPS 1 . alpn="h3,h2"`)(w, other)
+		records(`@ 60 IN A 192.0.2.7`)(w, m)
+		records(`@ 60 IN A 192.0.2.67`)(w, m)
+	})
+	r := newRig(t, leads(foreign, server.String()))
+	d := r.device(5000)
+	m := question("www.test", "A")
+	if got := datas(d.ask(foreign, m)); got != `192.0.2.66 1 . alpn="h2"` {
+		t.Errorf("%q", got)
+	}
+	d.reply(m)
+	d.reply(m)
+	r.wait("the question's row", func([]*flow.Flow) bool { return len(r.questions()) == 1 })
+	r.shutdown()
+	flows := r.ending(2)
+	if talk := talkIn(flows); len(talk.Altered) != 1 || !strings.Contains(talk.Altered[0], "h3 removed") {
+		t.Errorf("%v", talk.Altered)
+	}
+	for addr, want := range map[string]int{"192.0.2.66": 0, "192.0.2.67": 0, "192.0.2.7": 1} {
+		if got := r.proxy.names.of(tunnelPeer, netip.MustParseAddr(addr)); len(got) != want {
+			t.Errorf("%s is known as %v", addr, got)
+		}
+	}
+}
