@@ -19,6 +19,7 @@ const (
 type backlog struct {
 	received atomic.Int64
 	taken    atomic.Int64
+	forgiven atomic.Int64 // received, and not waited for any more
 	waiting  atomic.Bool
 	progress chan struct{} // holds one
 }
@@ -39,6 +40,9 @@ func (b *backlog) take(n int) {
 // receive is told of packets that came, and waits until there is room for more.
 func (b *backlog) receive(n int) {
 	b.received.Add(int64(n))
+	if size := b.size(); size < 0 {
+		b.forgiven.Add(size)
+	}
 	for b.size() > maxBacklog {
 		b.waiting.Store(true)
 		if b.size() <= maxBacklog {
@@ -49,10 +53,15 @@ func (b *backlog) receive(n int) {
 		case <-b.progress:
 			patience.Stop()
 		case <-patience.C:
-			b.received.Store(b.taken.Load())
+			b.forgiven.Add(b.size())
 		}
 	}
 	b.waiting.Store(false)
 }
 
-func (b *backlog) size() int64 { return b.received.Load() - b.taken.Load() }
+// size is how many packets are waited for. It is less than none where some were taken
+// after they had been forgiven.
+func (b *backlog) size() int64 { return b.unread() - b.forgiven.Load() }
+
+// unread is how many came and were not taken.
+func (b *backlog) unread() int64 { return b.received.Load() - b.taken.Load() }

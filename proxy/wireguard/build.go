@@ -11,10 +11,6 @@ import (
 // hopLimit is that of packets which telltale makes (RFC 1700's default TTL).
 const hopLimit = 64
 
-// minimumMTU is what every IPv6 link carries in one packet, and the most that an ICMPv6
-// error may have (RFC 4443, section 2.4 c).
-const minimumMTU = 1280
-
 // buildPackets returns IP packets that carry the payload, in fragments where it does
 // not fit into one. The payload is not kept. It is nil where IP cannot carry it.
 func buildPackets(src, dst netip.Addr, protocol byte, payload []byte) [][]byte {

@@ -59,8 +59,10 @@ func classOf(protocol byte) coverage.Class {
 	return coverage.Other
 }
 
-// What is on its way from here to the proxy is in neither's books for a moment. So books
-// that do not balance are read again, this often and after this long.
+// What is on its way from here to the proxy is in neither's books for a moment. So they
+// are read between two batches of packets, and again where they do not balance: this
+// often and after this long. Ledger never waits for packets to be taken, since whoever
+// takes one may wait for who reads the ledger.
 const (
 	ledgerTries = 10
 	ledgerPause = 2 * time.Millisecond
@@ -68,20 +70,20 @@ const (
 
 // Ledger sets what came out of the tunnel beside what became of it.
 func (t *Tunnel) Ledger() coverage.Ledger {
-	l := t.readLedger()
 	for range ledgerTries {
-		if l.Balanced() {
-			break
+		if t.taking.TryLock() {
+			l := t.readLedger()
+			t.taking.Unlock()
+			if l.Balanced() {
+				return l
+			}
 		}
 		time.Sleep(ledgerPause)
-		l = t.readLedger()
 	}
-	return l
+	return t.readLedger()
 }
 
 func (t *Tunnel) readLedger() coverage.Ledger {
-	t.taking.Lock()
-	defer t.taking.Unlock()
 	l := coverage.Ledger{Mode: Mode, Received: map[coverage.Class]coverage.Amount{}, Dropped: map[string]coverage.Amount{}}
 	for class, a := range t.counts.received {
 		if got := a.read(); got != (coverage.Amount{}) {
@@ -115,9 +117,14 @@ func (t *Tunnel) readLedger() coverage.Ledger {
 type Outside struct {
 	Foreign   int64 // datagrams that are no message of WireGuard
 	Strangers int64 // handshakes with keys that the tunnel does not know, or used before
+	// Unread are messages with data that could not be decrypted: forged, repeated,
+	// damaged inside, or of a session that ended, as those that a device sends in the
+	// first seconds after telltale was restarted. Those being decrypted are among them.
+	Unread int64
 }
 
 // Outside counts it since the tunnel was opened.
 func (t *Tunnel) Outside() Outside {
-	return Outside{Foreign: t.socket.foreign.Load(), Strangers: t.counts.strangers.Load()}
+	return Outside{Foreign: t.socket.foreign.Load(), Strangers: t.counts.strangers.Load(),
+		Unread: max(0, t.socket.backlog.unread())}
 }

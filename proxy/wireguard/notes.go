@@ -13,10 +13,10 @@ import (
 
 // What the tunnel notes on its own health.
 const (
-	noteForeign  = "datagrams that are no WireGuard came to the tunnel's port"
-	noteStranger = "somebody tried to open the tunnel with keys that it does not know, or with a message that had been used before: a device with an old configuration needs its new one"
-	noteSource   = "packets in the tunnel came from addresses that are not the device's and were dropped"
-	noteFlood    = "a device in the tunnel opened more connections at once than telltale keeps; those beyond were dropped"
+	noteForeign  = "Datagrams that are no WireGuard came to the tunnel's port."
+	noteStranger = "Somebody tried to open the tunnel with keys that it does not know, or with a message that had been used before: a device with an old configuration needs its new one."
+	noteSource   = "Packets in the tunnel came from addresses that are not the device's and were dropped."
+	noteFlood    = "A device in the tunnel opened more connections at once than telltale keeps; those beyond were dropped."
 )
 
 // noteEvery is how often the same note may come.

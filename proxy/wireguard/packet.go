@@ -44,7 +44,6 @@ const (
 // packet is an IP packet, taken apart. Its slices are those of what was parsed.
 type packet struct {
 	src, dst netip.Addr
-	hops     byte   // TTL or hop limit
 	protocol byte   // of payload
 	payload  []byte // after the IP header and its extensions
 
@@ -87,7 +86,7 @@ func parseIPv4(b []byte) (p packet, defect string) {
 		return p, badChecksum
 	}
 	p.src, p.dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
-	p.hops, p.protocol = b[8], b[9]
+	p.protocol = b[9]
 	p.payload, p.plain, p.whole = b[header:total], header == ipv4Header, b[:total]
 	if hasRoute(b[ipv4Header:header]) {
 		return p, sourceRouted
@@ -134,7 +133,7 @@ func parseIPv6(b []byte) (p packet, defect string) {
 	if p.src.Is4In6() || p.dst.Is4In6() {
 		return p, malformed // never on the wire (RFC 4291, section 2.5.5.2)
 	}
-	p.hops, p.protocol = b[7], b[6]
+	p.protocol = b[6]
 	p.payload, p.plain, p.whole = b[ipv6Header:total], true, b[:total]
 	return p, p.skipExtensions()
 }

@@ -24,7 +24,8 @@
 // It does not look into connections or datagrams, dial anything, resolve names or
 // decide what is allowed. It forwards nothing but TCP and UDP. Packets that the kernel
 // lost before it received them (a full socket buffer) are lost as on the way; TCP
-// sends them again. Data for connections that it does not know (a device that kept
+// sends them again. So are messages that cannot be decrypted ([Outside]), and packets
+// that say they are longer than they are: wireguard-go drops them without a word. Data for connections that it does not know (a device that kept
 // them while telltale was restarted) is answered with a reset and not counted.
 //
 // To debug it, give Options.Log a handler at level debug: wireguard-go then tells of
@@ -102,6 +103,8 @@ type Tunnel struct {
 	taking   sync.RWMutex // held for reading while packets are taken
 	changing sync.Mutex   // of peers, in the device and here
 	peers    atomic.Pointer[map[netip.Addr]*peer]
+
+	syncError string // that was logged last; of sweep alone
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -237,7 +240,12 @@ func (t *Tunnel) sweepAt(now time.Time) {
 		}
 	}
 	t.tcp.sweep(now)
-	if err := t.Sync(); err != nil {
-		t.log.Warn("the keys of the tunnel cannot be read again", "err", err)
+	err := t.Sync()
+	if said := fmt.Sprint(err); err != nil && said != t.syncError { // not every second
+		t.syncError = said
+		t.log.Warn("the devices of the tunnel stay as they are: its keys cannot be read again", "err", err)
+	}
+	if err == nil {
+		t.syncError = ""
 	}
 }
