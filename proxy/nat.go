@@ -286,7 +286,7 @@ func (m *mapping) read() {
 		m.mu.Unlock()
 		switch {
 		case v == nil:
-		case v.key.destination.Port() == dnsPort:
+		case v.port == dnsPort:
 			v.answer(v.p.receiveAnswer(v, buf[:n]))
 		default:
 			v.answer(buf[:n])
