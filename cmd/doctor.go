@@ -206,7 +206,7 @@ func (u *unnamedDevice) add(f *flow.Flow) {
 	}
 	u.evidence.Add(f)
 	u.contacts++
-	if !f.Readable() {
+	if f.Unread() {
 		u.addUnread(f)
 	}
 	at := f.Times.Start

@@ -184,3 +184,17 @@ func BenchmarkAdd(b *testing.B) {
 		}
 	})
 }
+
+// Packets and what others saw prove nothing of the certificate, whatever they carry.
+func TestPacketsShowNoTrust(t *testing.T) {
+	var c diagnosis.Collector
+	for _, f := range flowtest.Number(
+		flowtest.QUIC("192.0.2.7", "a.example"), flowtest.Datagrams("192.0.2.53:53", flowtest.Speech(flow.SpeechDNS)),
+		flowtest.Seen("a.example", "App", "", flowtest.JA4("t13d"), flowtest.From("192.168.1.23:1")), flowtest.Ping("192.0.2.7"),
+	) {
+		c.Add(f)
+	}
+	if at := c.Evidence().Trusted(); !at.IsZero() {
+		t.Errorf("trusted at %v", at)
+	}
+}
