@@ -55,8 +55,8 @@ type Info struct {
 	Format   Format
 	Producer string // program that wrote it, as far as the file tells
 	Entries  int    // rows or packets, those included that are no contacts or are damaged
-	// Skipped counts the entries that are no contact, by what they are ("access",
-	// "multicast").
+	// Skipped counts the entries that are no contact, by what they are in words ("access
+	// to a sensor", "malformed packet").
 	Skipped map[string]int
 	// Notes are sentences on what had to be assumed or could not be read.
 	Notes []string
@@ -123,7 +123,7 @@ func (in *input) skip(what string) {
 		in.info.Skipped = map[string]int{}
 	}
 	if _, known := in.info.Skipped[what]; !known && len(in.info.Skipped) >= maxKinds {
-		what = "other"
+		what = "row of a further type"
 	}
 	in.info.Skipped[what]++
 }

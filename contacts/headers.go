@@ -92,12 +92,12 @@ func versioned(b []byte) ([]byte, string, bool) {
 // Why a packet makes no flow.
 const (
 	skippedShort     = "packet cut short"
-	skippedOther     = "not IP"
+	skippedOther     = "packet of another network than IP"
 	skippedBroken    = "malformed packet"
 	skippedFragment  = "fragment behind the first"
-	skippedMulticast = "multicast"
+	skippedMulticast = "packet to many"
 	skippedICMP      = "message of ICMP"
-	skippedDHCP      = "DHCP"
+	skippedDHCP      = "message of DHCP"
 )
 
 // The protocols over IP that are told apart (IANA, "Protocol Numbers").

@@ -378,7 +378,7 @@ func TestOddPackets(t *testing.T) {
 	}
 	r.add(options)
 	flows, info, err := read("a", r.b.Bytes())
-	if err != nil || len(flows) != 1 || fmt.Sprint(info.Skipped) != "map[fragment behind the first:1 malformed packet:8 multicast:1 not IP:1 packet cut short:1]" {
+	if err != nil || len(flows) != 1 || fmt.Sprint(info.Skipped) != "map[fragment behind the first:1 malformed packet:8 packet cut short:1 packet of another network than IP:1 packet to many:1]" {
 		t.Errorf("%d flows, %v, %v", len(flows), info.Skipped, err)
 	}
 }

@@ -88,16 +88,19 @@ func (in *input) reportRow(line []byte, at int) error {
 	switch kind := string(a.Type); {
 	case kind == "networkActivity":
 	case len(a.Marker) > 0 || kind == "" && len(a.RecordType) > 0:
-		in.skip("metadata")
+		in.skip("row of metadata")
 		return nil
 	case kind == "" && bytes.HasPrefix(a.Stream, []byte("com.apple.privacy.accounting")): // betas of iOS 15
-		in.skip("access")
+		in.skip(sensorAccess)
 		return nil
 	case kind == "":
 		in.skip("row without a type")
 		return nil
+	case kind == "access":
+		in.skip(sensorAccess)
+		return nil
 	default:
-		in.skip(in.text(a.Type))
+		in.skip("row of type " + in.text(a.Type[:min(len(a.Type), 32)]))
 		return nil
 	}
 	if !isHost(a.Domain) {
@@ -113,6 +116,9 @@ func (in *input) reportRow(line []byte, at int) error {
 	f.Notes = in.remarks(&a)
 	return in.deliver(f)
 }
+
+// sensorAccess is a row that says when an app used a sensor or personal data.
+const sensorAccess = "access to a sensor"
 
 // rowError says what is wrong with a row that is no JSON object.
 func rowError(line []byte, err error) error {

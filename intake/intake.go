@@ -49,7 +49,7 @@ type Info struct {
 	Producer string // program that wrote it; "" when unknown
 	SHA256   string // lower-case hex of the digest of the file; of one of several captures in an archive, of that
 	// Skipped counts entries that are no contact with a server, by the scheme of
-	// their URL ("data") or by what they are ("access", "multicast").
+	// their URL ("data") or in words ("access to a sensor").
 	Skipped map[string]int
 	// LeftOut counts the bodies that lie outside of the capture and could not be read
 	// there. Without Options.Bodies it is 0.

@@ -73,6 +73,11 @@ func worthOf(r *Report, st style, further []string) []string {
 	out = append(out, further...)
 	for _, c := range r.Captures {
 		for _, scheme := range sortedKeys(c.Skipped) {
+			if isInWords(scheme) {
+				out = append(out, fmt.Sprintf("%s of %s said of no contact (%s) and did not count.",
+					plural(c.Skipped[scheme], "entry", "entries"), captureName(r, c.File, st), st.data(r.text(scheme))))
+				continue
+			}
 			out = append(out, fmt.Sprintf("%s of %s reached no server (%s URLs) and did not count.",
 				plural(c.Skipped[scheme], "entry", "entries"), captureName(r, c.File, st), st.data(r.clipped(scheme+":", maxMethod))))
 		}
@@ -93,6 +98,15 @@ func refusedQUIC(h capture.Health) (n int) {
 	}
 	return n
 }
+
+// isInWords reports whether what was skipped is named in words, as for inputs whose
+// entries have no URLs: a scheme has no space (RFC 3986, 3.1).
+func isInWords(skipped string) bool {
+	return len(skipped) <= maxWords && strings.Contains(skipped, " ")
+}
+
+// maxWords is how long these words may be.
+const maxWords = 48
 
 // damage says which inputs could not be read to their end.
 func damage(r *Report, st style) []string {
