@@ -44,7 +44,7 @@ func BenchmarkDown(b *testing.B) {
 	for _, streams := range []int{1, 4} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
 			r := open(b, ":0")
-			r.onArrive = serve
+			r.onArrive(serve)
 			phone := r.phone(b, r.first(b))
 			b.SetBytes(1 << 20)
 			var left atomic.Int64
@@ -69,7 +69,7 @@ func BenchmarkDown(b *testing.B) {
 
 func BenchmarkUp(b *testing.B) {
 	r := open(b, ":0")
-	r.onArrive = serve
+	r.onArrive(serve)
 	phone := r.phone(b, r.first(b))
 	c, err := phone.DialTCPAddrPort(addr(fmt.Sprintf("203.0.113.1:%d", discardPort)))
 	if err != nil {
@@ -88,7 +88,7 @@ func BenchmarkUp(b *testing.B) {
 
 func BenchmarkConnect(b *testing.B) {
 	r := open(b, ":0")
-	r.onArrive = serve
+	r.onArrive(serve)
 	phone := r.phone(b, r.first(b))
 	for b.Loop() {
 		c, err := phone.DialTCPAddrPort(addr("203.0.113.1:9"))
@@ -104,7 +104,7 @@ func BenchmarkConnect(b *testing.B) {
 func BenchmarkDatagrams(b *testing.B) {
 	const together = 16
 	r := open(b, ":0")
-	r.onReceive = func(d proxy.Datagram) { d.Answer(d.Payload) }
+	r.onReceive(func(d proxy.Datagram) { d.Answer(d.Payload) })
 	phone := r.phone(b, r.first(b))
 	var left atomic.Int64
 	left.Store(int64(b.N))
@@ -136,7 +136,7 @@ func BenchmarkDatagrams(b *testing.B) {
 func BenchmarkConcurrent(b *testing.B) {
 	const together = 1000
 	r := open(b, ":0")
-	r.onArrive = echo
+	r.onArrive(echo)
 	phone := r.phone(b, r.first(b))
 	conns := make([]net.Conn, together)
 	var all sync.WaitGroup

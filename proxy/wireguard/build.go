@@ -22,16 +22,25 @@ func buildPackets(src, dst netip.Addr, protocol byte, payload []byte) [][]byte {
 		return nil
 	}
 	if header+len(payload) <= MTU {
-		b := make([]byte, header+len(payload))
-		copy(b[header:], payload)
-		putIPHeader(b, src, dst, protocol, 0, 0)
-		return [][]byte{b}
+		return [][]byte{wrap(src, dst, protocol, payload)}
 	}
 	id := rand.Uint32() //nolint:gosec // it only has to differ from the last ones
 	if src.Is4() {
 		return fragments4(src, dst, protocol, payload, id)
 	}
 	return fragments6(src, dst, protocol, payload, id)
+}
+
+// wrap returns the payload in one packet, whatever its size.
+func wrap(src, dst netip.Addr, protocol byte, payload []byte) []byte {
+	header := ipv6Header
+	if src.Is4() {
+		header = ipv4Header
+	}
+	b := make([]byte, header+len(payload))
+	copy(b[header:], payload)
+	putIPHeader(b, src, dst, protocol, 0, 0)
+	return b
 }
 
 // fragments4 follows RFC 791, section 3.2.

@@ -30,14 +30,14 @@ func TestManyHalfOpen(t *testing.T) {
 	const flood = 100_000
 	r := open(t, ":0")
 	slow := make(chan struct{})
-	r.onArrive = func(a proxy.Arrival) {
+	r.onArrive(func(a proxy.Arrival) {
 		if a.Device == FirstPeer {
 			<-slow
 			a.Refuse(nil)
 			return
 		}
 		echo(a)
-	}
+	})
 	other, err := r.Add("tablet")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestManyDatagrams(t *testing.T) {
 	const flood = 200_000
 	r := open(t, ":0")
 	var longest atomic.Int64 // backlog
-	r.onReceive = func(d proxy.Datagram) { longest.Store(max(longest.Load(), r.socket.backlog.size())) }
+	r.onReceive(func(d proxy.Datagram) { longest.Store(max(longest.Load(), r.socket.backlog.size())) })
 	p := r.first(t)
 	b := r.bare(t, r.clientSettings(p))
 	before := heap()
@@ -119,10 +119,10 @@ func TestManyDatagrams(t *testing.T) {
 func TestRepeatedFirstPacket(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	answer := make(chan struct{})
-	r.onArrive = func(a proxy.Arrival) {
+	r.onArrive(func(a proxy.Arrival) {
 		<-answer
 		echo(a)
-	}
+	})
 	p := r.first(t)
 	b := r.bare(t, r.clientSettings(p))
 	syn := segment(netip.AddrPortFrom(p.IPv4, 4000), addr("203.0.113.1:80"), flagSYN)
@@ -147,13 +147,13 @@ func TestRepeatedFirstPacket(t *testing.T) {
 func TestPortUsedAgain(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	accepted := make(chan error, 10)
-	r.onArrive = func(a proxy.Arrival) {
+	r.onArrive(func(a proxy.Arrival) {
 		c, err := a.Accept()
 		if err == nil {
 			c.Close() // first, so that the end that stays in TIME-WAIT is ours
 		}
 		accepted <- err
-	}
+	})
 	p := r.first(t)
 	b := r.bare(t, r.clientSettings(p))
 	from, to := netip.AddrPortFrom(p.IPv4, 4000), addr("203.0.113.1:80")
@@ -236,7 +236,7 @@ func TestNeverHandedOver(t *testing.T) {
 func TestThousandConnections(t *testing.T) {
 	const together = 1000
 	r := open(t, ":0")
-	r.onArrive = echo
+	r.onArrive(echo)
 	phone := r.phone(t, r.first(t))
 	before := heap()
 	type result struct {

@@ -145,7 +145,7 @@ func (b *Book) change(do func(*state) error) error {
 	if err := do(s); err != nil {
 		return err
 	}
-	content, err := json.MarshalIndent(s, "", "  ")
+	content, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // G117: that keys are in it is what the file is for
 	if err != nil {
 		return err
 	}

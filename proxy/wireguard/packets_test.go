@@ -176,7 +176,7 @@ func TestBadPackets(t *testing.T) {
 	}
 	// The tunnel lives.
 	answered := make(chan proxy.Datagram, 1)
-	r.onReceive = func(d proxy.Datagram) { answered <- d }
+	r.onReceive(func(d proxy.Datagram) { answered <- d })
 	b.out <- datagramFrom(p.IPv4, "203.0.113.1:53", "question")
 	<-answered
 }
@@ -208,7 +208,7 @@ func TestOddPackets(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	p := r.first(t)
 	got := make(chan string, 100)
-	r.onReceive = func(d proxy.Datagram) { got <- fmt.Sprint(d.Client.Addr(), d.Destination, string(d.Payload)) }
+	r.onReceive(func(d proxy.Datagram) { got <- fmt.Sprint(d.Client.Addr(), d.Destination, string(d.Payload)) })
 	b := r.bare(t, r.clientSettings(p))
 	for name, packet := range oddPackets(p.IPv4, p.IPv6) {
 		b.out <- packet
@@ -232,7 +232,7 @@ func TestOddPackets(t *testing.T) {
 func TestOddConnections(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	p := r.first(t)
-	r.onArrive = func(a proxy.Arrival) { a.Refuse(nil) }
+	r.onArrive(func(a proxy.Arrival) { a.Refuse(nil) })
 	b := r.bare(t, r.clientSettings(p))
 	to4, to6 := netip.AddrPortFrom(server4, 80), netip.AddrPortFrom(server6, 80)
 	syn4 := segment(netip.AddrPortFrom(p.IPv4, 4001), to4, flagSYN)
@@ -361,7 +361,7 @@ func TestStrays(t *testing.T) {
 
 func TestRefusedDatagram(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onReceive = func(d proxy.Datagram) { d.Refuse() }
+	r.onReceive(func(d proxy.Datagram) { d.Refuse() })
 	p := r.first(t)
 	b := r.bare(t, r.clientSettings(p))
 	for _, to := range []string{"203.0.113.1:443", "[2001:db8::1]:443"} {
@@ -394,7 +394,7 @@ func TestRefusedDatagram(t *testing.T) {
 // than they are, do not come out of WireGuard. The first kind is counted nevertheless.
 func TestForeignSource(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onReceive = func(d proxy.Datagram) { d.Answer(d.Payload) }
+	r.onReceive(func(d proxy.Datagram) { d.Answer(d.Payload) })
 	p := r.first(t)
 	b := r.bare(t, r.clientSettings(p))
 	b.out <- datagramFrom(netip.MustParseAddr("10.86.0.77"), "203.0.113.1:53", "spoofed")
@@ -411,7 +411,7 @@ func TestForeignSource(t *testing.T) {
 // Nothing comes to a device that has asked for nothing.
 func TestSilence(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onReceive = func(d proxy.Datagram) { d.Answer(d.Payload) }
+	r.onReceive(func(d proxy.Datagram) { d.Answer(d.Payload) })
 	b := r.bare(t, r.clientSettings(r.first(t)))
 	b.out <- datagramFrom(r.first(t).IPv6, "[2001:db8::1]:53", "hello")
 	if p, _ := parsePacket(b.next(t)); p.protocol != protoUDP {
@@ -425,7 +425,7 @@ func TestSilence(t *testing.T) {
 func TestFragments(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	got := make(chan string, 100)
-	r.onReceive = func(d proxy.Datagram) { got <- string(d.Payload) }
+	r.onReceive(func(d proxy.Datagram) { got <- string(d.Payload) })
 	p := r.first(t)
 	b := r.bare(t, r.clientSettings(p))
 	payload := make([]byte, 5000)

@@ -30,14 +30,27 @@ const patience = 20 * time.Second
 // recorder plays the proxy behind the tunnel: it counts all, and does with each what
 // the test says.
 type recorder struct {
-	onArrive  func(proxy.Arrival)
-	onReceive func(proxy.Datagram)
-
 	mu       sync.Mutex
+	arrive   func(proxy.Arrival)
+	receive  func(proxy.Datagram)
 	recorded map[coverage.Class]coverage.Amount
 	underWay map[coverage.Class]coverage.Amount
 	arrivals []proxy.Arrival
 	packets  []proxy.Stray
+}
+
+// onArrive says what is done with connections.
+func (r *recorder) onArrive(do func(proxy.Arrival)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.arrive = do
+}
+
+// onReceive says what is done with datagrams.
+func (r *recorder) onReceive(do func(proxy.Datagram)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.receive = do
 }
 
 func (r *recorder) count(in map[coverage.Class]coverage.Amount, class coverage.Class, units, bytes int) {
@@ -49,9 +62,10 @@ func (r *recorder) Arrive(a proxy.Arrival) {
 	r.mu.Lock()
 	r.arrivals = append(r.arrivals, a)
 	r.count(r.underWay, coverage.TCP, 1, 0)
+	do := r.arrive
 	r.mu.Unlock()
-	if r.onArrive != nil {
-		r.onArrive(a)
+	if do != nil {
+		do(a)
 	}
 	r.mu.Lock()
 	r.count(r.underWay, coverage.TCP, -1, 0)
@@ -62,9 +76,10 @@ func (r *recorder) Arrive(a proxy.Arrival) {
 func (r *recorder) Receive(d proxy.Datagram) {
 	r.mu.Lock()
 	r.count(r.recorded, coverage.UDP, 1, len(d.Payload))
+	do := r.receive
 	r.mu.Unlock()
-	if r.onReceive != nil {
-		r.onReceive(d)
+	if do != nil {
+		do(d)
 	}
 }
 

@@ -122,9 +122,7 @@ func (e *tcpEnd) take(from *peer, p *packet, g *gro.GRO) {
 	}
 	raw := p.whole
 	if !p.plain { // the stack need not know what we took off
-		packets := buildPackets(p.src, p.dst, protoTCP, nil)
-		raw = append(packets[0], p.payload...)
-		putIPHeader(raw, p.src, p.dst, protoTCP, 0, 0)
+		raw = wrap(p.src, p.dst, protoTCP, p.payload)
 	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(raw)})
 	pkt.NetworkProtocolNumber = header.IPv6ProtocolNumber
@@ -245,8 +243,8 @@ func (a *arrival) accept() (net.Conn, error) {
 // each time wakes a device's radio.
 func keepAlive(ep tcpip.Endpoint) {
 	idle, interval := tcpip.KeepaliveIdleOption(5*time.Minute), tcpip.KeepaliveIntervalOption(30*time.Second)
-	ep.SetSockOpt(&idle)     //nolint:errcheck // cannot fail
-	ep.SetSockOpt(&interval) //nolint:errcheck // cannot fail
+	ep.SetSockOpt(&idle)
+	ep.SetSockOpt(&interval)
 	ep.SocketOptions().SetKeepAlive(true)
 }
 

@@ -22,7 +22,7 @@ func TestConnectionsToAnyAddress(t *testing.T) {
 	for _, listen := range []string{":0", "127.0.0.1:0"} {
 		t.Run(listen, func(t *testing.T) {
 			r := open(t, listen)
-			r.onArrive = echo
+			r.onArrive(echo)
 			p := r.first(t)
 			phone := r.phone(t, p)
 			for _, to := range []string{"203.0.113.7:443", "8.8.8.8:5223", "10.0.0.1:1", "[2001:db8::99]:65535", "[2606:4700::1111]:80"} {
@@ -51,11 +51,11 @@ func TestConnectionsToAnyAddress(t *testing.T) {
 func TestConnectionWaitsForTheServer(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	arrived, answer := make(chan struct{}), make(chan struct{})
-	r.onArrive = func(a proxy.Arrival) {
+	r.onArrive(func(a proxy.Arrival) {
 		close(arrived)
 		<-answer
 		echo(a)
-	}
+	})
 	phone := r.phone(t, r.first(t))
 	dialled := make(chan error, 1)
 	go func() {
@@ -82,14 +82,14 @@ func TestConnectionWaitsForTheServer(t *testing.T) {
 func TestConnectionRefused(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	var second error
-	r.onArrive = func(a proxy.Arrival) {
+	r.onArrive(func(a proxy.Arrival) {
 		if a.Destination.Port() == 81 {
 			return // without a word
 		}
 		a.Refuse(errors.New("nobody is there"))
 		a.Refuse(nil) // does no harm
 		_, second = a.Accept()
-	}
+	})
 	phone := r.phone(t, r.first(t))
 	for _, to := range []string{"203.0.113.7:80", "[2001:db8::1]:80", "203.0.113.7:81"} {
 		if _, err := phone.DialTCPAddrPort(addr(to)); !isRefused(err) {
@@ -105,11 +105,11 @@ func TestConnectionRefused(t *testing.T) {
 func TestClientGivesUp(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	gone, result := make(chan struct{}), make(chan error, 1)
-	r.onArrive = func(a proxy.Arrival) {
+	r.onArrive(func(a proxy.Arrival) {
 		<-gone
 		_, err := a.Accept()
 		result <- err
-	}
+	})
 	phone := r.phone(t, r.first(t))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -129,12 +129,12 @@ func TestClientGivesUp(t *testing.T) {
 
 func TestHalfClose(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onArrive = func(a proxy.Arrival) {
+	r.onArrive(func(a proxy.Arrival) {
 		c, _ := a.Accept()
 		defer c.Close()
 		all, _ := io.ReadAll(c)
 		c.Write(bytes.ToUpper(all))
-	}
+	})
 	c, err := r.phone(t, r.first(t)).DialTCPAddrPort(addr("203.0.113.7:80"))
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestHalfClose(t *testing.T) {
 // What is larger than any queue or buffer arrives whole, both ways at once.
 func TestMuchData(t *testing.T) {
 	r := open(t, ":0")
-	r.onArrive = echo
+	r.onArrive(echo)
 	for _, to := range []string{"203.0.113.7:80", "[2001:db8::1]:80"} {
 		c, err := r.phone(t, r.first(t)).DialTCPAddrPort(addr(to))
 		if err != nil {
@@ -174,11 +174,11 @@ func TestDatagrams(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
 	p := r.first(t)
 	got := make(chan proxy.Datagram, 10)
-	r.onReceive = func(d proxy.Datagram) {
+	r.onReceive(func(d proxy.Datagram) {
 		d.Payload = bytes.Clone(d.Payload)
 		d.Answer(append([]byte("re: "), d.Payload...))
 		got <- d
-	}
+	})
 	phone := r.phone(t, p)
 	for _, to := range []string{"203.0.113.7:123", "[2001:db8::7]:123", "[2001:db8::7]:53"} {
 		for _, size := range []int{0, 1, 48, 1392, 1393, 8000} {
@@ -211,7 +211,7 @@ func TestDatagrams(t *testing.T) {
 
 func TestTwoDevices(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onArrive = echo
+	r.onArrive(echo)
 	second, err := r.Add("tablet")
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +243,7 @@ func TestTwoDevices(t *testing.T) {
 // open; the others stay.
 func TestRemoveDevice(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onArrive = echo
+	r.onArrive(echo)
 	elsewhere, err := Open(r.Book().Folder())
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +285,7 @@ func TestRemoveDevice(t *testing.T) {
 // A phone that changes its network comes from another address and port.
 func TestRoaming(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onReceive = func(d proxy.Datagram) { d.Answer(d.Payload) }
+	r.onReceive(func(d proxy.Datagram) { d.Answer(d.Payload) })
 	b := r.bare(t, r.clientSettings(r.first(t)))
 	ping := func() netip.AddrPort {
 		b.out <- datagramFrom(r.first(t).IPv4, "203.0.113.1:7", "ping")
@@ -371,7 +371,7 @@ func (w *tap) Send(bufs [][]byte, to conn.Endpoint) error {
 // Who saw a device's packets can send them again, and gets nowhere.
 func TestReplay(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onReceive = func(d proxy.Datagram) { d.Answer(d.Payload) }
+	r.onReceive(func(d proxy.Datagram) { d.Answer(d.Payload) })
 	wire := &tap{conn.NewStdNetBind(), make(chan []byte, 100)}
 	b := r.bareOver(t, wire, r.clientSettings(r.first(t)))
 	b.out <- datagramFrom(r.first(t).IPv4, "203.0.113.1:7", "once")
@@ -410,7 +410,7 @@ func TestReplay(t *testing.T) {
 
 func TestCloseTwice(t *testing.T) {
 	r := open(t, "127.0.0.1:0")
-	r.onArrive = echo
+	r.onArrive(echo)
 	c, err := r.phone(t, r.first(t)).DialTCPAddrPort(addr("203.0.113.1:443"))
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,8 @@ const mtu = 1420
 // A Phone is a device in the tunnel.
 type Phone struct {
 	Net       *netstack.Net // its programs open connections here
-	Resolvers []netip.Addr  // of the configuration
+	Addresses []netip.Addr  // of the configuration, as are
+	Resolvers []netip.Addr
 	device    *device.Device
 }
 
@@ -49,7 +50,7 @@ func Open(config string) (*Phone, error) {
 		d.Close()
 		return nil, fmt.Errorf("phone: switching the tunnel on: %w", err)
 	}
-	return &Phone{Net: stack, Resolvers: c.resolvers, device: d}, nil
+	return &Phone{Net: stack, Addresses: c.addresses, Resolvers: c.resolvers, device: d}, nil
 }
 
 // Close switches the tunnel off.
