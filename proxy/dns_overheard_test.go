@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -145,6 +147,74 @@ func TestUnaskedAnswers(t *testing.T) {
 	for addr, want := range map[string]int{"192.0.2.66": 0, "192.0.2.67": 0, "192.0.2.7": 1} {
 		if got := r.proxy.names.of(tunnelPeer, netip.MustParseAddr(addr)); len(got) != want {
 			t.Errorf("%s is known as %v", addr, got)
+		}
+	}
+}
+
+// Over TCP, too: the connection has a row, and each question.
+func TestForeignResolverOverTCP(t *testing.T) {
+	server := nameserver(t, func(w dns.ResponseWriter, m *dns.Msg) {
+		if m.Question[0].Name == "silent.test." {
+			w.Close()
+			return
+		}
+		records("@ 60 IN A 192.0.2.7", `@ 60 IN HTTPS 1 . alpn="h3,h2"`)(w, m)
+	})
+	r := newRig(t, leads(foreign, server.String()))
+	c := r.knocked(foreign)
+	conn := &dns.Conn{Conn: c}
+	for name, want := range map[string]string{"www.test": `192.0.2.7 1 . alpn="h2"`, "mask.icloud.com": "", "other.test": `192.0.2.7 1 . alpn="h2"`} {
+		m := question(name, "A")
+		must(t, conn.WriteMsg(m))
+		got, err := conn.ReadMsg()
+		if err != nil || got.Id != m.Id || datas(got) != want {
+			t.Fatalf("%s: %v %v", name, err, got)
+		}
+	}
+	must(t, conn.WriteMsg(question("silent.test", "A")))
+	c.closed()
+	c.Close()
+	for _, f := range r.ending(5) {
+		switch {
+		case f.Kind == flow.Tunnel:
+			if f.Outcome != flow.Completed || f.Speech != flow.SpeechDNS || f.Server.Asked != foreign || f.Sent == 0 || f.Received == 0 {
+				t.Errorf("%+v", f)
+			}
+		case f.DNS.Name == "silent.test":
+			if f.Outcome != flow.UpstreamFailed || f.Server.Dialed != server {
+				t.Errorf("%+v", f)
+			}
+		case f.DNS.Name == "mask.icloud.com":
+			if f.DNS.Code != "NXDOMAIN" || f.Server.Dialed.IsValid() {
+				t.Errorf("%+v", f)
+			}
+		case f.Outcome != flow.Completed || len(f.Altered) != 1 || len(f.DNS.Answers) != 2 || f.Server.Dialed != server:
+			t.Errorf("%+v", f)
+		}
+	}
+	if got := r.proxy.names.of(tunnelPeer, netip.MustParseAddr("192.0.2.7")); len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+}
+
+// What is no question on this port is forwarded as anything else is.
+func TestOtherSpeechOverTCPOnThePortOfDNS(t *testing.T) {
+	for _, first := range []string{"SSH-2.0-x\r\n", "\x00\x20\x00\x01\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00", "\x00\x02xx"} {
+		echo := newRig(t).listener(func(c net.Conn) {
+			b := make([]byte, len(first))
+			io.ReadFull(c, b)
+			c.Write(b)
+		})
+		r := newRig(t, leads(foreign, echo))
+		c := r.knocked(foreign)
+		c.say("%s", first)
+		b := make([]byte, len(first))
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != first {
+			t.Errorf("%q: %q %v", first, b, err)
+		}
+		c.Close()
+		if f := r.one(); f.Kind != flow.Tunnel || f.Outcome != flow.Tunnelled {
+			t.Errorf("%+v", f)
 		}
 	}
 }

@@ -55,10 +55,7 @@ func (s *dnsStream) answer(message []byte) {
 	s.open.Add(1)
 	in := &inquiry{
 		p: s.p, own: []netip.Addr{c.destination.Addr()},
-		flow: &flow.Flow{
-			Mode: c.mode, Client: flow.Client{Addr: c.client.Addr, Device: c.client.Device},
-			Server: flow.Server{Destination: c.destination},
-		},
+		flow:    c.questionFlow(),
 		reply:   s.write,
 		record:  func(f *flow.Flow) { s.p.observe(c, f) },
 		settled: func(string) { s.open.Done() },

@@ -115,6 +115,10 @@ func (p *Proxy) enter(c *connection) {
 	case http2Proto:
 		p.hand(c)
 	case otherProto:
+		if c.asksDNS() {
+			p.relayDNS(c)
+			return
+		}
 		p.tunnel(c, flow.Tunnelled, inside(c)+"neither TLS nor HTTP: forwarded unread")
 	default:
 		c.Close() // over, and recorded or to be recorded by its account
