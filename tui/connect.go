@@ -101,7 +101,7 @@ func (c *connectView) unfit(m *model, qr []string, n int) (lines []string) {
 	text := "The configuration is too long for a code: y copies it."
 	if len(qr) > 0 {
 		text = fmt.Sprintf("The code needs a screen of %d columns and %d lines: make it larger, or copy the configuration (y).",
-			columnsOf(qr)+1, len(qr)+m.height-m.split().body)
+			columnsOf(qr)+1, len(qr)+1+m.split().head+1) // a line of air, and the keys
 	}
 	for _, line := range indented("", text, n) {
 		lines = append(lines, m.theme.warning.Render(line))

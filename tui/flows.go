@@ -351,16 +351,16 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	if f.Request == nil || row.path == "" {
 		row.path = secrets.shown(cmp.Or(wordless(f), f.Error, string(f.Outcome)))
 	}
-	if f.Ended() {
+	if f.Ended() && f.Kind != flow.Contact {
 		row.duration = durationText(f.Duration())
 	}
 	return row
 }
 
-// withPort names the server, with its port where that is none of the usual two.
+// withPort names the server, with its port where that is none of the usual ones.
 func withPort(f *flow.Flow) string {
-	switch port := f.Port(); port {
-	case "", "80", "443":
+	switch port := f.Port(); {
+	case port == "", port == "80", port == "443", f.Kind == flow.DNS:
 		return f.Host()
 	default:
 		return net.JoinHostPort(f.Host(), port)

@@ -47,6 +47,17 @@ func detailOf(path, tab string) func(*rig) {
 	}
 }
 
+// openFlow opens the newest flow that an expression picks, and goes to a tab.
+func openFlow(expression string, tab int) func(*rig) {
+	return func(r *rig) {
+		r.t.Helper()
+		r.press("3", "/").typeText(expression).press("enter", "enter")
+		for range tab {
+			r.press("tab")
+		}
+	}
+}
+
 func then(steps ...func(*rig)) func(*rig) {
 	return func(r *rig) {
 		r.t.Helper()
@@ -138,6 +149,19 @@ var pictures = []picture{
 	{"diagnosed", withDevices, press("1")},
 	{"detail-refused-diagnosed", withDevices, func(r *rig) { r.onto("1", "pinned").press("enter") }},
 	{"connect-devices", withDevices, func(r *rig) { r.onto("4", "Pixel").press("c") }},
+	{"packets", withPackets, press("3")},
+	{"packets-violations", withPackets, press("1")},
+	{"packets-hosts", withPackets, press("2")},
+	{"packets-quiet", withPackets, press("3", "h")},
+	{"packets-question-why", withPackets, openFlow("kind == \"dns\" and host == \"ads.example\"", 0)},
+	{"packets-question", withPackets, openFlow("kind == \"dns\" and host == \"www.canada.ca\"", 1)},
+	{"packets-answer", withPackets, openFlow("kind == \"dns\" and host == \"www.canada.ca\"", 2)},
+	{"packets-udp-why", withPackets, openFlow("host == \"time.example\"", 0)},
+	{"packets-udp", withPackets, openFlow("host == \"time.example\"", 1)},
+	{"packets-quic", withPackets, openFlow("outcome == \"quic-refused\"", 2)},
+	{"packets-contact", withPackets, openFlow("kind == \"contact\"", 0)},
+	{"packets-names", withPackets, openFlow("kind == \"http\"", 3)},
+	{"packets-hostile", func() setting { return setting{flows: flowtest.Number(hostileQuestion())} }, press("3", "enter", "tab", "tab")},
 	{"help", withStory, press("?")},
 	{"quit", withStory, func(r *rig) { r.onto("2", "clients3").press("a", "enter", "q") }},
 	{"loading", func() setting {

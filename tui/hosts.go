@@ -218,7 +218,7 @@ func (h *hostsView) cells(m *model, r hostRow, first, last time.Time) []cell {
 		{clock(r.First), t.dim},
 		{clock(r.Last), t.dim},
 		{sparks(r.activity(first, last)), style},
-		{secrets.shown(m.sendersOf(r.Apps, r.Clients)), t.dim},
+		{secrets.shown(m.sendersOf(r.Host)), t.dim},
 	}
 }
 
@@ -261,12 +261,13 @@ func (m *model) flowsOf(below []*capture.Host, row *capture.Host) string {
 	return share(picked, row.Flows)
 }
 
-// sendersOf says who talks to a host: apps as they name themselves, else devices.
-func (m *model) sendersOf(apps, clients []string) string {
-	if len(apps) > 0 {
-		return strings.Join(apps, ", ")
+// sendersOf says who talks to a host: apps as they name themselves, else those that were
+// found out, else devices.
+func (m *model) sendersOf(h *capture.Host) string {
+	if len(h.Apps) > 0 {
+		return strings.Join(h.Apps, ", ")
 	}
-	return m.namesOf(clients)
+	return cmp.Or(foundOut(h.Attributed), m.namesOf(h.Clients))
 }
 
 // verdictWord names a verdict, by its rule where one was broken.

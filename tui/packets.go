@@ -23,7 +23,12 @@ func wordless(f *flow.Flow) string {
 		if f.Outcome == flow.QUICRefused {
 			return "QUIC refused: apps come back over TCP"
 		}
-		return fmt.Sprintf("%s up, %s down", count(int(f.DatagramsSent)), count(int(f.DatagramsReceived)))
+		packets := fmt.Sprintf("%s up, %s down", count(int(f.DatagramsSent)), count(int(f.DatagramsReceived)))
+		return strings.Join(nonEmpty(f.Speech, packets), ", ")
+	case flow.Tunnel:
+		if f.Speech != "" {
+			return f.Speech + ", " + string(f.Outcome)
+		}
 	case flow.Contact:
 		return "seen by " + sourceText(f)
 	}
@@ -157,7 +162,7 @@ func (p *paper) answered(f *flow.Flow) bool {
 func (p *paper) way(f *flow.Flow) {
 	p.fact("destination", f.Server.AddressedTo())
 	p.fact("resolved", f.Server.Resolved)
-	if f.Server.Dialed.IsValid() && f.Server.Dialed != f.Server.Destination {
+	if f.Server.Destination.IsValid() && f.Server.Dialed.IsValid() && f.Server.Dialed != f.Server.Destination {
 		p.fact("reached", f.Server.Dialed.String())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 
+	"telltale/attribution"
 	"telltale/flow/plain"
 	"telltale/flow/pretty"
 	"telltale/policy"
@@ -20,6 +21,7 @@ type paper struct {
 	mask      mask
 	policy    *policy.Policy
 	explained explanation // why the flow could not be read
+	apps      *attribution.Book
 	now       time.Time
 	lines     []string
 }
@@ -57,7 +59,7 @@ func (p *paper) styled(name, value string, style lipgloss.Style) {
 	if value == "" {
 		return
 	}
-	label := p.theme.name.Render(pad(name, labels)) + " "
+	label := p.theme.name.Render(pad(p.mask.shown(name), labels)) + " " // it may be the type of a record
 	for _, part := range wrap(plain.Text(p.mask.text(value)), max(10, p.width-labels-1)) {
 		p.lines = append(p.lines, label+style.Render(part))
 		label = strings.Repeat(" ", labels+1)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"telltale/attribution"
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/flow/plain"
@@ -101,12 +102,29 @@ func (v *violationsView) cells(m *model, x capture.Violation) []cell {
 	}
 }
 
-// senderOf says who sends a violation: the app as it names itself, else the device.
+// senderOf says who sends a violation: the app as it names itself, else the one that it
+// was found out to be, else the device.
 func (m *model) senderOf(x capture.Violation) string {
 	if x.App != "" {
 		return x.App
 	}
-	return m.namesOf(x.Clients)
+	return cmp.Or(foundOut(x.Attributed), m.namesOf(x.Clients))
+}
+
+// foundOut names apps that no User-Agent names, in brief: the detail of a flow says how
+// they are known. What is but a conclusion is marked.
+func foundOut(all []attribution.Attribution) string {
+	var names []string
+	for _, a := range all {
+		switch {
+		case !a.Known():
+		case a.How == attribution.Said:
+			names = append(names, a.App)
+		default:
+			names = append(names, "likely "+a.App)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // withoutHost shortens a URL to what its row does not say already: the path.

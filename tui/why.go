@@ -3,6 +3,7 @@ package tui
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"telltale/flow"
 	"telltale/policy"
@@ -69,6 +70,15 @@ func unjudgedText(f *flow.Flow) string {
 	return "it names no server."
 }
 
+// askable is what the policy can be asked about a flow: its URL, or the host where the URL
+// is none that anybody could ask for, as that of a question of DNS (RFC 4501).
+func askable(f *flow.Flow) string {
+	if url := f.URL(); strings.Contains(url, "://") {
+		return url
+	}
+	return f.Host()
+}
+
 func (p *paper) finding(f policy.Finding) {
 	p.heading(string(f.Rule) + " · " + string(f.Severity))
 	p.fact("decided by", f.Source.String())
@@ -88,7 +98,7 @@ func (p *paper) whyNot(f *flow.Flow, j policy.Judgement) {
 	if j.Verdict == policy.Unjudged {
 		return
 	}
-	explained, err := p.policy.ExplainFrom(f.Client.Addr.Addr(), f.Method(), f.URL())
+	explained, err := p.policy.ExplainFrom(f.Client.Addr.Addr(), f.Method(), askable(f))
 	if err != nil {
 		return // a URL that nobody could ask for again
 	}
@@ -107,9 +117,9 @@ func (p *paper) whyNot(f *flow.Flow, j policy.Judgement) {
 
 // sender says which app made a flow, and how that is known.
 func (p *paper) sender(f *flow.Flow) {
-	p.fact("app", f.UserAgent())
-	if app := appText(f); app != "" {
-		p.fact("app", app+", as "+sourceText(f)+" says")
+	p.fact("User-Agent", f.UserAgent())
+	if p.apps != nil {
+		p.fact("app", p.apps.Of(f).Words)
 	}
 }
 
