@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"telltale/attribution"
 	"telltale/capture"
 	"telltale/diagnosis"
 	"telltale/flow"
@@ -173,7 +174,7 @@ func TestEventsSpellAClientOneWay(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if got := newFlowEvent(capture.Recorded{Flow: f}, nil).Client; len(devices) != 1 || got != devices[0].Addr {
+		if got := newFlowEvent(capture.Recorded{Flow: f}, attribution.NewBook(), nil).Client; len(devices) != 1 || got != devices[0].Addr {
 			t.Errorf("%s: the flow is of %s, the devices are %+v", from, got, devices)
 		}
 	}

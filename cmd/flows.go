@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"telltale/attribution"
 	"telltale/capture"
 	"telltale/capture/filter"
 	"telltale/flow"
@@ -52,6 +53,9 @@ func newFlows(s *streams) *cobra.Command {
 		}
 		bodies := format == "har" || pol.ReadsContent() || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
+		if format == "json" {
+			l.apps = apps(ctx, in)
+		}
 		more, err := l.list(ctx, s.out, format, in, bodies)
 		for _, t := range append(troubles, more...) {
 			s.complain(masked(t, masker(pol, reveal)))
@@ -83,6 +87,16 @@ func deviceNames(ctx context.Context, in *intake.Set, pol *policy.Policy) func(*
 	}
 }
 
+// apps reads the inputs once and returns what is known of the apps in them.
+func apps(ctx context.Context, in *intake.Set) *attribution.Book {
+	book := attribution.NewBook()
+	_, _ = in.Read(ctx, intake.Options{}, func(f *flow.Flow) error { // what is wrong with an input is said when its flows are listed
+		book.Learn(f)
+		return nil
+	})
+	return book
+}
+
 // lister prints the flows that it picks, as they are read.
 type lister struct {
 	policy *policy.Policy
@@ -90,6 +104,7 @@ type lister struct {
 	search string
 	mask   func(string) string
 	reveal bool
+	apps   *attribution.Book // asked by the format json alone
 	next   flow.ID
 }
 
@@ -180,7 +195,7 @@ func (l *lister) printer(w io.Writer, format string) (write func(capture.Recorde
 	switch format {
 	case "json":
 		out := reports.NewLines(w)
-		return func(r capture.Recorded) error { return out.Encode(newFlowEvent(r, l.mask)) }, func() error { return nil }
+		return func(r capture.Recorded) error { return out.Encode(newFlowEvent(r, l.apps, l.mask)) }, func() error { return nil }
 	case "csv":
 		return reports.FlowsCSV(w, l.mask)
 	case "har":
@@ -205,7 +220,7 @@ func (l *lister) table(w io.Writer) (write func(capture.Recorded) error, finish 
 			when = f.Times.Start.Local().Format("15:04:05.000")
 		}
 		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.ID, when, verdictCell(r.Judgement),
-			plain.Text(f.Method()), status, plain.Text(f.Protocol()), f.BytesSent()+f.BytesReceived(), plain.Text(newFlowEvent(r, l.mask).URL))
+			plain.Text(f.Method()), status, plain.Text(f.Protocol()), f.BytesSent()+f.BytesReceived(), plain.Text(reports.URL(f.URL(), l.mask)))
 		return err
 	}, table.Flush
 }

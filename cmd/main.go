@@ -77,7 +77,10 @@ func newRoot(s *streams) *cobra.Command {
 		root.AddCommand(c.cmd)
 	}
 	root.SetHelpCommand(newHelp())
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width(s.out))))
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width(s.out)),
+		"for more information about a command", "for more about a command", // else it is wider than a terminal
+	).Replace(root.UsageTemplate()))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return withHint(err, "%s --help", c.CommandPath())
 	})

@@ -70,6 +70,20 @@ func (w *wayFlags) configure(cfg *proxy.Config) error {
 	return nil
 }
 
+// missed returns the name of the way in whose address an argument looks like, "" for
+// none: it was meant for the flag before it.
+func (w *wayFlags) missed(argument string) string {
+	if _, _, err := net.SplitHostPort(argument); err != nil {
+		return ""
+	}
+	for _, way := range []*wayFlag{&w.wireguard, &w.socks5, &w.transparent} {
+		if way.on && way.at == ":"+strconv.Itoa(way.usual) {
+			return way.name
+		}
+	}
+	return ""
+}
+
 // parseResolver reads ADDR[:PORT].
 func parseResolver(s string) (netip.AddrPort, error) {
 	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {

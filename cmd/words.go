@@ -27,6 +27,9 @@ connect it, violations, hosts and flows, and why each of them is judged as it
 is. Press ? for the keys. With FILE, a capture of telltale or a HAR, shows that
 instead.
 
+With --wireguard, every packet of a device can be seen (telltale setup
+wireguard); --socks5 and --transparent are further ways in.
+
 Ends with 0 or 2; with --exit-code, as record does.
 Exit codes: telltale help exit-codes`,
 		example: `  telltale watch --allow '*.canada.ca'
@@ -44,12 +47,19 @@ Ends on SIGINT, SIGTERM or SIGHUP, after --for, or when CMD ends, then prints
 the verdict and writes the reports. CMD runs with the proxy and the CA in its
 environment.
 
+A proxy sees what apps choose to send through it. --wireguard takes every packet
+of a device (telltale setup wireguard), --transparent those of a hotspot's
+devices (telltale setup hotspot), --socks5 what is told to use it.
+
 Exit codes: telltale help exit-codes`,
 		example: `  # a phone, or curl -x http://127.0.0.1:8080, as the client
   telltale record --allow '*.canada.ca' --report audit.md
 
   # a UI test run as the client, in CI
   telltale record --policy telltale.yaml --report audit.json -- npm test
+
+  # a whole phone, also the apps that ignore the proxy
+  telltale record --wireguard --allow '*.canada.ca' --report audit.md
 
   # ten minutes, as JSON lines
   telltale record --events --for 10m > events.jsonl`,
@@ -325,9 +335,9 @@ removes everything that was added to the simulator's keychain.`,
 		use:   "wireguard",
 		short: "Connect a device by WireGuard, so that every packet is seen",
 		long: `Shows how a device is connected through a WireGuard tunnel, which needs nothing
-but the WireGuard app of its store, and writes its configuration into a file that
-you alone can read; on a terminal it draws it as a QR code too. Each device has
-keys of its own.
+but the WireGuard app of its store, and writes its configuration into a file
+that you alone can read; on a terminal it draws it as a QR code too. Each device
+has keys of its own.
 
 Through the tunnel comes every packet of the device: apps that ignore the proxy,
 questions of DNS, QUIC, other UDP. The audit has to run with --wireguard.`,
@@ -342,8 +352,8 @@ questions of DNS, QUIC, other UDP. The audit has to run with --wireguard.`,
 	},
 	"setup wireguard add": {
 		use: "add NAME", short: "Make keys for another device",
-		long: `Makes keys and addresses for another device and shows how to connect it. An audit
-that runs takes it in within seconds.`,
+		long: `Makes keys and addresses for another device and shows how to connect it. An
+audit that runs takes it in within seconds.`,
 		example: `  telltale setup wireguard add tablet`,
 	},
 	"setup wireguard remove": {

@@ -78,8 +78,7 @@ var Counters = []Counter{
 // to this machine. UDP other than DNS keeps its way, since its address would be lost;
 // QUIC is refused by ICMP, as it would pass telltale by.
 func (r Rules) Text() string {
-	return "# Remove them again with: " + drive.Quote(Undo()) + "\n" +
-		"table " + Table + "\ndelete table " + Table + "\n" + r.table("")
+	return "table " + Table + "\ndelete table " + Table + "\n" + r.table("")
 }
 
 // Owned returns the rules as one line for `nft -i`, of a table that belongs to that
