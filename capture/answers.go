@@ -38,13 +38,16 @@ func (w *writer) answersText(q *flow.Question, asked string) string {
 		default:
 			b = appendEscaped(b, a.Name, specialInAnswer)
 		}
-		b = strconv.AppendInt(append(b, '\t'), int64(a.TTL/time.Second), 10)
+		b = strconv.AppendInt(append(b, '\t'), int64(min(max(a.TTL/time.Second, 0), maxTTL)), 10)
 		b = appendEscaped(append(b, '\t'), a.Type, specialInAnswer)
 		b = append(appendEscaped(append(b, '\t'), a.Data, specialInAnswer), '\n')
 	}
 	w.text = b
 	return string(b)
 }
+
+// maxTTL is the longest time to live, in seconds: that of 32 bits.
+const maxTTL = 1<<32 - 1
 
 var errAnswers = errors.New("answers are not in the form owner, seconds, type, data")
 
@@ -79,7 +82,7 @@ func parseAnswer(line, name string) (a flow.Answer, err error) {
 	if len(parts) != 4 {
 		return a, errAnswers
 	}
-	seconds, err := strconv.ParseInt(parts[1], 10, 64)
+	seconds, err := strconv.ParseUint(parts[1], 10, 32)
 	if err != nil {
 		return a, fmt.Errorf("%w: %w", errAnswers, err)
 	}

@@ -93,6 +93,10 @@ func TestDamagedFilesAreNoCaptures(t *testing.T) {
 		{"JSON mangled", func(t *testing.T, p string) { execSQL(t, p, "UPDATE flows SET more = '{'") }, "cannot be understood", false},
 		{"address mangled", func(t *testing.T, p string) { execSQL(t, p, "UPDATE connections SET client_address = 'x'") }, "cannot be understood", false},
 		{"dialed mangled", func(t *testing.T, p string) { execSQL(t, p, "UPDATE connections SET dialed = 'x'") }, "cannot be understood", false},
+		{"destination mangled", func(t *testing.T, p string) { execSQL(t, p, "UPDATE connections SET destination = 'x'") }, "cannot be understood", false},
+		{"answers mangled", func(t *testing.T, p string) {
+			execSQL(t, p, "UPDATE kinds SET question_type = 'A'; UPDATE flows SET answers_id = url_id; UPDATE texts SET text = 'a'||char(9)||'b'||char(10)")
+		}, "cannot be understood", false},
 		{"bodies mangled", func(t *testing.T, p string) { execSQL(t, p, "UPDATE bodies SET zstd = 1, content = x'00'") }, "damaged", false},
 		{"bodies lost", func(t *testing.T, p string) { execSQL(t, p, "PRAGMA foreign_keys = off; DELETE FROM bodies") }, "body is missing", false},
 	}
