@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"strconv"
 
 	"telltale/flow"
@@ -123,14 +122,23 @@ func (p *pcapdroidRows) client(t *table, f *flow.Flow) {
 		return // PCAPdroid does not know the app, and calls it so in the device's language
 	}
 	f.Client.App = flow.App{Name: p.in.text(t.text("app"))}
-	if id := t.text("packagename"); packageName.Match(id) {
+	if id := t.text("packagename"); isPackageName(id) {
 		f.Client.App.ID = p.in.text(id)
 	}
 }
 
-// packageName is that of an Android app (developer.android.com, "Set the application
-// ID"), or one of the names without a dot that PCAPdroid gives to services of the system.
-var packageName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`)
+// isPackageName knows the name of an Android app (developer.android.com, "Set the
+// application ID") and the names without a dot that PCAPdroid gives to services of the
+// system.
+func isPackageName(text []byte) bool {
+	for i, c := range text {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || c != '.' && c != '_' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return len(text) > 0 && text[len(text)-1] != '.'
+}
 
 // rejoin puts a row right that has fields too many because PCAPdroid quotes nothing: the
 // commas were in the app's name, or else in Info, which of both the package's name
@@ -138,7 +146,7 @@ var packageName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$`
 func (p *pcapdroidRows) rejoin(t *table) {
 	extra := len(t.row) - t.width
 	at := t.columns["app"]
-	if id, ok := t.columns["packagename"]; ok && id == at+1 && bytes.IndexByte(t.row[id].text, '.') > 0 && packageName.Match(t.row[id].text) {
+	if id, ok := t.columns["packagename"]; ok && id == at+1 && bytes.IndexByte(t.row[id].text, '.') > 0 && isPackageName(t.row[id].text) {
 		at = t.columns["info"]
 	}
 	t.row[at].text = joined(t.row[at:at+extra+1], t.separator)

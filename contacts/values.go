@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,11 +17,7 @@ import (
 // plainDigits writes the digits of other scripts as ASCII: Android formats times with
 // those of the device's language.
 func plainDigits(text []byte) string {
-	ascii := true
-	for _, c := range text {
-		ascii = ascii && c < utf8.RuneSelf
-	}
-	if ascii {
+	if !slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf }) {
 		return string(text)
 	}
 	return strings.Map(func(r rune) rune {
@@ -78,11 +75,25 @@ func amount(text []byte) int64 {
 	if len(text) > 32 {
 		return 0
 	}
+	if n, ok := smallNumber(text); ok {
+		return n
+	}
 	n, ok := number(plainDigits(text))
 	if !ok || n < 0 || n >= math.MaxInt64 {
 		return 0
 	}
 	return int64(n)
+}
+
+// smallNumber reads the usual case, a few digits.
+func smallNumber(text []byte) (n int64, ok bool) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, len(text) > 0 && len(text) < 18
 }
 
 // port reads a port; false for what is none. An empty one is 0.
