@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,7 +89,7 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 // what was said meanwhile. Without connect, devices are none of its business.
 func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string, written *writtenReports) (trouble bool) {
 	err := tui.Run(ctx, tui.Config{
-		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems,
+		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems, Modes: a.ways.modes,
 		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.policy.Store),
 		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return a.diagnose(d, time.Now()) },
 		NameDevice: a.nameDevice,
@@ -148,11 +150,11 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 		sum := w.store.Summary()
 		doc := flags.report.document(w.policy.Load(), flags.policy.allow, sum, w.infos)
 		flags.gate.apply(doc, w.policy.Load())
-		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modes
+		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modesRead()
 		return doc
 	}
 	err = tui.Run(ctx, tui.Config{
-		Store: w.store, Capture: name, Load: w.load, Problems: said.problems,
+		Store: w.store, Capture: name, Load: w.load, Problems: said.problems, Modes: w.modesRead,
 		Policy: flags.policy.forScreen(said, pol, w.policy.Store),
 		Diagnose: func(d capture.Device) []diagnosis.Diagnosis {
 			pol := w.policy.Load()
@@ -194,7 +196,7 @@ type watched struct {
 	store  *capture.Store
 	policy atomic.Pointer[policy.Policy] // in force; the screen may change it while a report is written
 	infos  []reports.CaptureInfo
-	modes  []string
+	modes  atomic.Pointer[[]string] // ways in by which its flows came; nil until it was read
 	// opinions are those of its devices.
 	opinions opinions
 	load     func(ctx context.Context, progress func(done, total int)) error
@@ -232,6 +234,15 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 	return w, nil
 }
 
+// modesRead returns the ways in by which the flows of the capture came, as far as it was
+// read.
+func (w *watched) modesRead() []string {
+	if read := w.modes.Load(); read != nil {
+		return *read
+	}
+	return nil
+}
+
 // judge judges every flow of a capture of ours.
 func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
 	w.failed = w.store.Rejudge(ctx, w.policy.Load(), progress)
@@ -246,9 +257,8 @@ func (w *watched) judge(ctx context.Context, progress func(done, total int)) err
 func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, total int)) error {
 	modes := map[string]bool{}
 	infos, err := in.Read(ctx, intake.Options{Bodies: true}, w.take(modes, progress))
-	for mode := range modes {
-		w.modes = append(w.modes, mode)
-	}
+	read := slices.Sorted(maps.Keys(modes))
+	w.modes.Store(&read)
 	troubles := []error{err}
 	for _, info := range infos {
 		for _, note := range info.Notes {
