@@ -52,10 +52,8 @@ func applyRules(ctx context.Context, s *streams, rules hotspot.Rules) error {
 		return err
 	}
 	s.say("devices behind %s are led to telltale at port %d; press Ctrl-C to undo it", rules.Interface, rules.Port)
-	if conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(rules.Port))), ruling); err != nil {
+	if free(rules.Port) {
 		s.say("note: nothing listens at port %d yet, so devices reach nothing; start it with: telltale record --transparent=:%d", rules.Port, rules.Port)
-	} else {
-		conn.Close()
 	}
 	select {
 	case <-ctx.Done():
@@ -68,6 +66,17 @@ func applyRules(ctx context.Context, s *streams, rules hotspot.Rules) error {
 	}
 	s.say("the rules are gone")
 	return nil
+}
+
+// free reports whether nobody listens at a port. It connects to nothing, which an audit
+// would record.
+func free(port uint16) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(int(port))))
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
 }
 
 // start starts nft and returns when the rules are in force.
