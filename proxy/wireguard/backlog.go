@@ -9,8 +9,8 @@ const (
 	// maxBacklog is how many packets may wait to be decrypted and taken. Each has a
 	// buffer of 64 KiB, and wireguard-go alone would keep more than 100,000.
 	maxBacklog = 1024
-	// backlogPatience is how long the socket waits for packets that may never be
-	// taken: a packet that cannot be decrypted vanishes without a trace.
+	// backlogPatience is how long the socket waits for packets that nobody is taking:
+	// one that cannot be decrypted vanishes without a trace.
 	backlogPatience = 5 * time.Millisecond
 )
 
@@ -20,13 +20,26 @@ type backlog struct {
 	received atomic.Int64
 	taken    atomic.Int64
 	forgiven atomic.Int64 // received, and not waited for any more
+	taking   atomic.Int64 // batches that are being taken
 	waiting  atomic.Bool
 	progress chan struct{} // holds one
+	closed   chan struct{}
 }
 
-func newBacklog() *backlog { return &backlog{progress: make(chan struct{}, 1)} }
+func newBacklog() *backlog {
+	return &backlog{progress: make(chan struct{}, 1), closed: make(chan struct{})}
+}
 
-// take is told of packets that were taken.
+// begin is told that packets are being taken.
+func (b *backlog) begin() { b.taking.Add(1) }
+
+// end is told that n were.
+func (b *backlog) end(n int) {
+	b.taking.Add(-1)
+	b.take(n)
+}
+
+// take is told of packets that came and that nobody will take.
 func (b *backlog) take(n int) {
 	b.taken.Add(int64(n))
 	if b.waiting.Load() {
@@ -39,10 +52,10 @@ func (b *backlog) take(n int) {
 
 // receive is told of packets that came, and waits until there is room for more.
 func (b *backlog) receive(n int) {
-	b.received.Add(int64(n))
 	if size := b.size(); size < 0 {
 		b.forgiven.Add(size)
 	}
+	b.received.Add(int64(n))
 	for b.size() > maxBacklog {
 		b.waiting.Store(true)
 		if b.size() <= maxBacklog {
@@ -53,7 +66,12 @@ func (b *backlog) receive(n int) {
 		case <-b.progress:
 			patience.Stop()
 		case <-patience.C:
-			b.forgiven.Add(b.size())
+			if b.taking.Load() == 0 { // else somebody is slow
+				b.forgiven.Add(max(0, b.size()))
+			}
+		case <-b.closed:
+			patience.Stop()
+			return
 		}
 	}
 	b.waiting.Store(false)

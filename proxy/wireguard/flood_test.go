@@ -115,6 +115,24 @@ func TestManyDatagrams(t *testing.T) {
 	}
 }
 
+// While the proxy is busy with one packet, few others are kept for it.
+func TestSlowProxy(t *testing.T) {
+	r := open(t, ":0")
+	slow := make(chan struct{})
+	r.onReceive(func(proxy.Datagram) { <-slow })
+	p := r.first(t)
+	b := r.bare(t, r.clientSettings(p))
+	full := func() bool { return r.socket.backlog.size() >= maxBacklog && r.socket.backlog.waiting.Load() }
+	for i := 0; !full() || i < 20_000; i++ {
+		b.out <- datagramFrom(p.IPv4, "203.0.113.1:7", "too much")
+	}
+	if got, most := r.socket.backlog.size(), int64(maxBacklog+2*conn.IdealBatchSize); got > most {
+		t.Errorf("%d packets wait, more than %d", got, most)
+	}
+	close(slow)
+	r.balanced(t)
+}
+
 // What a device repeats because it heard nothing is the same connection.
 func TestRepeatedFirstPacket(t *testing.T) {
 	r := open(t, "127.0.0.1:0")

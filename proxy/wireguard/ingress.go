@@ -15,7 +15,8 @@ import (
 func (t *Tunnel) takeBatch(bufs [][]byte, offset int) {
 	t.taking.RLock()
 	defer t.taking.RUnlock()
-	defer t.socket.backlog.take(len(bufs))
+	t.socket.backlog.begin()
+	defer t.socket.backlog.end(len(bufs))
 	g := t.tcp.collectors.Get().(*gro.GRO)
 	for _, b := range bufs {
 		t.takePacket(b[offset:], g)

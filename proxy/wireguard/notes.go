@@ -15,7 +15,7 @@ import (
 const (
 	noteForeign  = "Datagrams that are no WireGuard came to the tunnel's port."
 	noteStranger = "Somebody tried to open the tunnel with keys that it does not know, or with a message that had been used before: a device with an old configuration needs its new one."
-	noteSource   = "Packets in the tunnel came from addresses that are not the device's and were dropped."
+	noteSource   = "Packets in the tunnel came from addresses that are not the device's own there and were dropped; devices send a few such when the tunnel is switched on."
 	noteFlood    = "A device in the tunnel opened more connections at once than telltale keeps; those beyond were dropped."
 )
 

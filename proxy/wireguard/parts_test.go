@@ -117,6 +117,12 @@ func TestBacklog(t *testing.T) {
 	if got := b.size(); got != 0 {
 		t.Errorf("%d are still waited for", got)
 	}
+	// Late, they make no room that is not there.
+	b.take(2 * maxBacklog)
+	b.receive(maxBacklog)
+	if got := b.size(); got != maxBacklog {
+		t.Errorf("%d are waited for, want %d", got, maxBacklog)
+	}
 }
 
 func TestNotes(t *testing.T) {

@@ -212,6 +212,7 @@ func (t *Tunnel) Close() error {
 	t.closing.Do(func() {
 		t.stop()
 		<-t.stopped
+		close(t.socket.backlog.closed)
 		t.device.Close() // closes the link
 		t.tcp.close()
 	})

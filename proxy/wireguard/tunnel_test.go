@@ -424,3 +424,34 @@ func TestCloseTwice(t *testing.T) {
 	}
 	until(t, "what was open ends", func() bool { _, underWay := r.Recorded(Mode); return underWay[coverage.TCP].Units == 0 })
 }
+
+// A tunnel that is closed lets go of the connections that are being opened.
+func TestCloseWhileOpening(t *testing.T) {
+	r := open(t, "127.0.0.1:0")
+	closed, results := make(chan struct{}), make(chan error, 2)
+	r.onArrive(func(a proxy.Arrival) {
+		if a.Client.Port() == 4001 {
+			<-closed
+		}
+		_, err := a.Accept() // the device never answers
+		results <- err
+	})
+	p := r.first(t)
+	b := r.bare(t, r.clientSettings(p))
+	b.out <- segment(netip.AddrPortFrom(p.IPv4, 4000), addr("203.0.113.1:80"), flagSYN)
+	b.next(t)
+	b.out <- segment(netip.AddrPortFrom(p.IPv4, 4001), addr("203.0.113.1:80"), flagSYN)
+	until(t, "both arrive", func() bool { return len(r.arrived()) == 2 })
+	r.Close()
+	close(closed)
+	for range 2 {
+		select {
+		case err := <-results:
+			if err == nil {
+				t.Error("accepted after the end")
+			}
+		case <-time.After(patience):
+			t.Fatal("still waits for the device")
+		}
+	}
+}
