@@ -174,7 +174,7 @@ func TestEveryArrivalIsAccountedFor(t *testing.T) {
 			t.Errorf("%s: no row", name)
 		}
 	}
-	r.wait("the books to be balanced", func([]*flow.Flow) bool {
+	until(t, "the books to be balanced", func() bool {
 		recorded, underWay := r.proxy.Recorded(modeWireGuard)
 		return recorded[coverage.TCP].Units == int64(len(sorts)) && underWay[coverage.TCP].Units == 0
 	})
@@ -242,7 +242,7 @@ func TestArrivalUsesWhatWasDialled(t *testing.T) {
 	}
 	r.ending(5)
 	r.proxy.exchange.pools.rest(netip.Addr{})
-	r.wait("all places to be free", func([]*flow.Flow) bool {
+	until(t, "all places to be free", func() bool {
 		p := &r.proxy.dialer.places
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -146,6 +146,7 @@ func TestSOCKS5Replies(t *testing.T) {
 			c.talkSOCKS(socksHello, socksOpen)
 			c.talkSOCKS(tc.request, "\x05"+string([]byte{tc.code})+socksNone)
 			c.closed()
+			c.Close()
 			if f := r.one(); f.Outcome != tc.outcome || f.Server.Asked != tc.asked || f.Error == "" {
 				t.Errorf("%s asked %q: %q", f.Outcome, f.Server.Asked, f.Error)
 			}
@@ -169,6 +170,7 @@ func TestSOCKS5ForOthers(t *testing.T) {
 			c := r.dialTo(r.socks())
 			c.talkSOCKS(tc.send, tc.answer)
 			io.Copy(io.Discard, c)
+			c.Close()
 			if f := r.one(); f.Outcome != flow.Malformed || !strings.Contains(f.Error, tc.words) || f.Server.Asked != tc.asked {
 				t.Errorf("%s asked %q: %q", f.Outcome, f.Server.Asked, f.Error)
 			}
@@ -283,7 +285,7 @@ func TestSOCKS5Relay(t *testing.T) {
 	if dropped[dropFragment].Units != 2 || dropped[dropUnread].Units != 2 {
 		t.Errorf("dropped %v", dropped)
 	}
-	r.wait("the books to be balanced", func([]*flow.Flow) bool {
+	until(t, "the books to be balanced", func() bool {
 		recorded, underWay := r.proxy.Recorded("socks5")
 		return recorded[coverage.UDP] == coverage.Amount{Units: 2, Bytes: 8} && recorded[coverage.TCP].Units == 1 && underWay[coverage.UDP].Units == 0
 	})

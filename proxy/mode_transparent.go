@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync"
 
 	"telltale/flow"
 )
@@ -30,15 +29,22 @@ func (p *Proxy) ServeTransparent(l net.Listener, dns net.PacketConn) error {
 		}
 		return errNotRedirected
 	}
-	var reader sync.WaitGroup
-	if dns != nil {
-		reader.Go(func() { p.readQuestions(dns) })
+	if dns == nil {
+		return p.serve(l, transparentMode)
 	}
+	questions := make(chan error, 1)
+	go func() {
+		err := p.readQuestions(dns)
+		if err != nil {
+			l.Close()
+		}
+		questions <- err
+	}()
 	err := p.serve(l, transparentMode)
-	if dns != nil {
-		dns.Close()
+	dns.Close()
+	if unread := <-questions; unread != nil {
+		return unread
 	}
-	reader.Wait()
 	return err
 }
 
@@ -70,53 +76,4 @@ func abort(c *connection) {
 		t.SetLinger(0) //nolint:errcheck // it is closed in any case
 	}
 	c.Close()
-}
-
-// readQuestions takes in datagrams of DNS that were redirected. Where they were going is
-// not told: they are questions to telltale, which answers from the same socket, so that
-// the firewall puts the address back that was asked.
-func (p *Proxy) readQuestions(dns net.PacketConn) {
-	ways := map[netip.Addr]*Way{} // by our address on the client's link
-	buf := make([]byte, datagramSize)
-	for failed := 0; failed < maxErrors; {
-		n, from, err := dns.ReadFrom(buf)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			failed++
-			continue
-		}
-		failed = 0
-		p.receiveRedirected(dns, ways, from, buf[:n])
-	}
-}
-
-// maxLinks bounds the addresses of this machine that are remembered.
-const maxLinks = 256
-
-// receiveRedirected passes a question on, from a client that may use the proxy.
-func (p *Proxy) receiveRedirected(dns net.PacketConn, ways map[netip.Addr]*Way, from net.Addr, payload []byte) {
-	u, ok := from.(*net.UDPAddr)
-	if !ok {
-		return
-	}
-	client := netip.AddrPortFrom(u.AddrPort().Addr().Unmap(), u.AddrPort().Port())
-	own, err := p.guard.network.route(client.Addr())
-	if err != nil || !p.guard.allows(client.Addr()) {
-		p.books.drop(modeTransparent, dropUnknown, amountOf(payload))
-		return
-	}
-	w := ways[own]
-	if w == nil {
-		if len(ways) >= maxLinks {
-			clear(ways)
-		}
-		w = &Way{Mode: modeTransparent, Own: []netip.Addr{own}}
-		ways[own] = w
-	}
-	p.Receive(Datagram{
-		Way: w, Client: client, Destination: netip.AddrPortFrom(own, dnsPort), Payload: payload,
-		Answer: func(answer []byte) { dns.WriteTo(answer, u) }, //nolint:errcheck // as good as lost on the way
-	})
 }

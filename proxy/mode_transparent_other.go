@@ -13,3 +13,5 @@ const redirects = false
 func originalDestination(net.Conn) (netip.AddrPort, error) {
 	return netip.AddrPort{}, errNotRedirected
 }
+
+func (p *Proxy) readQuestions(net.PacketConn) error { return errNotRedirected }

@@ -259,6 +259,16 @@ func (r *rig) shutdown() {
 	must(r.t, r.proxy.Shutdown(context.Background()))
 }
 
+// until waits for a condition of which no flow tells.
+func until(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(patience); !cond(); runtime.Gosched() {
+		if time.Now().After(end) {
+			tb.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
 func (p *Proxy) openListeners() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
