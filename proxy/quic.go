@@ -16,10 +16,11 @@ import (
 type quicFate int
 
 const (
-	notQUIC     quicFate = iota // none was seen
-	quicUnread                  // its ClientHello has not come whole yet
-	quicRefused                 // answered with Version Negotiation
-	quicPassed                  // forwarded unread
+	notQUIC        quicFate = iota // none was seen
+	quicNegotiated                 // asked to come back in a version that can be decrypted
+	quicUnread                     // its ClientHello has not come whole yet
+	quicRefused                    // answered with Version Negotiation that offers none
+	quicPassed                     // forwarded unread
 	quicDecrypted
 )
 
@@ -56,7 +57,7 @@ func (p *Proxy) receiveQUIC(v *conversation, payload []byte, first bool) (taken 
 	q.read(v, payload, first)
 	fate, waiting := q.fate, q.unread
 	switch fate {
-	case notQUIC, quicUnread:
+	case notQUIC, quicNegotiated, quicUnread:
 	default:
 		q.unread = nil
 	}
@@ -67,6 +68,8 @@ func (p *Proxy) receiveQUIC(v *conversation, payload []byte, first bool) (taken 
 	switch fate {
 	case notQUIC:
 		return false
+	case quicNegotiated:
+		p.http3.receive(v, payload)
 	case quicRefused:
 		v.refuseQUIC(payload)
 	case quicPassed:
@@ -87,14 +90,8 @@ func (p *Proxy) receiveQUIC(v *conversation, payload []byte, first bool) (taken 
 // enough. q.mu is held.
 func (q *quicTalk) read(v *conversation, payload []byte, first bool) {
 	switch q.fate {
-	case notQUIC:
-		if _, ok := quic.Recognise(payload); ok {
-			q.fate, q.attempts = quicUnread, 1
-			v.withhold(v.p.cfg.QUIC == QUICIntercept)
-		} else if first && v.isOpenQUIC(payload) {
-			q.refuse(v, "QUIC", "it belongs to a connection of QUIC that was opened elsewhere, and cannot be read. "+quicComesBack)
-			return
-		} else {
+	case notQUIC, quicNegotiated:
+		if !q.begin(v, payload, first) {
 			return
 		}
 	case quicUnread:
@@ -112,6 +109,30 @@ func (q *quicTalk) read(v *conversation, payload []byte, first bool) {
 		return
 	}
 	q.decide(v)
+}
+
+// begin looks for QUIC in a conversation that has had none, and reports whether there is
+// some to be read. q.mu is held.
+func (q *quicTalk) begin(v *conversation, payload []byte, first bool) bool {
+	h, ok := quic.Recognise(payload)
+	switch {
+	case !ok && first && v.isOpenQUIC(payload):
+		q.refuse(v, "QUIC", "it belongs to a connection of QUIC that was opened elsewhere, and cannot be read. "+quicComesBack)
+		return false
+	case !ok:
+		return false
+	case v.p.cfg.QUIC == QUICIntercept && h.DCID != nil && h.Version != quic.V1 && h.Version != quic.V2 && !v.closed():
+		q.fate = quicNegotiated
+		v.withhold(true)
+		v.edit(func(f *flow.Flow) {
+			f.Speech, f.Outcome = h.Version.String(), flow.HandshakeFailed
+			f.Error = "no connection came of " + f.Speech + ", of which telltale speaks v1 and v2"
+		})
+		return false
+	}
+	q.fate, q.attempts = quicUnread, 1
+	v.withhold(v.p.cfg.QUIC == QUICIntercept)
+	return true
 }
 
 // httpsPort is where QUIC is known by its port alone.
@@ -154,7 +175,7 @@ func (q *quicTalk) decide(v *conversation) {
 	case strings.HasPrefix(speech, "gQUIC"):
 		q.refuse(v, speech, "it is of before the standard, and cannot be read. "+quicComesBack)
 	default:
-		v.decline(flow.HandshakeFailed, "", "no connection came of "+speech+", of which telltale speaks v1 and v2")
+		v.decline(flow.HandshakeFailed, "", "no connection came of "+speech)
 		q.fate = quicDecrypted
 		return
 	}
