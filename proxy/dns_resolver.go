@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -146,8 +147,10 @@ func askOne(ctx context.Context, server netip.AddrPort, q *dns.Query, message []
 		return answered{}, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(past) })()
-	conn.SetDeadline(until)
+	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(past) })() //nolint:errcheck // one that is closed needs none
+	if err := conn.SetDeadline(until); err != nil {
+		return answered{}, err
+	}
 	id := setRandomID(message)
 	if _, err := conn.Write(message); err != nil {
 		return answered{}, err
@@ -184,7 +187,7 @@ func askStream(ctx context.Context, server netip.AddrPort, q *dns.Query, message
 		return answered{}, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(past) })()
+	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(past) })()
 	id := setRandomID(message)
 	if _, err := conn.Write(framed(message)); err != nil {
 		return answered{}, err
@@ -204,7 +207,7 @@ func askStream(ctx context.Context, server netip.AddrPort, q *dns.Query, message
 }
 
 func setRandomID(message []byte) uint16 {
-	rand.Read(message[:2]) //nolint:errcheck // it never fails
+	rand.Read(message[:2])
 	return binary.BigEndian.Uint16(message)
 }
 
@@ -269,7 +272,7 @@ func (r *resolver) lookupHost(ctx context.Context, host string) ([]netip.Addr, e
 		})
 	}
 	wg.Wait()
-	addrs := append(results[0].addrs, results[1].addrs...)
+	addrs := slices.Concat(results[0].addrs, results[1].addrs)
 	if len(addrs) == 0 {
 		return nil, errors.Join(results[0].err, results[1].err)
 	}
