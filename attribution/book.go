@@ -40,10 +40,10 @@ func (b *Book) Generation() uint64 {
 	return b.generation
 }
 
-// Learn takes what a flow that has ended tells of apps, and returns its trace. To learn it
-// twice changes nothing.
+// Learn takes what a flow tells of apps, and returns its trace. To learn it twice changes
+// nothing. Of a flow that is still open nothing is learned: it may lack what it will have.
 func (b *Book) Learn(f *flow.Flow) Trace {
-	contact := f.IsContact()
+	contact := f.Ended() && f.IsContact()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.trace(f)
@@ -51,13 +51,6 @@ func (b *Book) Learn(f *flow.Flow) Trace {
 		b.generation++
 	}
 	return t
-}
-
-// Trace returns what a flow tells of its app, without learning from it.
-func (b *Book) Trace(f *flow.Flow) Trace {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.trace(f)
 }
 
 // learn reports whether it was news.

@@ -101,7 +101,7 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	if name == "" {
 		name = f.Host()
 	}
-	trace := t.trace(f)
+	trace := t.book.Learn(f)
 	host := t.hosts.row(name, newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
 	host.add(f, j, trace)
@@ -116,15 +116,6 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	case policy.Waived:
 		addFindings(&t.waivers, f, trace, j.Findings)
 	}
-}
-
-// trace returns what a flow tells of its app. The book learns from the last state of each
-// flow alone: states before may lack what that one has.
-func (t *totals) trace(f *flow.Flow) attribution.Trace {
-	if f.Ended() {
-		return t.book.Learn(f)
-	}
-	return t.book.Trace(f)
 }
 
 func addFindings(t *table[string, violationTotal], f *flow.Flow, trace attribution.Trace, findings []policy.Finding) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"telltale/attribution"
+	"telltale/flow"
 )
 
 // maxTraces bounds the traces of a host or a violation. They are as many as there are
@@ -67,3 +68,7 @@ func (s *Store) Attribution() *attribution.Book {
 	defer s.mu.Unlock()
 	return s.totals.book
 }
+
+// AppOf returns the app that made a flow, as far as it is known, "" otherwise: for the
+// filter of package capture/filter.
+func (s *Store) AppOf(f *flow.Flow) string { return s.Attribution().Of(f).App }

@@ -53,8 +53,9 @@ func newFlows(s *streams) *cobra.Command {
 		}
 		bodies := format == "har" || pol.ReadsContent() || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
-		if format == "json" {
+		if format == "json" || pick.Names("attributed") {
 			l.apps = apps(ctx, in)
+			pick.NameApps(func(f *flow.Flow) string { return l.apps.Of(f).App })
 		}
 		more, err := l.list(ctx, s.out, format, in, bodies)
 		for _, t := range append(troubles, more...) {
@@ -104,7 +105,7 @@ type lister struct {
 	search string
 	mask   func(string) string
 	reveal bool
-	apps   *attribution.Book // asked by the format json alone
+	apps   *attribution.Book // asked by the format json and the field attributed
 	next   flow.ID
 }
 

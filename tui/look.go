@@ -94,7 +94,7 @@ func (l *look) search() error {
 		return l.searchHost(host)
 	}
 	opts := capture.ScanOptions{
-		After: l.after, Judge: true, Headers: l.filter.Words() != nil || l.filter.Names("headers") || l.filter.Names("app"),
+		After: l.after, Judge: true, Headers: l.filter.Words() != nil || l.filter.Names("headers") || l.filter.Names("app") || l.filter.Names("attributed"),
 		Bodies: l.filter.Names("body"),
 	}
 	return l.store.Scan(l.ctx, opts, func(batch []capture.Recorded) error {

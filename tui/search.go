@@ -120,6 +120,7 @@ func (s *search) set(m *model, typed string) tea.Cmd {
 		return nil
 	}
 	f.NameDevices(m.cfg.Store.DeviceOf)
+	f.NameApps(m.cfg.Store.AppOf)
 	s.off = false
 	s.restart(f)
 	return m.applySearch()

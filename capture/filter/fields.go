@@ -23,6 +23,7 @@ type sighting struct {
 	flow      *flow.Flow
 	judgement policy.Judgement
 	device    func(*flow.Flow) string // see [Filter.NameDevices]; nil without
+	app       func(*flow.Flow) string // see [Filter.NameApps]; nil without
 	body      string                  // once it was asked for
 	decoded   bool
 }
@@ -68,6 +69,7 @@ var Fields = []Field{
 	text("client", "address of the device", client),
 	text("device", "name of the device, where one is known", device),
 	text("app", "User-Agent of the request; where it has none, the app that the phone's own record names", app),
+	text("attributed", "app that made the flow, as far as it is known or likely", attributed),
 	text("app_id", "identifier of the app in the phone's own record", func(s *sighting) string { return s.flow.Client.App.ID }),
 	text("outcome", "how the flow ended", func(s *sighting) string { return string(s.flow.Outcome) }, outcomes...),
 	text("failure", "why the server could not be reached or read", func(s *sighting) string { return s.flow.Failure }, failures...),
@@ -176,6 +178,13 @@ func device(s *sighting) string {
 // app returns the program as it names itself, else as the phone's own record names it.
 func app(s *sighting) string {
 	return cmp.Or(s.flow.UserAgent(), s.flow.Client.App.Name, s.flow.Client.App.ID)
+}
+
+func attributed(s *sighting) string {
+	if s.app == nil {
+		return ""
+	}
+	return s.app(s.flow)
 }
 
 func destination(s *sighting) string {

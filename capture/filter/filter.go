@@ -46,6 +46,7 @@ type Filter struct {
 	machine vm.VM
 	env     map[string]any // readers of the named fields, bound to seen
 	device  func(*flow.Flow) string
+	app     func(*flow.Flow) string
 	seen    sighting
 	lines   []byte // of the flow that words are looked for in
 }
@@ -68,7 +69,7 @@ func Parse(text string) (*Filter, error) {
 // Clone returns a filter that picks the same flows and may be used beside this
 // one from another goroutine.
 func (m *Filter) Clone() *Filter {
-	c := &Filter{words: m.words, program: m.program, named: m.named, host: m.host, atHost: m.atHost, device: m.device}
+	c := &Filter{words: m.words, program: m.program, named: m.named, host: m.host, atHost: m.atHost, device: m.device, app: m.app}
 	c.bind()
 	return c
 }
@@ -86,6 +87,10 @@ func (m *Filter) bind() {
 // it that has seen all of them (capture.Store.DeviceName). Without it a device has the name
 // that the flow carries. Clones that were made before go on as they were.
 func (m *Filter) NameDevices(name func(*flow.Flow) string) { m.device = name }
+
+// NameApps makes the filter ask name for the app that made a flow, as a store concludes it
+// (capture.Store.AppOf). Without it the field attributed is empty.
+func (m *Filter) NameApps(name func(*flow.Flow) string) { m.app = name }
 
 // Words returns the words that a flow must contain, in lower case and each once;
 // nil for an expression, and for the empty text.
@@ -107,7 +112,7 @@ func (m *Filter) Match(f *flow.Flow, j policy.Judgement) (bool, error) {
 	if m.program == nil {
 		return m.MatchWords(f, j, nil), nil
 	}
-	m.seen = sighting{flow: f, judgement: j, device: m.device}
+	m.seen = sighting{flow: f, judgement: j, device: m.device, app: m.app}
 	got, err := m.machine.Run(m.program, m.env)
 	m.seen = sighting{}
 	if err != nil {

@@ -125,6 +125,26 @@ func TestFieldsOfPackets(t *testing.T) {
 	}
 }
 
+func TestAttributedApps(t *testing.T) {
+	m, err := Parse(`attributed == "Chess"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := flowtest.Refused("a.example")
+	if ok, err := m.Match(f, policy.Judgement{}); ok || err != nil {
+		t.Errorf("nobody was asked, and it is %v, %v", ok, err)
+	}
+	m.NameApps(func(f *flow.Flow) string { return map[string]string{"a.example": "Chess"}[f.Host()] })
+	for _, m := range []*Filter{m, m.Clone()} {
+		if ok, err := m.Match(f, policy.Judgement{}); !ok || err != nil {
+			t.Errorf("%v, %v", ok, err)
+		}
+	}
+	if ok, _ := m.Match(flowtest.Refused("b.example"), policy.Judgement{}); ok {
+		t.Error("another host is of the app too")
+	}
+}
+
 // Every field of every kind of flow can be asked, also where there is nothing.
 func TestEveryFieldOfEveryKind(t *testing.T) {
 	full, judgement := probe()
