@@ -110,9 +110,9 @@ func (in *input) deliver(f *flow.Flow) error {
 }
 
 // flow begins a flow with what all have.
-func (in *input) flow(kind flow.Kind, line int) *flow.Flow {
+func (in *input) flow(line int) *flow.Flow {
 	return &flow.Flow{
-		Kind: kind, Mode: string(in.info.Format), Outcome: flow.Seen,
+		Kind: flow.Contact, Mode: string(in.info.Format), Outcome: flow.Seen,
 		Origin: flow.Origin{Capture: in.opts.Name, Entry: in.info.Entries, Line: line},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"telltale/flow"
 )
@@ -184,16 +183,10 @@ func (a *appNames) trailer(data []byte) (flow.App, bool) {
 		return flow.App{}, true // not known to PCAPdroid
 	}
 	name := t[8:28]
-	for i, c := range name {
-		if c == 0 {
-			name = name[:i]
-			break
-		}
-	}
 	if app, known := a.byName[string(name)]; known {
 		return app, true
 	}
-	app := flow.App{Name: strings.ToValidUTF8(string(name), "")} // cut in the middle of a letter, perhaps
+	app := flow.App{Name: untilZero(name)}
 	if a.byName == nil {
 		a.byName = map[string]flow.App{}
 	}

@@ -1,8 +1,12 @@
 package contacts
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"strings"
+
+	"telltale/flow"
 )
 
 // The link types that are read (IANA, "PCAP LINKTYPE list").
@@ -17,17 +21,51 @@ const (
 	linkIPv4     = 228
 	linkIPv6     = 229
 	linkCooked2  = 276
+	linkTap      = 258 // PKTAP of macOS
+	linkTapUser  = 149 // for private use; Apple's tcpdump writes PKTAP under it
 )
 
 // knownLinks names them, and linkHint says how to get one.
 const (
-	knownLinks = "Ethernet, raw IP, Linux cooked or loopback"
+	knownLinks = "Ethernet, raw IP, Linux cooked, PKTAP or loopback"
 	linkHint   = "capture on the interface itself, not in monitor mode: tcpdump -i wlan0 -w FILE"
 )
 
 func isKnownLink(link uint32) bool {
 	_, _, ok := toIP(link, nil)
-	return ok
+	return ok || link == linkTap || link == linkTapUser
+}
+
+// untap takes the header of PKTAP off a packet. macOS puts it before packets of an
+// iPhone on its cable (rvictl) and of its own interfaces: it names the process (XNU,
+// bsd/net/pktap.h). A helper of the system works for another process, which then is the
+// one that counts.
+func (f *frame) untap() {
+	b := f.data
+	if f.link != linkTap && f.link != linkTapUser || len(b) < tapSize {
+		return
+	}
+	order := binary.LittleEndian
+	size := order.Uint32(b)
+	if size < tapSize || int64(size) > int64(len(b)) || order.Uint32(b[4:]) != 1 {
+		return
+	}
+	name := b[56:73]
+	if id := order.Uint32(b[84:]); id != order.Uint32(b[52:]) && b[88] != 0 {
+		name = b[88:105]
+	}
+	f.app = flow.App{Name: untilZero(name)}
+	f.link, f.data = order.Uint32(b[8:]), b[size:]
+}
+
+// tapSize is the size of that header, in bytes, as far as it is read.
+const tapSize = 108
+
+// untilZero makes a text of a field that zeros fill. It may have been cut in the middle
+// of a letter.
+func untilZero(b []byte) string {
+	text, _, _ := bytes.Cut(b, []byte{0})
+	return strings.ToValidUTF8(string(text), "")
 }
 
 // toIP returns the IP packet in a frame, nil when there is none; false when the link type

@@ -1,6 +1,7 @@
 package contacts
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -18,7 +19,7 @@ func (in *input) packets(r io.Reader) error {
 	p := &capture{in: in, conversations: newConversations(in)}
 	err = p.read(source)
 	in.info.Producer = source.producer()
-	if err == errStopped {
+	if errors.Is(err, errStopped) {
 		return err
 	}
 	if rest := p.conversations.flush(); rest != nil {
@@ -54,7 +55,8 @@ func (c *capture) read(source frames) error {
 	var f frame
 	for {
 		if err := source.next(&f); err != nil {
-			if damage, ok := err.(*Error); ok {
+			var damage *Error
+			if errors.As(err, &damage) {
 				damage.Packet = c.in.info.Entries + 1
 			}
 			if err == io.EOF {
@@ -71,6 +73,7 @@ func (c *capture) read(source frames) error {
 
 // packet takes one packet.
 func (c *capture) packet(f *frame) error {
+	f.untap()
 	ip, why, ok := toIP(f.link, f.data)
 	if !ok {
 		if c.links == nil {
@@ -120,7 +123,7 @@ func (c *capture) judge(err error) error {
 
 // flowOf makes a flow of a conversation.
 func (in *input) flowOf(c *conversation) *flow.Flow {
-	f := in.flow(flow.Contact, 0)
+	f := in.flow(0)
 	f.Origin.Entry = c.first
 	f.Client = flow.Client{Addr: c.client, App: c.app, Hello: c.hello}
 	f.Server.Destination = c.server

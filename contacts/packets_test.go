@@ -260,6 +260,33 @@ func TestPCAPdroidTrailer(t *testing.T) {
 	}
 }
 
+// TestPKTAP reads the names of processes that macOS puts before packets.
+func TestPKTAP(t *testing.T) {
+	t.Parallel()
+	tap := func(link uint32, packet []byte, process, effective string) []byte {
+		b := make([]byte, 156)
+		order.PutUint32(b, uint32(len(b)))
+		order.PutUint32(b[4:], 1)
+		order.PutUint32(b[8:], link)
+		copy(b[56:72], process)
+		if effective != "" {
+			order.PutUint32(b[84:], 7)
+			copy(b[88:104], effective)
+		}
+		return append(b, packet...)
+	}
+	for _, link := range []layers.LinkType{258, 149} {
+		r := record(t, link)
+		r.add(tap(1, ethernet(segment(t, 40000, 1, "S", nil)), "Weather", ""))
+		r.add(tap(12, segment(t, 40001, 1, "S", nil), "nsurlsessiond", "Weather"))
+		r.add(tap(1, nil, "Weather", "")[:90])
+		flows, info, err := read("a.pcap", r.b.Bytes())
+		if err != nil || hosts(flows) != "203.0.113.10 Weather ; 203.0.113.10 Weather " || info.Skipped["packet of an unknown link type"] != 1 {
+			t.Errorf("%q %+v %v", hosts(flows), info, err)
+		}
+	}
+}
+
 // block writes a block of pcapng.
 func block(order binary.AppendByteOrder, kind uint32, body ...[]byte) []byte {
 	all := slices.Concat(body...)
@@ -338,8 +365,8 @@ func TestDamagedPackets(t *testing.T) {
 		"cut in its header":  {two[:len(one)+3], 1, "a: packet 2: the file ends in the middle of this packet"},
 		"huge packet":        {huge, 1, "a: packet 2: expected a packet of at most 262144 bytes, found one of 1073741824: the file is damaged"},
 		"other version":      {version, 0, "a: expected version 2 of libpcap's format, found version 3"},
-		"monitor mode":       {wifi.b.Bytes(), 0, "a: expected packets of Ethernet, raw IP, Linux cooked or loopback, found link type 127"},
-		"monitor mode, ng":   {mixed, 0, "a: expected packets of Ethernet, raw IP, Linux cooked or loopback, found link type 127"},
+		"monitor mode":       {wifi.b.Bytes(), 0, "a: expected packets of Ethernet, raw IP, Linux cooked, PKTAP or loopback, found link type 127"},
+		"monitor mode, ng":   {mixed, 0, "a: expected packets of Ethernet, raw IP, Linux cooked, PKTAP or loopback, found link type 127"},
 		"length of a block":  {length, 0, "a: packet 1: expected the length of a block, found 21: the file is damaged"},
 		"end of a block":     {end, 0, "a: packet 1: a block says at its end that it has 21 bytes, and at its start 20: the file is damaged"},
 		"cut in a block":     {good[:section+7], 0, "a: packet 1: the file ends in the middle of this block"},

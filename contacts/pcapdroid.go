@@ -48,7 +48,7 @@ func (p *pcapdroidRows) row(t *table) error {
 	if !to.IsValid() {
 		return fmt.Errorf("expected an address in DstIp, found %s", shorten(t.text("dstip")))
 	}
-	f := p.in.flow(flow.Contact, t.line)
+	f := p.in.flow(t.line)
 	f.Server.Destination = netip.AddrPortFrom(to, dst)
 	host := to.String()
 	if info := t.text("info"); isHost(info) {

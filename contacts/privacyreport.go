@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"telltale/flow"
 )
 
 // activity is a row of the report (developer.apple.com, "Inspecting app activity data").
@@ -56,21 +54,21 @@ func (in *input) privacyReport(r io.Reader) error {
 	s := newRecords(r)
 	for {
 		line, err := s.next(0)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			if line = bytes.TrimSpace(line); len(line) == 0 {
 				continue
 			}
 			in.info.Entries++
 			err = in.reportRow(line, s.line)
-		case errLong:
+		case errors.Is(err, errLong):
 			in.info.Entries++
-		case io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		default:
 			return &Error{Line: s.line, Message: "cannot read on", Err: err}
 		}
-		if err == errStopped {
+		if errors.Is(err, errStopped) {
 			return err
 		}
 		if err != nil {
@@ -106,7 +104,7 @@ func (in *input) reportRow(line []byte, at int) error {
 	if !isHost(a.Domain) {
 		return errHost
 	}
-	f := in.flow(flow.Contact, at)
+	f := in.flow(at)
 	f.Server.Asked = in.intern(a.Domain)
 	f.Client.App.ID = in.text(a.BundleID)
 	f.Times = times(moment(a.First), moment(a.Last))

@@ -2,6 +2,7 @@ package contacts
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -113,8 +114,8 @@ func (in *input) header(t *table) error {
 func (in *input) rows(t *table, rows rowReader) error {
 	for {
 		line, err := t.next(t.separator)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			if t.row, err = splitRecord(line, t.separator, t.row); isEmpty(t.row) {
 				continue
 			}
@@ -122,14 +123,14 @@ func (in *input) rows(t *table, rows rowReader) error {
 			if err == nil {
 				err = rows.row(t)
 			}
-		case errLong, errQuotes:
+		case errors.Is(err, errLong), errors.Is(err, errQuotes):
 			in.info.Entries++
-		case io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		default:
 			return &Error{Line: t.line, Message: "cannot read on", Err: err}
 		}
-		if err == errStopped {
+		if errors.Is(err, errStopped) {
 			return err
 		}
 		if err != nil {

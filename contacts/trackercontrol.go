@@ -52,7 +52,7 @@ func (r *trackerControlRows) row(t *table) error {
 	if !isHost(host) {
 		return errHost
 	}
-	f := r.in.flow(flow.Contact, t.line)
+	f := r.in.flow(t.line)
 	f.Server.Asked = r.in.intern(host)
 	f.Client.App = r.app
 	if f.Client.App.ID == "" {
