@@ -54,6 +54,7 @@ type trip struct {
 	failure  string
 	reason   string
 	altered  []string
+	notes    []string
 	resp     *http.Response // of the server; its trailer is filled in when its body ends
 	own      bool           // the answer is ours
 	broken   bool           // the client was given less than the whole
@@ -178,6 +179,7 @@ func (t *trip) answer(resp *http.Response) {
 	}
 	fields := fieldsOf(resp.Header, resp.ProtoMajor, flow.Field{})
 	if !t.own {
+		t.notes = t.x.offerNotes(t.opened, resp.Header)
 		for _, coding := range resp.TransferEncoding {
 			fields = append(fields, flow.NewField("Transfer-Encoding", coding))
 		}
@@ -225,7 +227,7 @@ func reason(resp *http.Response) string {
 // fill adds what is known by now to a state of the flow.
 func (t *trip) fill(f *flow.Flow) {
 	f.Server.Dialed, f.Server.TLS = t.dialed.Addr, t.serverTLS
-	f.Kind, f.Altered = t.kind, t.altered
+	f.Kind, f.Altered, f.Notes = t.kind, t.altered, t.notes
 	m := &f.Times
 	if t.gotAt.IsZero() {
 		m.DNS, m.Connect = t.dialed.DNS, t.dialed.Connect
