@@ -33,7 +33,7 @@ var Ways = []Way{
 			"DNS questions at port 53 that the rules lead here.",
 		},
 		Blind: []string{
-			"UDP but DNS is not recorded. The rules that setup hotspot prints reject QUIC, so that apps come back over TCP; other rules may let it pass.",
+			"UDP but DNS, and ping, are not recorded. The rules that setup hotspot prints reject QUIC, so that apps come back over TCP, and let the rest go on unseen.",
 			"What a device sends through another network, such as cellular, passes by it.",
 			"Whether the rules led everything here cannot be counted: nothing is claimed to be complete.",
 		},
