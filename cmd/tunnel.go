@@ -19,10 +19,11 @@ import (
 // tunnelWay is the WireGuard way in of an audit.
 type tunnelWay struct {
 	book     *wireguard.Book
-	tunnel   *wireguard.Tunnel // not for the page, which may be asked through it before it is set
-	only     string            // the one address of this machine at which it is reached; "": all
-	config   string            // path of the first device's configuration
-	endpoint string            // HOST:PORT in it
+	tunnel   *wireguard.Tunnel
+	opened   chan struct{} // closed when tunnel is set: the page may be asked through it before
+	only     string        // the one address of this machine at which it is reached; "": all
+	config   string        // path of the first device's configuration
+	endpoint string        // HOST:PORT in it
 
 	making sync.Mutex                  // of keys by the page
 	mu     sync.Mutex                  // of what follows
@@ -42,7 +43,7 @@ func (w *wayFlags) openKeys() (*tunnelWay, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tunnelWay{book: book, shown: map[string]tui.TunnelDevice{}, files: map[string]string{}}
+	t := &tunnelWay{book: book, opened: make(chan struct{}), shown: map[string]tui.TunnelDevice{}, files: map[string]string{}}
 	if !at.IsUnspecified() {
 		t.only = at.WithZone("").String()
 	}
@@ -61,6 +62,7 @@ func (a *audit) openTunnel(s *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	close(t.opened)
 	first, err := peerNamed(t.book, "")
 	if err == nil {
 		t.endpoint = t.reachedAt(likeliestHost())
@@ -169,6 +171,9 @@ func (t *tunnelWay) visitor(client netip.Addr, name string) (wireguard.Peer, err
 	t.making.Lock()
 	defer t.making.Unlock()
 	at := strings.ReplaceAll(client.String(), ":", "-")
+	if strings.HasPrefix(at, "-") {
+		at = "0" + at // no name begins with a hyphen
+	}
 	visitors := 0
 	for _, peer := range t.book.Peers() {
 		from := peer.Name[strings.LastIndexByte(peer.Name, ' ')+1:]
@@ -182,7 +187,16 @@ func (t *tunnelWay) visitor(client netip.Addr, name string) (wireguard.Peer, err
 	if visitors >= maxVisitors {
 		return wireguard.Peer{}, fmt.Errorf("this page has made keys for %d devices and makes no more; on the machine that telltale runs on: telltale setup wireguard remove NAME", visitors)
 	}
-	return t.book.Add(visitorName(name, at)) // the tunnel takes it in within a second
+	peer, err := t.book.Add(visitorName(name, at))
+	if err != nil {
+		return peer, err
+	}
+	select {
+	case <-t.opened:
+		return peer, t.tunnel.Sync() // it would do so by itself, within a second
+	default:
+		return peer, nil
+	}
 }
 
 // visitorName joins what a device calls itself, as far as a peer may be called so, and its
