@@ -89,8 +89,8 @@ func newTCPEnd(t *Tunnel) (*tcpEnd, error) {
 // needs it, so that a thousand that wait take next to nothing.
 func (e *tcpEnd) configure() error {
 	sack, moderate, cubic := tcpip.TCPSACKEnabled(true), tcpip.TCPModerateReceiveBufferOption(true), tcpip.CongestionControlOption("cubic")
-	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: 4 << 10, Default: 256 << 10, Max: 4 << 20}
-	send := tcpip.TCPSendBufferSizeRangeOption{Min: 4 << 10, Default: 256 << 10, Max: 4 << 20}
+	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: 4 << 10, Default: 256 << 10, Max: 2 << 20}
+	send := tcpip.TCPSendBufferSizeRangeOption{Min: 4 << 10, Default: 256 << 10, Max: 2 << 20}
 	// A device may use a port again soon; see admit.
 	timeWait := tcpip.TCPTimeWaitTimeoutOption(15 * time.Second)
 	// RACK of this stack takes coalesced packets for reordering and slows down.

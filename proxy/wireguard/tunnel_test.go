@@ -396,12 +396,17 @@ func TestReplay(t *testing.T) {
 		append([]byte{1, 0, 0, 0}, make([]byte, 100)...), append([]byte{4, 0, 0, 0}, make([]byte, 60)...)} {
 		attacker.Write(garbage)
 	}
-	until(t, "garbage is counted", func() bool { return r.Outside().Foreign == 4 })
+	attacker.Write(append([]byte{1, 0, 0, 0}, make([]byte, 144)...)) // a first message for nobody
+	attacker.Write(append([]byte{2, 0, 0, 0}, make([]byte, 88)...))  // an answer to nobody
+	until(t, "garbage is counted", func() bool { return r.Outside().Foreign == 4 && r.Outside().Strangers == 3 })
 	r.noted(t, noteForeign)
 	b.out <- datagramFrom(r.first(t).IPv4, "203.0.113.1:7", "twice")
 	b.next(t)
 	if after, _ := r.Peers(); after[0].Endpoint != before[0].Endpoint {
 		t.Errorf("the attacker at %s is taken for the device at %s", after[0].Endpoint, before[0].Endpoint)
+	}
+	if got := r.Outside().Unread; got < 2 { // the device's datagram and the forged one
+		t.Errorf("%d messages could not be read, want at least 2", got)
 	}
 	if l := r.balanced(t); l.Recorded[coverage.UDP].Units != 2 {
 		t.Errorf("recorded %+v, want the two datagrams of the device", l.Recorded)
