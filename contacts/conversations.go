@@ -27,6 +27,7 @@ type key struct {
 type conversation struct {
 	key             key
 	first           int // number of its first packet
+	serial          int // in which order it began
 	client, server  netip.AddrPort
 	sure            bool // which is which
 	start, last     int64
@@ -56,7 +57,8 @@ type conversations struct {
 	table   map[key]*conversation
 	newest  *conversation
 	oldest  *conversation
-	count   int
+	count   int // under way
+	begun   int
 	names   givenNames
 	held    int // bytes that openings hold
 	waiting int // openings of QUIC
@@ -117,7 +119,8 @@ func (s *conversations) begin(k key, p *segment, f *frame) (*conversation, error
 			return nil, err
 		}
 	}
-	c := &conversation{key: k, first: s.in.info.Entries, start: f.time, last: f.time, client: p.from, server: p.to}
+	s.begun++
+	c := &conversation{key: k, serial: s.begun, first: s.in.info.Entries, start: f.time, last: f.time, client: p.from, server: p.to}
 	if isAnswer(p) {
 		c.client, c.server = p.to, p.from
 	}
@@ -201,7 +204,7 @@ func (s *conversations) flush() error {
 	for c := s.oldest; c != nil; c = c.newer {
 		all = append(all, c)
 	}
-	slices.SortStableFunc(all, func(a, b *conversation) int { return a.first - b.first })
+	slices.SortFunc(all, func(a, b *conversation) int { return a.serial - b.serial })
 	for _, c := range all {
 		if err := s.end(c); err != nil {
 			return err
