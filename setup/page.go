@@ -134,9 +134,6 @@ func (h *handler) page(r *http.Request) ([]byte, error) {
 		Reload:      reload,
 	}
 	v.Stages, v.Status = stageViews(own, place, observed.reach)
-	if err := h.offerTunnel(&v, r, own, place); err != nil {
-		return nil, err
-	}
 	for _, step := range observed.Steps {
 		v.Steps = append(v.Steps, seenView(step))
 	}
@@ -149,6 +146,9 @@ func (h *handler) page(r *http.Request) ([]byte, error) {
 			return nil, err
 		}
 		v.Code = code.drawing()
+	}
+	if err := h.offerTunnel(&v, r, own, place); err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, v); err != nil {

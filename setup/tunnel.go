@@ -74,9 +74,15 @@ func (h *handler) offerTunnel(v *view, r *http.Request, own Platform, place Plac
 		}
 		first.Title, first.Short, first.Values, first.Profile = "Switch WireGuard on", "WireGuard", false, false
 		first.Steps = stepViews([]Step{inTunnel}, place)
+		v.Notes = nil // they are about the proxy, and have VPNs switched off
+		for _, note := range tunnelNotes {
+			v.Notes = append(v.Notes, parse(note, place))
+		}
 		return nil
 	}
-	v.Tunnel = stepViews(TunnelSteps(own), place)
+	if len(v.Elsewhere) == 0 || own.mobile { // this machine cannot be at both ends
+		v.Tunnel = stepViews(TunnelSteps(own), place)
+	}
 	var err error
 	v.TunnelCode, err = h.tunnelCode(r, client, v.Elsewhere)
 	return err
@@ -142,6 +148,12 @@ var afterTunnel = Step{
 
 // inTunnel is what is left to do of it on a page that came through the tunnel.
 var inTunnel = Step{Text: "Every packet of this device comes through the tunnel. Leave the proxy off."}
+
+// tunnelNotes are what will not be seen in it.
+var tunnelNotes = []string{
+	"Keep `WireGuard` on for the whole audit: what the device sends while it is off is not seen. Another VPN takes its place.",
+	"Apps that pin their certificates, and the system's own services, refuse to be read. They are recorded by name.",
+}
 
 // tunnelUndo takes the tunnel off again.
 var tunnelUndo = Step{Text: "If you used WireGuard: switch the tunnel `telltale` off in the app, and delete it."}

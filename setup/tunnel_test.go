@@ -134,6 +134,9 @@ func TestFirstKeyIsShownHereAlone(t *testing.T) {
 		{"127.0.0.1:4000", "setup.telltale", false},
 	} {
 		page := body(t, from(h, "GET", "/", test.client, test.host, "User-Agent", linuxChrome))
+		if test.want && strings.Contains(page, "wg-quick") {
+			t.Errorf("%s is to be connected to itself", test.client)
+		}
 		if got := strings.Contains(page, "QR code of a configuration"); got != test.want {
 			t.Errorf("%s asks %s: shown %v, want %v", test.client, test.host, got, test.want)
 		}
@@ -153,7 +156,7 @@ func TestPageWithinTheTunnel(t *testing.T) {
 			t.Errorf("it lacks %q", want)
 		}
 	}
-	for _, not := range []string{"<dt>Server</dt>", "/wireguard.conf", "The proxy is set"} {
+	for _, not := range []string{"<dt>Server</dt>", "/wireguard.conf", "The proxy is set", "A VPN leads round the proxy", "Private Relay and VPNs", "Switch it off"} {
 		if strings.Contains(page, not) {
 			t.Errorf("it has %q", not)
 		}
