@@ -111,9 +111,7 @@ func newFlowEvent(r capture.Recorded, apps *attribution.Book, mask func(string) 
 	for _, note := range f.Notes {
 		e.Notes = append(e.Notes, text(note))
 	}
-	if f.Server.Destination.IsValid() {
-		e.Destination = f.Server.Destination.String()
-	}
+	e.Destination = f.Server.AddressedTo()
 	if f.Client.Addr.IsValid() {
 		e.Client = f.Client.Addr.Addr().Unmap().WithZone("").String()
 	}
