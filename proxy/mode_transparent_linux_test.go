@@ -46,9 +46,6 @@ func TestTransparent(t *testing.T) {
 
 // transparent is the test within the namespace.
 func transparent(t *testing.T) {
-	r := newRig(t, func(c *Config) {
-		c.Resolve = []Resolve{{Host: "192.0.2.9", Port: "*", Addr: netip.MustParseAddr("127.0.0.1"), ToPort: "1"}}
-	})
 	run := func(script string) {
 		t.Helper()
 		if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
@@ -56,6 +53,11 @@ func transparent(t *testing.T) {
 		}
 	}
 	run("ip link set lo up; ip addr add 10.99.0.1/24 dev lo; ip addr add fd99::1/64 dev lo nodad; ip route add default dev lo src 10.99.0.1; ip -6 route add default dev lo src fd99::1")
+	plain := (&rig{t: t}).plainOrigin(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "seen") })
+	r := newRig(t, func(c *Config) {
+		here := netip.MustParseAddr("127.0.0.1")
+		c.Resolve = []Resolve{{Host: "192.0.2.9", Port: "*", Addr: here, ToPort: "1"}, {Host: "*", Port: "80", Addr: here, ToPort: plain.Port()}}
+	})
 	l, err := net.Listen("tcp", ":0")
 	must(t, err)
 	dns, err := net.ListenPacket("udp", l.Addr().String())
@@ -70,8 +72,6 @@ func transparent(t *testing.T) {
 	go func() { served <- r.proxy.ServeTransparent(l, dns) }()
 	t.Cleanup(func() { l.Close(); <-served })
 
-	plain := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "seen") })
-	r.proxy.cfg.Resolve = append(r.proxy.cfg.Resolve, Resolve{Host: "*", Port: "80", Addr: netip.MustParseAddr("127.0.0.1"), ToPort: plain.Port()})
 	for i, to := range []string{"192.0.2.1:80", "[2001:db8::1]:80"} {
 		c := r.dialTo(to)
 		c.say("GET / HTTP/1.1\r\nHost: claimed.test\r\nConnection: close\r\n\r\n")

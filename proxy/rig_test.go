@@ -228,10 +228,8 @@ func newRig(t testing.TB, edit ...func(*Config)) *rig {
 	r.addr = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- r.proxy.Serve(l) }()
+	until(t, "the proxy to serve", func() bool { return r.proxy.openListeners() > 0 })
 	t.Cleanup(func() {
-		for r.proxy.openListeners() == 0 && !r.proxy.closing.Load() {
-			runtime.Gosched() // Serve has not begun yet
-		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience/2)
 		defer cancel()
 		if err := r.proxy.Shutdown(ctx); err != nil {
@@ -250,12 +248,9 @@ func newRig(t testing.TB, edit ...func(*Config)) *rig {
 	return r
 }
 
-// shutdown ends the audit once it has begun.
+// shutdown ends the audit.
 func (r *rig) shutdown() {
 	r.t.Helper()
-	for r.proxy.openListeners() == 0 {
-		runtime.Gosched() // Serve has not begun yet
-	}
 	must(r.t, r.proxy.Shutdown(context.Background()))
 }
 
