@@ -73,7 +73,7 @@ func (in *inquiry) take(message []byte) {
 	if in.answeredHere() {
 		return
 	}
-	leave, ok := in.p.dns.enter(in.flow.Client.Addr.Addr())
+	leave, ok := in.p.takeQuestion(in.flow.Client.Addr.Addr())
 	if !ok {
 		in.p.note(questionsNote)
 		in.reply(query.Reply(dns.ServerFailure))
@@ -85,6 +85,21 @@ func (in *inquiry) take(message []byte) {
 		leave()
 		in.settled(dropEnding)
 	}
+}
+
+// takeQuestion takes a place for a question of a client and one for the socket by which
+// it leaves. leave gives both back.
+func (p *Proxy) takeQuestion(client netip.Addr) (leave func(), ok bool) {
+	done, ok := p.dns.enter(client)
+	if !ok {
+		return nil, false
+	}
+	client = scoped(client)
+	if p.dialer.places.tryTake(client) != nil {
+		done()
+		return nil, false
+	}
+	return func() { p.dialer.places.leave(client); done() }, true
 }
 
 const (

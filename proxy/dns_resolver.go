@@ -45,11 +45,14 @@ type resolver struct {
 	waiting  map[heardKey]*heard // of questions to foreign resolvers
 }
 
-func newResolver(cfg *Config, files int) *resolver {
-	limit := min(max(files/8, 32), 2<<10) // each has a socket
+// maxQuestions bounds the questions under way, of which one client may have three in
+// four. It is what 10,000 in a second come to where each takes 200 ms.
+const maxQuestions = 2 << 10
+
+func newResolver(cfg *Config) *resolver {
 	return &resolver{
 		named: cfg.Resolvers, system: new(dns.System).Resolvers, lookup: net.DefaultResolver.LookupNetIP, timeout: askTimeout,
-		limit: limit, perClient: limit - limit/4,
+		limit: maxQuestions, perClient: maxQuestions - maxQuestions/4,
 		underWay: map[netip.Addr]int{}, waiting: map[heardKey]*heard{},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -182,6 +183,29 @@ func TestTooManyQuestions(t *testing.T) {
 	if got := r.proxy.Dropped(modeWireGuard)[dropQuestions]; got != (coverage.Amount{Units: 1, Bytes: sizeOf(t, more)}) || !noted.Load() {
 		t.Errorf("%v, noted %v", got, noted.Load())
 	}
+}
+
+// A question needs a place among the connections to servers, so that the last open file is
+// not one's of a question; it gives it back.
+func TestQuestionsTakePlaces(t *testing.T) {
+	server := nameserver(t, records("@ 60 IN A 192.0.2.7"))
+	r := newRig(t, asks(server))
+	r.proxy.dialer.places.limit = 1
+	d := r.device(5000)
+	if answer := d.ask(ownResolver, question("one.test", "A")); datas(answer) != "192.0.2.7" {
+		t.Errorf("%v", answer)
+	}
+	for r.proxy.dialer.places.tryTake(tunnelPeer) != nil {
+		runtime.Gosched() // the question gives its place back after its row
+	}
+	if answer := d.ask(ownResolver, question("two.test", "A")); answer.Rcode != dns.RcodeServerFailure {
+		t.Errorf("%v", answer)
+	}
+	r.proxy.dialer.places.leave(tunnelPeer)
+	if answer := d.ask(ownResolver, question("three.test", "A")); datas(answer) != "192.0.2.7" {
+		t.Errorf("%v", answer)
+	}
+	r.ending(2)
 }
 
 // The names of telltale's own connections are asked of the resolvers that were named.

@@ -224,7 +224,7 @@ func New(cfg Config) (*Proxy, error) {
 	p.base, p.cancel = context.WithCancel(context.Background())
 	n, l := newNetwork(), newLimits(openFiles(), cfg.PerClient)
 	p.guard = newGuard(&p.cfg, n, l)
-	p.dns = newResolver(&p.cfg, l.files)
+	p.dns = newResolver(&p.cfg)
 	p.dialer = newDialer(&p.cfg, n)
 	if len(cfg.Resolvers) > 0 {
 		p.dialer.lookup = p.dns.lookupHost
