@@ -42,10 +42,10 @@ func wayList() string {
 	for _, w := range Ways {
 		b.WriteString("\n### " + strings.ToUpper(w.Title[:1]) + w.Title[1:] + "\n\n`" + w.Mode + "`\n\n")
 		for _, s := range w.Sees {
-			b.WriteString("- Seen: " + s + "\n")
+			b.WriteString("- Sees: " + s + "\n")
 		}
 		for _, s := range w.Blind {
-			b.WriteString("- Not seen: " + s + "\n")
+			b.WriteString("- Limit: " + s + "\n")
 		}
 	}
 	return b.String() + "\n"

@@ -94,10 +94,10 @@ func (m *markdown) coverage() {
 		m.line("%s\n", strings.TrimSpace("**"+capital(w.Title)+".** "+prose(w.claim())))
 		var rows []string
 		for _, s := range w.Sees {
-			rows = append(rows, "- Seen: "+prose(s))
+			rows = append(rows, "- Sees: "+prose(s))
 		}
 		for _, s := range w.Blind {
-			rows = append(rows, "- Not seen: "+prose(s))
+			rows = append(rows, "- Limit: "+prose(s))
 		}
 		m.capped(rows, budgetList)
 		if w.ledger != nil {

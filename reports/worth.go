@@ -53,8 +53,11 @@ func worthOf(r *Report, st style, further []string) []string {
 	if n, hosts := unread(h); n > 0 {
 		out = append(out, fmt.Sprintf("%s to %s could not be read. They are judged by the host's name alone; what was sent is unknown.",
 			plural(n, "connection", "connections"), plural(hosts, "host", "hosts")))
-	} else if r.Summary.Flows > 0 && len(out) == 0 {
+	} else if r.Summary.Flows > 0 && len(out) == 0 && !slices.ContainsFunc(r.Modes, hasNoContent) {
 		out = append(out, "Every recorded connection could be read.")
+	}
+	if slices.ContainsFunc(r.Modes, hasNoContent) {
+		out = append(out, "Contacts out of a phone's own record or of packets have no content: they are judged by the host's name or address alone, and what was sent is unknown.")
 	}
 	tell := func(n int, one, many, rest string) {
 		if n > 0 {
@@ -97,6 +100,15 @@ func refusedQUIC(h capture.Health) (n int) {
 		n += several
 	}
 	return n
+}
+
+// hasNoContent reports whether flows of this way in are contacts that somebody else saw.
+func hasNoContent(mode string) bool {
+	switch mode {
+	case "pcapdroid", "pcap", "privacy-report", "trackercontrol":
+		return true
+	}
+	return false
 }
 
 // isInWords reports whether what was skipped is named in words, as for inputs whose

@@ -57,7 +57,7 @@ func coverageText(m *model, width int) []string {
 			p.prose("Its packets are not counted yet: nothing is claimed to be complete.", m.theme.dim)
 		}
 		p.items("It sees", bullet, w.Sees)
-		p.items("It does not see", bullet, w.Blind)
+		p.items("Its limits", bullet, w.Blind)
 	}
 	return p.lines
 }
