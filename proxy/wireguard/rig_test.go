@@ -155,8 +155,12 @@ func (r *rig) first(t testing.TB) Peer {
 
 // clientSettings is the configuration of a peer for WireGuard's cross-platform interface.
 func (r *rig) clientSettings(p Peer) string {
-	return fmt.Sprintf("private_key=%s\npublic_key=%s\npreshared_key=%s\nendpoint=127.0.0.1:%d\nallowed_ip=0.0.0.0/0\nallowed_ip=::/0\n",
-		p.private.hex(), r.Book().PublicKey().hex(), p.preshared.hex(), r.Addr().Port())
+	at := r.Addr()
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), at.Port())
+	}
+	return fmt.Sprintf("private_key=%s\npublic_key=%s\npreshared_key=%s\nendpoint=%s\nallowed_ip=0.0.0.0/0\nallowed_ip=::/0\n",
+		p.private.hex(), r.Book().PublicKey().hex(), p.preshared.hex(), at)
 }
 
 // phone is an independent client: wireguard-go with a network stack of its own.

@@ -19,7 +19,7 @@ import (
 )
 
 func TestConnectionsToAnyAddress(t *testing.T) {
-	for _, listen := range []string{":0", "127.0.0.1:0"} {
+	for _, listen := range []string{":0", "127.0.0.1:0", "[::1]:0"} {
 		t.Run(listen, func(t *testing.T) {
 			r := open(t, listen)
 			r.onArrive(echo)
