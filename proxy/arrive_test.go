@@ -145,11 +145,12 @@ func TestEveryArrivalIsAccountedFor(t *testing.T) {
 				t.Errorf("server first: %q", b)
 			}
 		}},
-		"silent":  {"192.0.2.2:7", flow.Abandoned, func(*peer) {}},
-		"passed":  {"192.0.2.4:443", flow.PassedThrough, func(c *peer) { r.handshakeFails(c) }},
-		"page":    {"10.70.0.1:80", flow.Served, func(c *peer) { get(c) }},
-		"dead":    {"192.0.2.9:9", flow.UpstreamFailed, nil},
-		"blocked": {"192.0.2.5:443", flow.Blocked, nil},
+		"silent":        {"192.0.2.2:7", flow.Abandoned, func(*peer) {}},
+		"passed":        {"192.0.2.4:443", flow.PassedThrough, func(c *peer) { r.handshakeFails(c) }},
+		"page":          {"10.70.0.1:80", flow.Served, func(c *peer) { get(c) }},
+		"not spoken to": {"10.70.0.1:443", flow.UpstreamFailed, func(c *peer) { c.closedSilently() }},
+		"dead":          {"192.0.2.9:9", flow.UpstreamFailed, nil},
+		"blocked":       {"192.0.2.5:443", flow.Blocked, nil},
 	}
 	for name, sort := range sorts {
 		c, err := r.knock(sort.to)
@@ -178,6 +179,14 @@ func TestEveryArrivalIsAccountedFor(t *testing.T) {
 		recorded, underWay := r.proxy.Recorded(modeWireGuard)
 		return recorded[coverage.TCP].Units == int64(len(sorts)) && underWay[coverage.TCP].Units == 0
 	})
+}
+
+// closedSilently waits for the end of a connection on which nothing is said.
+func (c *peer) closedSilently() {
+	c.t.Helper()
+	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		c.t.Errorf("read: %v, want the end", err)
+	}
 }
 
 func (c *peer) mustRead(b []byte) string {

@@ -105,5 +105,4 @@ const (
 	dropUnread   = "datagrams without a readable SOCKS5 header"
 	dropStranger = "datagrams to a SOCKS5 relay from another address than its client's"
 	dropUnknown  = "datagrams of clients that may not use telltale"
-	dropDetained = "datagrams that came faster than the name of their destination was resolved"
 )

@@ -74,6 +74,9 @@ func (d *dialer) dial(ctx context.Context, client netip.Addr, hostport string) (
 func (d *dialer) reach(ctx context.Context, client netip.Addr, hostport string) (net.Conn, dialed, error) {
 	host, port := flow.SplitHostPort(hostport)
 	target, named, err := d.named(host, port)
+	if err == nil && isSetup(hostport) {
+		err = errSetup
+	}
 	if err != nil {
 		return nil, notDialed(), &dialError{hostport, "reach", err}
 	}
@@ -89,6 +92,9 @@ func (d *dialer) reach(ctx context.Context, client netip.Addr, hostport string) 
 	}
 	return d.dialName(ctx, host, port, func(a netip.Addr) error { return d.guard(client, a) })
 }
+
+// errSetup is met by who says nothing to the set-up page's name, or no HTTP.
+var errSetup = errors.New("only HTTP is spoken there, by telltale itself")
 
 func notDialed() dialed { return dialed{DNS: flow.Unmeasured, Connect: flow.Unmeasured} }
 

@@ -91,7 +91,7 @@ func ours(b *testing.B, origin string, roots *x509.CertPool) http.Handler {
 	cfg := &Config{Recorder: new(counter), AllowLocal: true, UpstreamRoots: roots, BodyLimit: 1 << 20}
 	x := newExchange(cfg, newDialer(cfg, newNetwork()))
 	b.Cleanup(x.close)
-	c := &connection{mode: "http", asked: origin, secure: true}
+	c := &connection{mode: "http", asked: origin, secure: true, account: &account{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Scheme, r.URL.Host = "https", r.Host
 		x.serve(c, w, r)
