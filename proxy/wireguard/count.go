@@ -118,8 +118,8 @@ type Outside struct {
 	Foreign   int64 // datagrams that are no message of WireGuard
 	Strangers int64 // handshakes with keys that the tunnel does not know, or used before
 	// Unread are messages with data that could not be decrypted: forged, repeated,
-	// damaged inside, or of a session that ended, as those that a device sends in the
-	// first seconds after telltale was restarted. Those being decrypted are among them.
+	// damaged inside, or of a session that ended with another telltale before the
+	// device had a new one. Those being decrypted are among them.
 	Unread int64
 }
 

@@ -104,7 +104,10 @@ type Tunnel struct {
 	changing sync.Mutex   // of peers, in the device and here
 	peers    atomic.Pointer[map[netip.Addr]*peer]
 
-	syncError string // that was logged last; of sweep alone
+	// Of the goroutine that sweeps, and of Close after it.
+	syncError  string                    // that was logged last
+	endpoints  map[string]netip.AddrPort // that were kept last
+	remembered time.Time
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -167,6 +170,8 @@ func Listen(o Options) (*Tunnel, error) {
 		return nil, listenError(o.Addr, err)
 	}
 	t.addr = netip.AddrPortFrom(at.Addr(), t.socket.port())
+	t.resume()
+	t.remembered = time.Now()
 	ctx, stop := context.WithCancel(context.Background())
 	t.stop = stop
 	go t.sweep(ctx)
@@ -212,6 +217,7 @@ func (t *Tunnel) Close() error {
 	t.closing.Do(func() {
 		t.stop()
 		<-t.stopped
+		t.remember()
 		close(t.socket.backlog.closed)
 		t.device.Close() // closes the link
 		t.tcp.close()
@@ -241,6 +247,10 @@ func (t *Tunnel) sweepAt(now time.Time) {
 		}
 	}
 	t.tcp.sweep(now)
+	if now.Sub(t.remembered) >= saveEvery {
+		t.remembered = now
+		t.remember()
+	}
 	err := t.Sync()
 	if said := fmt.Sprint(err); err != nil && said != t.syncError { // not every second
 		t.syncError = said

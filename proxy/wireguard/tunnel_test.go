@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -457,6 +459,38 @@ func TestCloseWhileOpening(t *testing.T) {
 			}
 		case <-time.After(patience):
 			t.Fatal("still waits for the device")
+		}
+	}
+}
+
+// A tunnel that is opened again finds its devices by itself: they need not notice first
+// that their session has ended.
+func TestResume(t *testing.T) {
+	r := open(t, "127.0.0.1:0")
+	r.onReceive(func(d proxy.Datagram) { d.Answer(d.Payload) })
+	p := r.first(t)
+	b := r.bare(t, r.clientSettings(p))
+	b.out <- datagramFrom(p.IPv4, "203.0.113.1:7", "ping")
+	b.next(t)
+	r.Close()
+	again, err := Listen(Options{Book: r.Book(), Addr: r.Addr().String(), Proxy: r.recorder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	until(t, "there is a session", func() bool {
+		s, err := again.Peers()
+		return err == nil && !s[0].LastHandshake.IsZero()
+	})
+	b.out <- datagramFrom(p.IPv4, "203.0.113.1:7", "pong")
+	b.next(t)
+	// Places that make no sense are not known.
+	for _, content := range []string{"", "{", `{"phone":"nowhere"}`, `{"phone":7}`, `[]`} {
+		if err := os.WriteFile(filepath.Join(r.Book().Folder(), endpointsFile), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if known := r.Book().endpoints(); len(known) != 0 {
+			t.Errorf("%s: %v", content, known)
 		}
 	}
 }
