@@ -210,7 +210,7 @@ func TestHTTP3Stream(t *testing.T) {
 // A client that gives a request up, before the answer or in the midst of it, has
 // abandoned it, and its server hears of it. The connection goes on.
 func TestHTTP3Abandoned(t *testing.T) {
-	gone := make(chan struct{}, 2)
+	asked, gone := make(chan struct{}, 2), make(chan struct{}, 2)
 	r := h3Rig(t, func(w http.ResponseWriter, q *http.Request) {
 		switch q.URL.Path {
 		case "/half":
@@ -218,6 +218,7 @@ func TestHTTP3Abandoned(t *testing.T) {
 			http.NewResponseController(w).Flush()
 			fallthrough
 		case "/never":
+			asked <- struct{}{}
 			<-q.Context().Done()
 			gone <- struct{}{}
 		}
@@ -231,6 +232,7 @@ func TestHTTP3Abandoned(t *testing.T) {
 	must(t, err)
 	cancel()
 	resp.Body.Close()
+	<-asked
 	<-gone
 
 	ctx, cancel = context.WithCancel(t.Context())
@@ -242,7 +244,7 @@ func TestHTTP3Abandoned(t *testing.T) {
 			resp.Body.Close()
 		}
 	}()
-	r.wait("the second request", func(f []*flow.Flow) bool { return len(f) == 2 && f[0].Ended() })
+	<-asked
 	cancel()
 	<-done
 	<-gone

@@ -98,7 +98,8 @@ func (k *keys) open(buf, packet []byte, numberAt int) (payload []byte, ok bool) 
 	k.block.Encrypt(mask[:], packet[numberAt+4:numberAt+4+sampleSize])
 	first := packet[0] ^ mask[0]&0x0f
 	size := int(first&3) + 1
-	header := append(buf[:0], packet[:numberAt+size]...)
+	header := buf[:0]
+	header = append(header, packet[:numberAt+size]...)
 	header[0] = first
 	nonce := k.iv
 	for i := range size {
