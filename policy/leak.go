@@ -113,12 +113,12 @@ func anyIn(secrets []Secret, text []byte) bool {
 }
 
 // headParts returns what the device sent around the body: URL, header and trailer
-// fields. They are slices of all, with a line break behind each, which keeps the
+// fields; names where there is no request. They are slices of all, with a line break behind each, which keeps the
 // encoding of one from reaching into the next.
 func headParts(f *flow.Flow) (parts []part, all []byte) {
 	r := f.Request
 	if r == nil {
-		return nil, nil
+		return nameParts(f)
 	}
 	size := len(r.URL) + 1
 	for _, fields := range [][]flow.Field{r.Header, r.Trailer} {
@@ -139,6 +139,21 @@ func headParts(f *flow.Flow) (parts []part, all []byte) {
 	}
 	for _, field := range r.Trailer {
 		add("the trailer ", field.Name, field.Reveal())
+	}
+	return parts, all
+}
+
+// nameParts returns the names that the device sent where it sent no request that could be
+// read: a value can leave in them too.
+func nameParts(f *flow.Flow) (parts []part, all []byte) {
+	if f.DNS != nil && f.DNS.Name != "" {
+		parts = append(parts, part{"the name that was asked of DNS", "", []byte(f.DNS.Name)})
+	}
+	if f.Server.SNI != "" {
+		parts = append(parts, part{"the TLS server name", "", []byte(f.Server.SNI)})
+	}
+	for _, p := range parts {
+		all = append(append(all, p.text...), '\n')
 	}
 	return parts, all
 }

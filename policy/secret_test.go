@@ -118,6 +118,8 @@ func TestLeaksAreFoundEverywhere(t *testing.T) {
 		"trailer":       {trailer, "the trailer X-Sum", "value-leaked"},
 		"WebSocket":     {flowtest.WebSocket("wss://a.example/", []flow.Frame{flowtest.Text(true, 0, secret)}), "a WebSocket message", "value-leaked"},
 		"ignored host":  {flowtest.Get("https://n.example/?" + secret), "the URL", "value-leaked"},
+		"question":      {flowtest.DNS(hex.EncodeToString([]byte(secret)) + ".a.example"), "the name that was asked of DNS", "host-not-allowed+value-leaked"},
+		"server name":   {flowtest.PassedThrough("a.example", flowtest.SNI(hex.EncodeToString([]byte(secret))+".a.example")), "the TLS server name", "host-mismatch+value-leaked"},
 		"unknown host":  {flowtest.Get("https://x.example/?" + secret), "the URL", "host-not-allowed+value-leaked"},
 	} {
 		j := p.Judge(tt.f)
