@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"telltale/coverage"
 	"telltale/flow"
 	"telltale/wire/dns"
 )
@@ -46,19 +47,34 @@ type inquiry struct {
 	settled  func(drop string) // balances the books: in a row, or dropped for a reason
 }
 
-// receiveQuestion takes a datagram to port 53: of telltale's own resolver where v.own(),
-// of a foreign one otherwise. It blocks for no longer than the recorder does.
-func (p *Proxy) receiveQuestion(v *conversation, payload []byte) {
-	if !v.own() {
-		p.overhear(v, payload)
+// receiveOwn takes a datagram to telltale's own resolver. It is part of no conversation:
+// devices ask each question from another port (RFC 5452, 9.2), and thousands in a minute
+// must not push out what they say to others. It blocks for no longer than the recorder
+// does.
+func (p *Proxy) receiveOwn(d *Datagram) {
+	mode, amount := d.Way.Mode, amountOf(d.Payload)
+	release, ok := p.talks.hold()
+	if !ok {
+		p.books.drop(mode, dropEnding, amount)
 		return
 	}
-	n := len(payload)
+	defer release()
+	p.books.begin(mode, coverage.UDP, amount)
 	in := &inquiry{
-		p: p, own: v.key.way.Own, flow: v.flow(), datagram: true, reply: v.answer, record: p.record,
-		settled: func(drop string) { v.settled(n, drop) },
+		p: p, own: d.Way.Own, datagram: true, reply: d.Answer, record: p.record,
+		flow: &flow.Flow{
+			Mode: mode, Client: flow.Client{Addr: d.Client, Device: d.Device},
+			Server: flow.Server{Destination: d.Destination},
+		},
+		settled: func(drop string) {
+			if drop == "" {
+				p.books.settle(mode, coverage.UDP, amount)
+				return
+			}
+			p.books.lose(mode, coverage.UDP, amount, drop)
+		},
 	}
-	in.take(payload)
+	in.take(d.Payload)
 }
 
 // take answers a message, now or by a goroutine of its own. It keeps no part of it.

@@ -37,6 +37,7 @@ const oddNote = "Among the datagrams were some that are no questions of DNS: the
 // overhear takes a datagram to a foreign resolver: it is forwarded, and read for the row
 // of the question in it. What telltale answers by itself is answered here, too.
 func (p *Proxy) overhear(v *conversation, payload []byte) {
+	v.lasts(p.waits.oneShot) // the next question comes from another port
 	query, err := dns.ReadQuery(payload)
 	v.edit(func(f *flow.Flow) {
 		switch odd := slices.Contains(f.Notes, oddNote); {
@@ -126,15 +127,7 @@ func (p *Proxy) await(v *conversation, h *heard) {
 	in := h.inquiry
 	select {
 	case a := <-h.came:
-		if a.message == nil {
-			in.endAs(v)
-			return
-		}
-		in.flow.Times.Wait = time.Since(in.flow.Times.Start)
-		in.flow.DNS.Code, in.flow.DNS.Answers = a.message.Question.Code, a.message.Question.Answers
-		in.flow.Altered, in.flow.Received = a.altered, int64(a.size)
-		in.flow.Server.Dialed = v.dialed()
-		in.end(flow.Completed, "", "")
+		in.overheard(v, a)
 	case <-timer.C:
 		in.flow.Server.Dialed = v.dialed()
 		if v.closed() {
@@ -143,8 +136,26 @@ func (p *Proxy) await(v *conversation, h *heard) {
 		}
 		in.end(flow.UpstreamFailed, flow.FailureTimeout, fmt.Sprintf("%s did not answer in %v", v.key.asked, p.dns.timeout))
 	case <-p.base.Done():
-		in.end(flow.Abandoned, "", "the audit ended before the answer came")
+		select {
+		case a := <-h.came:
+			in.overheard(v, a)
+		default:
+			in.end(flow.Abandoned, "", "the audit ended before the answer came")
+		}
 	}
+}
+
+// overheard ends a question with what came.
+func (in *inquiry) overheard(v *conversation, a overheard) {
+	if a.message == nil {
+		in.endAs(v)
+		return
+	}
+	in.flow.Times.Wait = time.Since(in.flow.Times.Start)
+	in.flow.DNS.Code, in.flow.DNS.Answers = a.message.Question.Code, a.message.Question.Answers
+	in.flow.Altered, in.flow.Received = a.altered, int64(a.size)
+	in.flow.Server.Dialed = v.dialed()
+	in.end(flow.Completed, "", "")
 }
 
 // endAs ends a question whose conversation may not be forwarded.

@@ -32,7 +32,7 @@ func TestForeignResolver(t *testing.T) {
 	r.shutdown()
 	flows := r.ending(2)
 	talk, asked := talkIn(flows), r.questions()[0]
-	if talk.Kind != flow.UDP || talk.Host() != "192.0.2.53" || talk.Speech != flow.SpeechDNS || !talk.Readable() || talk.DatagramsSent != 1 || talk.DatagramsReceived != 1 {
+	if talk.Kind != flow.UDP || talk.Outcome != flow.Completed || talk.Host() != "192.0.2.53" || talk.Speech != flow.SpeechDNS || !talk.Readable() || talk.DatagramsSent != 1 || talk.DatagramsReceived != 1 {
 		t.Errorf("%+v", talk)
 	}
 	if asked.Outcome != flow.Completed || asked.Server.Asked != "www.test:53" || asked.Server.Destination.String() != foreign || asked.Server.Dialed != server ||

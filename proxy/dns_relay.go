@@ -126,10 +126,17 @@ func (r *dnsRelay) asked(message []byte) bool {
 	return true
 }
 
+// maxOwnAnswers bounds, in bytes, the answers of ours that wait to be read.
+const maxOwnAnswers = 128 << 10
+
 // inject gives the device an answer of ours, and wakes who reads for it.
 func (r *dnsRelay) inject(message []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.own) > maxOwnAnswers {
+		r.Conn.Close() // a device that asks and never reads
+		return
+	}
 	r.own = append(r.own, framed(message)...)
 	r.Conn.SetReadDeadline(past)
 }

@@ -163,6 +163,29 @@ func TestQuestionNamesTheConnection(t *testing.T) {
 	}
 }
 
+// A device asks each question from another port: that must not take the places of what it
+// says to others.
+func TestQuestionsAreNoConversations(t *testing.T) {
+	server := nameserver(t, records("@ 60 IN A 192.0.2.7"))
+	r := newRig(t, asks(server))
+	for i := range 50 {
+		r.device(uint16(5000+i)).ask(ownResolver, question("www.test", "A"))
+	}
+	r.ending(50)
+	r.proxy.talks.mu.Lock()
+	if n := len(r.proxy.talks.by); n != 0 {
+		t.Errorf("%d conversations", n)
+	}
+	r.proxy.talks.mu.Unlock()
+	r.shutdown()
+	late := question("late.test", "A")
+	r.device(6000).post(ownResolver, late)
+	if got := r.proxy.Dropped(modeWireGuard)[dropEnding]; got != (coverage.Amount{Units: 1, Bytes: sizeOf(t, late)}) {
+		t.Errorf("%v", got)
+	}
+	r.ending(50)
+}
+
 // What would hide names is taken out of answers, and the row says so and holds all of it.
 func TestAnswersAreBared(t *testing.T) {
 	server := nameserver(t, records(`@ 60 IN HTTPS 1 . alpn="h3,h2" ipv4hint="192.0.2.7" ech="AEX+DQBBpQAgACB/RU5hAC5mXe3uOZtNY58Bc8UU1cd4QBxQzqirMlWZeQAEAAEAAQASY2xvdWRmbGFyZS1lY2guY29tAAA="`))

@@ -28,7 +28,7 @@ type talks struct {
 	by       map[talk]*list.Element
 	clients  map[netip.Addr]*list.List // of *conversation, the one that spoke last at the end
 	mappings map[source]*mapping
-	fullAt   time.Time // when room was looked for in vain
+	sockets  map[netip.Addr]int // of mappings, by client
 }
 
 // find returns the conversation that a datagram belongs to, a new one where there is
@@ -110,10 +110,10 @@ func (ts *talks) room(client netip.Addr, idle time.Duration) (oldest *conversati
 }
 
 // remove takes a conversation out. ts.mu is held.
-func (ts *talks) remove(v *conversation) bool {
+func (ts *talks) remove(v *conversation) {
 	e := ts.by[v.key]
 	if e == nil || e.Value != v {
-		return false
+		return
 	}
 	delete(ts.by, v.key)
 	client := v.key.client.Addr()
@@ -121,7 +121,6 @@ func (ts *talks) remove(v *conversation) bool {
 	if of.Remove(e); of.Len() == 0 {
 		delete(ts.clients, client)
 	}
-	return true
 }
 
 // finish ends the conversations that are chosen.
@@ -164,6 +163,17 @@ func (ts *talks) close() {
 	ts.mu.Unlock()
 	ts.finish(func(*conversation) bool { return true })
 	ts.wg.Wait()
+}
+
+// hold keeps close waiting until release is called, unless the audit is ending.
+func (ts *talks) hold() (release func(), ok bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.closed {
+		return nil, false
+	}
+	ts.wg.Add(1)
+	return ts.wg.Done, true
 }
 
 // spawn runs work that may observe flows, or belongs to a conversation, unless the

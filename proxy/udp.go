@@ -15,6 +15,10 @@ import (
 // forwarded otherwise. It keeps no part of d.Payload. It may block for as long as the
 // recorder does.
 func (p *Proxy) Receive(d Datagram) {
+	if d.Destination.Port() == dnsPort && d.Way.owns(d.Destination.Addr()) {
+		p.receiveOwn(&d)
+		return
+	}
 	amount := amountOf(d.Payload)
 	for {
 		v, dropped := p.talks.find(p, &d)
@@ -44,7 +48,7 @@ func (p *Proxy) dispatch(v *conversation, payload []byte, nth int64) {
 	}
 	switch {
 	case v.port == dnsPort:
-		p.receiveQuestion(v, payload)
+		p.overhear(v, payload)
 	case p.receiveQUIC(v, payload, nth == 1):
 	case v.closed():
 		v.turnDown()
@@ -74,15 +78,13 @@ type talk struct {
 }
 
 // conversation is what one client's address and port says to one destination over UDP,
-// with what it is answered. It is one flow of kind UDP, except where it goes to
-// telltale's own resolver: there each question is a flow of kind DNS, and this has none.
+// with what it is answered. It is one flow of kind UDP.
 //
 // It is made by [Proxy.Receive] and given to whoever knows the protocol in it:
-// receiveQuestion for port 53, receiveQUIC for QUIC. They
+// overhear for port 53, receiveQUIC for QUIC. They
 //
 //   - answer, forward or turn a datagram down, which all count in the flow;
-//   - edit what the flow will say, and show it;
-//   - settle each datagram of a conversation that has no flow of its own.
+//   - edit what the flow will say, and show it.
 //
 // It is safe for use by several goroutines.
 type conversation struct {
@@ -95,7 +97,6 @@ type conversation struct {
 
 	mu       sync.Mutex
 	draft    flow.Flow // what is known of it; counts are filled in by state
-	shown    bool      // an open state was observed
 	ended    bool
 	stage    stage
 	idle     time.Duration // after which it ends
@@ -135,9 +136,6 @@ func (w *Way) owns(a netip.Addr) bool {
 	return false
 }
 
-// hasRow reports whether the conversation is a flow itself.
-func (v *conversation) hasRow() bool { return !v.own() || v.port != dnsPort }
-
 // take counts a datagram from the client in and returns the how manieth it is, 0 where
 // the conversation has ended.
 func (v *conversation) take(d *Datagram) (nth int64) {
@@ -152,21 +150,6 @@ func (v *conversation) take(d *Datagram) (nth int64) {
 	v.reply, v.refuse = d.Answer, d.Refuse
 	v.p.books.begin(v.key.way.Mode, coverage.UDP, amountOf(d.Payload))
 	return v.sent.Units
-}
-
-// settled says what became of one datagram of a conversation without a flow of its own:
-// it is in another flow, or it was dropped for a reason. It does nothing where the
-// conversation is a flow, and must be called once for each datagram where it is not.
-func (v *conversation) settled(bytes int, dropped string) {
-	if v.hasRow() {
-		return
-	}
-	a := coverage.Amount{Units: 1, Bytes: int64(bytes)}
-	if dropped == "" {
-		v.p.books.settle(v.key.way.Mode, coverage.UDP, a)
-		return
-	}
-	v.p.books.lose(v.key.way.Mode, coverage.UDP, a, dropped)
 }
 
 // answer sends a datagram to the client, as from the destination, and counts it.
@@ -186,8 +169,6 @@ func (v *conversation) answer(payload []byte) {
 func (v *conversation) admit() {
 	to := v.key.destination.Addr()
 	switch {
-	case v.own() && !v.hasRow():
-		return
 	case v.own():
 		v.decline(flow.DestinationDenied, "", "nothing but DNS is spoken over UDP at telltale's own address")
 		return
@@ -284,9 +265,6 @@ func (v *conversation) state(o flow.Outcome) *flow.Flow {
 
 // show lets the recorder have the flow as it is now.
 func (v *conversation) show() {
-	if !v.hasRow() {
-		return
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.ended || v.withheld {
@@ -314,14 +292,14 @@ func (v *conversation) end() {
 	if v.via != nil {
 		v.via.drop(v.to)
 	}
-	if !v.hasRow() {
-		return
-	}
 	if v.told {
 		v.p.books.settle(v.key.way.Mode, coverage.UDP, v.sent)
 		return
 	}
-	if v.draft.Outcome == "" || v.draft.Outcome == flow.Open {
+	switch undecided := v.draft.Outcome == "" || v.draft.Outcome == flow.Open; {
+	case undecided && v.draft.Speech == flow.SpeechDNS:
+		v.draft.Outcome = flow.Completed // its questions were read
+	case undecided:
 		v.draft.Outcome = flow.Tunnelled
 		if v.draft.Error = "UDP: forwarded unread"; v.received.Units == 0 {
 			v.draft.Error = "UDP: forwarded unread, and never answered"
