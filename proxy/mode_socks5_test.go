@@ -48,7 +48,9 @@ func TestSOCKS5Clients(t *testing.T) {
 	u := r.origin(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "seen") })
 	dialer, err := socksclient.SOCKS5("tcp", at, &socksclient.Auth{User: "user", Password: "secret word"}, nil)
 	must(t, err)
-	c := r.client(func(tr *http.Transport) { tr.Proxy, tr.Dial = nil, dialer.Dial })
+	c := r.client(func(tr *http.Transport) {
+		tr.Proxy, tr.DialContext = nil, dialer.(socksclient.ContextDialer).DialContext
+	})
 	resp, err := c.Get(u.String())
 	must(t, err)
 	body, _ := io.ReadAll(resp.Body)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,31 +37,24 @@ func originalDestination(c net.Conn) (netip.AddrPort, error) {
 	return to, err
 }
 
+// originalDestination4 reads a sockaddr_in, into a structure that is large enough.
 func originalDestination4(fd uintptr) (netip.AddrPort, error) {
-	var sa unix.RawSockaddrInet4
-	err := getsockopt(fd, unix.SOL_IP, unsafe.Pointer(&sa), unsafe.Sizeof(sa))
-	return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), hostOrder(sa.Port)), err
-}
-
-func originalDestination6(fd uintptr) (netip.AddrPort, error) {
-	var sa unix.RawSockaddrInet6
-	err := getsockopt(fd, unix.SOL_IPV6, unsafe.Pointer(&sa), unsafe.Sizeof(sa))
-	return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), hostOrder(sa.Port)), err
-}
-
-// hostOrder reads a port as the kernel writes it, in the order of the network.
-func hostOrder(port uint16) uint16 {
-	var b [2]byte
-	binary.NativeEndian.PutUint16(b[:], port)
-	return binary.BigEndian.Uint16(b[:])
-}
-
-// getsockopt reads SO_ORIGINAL_DST, which has the same number for both families.
-func getsockopt(fd uintptr, level int, into unsafe.Pointer, size uintptr) error {
-	length := uint32(size)
-	_, _, errno := syscall.Syscall6(unix.SYS_GETSOCKOPT, fd, uintptr(level), unix.SO_ORIGINAL_DST, uintptr(into), uintptr(unsafe.Pointer(&length)), 0)
-	if errno != 0 {
-		return fmt.Errorf("ask where the connection was going: %w", errno)
+	m, err := unix.GetsockoptIPv6Mreq(int(fd), unix.SOL_IP, unix.SO_ORIGINAL_DST)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("ask where the connection was going: %w", err)
 	}
-	return nil
+	b := m.Multiaddr // family, port and address, the latter two in the order of the network
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), binary.BigEndian.Uint16(b[2:])), nil
+}
+
+// originalDestination6 reads a sockaddr_in6, with which this structure begins. The option
+// has the same number.
+func originalDestination6(fd uintptr) (netip.AddrPort, error) {
+	m, err := unix.GetsockoptIPv6MTUInfo(int(fd), unix.SOL_IPV6, unix.SO_ORIGINAL_DST)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("ask where the connection was going: %w", err)
+	}
+	var port [2]byte
+	binary.NativeEndian.PutUint16(port[:], m.Addr.Port)
+	return netip.AddrPortFrom(netip.AddrFrom16(m.Addr.Addr).Unmap(), binary.BigEndian.Uint16(port[:])), nil
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -32,9 +33,20 @@ type mapping struct {
 	peers map[netip.AddrPort]*conversation
 }
 
-// maxMappingsPerClient bounds the sockets of one client, beside what the limit of open
-// files leaves for all.
-const maxMappingsPerClient = 1 << 10
+// maxSocketsPerClient bounds the sockets of one client, and so does half of its places
+// among the connections to servers: a flood from many ports leaves it the other half.
+const maxSocketsPerClient = 1 << 10
+
+// errNoSocket is met when a client has as many as it may have.
+var errNoSocket = errors.New("this device sends from too many ports at once")
+
+// socketLimit returns how many sockets a client may have; p is the places of the dialer.
+func socketLimit(p *places) int {
+	if p.perClient > 0 {
+		return min(maxSocketsPerClient, max(p.perClient/2, 1))
+	}
+	return maxSocketsPerClient
+}
 
 // forward sends a datagram on to where the conversation goes, and opens the way there
 // with the first one. What is refused is turned down.
@@ -220,6 +232,9 @@ func (ts *talks) bind(p *Proxy, key source) (*mapping, error) {
 	if ts.closed {
 		return nil, refuse(net.ErrClosed)
 	}
+	if limit := socketLimit(&p.dialer.places); ts.sockets[client] >= limit {
+		return nil, refuse(fmt.Errorf("%w (%d)", errNoSocket, limit))
+	}
 	if err := p.dialer.places.tryTake(client); err != nil {
 		return nil, refuse(err)
 	}
@@ -233,13 +248,22 @@ func (ts *talks) bind(p *Proxy, key source) (*mapping, error) {
 		return nil, refuse(err)
 	}
 	m := &mapping{table: ts, source: key, conn: conn, peers: map[netip.AddrPort]*conversation{}}
-	m.leave = func() { p.dialer.places.leave(client) }
+	m.leave = func() { ts.unbind(p, client) }
 	if ts.mappings == nil {
-		ts.mappings = map[source]*mapping{}
+		ts.mappings, ts.sockets = map[source]*mapping{}, map[netip.Addr]int{}
 	}
 	ts.mappings[key] = m
+	ts.sockets[client]++
 	ts.wg.Go(m.read)
 	return m, nil
+}
+
+// unbind gives the place of a socket back. ts.mu is held.
+func (ts *talks) unbind(p *Proxy, client netip.Addr) {
+	p.dialer.places.leave(client)
+	if ts.sockets[client]--; ts.sockets[client] == 0 {
+		delete(ts.sockets, client)
+	}
 }
 
 // drop lets no more answers of a peer through. The socket is closed with the last one.

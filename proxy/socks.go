@@ -155,14 +155,14 @@ func parseEndpoint(b []byte, i int) (e endpoint, n int, err error) {
 // newEndpoint checks a name. One that is an address in letters is that address.
 func newEndpoint(addr netip.Addr, name string, port uint16) (endpoint, error) {
 	if !addr.IsValid() {
-		literal, err := netip.ParseAddr(name)
-		if bad := checkName(name); err != nil && bad != nil {
+		addr, _ = netip.ParseAddr(name)
+		addr = addr.WithZone("") // the device's zones are not ours
+	}
+	if !addr.IsValid() {
+		if checkName(name) != nil {
 			return endpoint{}, &socksError{socksFailed, "a request for something that is no host name and no address"}
 		}
-		if err != nil || literal.Zone() != "" {
-			return endpoint{asked: net.JoinHostPort(name, strconv.Itoa(int(port)))}, nil
-		}
-		addr = literal
+		return endpoint{asked: net.JoinHostPort(name, strconv.Itoa(int(port)))}, nil
 	}
 	to := netip.AddrPortFrom(addr.Unmap(), port)
 	return endpoint{to, to.String()}, nil

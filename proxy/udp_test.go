@@ -279,16 +279,25 @@ func TestOldestConversationMakesRoom(t *testing.T) {
 // Sockets are places among the open files; without one, the row says so.
 func TestConversationWithoutSocket(t *testing.T) {
 	r := newRig(t)
-	r.proxy.dialer.places.perClient = 1
-	d, e := r.device(5000), r.device(5001)
-	d.send("127.0.0.1:9", "x")
-	e.send("127.0.0.1:9", "x")
-	if e.refused.Load() != 1 || d.refused.Load() != 0 {
-		t.Errorf("%d and %d refused", d.refused.Load(), e.refused.Load())
+	places := &r.proxy.dialer.places
+	places.perClient = 2
+	first, second, third := r.device(5000), r.device(5001), r.device(5002)
+	third.addr = netip.MustParseAddrPort("10.70.0.3:5002")
+	first.send("127.0.0.1:9", "x")
+	second.send("127.0.0.1:9", "x") // half of the places are for connections
+	places.mu.Lock()
+	places.limit = 1
+	places.mu.Unlock()
+	third.send("127.0.0.1:9", "x")
+	if first.refused.Load() != 0 || second.refused.Load() != 1 || third.refused.Load() != 1 {
+		t.Errorf("refused: %d, %d, %d", first.refused.Load(), second.refused.Load(), third.refused.Load())
 	}
 	r.shutdown()
-	if f := r.ending(2)[1]; f.Outcome != flow.UpstreamFailed || !strings.Contains(f.Error, "too many connections") {
-		t.Errorf("%s %q", f.Outcome, f.Error)
+	flows := r.ending(3)
+	for i, words := range []string{"", "too many ports", "too many connections"} {
+		if f := flows[i]; i > 0 && f.Outcome != flow.UpstreamFailed || !strings.Contains(f.Error, words) {
+			t.Errorf("flow %d: %s %q", i, f.Outcome, f.Error)
+		}
 	}
 	if total := r.proxy.dialer.places.total; total != 0 {
 		t.Errorf("%d places taken", total)
