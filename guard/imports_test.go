@@ -39,7 +39,7 @@ var places = map[string][]string{
 	"har":            {"flow", "flow/content"},
 	"mitmproxy":      {"flow"},
 	"contacts":       {"flow", "wire/clienthello", "wire/dns", "wire/quic"},
-	"attribution":    {"flow", "useragent"},
+	"attribution":    {"flow", "flow/plain", "useragent"},
 	"diagnosis":      {"flow", "flow/plain", "useragent"},
 	"ca":             {},
 	"locate":         {},
