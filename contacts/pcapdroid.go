@@ -17,7 +17,7 @@ const pcapdroidNeeds = "IPProto, DstIp, UID, …"
 // pcapdroidRows reads the table that PCAPdroid's menu Connections › Export writes. It has
 // had the columns IPProto, SrcIP, SrcPort, DstIp, DstPort, UID, App, Proto, Status, Info,
 // BytesSent, BytesRcvd, PktsSent, PktsRcvd, FirstSeen and LastSeen since 2021; PackageName
-// came behind App in 2024 (1.8.0), Malicious at the end where that check is on. Times were
+// came behind App in 2024 (1.7.4), Malicious at the end where that check is on. Times were
 // seconds, then milliseconds, and are ISO 8601 since 1.7.0. PCAPdroid quotes nothing, so
 // that a comma in the name of an app makes one field too many.
 type pcapdroidRows struct {
