@@ -185,6 +185,16 @@ func (a *account) takeReady() *ahead {
 	return r
 }
 
+// leave gives a connection that was dialled in advance back, on which the server was
+// silent a moment ago, and closes any other.
+func (t *transit) leave() {
+	if !t.ahead {
+		t.up.Close()
+		return
+	}
+	t.c.account.ready.Store(&ahead{t.up, dialed{t.flow.Server.Dialed, t.flow.Times.DNS, t.flow.Times.Connect}, time.Now()})
+}
+
 // dropReady closes the connection that was dialled in advance, if nobody took it.
 func (a *account) dropReady() {
 	if a.ready.Load() == nil {

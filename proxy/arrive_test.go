@@ -259,6 +259,31 @@ func TestArrivalUsesWhatWasDialled(t *testing.T) {
 	})
 }
 
+// A client that speaks late, when the server was listened to in vain, still uses what was
+// dialled for it.
+func TestLateClientUsesWhatWasDialled(t *testing.T) {
+	var conns atomic.Int32
+	server := (&rig{t: t}).listener(counting(&conns, func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c)) //nolint:errcheck // the test's
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}))
+	r := newRig(t, leads("192.0.2.1:80", server))
+	c := r.knocked("192.0.2.1:80")
+	until(t, "the server to be listened to", func() bool {
+		r.proxy.mu.Lock()
+		defer r.proxy.mu.Unlock()
+		for a := range r.proxy.accounts {
+			return a.ready.Load() == nil
+		}
+		return false
+	})
+	c.say("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+	if status := c.status(); status != 200 || conns.Load() != 1 {
+		t.Errorf("status %d over %d connections", status, conns.Load())
+	}
+	r.one()
+}
+
 // A device that is refused hears why, in a way that can be told on.
 func TestArrivalRefused(t *testing.T) {
 	r := newRig(t, leads("192.0.2.9:9", "127.0.0.1:1"), func(c *Config) { c.AllowLocal = false })

@@ -169,8 +169,8 @@ func sniffMore(c *connection) (protocol, error) {
 }
 
 // whoSpeaks waits until one side of a silent connection says something. If it is
-// the client, the server that was dialled in vain is left, and the connection
-// goes the usual way.
+// the client, the server that was dialled in vain is left, unless its connection was
+// there before, and the client's goes the usual way.
 func (p *Proxy) whoSpeaks(t *transit) (protocol, *transit) {
 	c := t.c
 	server := make(chan []byte, 1)
@@ -193,7 +193,7 @@ func (p *Proxy) whoSpeaks(t *transit) (protocol, *transit) {
 		t.up.Close()
 		return undecided, nil
 	}
-	t.up.Close()
+	t.leave()
 	return kind, nil
 }
 

@@ -22,6 +22,7 @@ type transit struct {
 	prior []byte // read from up, not forwarded yet
 	flow  *flow.Flow
 	watch bool // look for a ClientHello in passing
+	ahead bool // up was dialled before the client was answered, and can still be used otherwise
 }
 
 // dialFor reaches the server that c asked for, over TLS if c was decrypted: what
@@ -34,7 +35,7 @@ func (p *Proxy) dialFor(c *connection) (*transit, error) {
 	if c.secure {
 		t.up, d, err = p.dialSecure(c, t.flow)
 	} else if r := c.account.takeReady(); r != nil {
-		t.up, d = r.Conn, r.dialed
+		t.up, d, t.ahead = r.Conn, r.dialed, true
 	} else {
 		t.up, d, err = p.dialer.dial(p.base, c.client.Addr.Addr(), c.asked)
 	}
