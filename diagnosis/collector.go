@@ -39,6 +39,7 @@ type state struct {
 	page    span // the set-up page was opened
 	fetched span // the certificate or profile was fetched
 	profile bool // as Apple's profile
+	tunnel  bool // the device came through the tunnel, which every app uses
 	clients list[*client]
 	lookups list[*lookup]
 }
@@ -97,6 +98,7 @@ func (c *Collector) Add(f *flow.Flow) {
 		c.own = new(owner)
 	}
 	c.cached = nil
+	c.state.tunnel = c.state.tunnel || f.Mode == "wireguard"
 	at := nanos(f.Times.Start)
 	switch {
 	case f.Kind == flow.DNS:

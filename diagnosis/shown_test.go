@@ -28,7 +28,7 @@ func TestValuesAreMaskedBeforeTheyAreCut(t *testing.T) {
 	for pad := range 300 {
 		host := secret + strings.Repeat("h", pad) + ".tracker.example"
 		agent := strings.Repeat("A", 1+pad) + secret + "/1 CFNetwork/1120 Darwin/19.0.0"
-		flows := join(setUp(safari), these(read(agent, "cdn.example", after(50)), flowtest.DNS(host, after(31)), flowtest.DNS("x"+host, after(31)),
+		flows := join(setUp(safari), these(read(agent, "cdn.example", after(50)), flowtest.DNS(host, after(31), beside), flowtest.DNS("x"+host, after(31), beside),
 			failed(agent, "old."+host, "handshake_failure (40)", after(52)), read(safari, "news.example", after(900))),
 			times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(agent, host, unknownCA, at) }),
 			times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(agent+" b", "b."+host, unknownCA, at) }))
@@ -68,7 +68,7 @@ func TestKeysStay(t *testing.T) {
 	flows := join(setUp(safari), times(2, 60, nameless("aaaaaaaaaaaa")), times(2, 61, nameless("bbbbbbbbbbbb")),
 		times(2, 62, func(at flowtest.Option) *flow.Flow { return refused(iosBank, "bank.example", unknownCA, at) }),
 		times(2, 63, func(at flowtest.Option) *flow.Flow { return refused(apsd, "gateway.icloud.com", unknownCA, at) }),
-		these(flowtest.Tunnel("mask.icloud.com:443", after(64)), read(safari, "dns.google", after(65)), flowtest.DNS("news.example")))
+		these(flowtest.Tunnel("mask.icloud.com:443", after(64)), read(safari, "dns.google", after(65)), flowtest.DNS("news.example", beside)))
 	keys := func() []string {
 		var keys []string
 		for _, d := range diagnosis.Of(collect(flows...), diagnosis.Known{}) {

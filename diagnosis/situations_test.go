@@ -354,8 +354,10 @@ var situations = []struct {
 	{"likewise, but somebody without a name refuses", join(setUp(chrome), times(9, 60, func(at flowtest.Option) *flow.Flow {
 		return refused("", "api.example", unknownCert, stack("bbbbbbbbbbbb"), at)
 	})), diagnosis.Known{App: isApp("Flutter/1")}, []string{"user-ca-ignored likely "}},
-	{"names that are looked up and never contacted", join(setUp(chrome), these(flowtest.DNS("api.flutter.example", after(31)), flowtest.DNS("news.example"), read(chrome, "news.example", after(200)))),
+	{"names that are looked up and never contacted", join(setUp(chrome), these(flowtest.DNS("api.flutter.example", after(31), beside), flowtest.DNS("news.example", beside), read(chrome, "news.example", after(200)))),
 		diagnosis.Known{}, []string{"proxy-ignored possible "}},
+	{"likewise, through the tunnel, which nothing ignores", join(setUp(chrome), these(flowtest.DNS("api.flutter.example", after(31)), flowtest.DNS("news.example"), read(chrome, "news.example", after(200)))),
+		diagnosis.Known{App: isApp("Flutter/1")}, nil},
 	{"a relay", join(setUp(safari), these(flowtest.Tunnel("mask.icloud.com:443", after(60)), flowtest.Tunnel("mask-h2.icloud.com:443", after(61)))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
 	{"a relay that refuses", join(setUp(safari), these(refused("", "mask.icloud.com", unknownCA, after(60)), refused(safari, "mask-h2.icloud.com", unknownCA, after(61)))),
 		diagnosis.Known{}, []string{"hidden-by-relay possible ", "system-pinning likely "}},
@@ -496,3 +498,6 @@ func TestTrustedAndPlatform(t *testing.T) {
 		t.Error("no evidence says something")
 	}
 }
+
+// beside is the way in of questions that are seen beside the connections that follow.
+var beside = flowtest.Mode("transparent")
