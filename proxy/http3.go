@@ -106,6 +106,9 @@ func (i *http3End) open(ctx context.Context, info *quicgo.ClientInfo) (context.C
 		return nil, errDenied
 	}
 	p, v := i.p, peer.v
+	if v.quic.isDenied() {
+		return nil, errDenied
+	}
 	f := v.flow()
 	s := &session{peer: peer, i: i}
 	a := &account{proxy: p, raw: s, from: f.Client.Addr, mode: f.Mode, start: time.Now()}
@@ -119,6 +122,7 @@ func (i *http3End) open(ctx context.Context, info *quicgo.ClientInfo) (context.C
 	v.tell()
 	a.expect(c, flow.HandshakeFailed, "the client went silent in the middle of the TLS handshake")
 	if e := p.guard.enter(f.Client.Addr.Addr(), true); e.why != "" {
+		v.quic.deny()
 		p.turnAway(c, e)
 		return nil, errDenied
 	}

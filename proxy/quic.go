@@ -45,6 +45,7 @@ type quicTalk struct {
 	attempts int
 	unread   [][]byte
 	peer     *quicPeer // its name for the library that decrypts; nil before
+	denied   bool      // a connection was, which its client tries again and again
 	extra    []string  // server names besides the first that have rows of their own
 }
 
@@ -243,7 +244,9 @@ func (q *quicTalk) follow(v *conversation, payload []byte) {
 	if !ok {
 		return
 	}
-	if !bytes.Equal(h.DCID, q.opening.DCID) {
+	// The rest of a ClientHello may come to the ID with which a server answered its beginning.
+	rest := q.opening.State() == clienthello.Partial && bytes.Equal(h.SCID, q.opening.SCID)
+	if !bytes.Equal(h.DCID, q.opening.DCID) && !rest {
 		if len(h.DCID) < 8 || q.attempts >= maxOpenings { // RFC 9000, 7.2: a server's ID
 			return
 		}
@@ -289,4 +292,18 @@ func (v *conversation) verdict() (flow.Outcome, string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.draft.Outcome, v.draft.Error
+}
+
+// deny makes a conversation one in which no connection is served any more: its client
+// has a row that says so.
+func (q *quicTalk) deny() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.denied = true
+}
+
+func (q *quicTalk) isDenied() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.denied
 }

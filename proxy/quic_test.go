@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -319,5 +320,84 @@ func TestQUICNamesOfOnePort(t *testing.T) {
 	slices.Sort(names)
 	if want := []string{"one.example.test", "three.example.test", "two.example.test"}; !slices.Equal(names, want) {
 		t.Errorf("names %q", names)
+	}
+}
+
+// Damaged and invented openings end in a row each, in every mode, and in nothing worse.
+func TestQUICGarbage(t *testing.T) {
+	const ports, each = 20, 8
+	for _, mode := range []QUICMode{QUICBlock, QUICPass, QUICIntercept} {
+		r := newRig(t, quicMode(mode), quiet)
+		random := rand.New(rand.NewPCG(uint64(mode), 1))
+		var bytesSent int64
+		for port := range uint16(ports) {
+			d := r.device(5000 + port)
+			d.answers = make(chan string, 1000)
+			for range each {
+				b := make([]byte, 1200+random.IntN(100))
+				for i := range b {
+					b[i] = byte(random.Uint32())
+				}
+				version := []byte{0, 0, 0, 1}
+				if random.IntN(3) == 0 {
+					version = []byte{0x6b, 0x33, 0x43, 0xcf}
+				}
+				b[0] |= 0xc0
+				copy(b[1:], version)
+				b[5] = byte(random.IntN(24))
+				bytesSent += int64(len(b))
+				d.send("127.0.0.1:9", string(b))
+			}
+		}
+		r.shutdown()
+		for _, f := range r.ending(ports) {
+			if f.Speech == "" && f.Outcome == flow.Completed {
+				t.Errorf("mode %d: %s", mode, f.Outcome)
+			}
+		}
+		r.balanced(coverage.UDP, ports*each, bytesSent)
+	}
+}
+
+// A client with as many connections open as it may have gets no more, and a row that
+// says why.
+func TestHTTP3Limit(t *testing.T) {
+	r := h3Rig(t, nil, quiet, func(c *Config) { c.PerClient = 1 })
+	c := r.quicClient(5000)
+	cfg := &tls.Config{ServerName: "h3.example.test", NextProtos: []string{"h3"}, RootCAs: r.ca.pool()}
+	conn, err := c.quic.Dial(t.Context(), c.wire.from, cfg, nil)
+	must(t, err)
+	second := r.quicClient(5001)
+	if _, err := second.quic.Dial(t.Context(), second.wire.from, cfg, nil); err == nil {
+		t.Error("connected")
+	}
+	if f := r.one(); f.Outcome != flow.ClientDenied || f.Client.Addr.Port() != 5001 || f.Speech != "QUIC v1" {
+		t.Errorf("%s %q of %v", f.Outcome, f.Error, f.Client.Addr)
+	}
+	conn.CloseWithError(0x100, "")
+	r.ending(2)
+}
+
+// A name that the policy forbids ends what its client's port was let through for.
+func TestQUICForbiddenNameOfOnePort(t *testing.T) {
+	r := newRig(t, quicMode(QUICPass), verdicts(nil, map[string]Admission{"bad.example.test": Block}))
+	r.leadsTo(r.h3Origin(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }))
+	c := r.quicClient(5000)
+	if got := c.get(t, "https://good.example.test/"); got != "ok" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := c.Get("https://bad.example.test/"); err == nil {
+		t.Error("the forbidden server answered")
+	}
+	c.stop()
+	r.shutdown()
+	blocked := 0
+	for _, f := range r.ending(2) {
+		if f.Outcome == flow.Blocked && f.Server.SNI == "bad.example.test" {
+			blocked++
+		}
+	}
+	if blocked != 1 {
+		t.Errorf("%d rows of the forbidden name", blocked)
 	}
 }
