@@ -9,6 +9,9 @@
 // forwards and records it. What is neither TLS nor HTTP, and what the operator
 // does not want decrypted, is forwarded unread (tunnel.go).
 //
+// QUIC, on whatever port, is refused so that its client comes back over TCP, or passed,
+// or accepted with a leaf like TLS (quic.go, http3.go): its requests go the same way.
+//
 // The package promises that
 //
 //   - every accepted connection is accounted for: it carried requests, each of
