@@ -33,10 +33,11 @@ type hostTotal struct {
 func newHost(name string) *hostTotal { return &hostTotal{name: name} }
 
 // weighed is the judgement that decides a host's verdict: the heaviest, and of
-// equals that of the first flow.
+// equals that of the first flow that is more than a prelude.
 type weighed struct {
 	verdict  policy.Verdict
 	severity int
+	prelude  bool
 	id       flow.ID
 	rule     policy.Rule
 	category string
@@ -44,7 +45,7 @@ type weighed struct {
 }
 
 func weigh(f *flow.Flow, j policy.Judgement) weighed {
-	w := weighed{verdict: j.Verdict, id: f.ID, category: j.Category, source: j.Source, rule: j.Rule()}
+	w := weighed{verdict: j.Verdict, prelude: f.IsPrelude(), id: f.ID, category: j.Category, source: j.Source, rule: j.Rule()}
 	for _, finding := range j.Findings {
 		w.severity = max(w.severity, severityRank(finding.Severity))
 	}
@@ -57,6 +58,9 @@ func (w weighed) heavierThan(o weighed) bool {
 	}
 	if w.severity != o.severity {
 		return w.severity > o.severity
+	}
+	if w.prelude != o.prelude {
+		return o.prelude
 	}
 	return w.id < o.id
 }

@@ -14,7 +14,8 @@ import (
 type violationTotal struct {
 	fingerprint string
 	finding     policy.Finding
-	id          flow.ID // flow with the lowest ID: the one that describes it
+	id          flow.ID // flow with the lowest ID, but for preludes: the one that describes it
+	prelude     bool    // of that one, and so of all
 	method, url string
 	app         string
 	appID       flow.ID
@@ -39,8 +40,8 @@ func (v *violationTotal) clone() *violationTotal {
 
 func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding policy.Finding) {
 	v.unnamed.add(trace)
-	if v.count == 0 || f.ID < v.id {
-		v.finding, v.id, v.method, v.url = finding, f.ID, f.Method(), f.URL()
+	if v.count == 0 || v.describedBetterBy(f) {
+		v.finding, v.id, v.method, v.url, v.prelude = finding, f.ID, f.Method(), f.URL(), f.IsPrelude()
 	}
 	if app := appOf(f); app != "" && (v.app == "" || f.ID < v.appID) {
 		v.app, v.appID = strings.Clone(app), f.ID
@@ -58,6 +59,15 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 		r.Entry = int(f.ID)
 	}
 	v.samples.add(r, f.Times.Start)
+}
+
+// describedBetterBy reports whether a flow says more of the violation than the one that
+// does now.
+func (v *violationTotal) describedBetterBy(f *flow.Flow) bool {
+	if v.prelude != f.IsPrelude() {
+		return v.prelude
+	}
+	return f.ID < v.id
 }
 
 func (v *violationTotal) row(book *attribution.Book) Violation {
@@ -80,9 +90,46 @@ func violationRows(t *table[string, violationTotal], book *attribution.Book) []V
 			strings.Compare(a.fingerprint, b.fingerprint),
 		)
 	})
-	out := make([]Violation, len(sorted))
-	for i, v := range sorted {
-		out[i] = v.row(book)
+	out := make([]Violation, 0, len(sorted))
+	told := contactsOf(sorted)
+	of := map[string]int{} // their places in out
+	for _, v := range sorted {
+		if by := told[v.finding.Host]; by != nil && v.prelude && v.finding.Rule.OfContact() {
+			continue
+		} else if by == v {
+			of[v.finding.Host] = len(out)
+		}
+		out = append(out, v.row(book))
+	}
+	for _, v := range sorted {
+		if at, ok := of[v.finding.Host]; ok && v.prelude && v.finding.Rule.OfContact() {
+			out[at].include(v)
+		}
 	}
 	return out
+}
+
+// contactsOf returns for each host the first violation by its being contacted in which
+// there was a connection. What only led up to connections is a part of it: by itself, a
+// question of DNS does not tell that a request will be a captive-portal probe.
+func contactsOf(sorted []*violationTotal) map[string]*violationTotal {
+	of := map[string]*violationTotal{}
+	for _, v := range sorted {
+		if v.finding.Rule.OfContact() && !v.prelude && of[v.finding.Host] == nil {
+			of[v.finding.Host] = v
+		}
+	}
+	return of
+}
+
+// include counts what led up to a violation.
+func (v *Violation) include(prelude *violationTotal) {
+	v.Count += prelude.count
+	v.LastFlow = max(v.LastFlow, prelude.last)
+	if prelude.span.first.Before(v.First) {
+		v.First = prelude.span.first
+	}
+	if prelude.span.last.After(v.Last) {
+		v.Last = prelude.span.last
+	}
 }

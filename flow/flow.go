@@ -303,6 +303,10 @@ func (f *Flow) IsContact() bool {
 // read: each of them is a flow of kind [DNS] besides.
 const SpeechDNS = "DNS"
 
+// IsPrelude reports whether the flow only leads up to a connection, and says of it no more
+// than who is meant: a question of DNS, and QUIC that was refused.
+func (f *Flow) IsPrelude() bool { return f.Kind == DNS || f.Outcome == QUICRefused }
+
 // Readable reports whether the content of the contact was seen.
 func (f *Flow) Readable() bool {
 	switch f.Kind {

@@ -87,11 +87,17 @@ func (p *Policy) waiverFor(rule Rule, s *Sighting) *waiver {
 		if s.Flow.Kind == flow.DNS {
 			port = w.Pattern.port // as in hostKey.question
 		}
-		if w.Rule == rule && w.Pattern.matchCanonical(s.Host, port) {
+		if w.excuses(rule, s.Flow) && w.Pattern.matchCanonical(s.Host, port) {
 			return w
 		}
 	}
 	return nil
+}
+
+// excuses reports whether a waiver is for a rule. What only leads up to a contact does not
+// tell by which rule the contact will be a violation: a waiver of one is a waiver of that.
+func (w *waiver) excuses(rule Rule, f *flow.Flow) bool {
+	return w.Rule == rule || f.IsPrelude() && rule.OfContact() && w.Rule.OfContact()
 }
 
 // waiveIgnored keeps the order of the contract, waiver before ignore: noise that a
