@@ -39,7 +39,7 @@ type Peer struct {
 	IPv6      netip.Addr
 	Created   time.Time
 
-	private, preshared Key
+	private Key
 }
 
 // String returns the name, and so keeps the keys out of logs.
@@ -176,15 +176,11 @@ func (s *state) add(name string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	preshared, err := newPresharedKey()
-	if err != nil {
-		return err
-	}
 	n := firstHost
 	for slices.ContainsFunc(s.Peers, func(p peerState) bool { return p.IPv4 == host(s.IPv4, byte(n)) }) {
 		n++
 	}
-	p := peerState{Name: name, PrivateKey: private, PresharedKey: &preshared,
+	p := peerState{Name: name, PrivateKey: private,
 		IPv4: host(s.IPv4, byte(n)), IPv6: host(s.IPv6, byte(n)), Created: now.UTC().Truncate(time.Second)}
 	if p.public, err = private.public(); err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestNewBook(t *testing.T) {
 		t.Fatal(err)
 	}
 	peers := b.Peers()
-	if len(peers) != 1 || peers[0].Name != FirstPeer || time.Since(peers[0].Created) > time.Minute || peers[0].preshared.isZero() {
+	if len(peers) != 1 || peers[0].Name != FirstPeer || time.Since(peers[0].Created) > time.Minute {
 		t.Fatalf("peers %#v", peers)
 	}
 	own := b.Own()
@@ -257,7 +257,7 @@ func TestDamagedBook(t *testing.T) {
 		"more":              {string(good) + "{}", "nothing after the JSON"},
 		"unknown field":     {replaced(`"port"`, `"gate"`), "unknown field"},
 		"version":           {replaced(`"version": 1`, `"version": 2`), "expected version 1, found 2"},
-		"no key":            {replaced(`"private_key": "dw`, `"preshared_key": "dw`), "expected"},
+		"no key":            {replaced(`"private_key": "dw`, `"secret_key": "dw`), "expected"},
 		"key of wrong size": {replaced(`"dwdtCnMYpX08`, `"`), "a key has"},
 		"key not base64":    {replaced(`"dwdtCnMYpX08`, `"!!!!`), "base64"},
 		"subnet":            {replaced(`"10.86.0.0/24"`, `"10.86.0.0/16"`), "expected ipv4 to be"},

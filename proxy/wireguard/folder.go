@@ -35,22 +35,17 @@ type state struct {
 }
 
 type peerState struct {
-	Name         string     `json:"name"`
-	PrivateKey   Key        `json:"private_key"`
-	PresharedKey *Key       `json:"preshared_key,omitempty"`
-	IPv4         netip.Addr `json:"ipv4"`
-	IPv6         netip.Addr `json:"ipv6"`
-	Created      time.Time  `json:"created"`
+	Name       string     `json:"name"`
+	PrivateKey Key        `json:"private_key"`
+	IPv4       netip.Addr `json:"ipv4"`
+	IPv6       netip.Addr `json:"ipv6"`
+	Created    time.Time  `json:"created"`
 
 	public Key
 }
 
 func (p *peerState) peer() Peer {
-	out := Peer{Name: p.Name, PublicKey: p.public, IPv4: p.IPv4, IPv6: p.IPv6, Created: p.Created, private: p.PrivateKey}
-	if p.PresharedKey != nil {
-		out.preshared = *p.PresharedKey
-	}
-	return out
+	return Peer{Name: p.Name, PublicKey: p.public, IPv4: p.IPv4, IPv6: p.IPv6, Created: p.Created, private: p.PrivateKey}
 }
 
 // stamp tells one version of the file from the next.

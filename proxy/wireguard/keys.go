@@ -9,21 +9,16 @@ import (
 	"fmt"
 )
 
-// A Key is a key of WireGuard: a private or public one of Curve25519, or a preshared
-// one (whitepaper, section 5.4). The zero Key is none.
+// A Key is a key of WireGuard, a private or public one of Curve25519. The zero Key is
+// none.
 type Key [32]byte
 
 // newPrivateKey returns a private key, clamped as wg-genkey(8) does.
 func newPrivateKey() (Key, error) {
-	k, err := newPresharedKey()
+	var k Key
+	_, err := rand.Read(k[:])
 	k[0] &= 248
 	k[31] = k[31]&127 | 64
-	return k, err
-}
-
-// newPresharedKey returns 32 random bytes.
-func newPresharedKey() (k Key, err error) {
-	_, err = rand.Read(k[:])
 	return k, err
 }
 

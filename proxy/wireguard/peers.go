@@ -109,8 +109,8 @@ func holdsKey(peers map[netip.Addr]*peer, p *peer) bool {
 
 // describePeer writes a peer for WireGuard's cross-platform interface.
 func describePeer(set *strings.Builder, p Peer) {
-	fmt.Fprintf(set, "public_key=%s\npreshared_key=%s\nreplace_allowed_ips=true\nallowed_ip=%s/32\nallowed_ip=%s/128\n",
-		p.PublicKey.hex(), p.preshared.hex(), p.IPv4, p.IPv6)
+	fmt.Fprintf(set, "public_key=%s\nreplace_allowed_ips=true\nallowed_ip=%s/32\nallowed_ip=%s/128\n",
+		p.PublicKey.hex(), p.IPv4, p.IPv6)
 }
 
 // Peers lists the devices with what is known of each, the oldest first.

@@ -159,8 +159,8 @@ func (r *rig) clientSettings(p Peer) string {
 	if at.Addr().IsUnspecified() {
 		at = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), at.Port())
 	}
-	return fmt.Sprintf("private_key=%s\npublic_key=%s\npreshared_key=%s\nendpoint=%s\nallowed_ip=0.0.0.0/0\nallowed_ip=::/0\n",
-		p.private.hex(), r.Book().PublicKey().hex(), p.preshared.hex(), at)
+	return fmt.Sprintf("private_key=%s\npublic_key=%s\nendpoint=%s\nallowed_ip=0.0.0.0/0\nallowed_ip=::/0\n",
+		p.private.hex(), r.Book().PublicKey().hex(), at)
 }
 
 // phone is an independent client: wireguard-go with a network stack of its own.
