@@ -177,7 +177,7 @@ func (a *account) verdict(now time.Time) (flow.Outcome, string) {
 	defer a.mu.Unlock()
 	unused := now.Sub(a.since)
 	switch {
-	case a.cut.Load():
+	case a.cut.Load() && a.outcome != flow.ClientDenied: // who was asked for a password was answered
 		return flow.Abandoned, "the audit ended before the client made a request"
 	case a.outcome == flow.ClientSilent && a.active.Load() > 1:
 		return flow.Malformed, "refused: the client's requests broke the rules of HTTP/2 on fields (RFC 9113, 8.2 and 8.3)"

@@ -135,6 +135,22 @@ func TestAuthentication(t *testing.T) {
 			})
 		}
 	}
+	t.Run("asked for a password until the end", func(t *testing.T) {
+		r := newRig(t, auth)
+		for _, ask := range []string{"CONNECT app.test:443 HTTP/1.1\r\nHost: h\r\n\r\n", "GET http://app.test/ HTTP/1.1\r\nHost: h\r\n\r\n"} {
+			c := r.dial()
+			c.say("%s", ask)
+			if status := c.status(); status != 407 {
+				t.Fatalf("answered %d", status)
+			}
+		}
+		r.shutdown()
+		for _, f := range r.ending(2) {
+			if f.Outcome != flow.ClientDenied {
+				t.Errorf("recorded %s %q", f.Outcome, f.Error)
+			}
+		}
+	})
 	t.Run("second try on one connection", func(t *testing.T) {
 		r := newRig(t, auth)
 		u := r.plainOrigin(func(http.ResponseWriter, *http.Request) {})
