@@ -61,3 +61,6 @@ func collector(flows ...*flow.Flow) *diagnosis.Collector {
 }
 
 func collect(flows ...*flow.Flow) *diagnosis.Evidence { return collector(flows...).Evidence() }
+
+// beside is the way in of questions that are seen beside the connections that follow.
+var beside = flowtest.Mode("transparent")

@@ -498,6 +498,3 @@ func TestTrustedAndPlatform(t *testing.T) {
 		t.Error("no evidence says something")
 	}
 }
-
-// beside is the way in of questions that are seen beside the connections that follow.
-var beside = flowtest.Mode("transparent")
