@@ -155,9 +155,7 @@ func (w *world) serveNames(t *testing.T) string {
 		if !ok {
 			m.Rcode = dns.RcodeNameError
 		}
-		for _, rr := range records(q.Question[0], known) {
-			m.Answer = append(m.Answer, rr)
-		}
+		m.Answer = append(m.Answer, records(q.Question[0], known)...)
 		rw.WriteMsg(m) //nolint:errcheck // the client says whether it came
 	})}
 	go server.ActivateAndServe() //nolint:errcheck // it ends with its socket
