@@ -217,6 +217,22 @@ func (s *Store) All(ctx context.Context, f func(*flow.Flow) error) error {
 	return nil
 }
 
+// Modes returns the ways in by which the kept flows came, sorted.
+func (s *Store) Modes(ctx context.Context) (modes []string, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		st, err := c.prepare("SELECT DISTINCT mode FROM kinds ORDER BY mode")
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		return st.each(func(r []driver.Value) error {
+			modes = append(modes, columns(r).str(0))
+			return nil
+		})
+	})
+	return modes, err
+}
+
 // Content returns the kept part of a body, in its content coding. A body of
 // which nothing was kept has none. The caller must not change it.
 func (s *Store) Content(ctx context.Context, b flow.Body) ([]byte, error) {

@@ -247,6 +247,9 @@ func (w *watched) modesRead() []string {
 func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
 	w.failed = w.store.Rejudge(ctx, w.policy.Load(), progress)
 	w.infos[0].Entries = w.store.Summary().Flows
+	if modes, err := w.store.Modes(ctx); err == nil {
+		w.modes.Store(&modes)
+	}
 	if w.failed != nil {
 		w.infos[0].Error = w.failed.Error()
 	}
