@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -219,5 +220,33 @@ func TestHARIsRead(t *testing.T) {
 	}
 	if job, err := runOnce([]string{testBench(t).self, roleCommand, "decode", name}); err != nil || job.cpu == 0 {
 		t.Errorf("decoding it took %+v, %v", job, err)
+	}
+}
+
+// An empty pair of stacks carries bytes both ways.
+func TestEmptyPair(t *testing.T) {
+	s, err := testBench(t).emptyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.down <= 0 || s.up <= 0 {
+		t.Errorf("%v", s)
+	}
+}
+
+// The resolver of the load answers what the load asks.
+func TestNamesOfTheLoad(t *testing.T) {
+	names, err := serveNames()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer names.Close()
+	c, err := net.Dial("udp", names.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if answered, err := ask(c, 7, "n7"); !answered || err != nil {
+		t.Errorf("answered %v, %v", answered, err)
 	}
 }

@@ -93,7 +93,7 @@ func (b *bench) openDevice() (*device, error) {
 
 // connectPhone takes the first configuration that telltale wrote.
 func connectPhone(data string) (*phone.Phone, error) {
-	found, err := filepath.Glob(filepath.Join(data, "telltale", "wireguard", "*.conf"))
+	found, err := filepath.Glob(filepath.Join(data, "telltale", "wireguard", "devices", "*", "*.conf"))
 	if err != nil || len(found) == 0 {
 		return nil, fmt.Errorf("telltale wrote no configuration below %s: %w", data, err)
 	}
