@@ -101,7 +101,6 @@ var homes = map[string][]string{
 	"github.com/go-json-experiment/json":            {"har"},
 	"github.com/goccy/go-yaml":                      {"policy", "policy/catalog"},
 	"github.com/google/martian/v3":                  {"proxy"},
-	"github.com/gopacket/gopacket":                  {"contacts"},
 	"github.com/miekg/dns":                          {"wire/dns"},
 	"github.com/quic-go/quic-go":                    {"proxy"},
 	"golang.zx2c4.com/wireguard":                    {"proxy/wireguard", "proxy/wireguard/phone"},
