@@ -41,7 +41,7 @@ func (j besideBaseline) Judge(f *flow.Flow) Judgement {
 	}
 	var fresh, known []Finding
 	for _, finding := range judged.Findings {
-		if j.baseline[finding.Fingerprint()] {
+		if j.baseline.knows(f, finding) {
 			finding.Known = true
 			known = append(known, finding)
 		} else {
@@ -57,4 +57,22 @@ func (j besideBaseline) Judge(f *flow.Flow) Judgement {
 		judged.Verdict, judged.Findings, judged.Excused = Waived, slices.Concat(known, judged.Excused), nil
 	}
 	return judged
+}
+
+// knows reports whether the baseline has a finding. What only leads up to a contact counts
+// under the rule that the contact broke, whichever that was.
+func (b Baseline) knows(f *flow.Flow, finding Finding) bool {
+	if b[finding.Fingerprint()] {
+		return true
+	}
+	if !finding.Rule.OfContact() || !f.IsPrelude() {
+		return false
+	}
+	for _, rule := range Rules {
+		contact := Finding{Rule: rule, Host: finding.Host}
+		if rule.OfContact() && b[contact.Fingerprint()] {
+			return true
+		}
+	}
+	return false
 }

@@ -49,13 +49,44 @@ func TestBaselinePartsFindings(t *testing.T) {
 		{"waived already", policy.Judgement{Verdict: policy.Waived, Findings: []policy.Finding{tracker}}, policy.Waived, []string{"tracker"}, nil},
 		{"allowed", policy.Judgement{Verdict: policy.Allowed}, policy.Allowed, nil, nil},
 	} {
-		got := baseline.Beside(judgedBy(c.in)).Judge(nil)
+		got := baseline.Beside(judgedBy(c.in)).Judge(&flow.Flow{})
 		if got.Verdict != c.verdict || !slices.Equal(rules(got.Findings), c.findings) || !slices.Equal(rules(got.Excused), c.excused) {
 			t.Errorf("%s: %s %q excused %q", c.name, got.Verdict, rules(got.Findings), rules(got.Excused))
 		}
 	}
-	if got := (policy.Baseline{}).Beside(judgedBy{Verdict: policy.Violation, Findings: []policy.Finding{tracker}}).Judge(nil); got.Verdict != policy.Violation {
+	if got := (policy.Baseline{}).Beside(judgedBy{Verdict: policy.Violation, Findings: []policy.Finding{tracker}}).Judge(&flow.Flow{}); got.Verdict != policy.Violation {
 		t.Errorf("beside an empty baseline: %s", got.Verdict)
+	}
+}
+
+// What leads up to a contact is a part of its violation, so that a baseline which has the
+// one knows the other, and not the other way round.
+func TestBaselineKnowsPreludes(t *testing.T) {
+	p, err := policy.Parse("p.yaml", []byte("version: 1\nallow: [plain.example]\n"), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const host = "clients3.google.com"
+	question, refused := flowtest.DNS(host), flowtest.QUIC("192.0.2.7", host)
+	probe := flowtest.Head("https://" + host + "/generate_204")
+	for _, c := range []struct {
+		name  string
+		known policy.Finding
+		f     *flow.Flow
+		want  policy.Verdict
+	}{
+		{"a question for a probe", policy.Finding{Rule: policy.CaptivePortalProbe, Host: host}, question, policy.Waived},
+		{"refused QUIC for a probe", policy.Finding{Rule: policy.CaptivePortalProbe, Host: host}, refused, policy.Waived},
+		{"a question for a tracker", policy.Finding{Rule: policy.Tracker, Host: host}, question, policy.Waived},
+		{"a question of its own", policy.Finding{Rule: policy.HostNotAllowed, Host: host}, question, policy.Waived},
+		{"a probe for a question", policy.Finding{Rule: policy.HostNotAllowed, Host: host}, probe, policy.Violation},
+		{"another host", policy.Finding{Rule: policy.CaptivePortalProbe, Host: "x." + host}, question, policy.Violation},
+		{"what is no contact", policy.Finding{Rule: policy.Cleartext, Host: host}, question, policy.Violation},
+	} {
+		baseline := policy.Baseline{c.known.Fingerprint(): true}
+		if j := baseline.Beside(p).Judge(c.f); j.Verdict != c.want {
+			t.Errorf("%s: %s", c.name, j.Verdict)
+		}
 	}
 }
 
