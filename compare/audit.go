@@ -63,6 +63,9 @@ type trace struct {
 	sender string // app of most of its flows; "" when none has a name
 	marked bool   // all of it happened in named phases
 	timed  bool   // at least one of its flows has a time
+	// prelude says that nothing but what leads up to a contact made it, see
+	// [flow.Flow.IsPrelude].
+	prelude bool
 	firsts []first
 	// company are the requests before it, the nearest first.
 	company []Companion
@@ -194,4 +197,25 @@ func (a *Audit) host(name string) *capture.Host {
 		return nil
 	}
 	return &a.Summary.Hosts[i]
+}
+
+// isPrelude reports whether a violation is that a host was about to be contacted, and no
+// more: where more happened, it is told as that.
+func (a *Audit) isPrelude(v *capture.Violation) bool {
+	t := a.traces[v.ID]
+	return v.Finding.Rule.OfContact() && t != nil && t.prelude
+}
+
+// contactOf returns the fingerprint of the first violation that a contact with a host was,
+// "" for none. With waived, it is one that is excused.
+func (a *Audit) contactOf(host string, waived bool) string {
+	violations := a.Summary.Violations
+	if waived {
+		violations = a.Summary.Waivers
+	}
+	i := slices.IndexFunc(violations, func(v capture.Violation) bool { return v.Finding.Host == host && v.Finding.Rule.OfContact() })
+	if i < 0 {
+		return ""
+	}
+	return violations[i].ID
 }

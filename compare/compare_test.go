@@ -461,3 +461,36 @@ func TestSeveralGoroutines(t *testing.T) {
 		t.Errorf("%d violations, %d deeds", len(a.traces), len(a.deeds))
 	}
 }
+
+// A question of DNS is told as a part of the contact that follows. Where the question alone
+// is left, nothing new has come, and nothing is fixed.
+func TestPreludesOfContacts(t *testing.T) {
+	p := parse(t, "")
+	const host = "clients3.google.com"
+	question := func() *flow.Flow { return flowtest.DNS(host, flowtest.At(time.Second)) }
+	contact := func() *flow.Flow { return flowtest.Head(probe, flowtest.At(2*time.Second)) }
+	use := func(more ...*flow.Flow) *Audit { return audit(t, p, append(mend(time.Minute), more...)...) }
+	for _, c := range []struct {
+		name          string
+		before, after *Audit
+		result        Result
+		state         State
+		rule          policy.Rule
+	}{
+		{"only the question is left", use(question(), contact()), use(question()), Unchanged, StillThere, policy.HostNotAllowed},
+		{"the question was not seen before", use(contact()), use(question()), Unchanged, StillThere, policy.HostNotAllowed},
+		{"refused QUIC is left", use(contact()), use(flowtest.QUIC("192.0.2.7", host)), Unchanged, StillThere, policy.HostNotAllowed},
+		{"both are left", use(question(), contact()), use(contact(), question()), Unchanged, StillThere, policy.CaptivePortalProbe},
+		{"another request", use(contact()), use(flowtest.Get("https://" + host + "/x")), Worse, New, policy.HostNotAllowed},
+		{"the contact came", use(question()), use(question(), contact()), Worse, New, policy.CaptivePortalProbe},
+		{"the question came", use(), use(question()), Worse, New, policy.HostNotAllowed},
+	} {
+		got := Captures(c.before, c.after)
+		if v := got.Violations[0]; got.Result != c.result || v.State != c.state || v.Finding().Rule != c.rule {
+			t.Errorf("%s: %s; %s %s", c.name, got.Result, v.State, v.Finding().Rule)
+		}
+		if c.state == StillThere {
+			one(t, got)
+		}
+	}
+}

@@ -157,7 +157,30 @@ func both(before, after *Audit) map[string]*Violation {
 			v.After, v.WaivedAfter = &fresh[i], waived
 		}
 	}
+	joinPreludes(out, before, after)
 	return out
+}
+
+// joinPreludes pairs what only leads up to a contact after with the contact before: there
+// it was told as a part of it. The other way round, the contact is new.
+func joinPreludes(all map[string]*Violation, before, after *Audit) {
+	for _, v := range all {
+		if v.Before != nil || !after.isPrelude(v.After) {
+			continue
+		}
+		for _, waived := range []bool{false, true} {
+			id := before.contactOf(v.After.Finding.Host, waived)
+			contact := all[id]
+			if contact == nil || contact.Before == nil {
+				continue
+			}
+			v.Before, v.WaivedBefore = contact.Before, contact.WaivedBefore
+			if contact.After == nil {
+				delete(all, id)
+			}
+			break
+		}
+	}
 }
 
 func senderOf(id string, audits ...*Audit) string {

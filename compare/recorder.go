@@ -41,6 +41,7 @@ type Recorder struct {
 	actions    *actions
 	violations map[string]uint32 // number by fingerprint
 	ids        []string          // fingerprint by number
+	contacted  map[uint32]bool   // numbers of violations by more than a prelude to a contact
 	appNames   *names
 	phases     *names
 	sessions   *names
@@ -57,7 +58,7 @@ const ownApp = "\x00own"
 // NewRecorder returns a recorder of one capture.
 func NewRecorder(judge policy.Judge, apps Apps) *Recorder {
 	r := &Recorder{
-		judge: judge, apps: apps, actions: newActions(maxActions), violations: map[string]uint32{},
+		judge: judge, apps: apps, actions: newActions(maxActions), violations: map[string]uint32{}, contacted: map[uint32]bool{},
 		appNames: newNames(maxApps), phases: newNames(maxPhases), sessions: newNames(maxSessions),
 		settings: map[setting]uint16{}, journal: newJournal(),
 	}
@@ -94,7 +95,11 @@ func (r *Recorder) note(f *flow.Flow, j policy.Judgement) {
 	for i, finding := range j.Findings {
 		id := finding.Fingerprint()
 		if i == 0 || !counted(j.Findings[:i], id) {
-			r.write(at, r.violation(id), isViolation, where)
+			n := r.violation(id)
+			if !f.IsPrelude() {
+				r.contacted[n] = true
+			}
+			r.write(at, n, isViolation, where)
 		}
 	}
 	// What breaks a rule, excused or not, is nobody's company: the fix that takes one
@@ -217,7 +222,9 @@ func (r *Recorder) Audit(totals capture.Summary, damaged bool) *Audit {
 		a.deeds = append(a.deeds, deed{r.actions.names[key>>16], r.appNames.list[key&0xFFFF]})
 	}
 	for n, found := range r.found() {
-		a.traces[r.ids[n]] = r.trace(found)
+		t := r.trace(found)
+		t.prelude = !r.contacted[uint32(n)]
+		a.traces[r.ids[n]] = t
 	}
 	r.journal = newJournal()
 	return a
