@@ -96,8 +96,11 @@ func likeliestHost() string {
 }
 
 // reachedAt returns HOST:PORT of the tunnel for a device that reaches this machine at
-// host. A tunnel at one address is reached there alone.
+// host. A tunnel at one address is reached there alone, and none from inside of it.
 func (t *tunnelWay) reachedAt(host string) string {
+	if at, err := netip.ParseAddr(host); err == nil && slices.Contains(t.book.Own(), at) {
+		host = likeliestHost()
+	}
 	return hostPort(cmp.Or(t.only, host), t.book.Port())
 }
 
@@ -162,11 +165,17 @@ func (a *audit) forPage() *setup.Tunnel {
 
 // has reports whether an address is that of a device in the tunnel.
 func (t *tunnelWay) has(addr string) bool {
-	return t != nil && slices.ContainsFunc(t.book.Peers(), func(p wireguard.Peer) bool { return addr == p.IPv4.String() || addr == p.IPv6.String() })
+	at, err := netip.ParseAddr(addr)
+	return t != nil && err == nil && slices.ContainsFunc(t.book.Peers(), sends(at))
 }
 
-// visitor returns the peer of the device that visits the page from an address, and makes
-// it at the first visit.
+// sends returns what reports whether an address in the tunnel is that of a peer.
+func sends(from netip.Addr) func(wireguard.Peer) bool {
+	return func(p wireguard.Peer) bool { return from == p.IPv4 || from == p.IPv6 }
+}
+
+// visitor returns the peer of the device that visits the page from an address, inside the
+// tunnel or outside, and makes it at the first visit.
 func (t *tunnelWay) visitor(client netip.Addr, name string) (wireguard.Peer, error) {
 	t.making.Lock()
 	defer t.making.Unlock()
@@ -174,8 +183,11 @@ func (t *tunnelWay) visitor(client netip.Addr, name string) (wireguard.Peer, err
 	if strings.HasPrefix(at, "-") {
 		at = "0" + at // no name begins with a hyphen
 	}
-	visitors := 0
-	for _, peer := range t.book.Peers() {
+	visitors, peers := 0, t.book.Peers()
+	if i := slices.IndexFunc(peers, sends(client)); i >= 0 {
+		return peers[i], nil
+	}
+	for _, peer := range peers {
 		from := peer.Name[strings.LastIndexByte(peer.Name, ' ')+1:]
 		if from == at {
 			return peer, nil

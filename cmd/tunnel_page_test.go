@@ -98,6 +98,18 @@ func TestPageHandsOutTunnels(t *testing.T) {
 			t.Errorf("in the tunnel, the page lacks %q", want)
 		}
 	}
+	own := book.Own()
+	for _, url := range []string{"http://setup.telltale/wireguard.conf", "http://" + own[0].String() + "/wireguard.conf", "http://[" + own[1].String() + "]/wireguard.conf"} {
+		if _, again := getPage(t, inside, url); again != config {
+			t.Errorf("in the tunnel, %s gives another configuration:\n%s", url, again)
+		}
+	}
+	if _, err := book.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if peers := book.Peers(); len(peers) != 2 {
+		t.Errorf("peers after the device came again through the tunnel: %v", peers)
+	}
 	if _, pem := getPage(t, inside, "http://setup.telltale/ca.pem"); !strings.Contains(pem, "BEGIN CERTIFICATE") {
 		t.Errorf("in the tunnel, the certificate is %q", pem)
 	}
@@ -150,6 +162,30 @@ func TestVisitors(t *testing.T) {
 	}
 	if n := len(book.Peers()); n != maxVisitors+1 {
 		t.Errorf("%d peers", n)
+	}
+}
+
+// Who comes through the tunnel has a key already, whatever its peer is called.
+func TestVisitorInTheTunnelIsItsPeer(t *testing.T) {
+	t.Parallel()
+	book, err := wireguard.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	way := &tunnelWay{book: book}
+	phone := book.Peers()[0]
+	for _, at := range []netip.Addr{phone.IPv4, phone.IPv6} {
+		if p, err := way.visitor(at, "iPhone"); err != nil || p != phone {
+			t.Errorf("from %s: %v, %v", at, p, err)
+		}
+	}
+	if peers := book.Peers(); len(peers) != 1 {
+		t.Errorf("peers %v", peers)
+	}
+	for _, own := range book.Own() {
+		if at := way.reachedAt(own.String()); strings.Contains(at, own.String()) {
+			t.Errorf("its endpoint is %s, inside the tunnel", at)
+		}
 	}
 }
 
