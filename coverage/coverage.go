@@ -53,4 +53,7 @@ type Ledger struct {
 	// Dropped is what was received and not forwarded and has no flow of its own, by the
 	// reason ("malformed packets").
 	Dropped map[string]Amount `json:"dropped"`
+	// Cut is set where a recorder was killed: what came after the books were written for
+	// the last time is not in them.
+	Cut bool `json:"cut"`
 }

@@ -97,6 +97,21 @@ func TestLedger(t *testing.T) {
 		}, false, false, Amount{-1, 0},
 			"Not everything that devices sent through the WireGuard tunnel is in this audit: 1 datagram of 9,000 received has no row; " +
 				"2 were dropped and not forwarded: malformed packets (2), which is more than has no row.", "the counters disagree"},
+		{"the recorder was killed", func(l *Ledger) { l.Cut = true }, false, false, Amount{},
+			"It is not known whether everything that devices sent through the WireGuard tunnel is in this audit: the recorder was killed, and what came in its last seconds is not in the books.",
+			"the recorder was killed"},
+		{"killed before anything came", func(l *Ledger) { *l = Ledger{Mode: "wireguard", Cut: true} }, false, false, Amount{},
+			"It is not known whether everything that devices sent through the WireGuard tunnel is in this audit: the recorder was killed, and what came in its last seconds is not in the books.",
+			"the recorder was killed"},
+		{"killed with connections under way", func(l *Ledger) {
+			l.Cut = true
+			*l = l.Closed()
+		}, false, false, Amount{4, 0},
+			"Not everything that devices sent through the WireGuard tunnel is in this audit: the recorder was killed, and what came in its last seconds is not in the books; 4 connections of 1,204 received have no row.",
+			"4 unaccounted for"},
+		{"ended with connections under way", func(l *Ledger) { *l = l.Closed() }, false, false, Amount{4, 0},
+			"Not everything that devices sent through the WireGuard tunnel is in this audit: 4 connections of 1,204 received have no row.",
+			"4 unaccounted for"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := full()
@@ -151,5 +166,19 @@ func TestAdd(t *testing.T) {
 	}
 	if got := (Ledger{}).Add(a); got.Mode != "wireguard" || got.Missing() != (Amount{}) {
 		t.Errorf("a sum that starts empty: %v", got)
+	}
+}
+
+// What one session lacks, the whole lacks, whichever is added to which.
+func TestAddKeepsThatARecorderWasKilled(t *testing.T) {
+	killed := full()
+	killed.Cut = true
+	for _, sum := range []Ledger{killed.Add(full()), full().Add(killed), killed.Closed()} {
+		if !sum.Cut || sum.Balanced() || sum.Complete() || sum.Warning() == "" {
+			t.Errorf("%+v: balanced %v, warning %q", sum, sum.Balanced(), sum.Warning())
+		}
+	}
+	if l := full(); l.Closed().UnderWay != nil || l.UnderWay == nil {
+		t.Error("Closed keeps what was under way, or changes what it closes")
 	}
 }

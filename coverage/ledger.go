@@ -42,9 +42,19 @@ func (l Ledger) Missing() Amount {
 	return sum.minus(l.DroppedTotal())
 }
 
+// Closed returns the books of a way in by which nothing comes any more: what is still under
+// way will never be in a flow, and so is missing.
+func (l Ledger) Closed() Ledger {
+	l.UnderWay = nil
+	return l
+}
+
 // Balanced reports whether all that was received is in a flow, will be, or was dropped
-// for a reason that was counted.
-func (l Ledger) Balanced() bool {
+// for a reason that was counted. Books that were cut off do not balance.
+func (l Ledger) Balanced() bool { return l.tallies() && !l.Cut }
+
+// tallies reports whether what was counted adds up.
+func (l Ledger) tallies() bool {
 	for _, a := range l.Unrecorded() {
 		if a.Units < 0 || a.Bytes < 0 {
 			return false
@@ -69,6 +79,7 @@ func (l Ledger) Add(other Ledger) Ledger {
 		Recorded: added(l.Recorded, other.Recorded),
 		UnderWay: added(l.UnderWay, other.UnderWay),
 		Dropped:  added(l.Dropped, other.Dropped),
+		Cut:      l.Cut || other.Cut,
 	}
 }
 
@@ -103,6 +114,8 @@ func (l Ledger) Claim() string {
 	case l.Balanced():
 		return "Everything that devices sent " + through + " is accounted for: " + amounts(l.Received) + ". " +
 			"Not all of it has a row: " + droppedInWords(l) + "."
+	case l.tallies():
+		return "It is not known whether everything that devices sent " + through + " is in this audit: " + killed + "."
 	}
 	return "Not everything that devices sent " + through + " is in this audit: " + l.gap() + "."
 }
@@ -115,6 +128,9 @@ func (l Ledger) Warning() string {
 	return "Incomplete: " + l.gap() + ". \"Everything\" cannot be claimed of the " + l.title() + "."
 }
 
+// killed says what is unknown after a recorder was killed.
+const killed = "the recorder was killed, and what came in its last seconds is not in the books"
+
 // Status says the claim in a few words, for a line on a screen.
 func (l Ledger) Status() string {
 	switch {
@@ -124,6 +140,8 @@ func (l Ledger) Status() string {
 		return "everything recorded"
 	case l.Balanced():
 		return number(l.DroppedTotal().Units) + " dropped, the rest recorded"
+	case l.tallies():
+		return "the recorder was killed"
 	}
 	if n := l.Missing().Units; n > 0 {
 		return number(n) + " unaccounted for"
@@ -133,6 +151,18 @@ func (l Ledger) Status() string {
 
 // gap says what keeps the books from balancing.
 func (l Ledger) gap() string {
+	var parts []string
+	if l.Cut {
+		parts = append(parts, killed)
+	}
+	if !l.tallies() {
+		parts = append(parts, l.difference())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// difference says where what was counted does not add up.
+func (l Ledger) difference() string {
 	var without, beyond []string
 	var units int64 // in without
 	for _, c := range Classes {
