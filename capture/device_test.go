@@ -17,7 +17,6 @@ import (
 
 	"telltale/attribution"
 	"telltale/capture"
-	"telltale/coverage"
 	"telltale/flow"
 	"telltale/flow/flowtest"
 )
@@ -197,50 +196,6 @@ func TestQuestionsAreFound(t *testing.T) {
 	check(reopen(t, path, capture.Options{}))
 	if got := query(t, path, "SELECT question_type || question_code || answers FROM exchanges WHERE host = 'cdn.example'"); got != "CNAMENOERROR@\t60\tCNAME\tedge.cloud.example\n" {
 		t.Errorf("the view has %q", got)
-	}
-}
-
-func TestLedgersAreKeptAndSummed(t *testing.T) {
-	books := func(mode string, n int64) coverage.Ledger {
-		a := map[coverage.Class]coverage.Amount{coverage.UDP: {Units: n, Bytes: 10 * n}, coverage.TCP: {Units: 1}}
-		return coverage.Ledger{Mode: mode, Received: a, Recorded: a, UnderWay: map[coverage.Class]coverage.Amount{coverage.ICMP: {Units: n}},
-			Dropped: map[string]coverage.Amount{"malformed packets": {Units: n}}}
-	}
-	s, path := create(t, capture.Options{})
-	if l := s.Summary().Health.Ledgers; len(l) != 0 {
-		t.Errorf("books of nothing: %+v", l)
-	}
-	first := books("wireguard", 5)
-	first.Dropped["stale reason"] = coverage.Amount{Units: 1}
-	s.SetLedger(first)
-	s.SetLedger(books("socks5", 1))
-	s.SetLedger(books("wireguard", 7)) // replaces
-	s.SetLedger(books("wireguard", 7))
-	if got, want := s.Summary().Health.Ledgers, []coverage.Ledger{books("socks5", 1), books("wireguard", 7)}; !cmp.Equal(got, want) {
-		t.Errorf("live: %s", cmp.Diff(want, got))
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := capture.Create(path, capture.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	again.SetLedger(books("wireguard", 1))
-	want := []coverage.Ledger{books("socks5", 1), books("wireguard", 7).Add(books("wireguard", 1))}
-	if got := again.Summary().Health.Ledgers; !cmp.Equal(got, want) {
-		t.Errorf("second session: %s", cmp.Diff(want, got))
-	}
-	if err := again.Close(); err != nil {
-		t.Fatal(err)
-	}
-	read := reopen(t, path, capture.Options{})
-	if got := read.Summary().Health.Ledgers; !cmp.Equal(got, want) {
-		t.Errorf("read back: %s", cmp.Diff(want, got))
-	}
-	read.SetLedger(books("http", 1)) // does nothing
-	if got := read.Summary().Health.Ledgers; !cmp.Equal(got, want) {
-		t.Errorf("a store that reads has taken a ledger: %+v", got)
 	}
 }
 

@@ -86,6 +86,7 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 		switch {
 		case f.IsLookup():
 			t.lookups++
+		case f.IsControl(): // packets of the network's upkeep, which are rows
 		case flow.CanonicalHost(f.Server.Asked) != flow.SetupHost: // else the set-up page tested whether it is trusted
 			t.nameless++
 		}

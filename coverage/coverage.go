@@ -56,4 +56,7 @@ type Ledger struct {
 	// Cut is set where a recorder was killed: what came after the books were written for
 	// the last time is not in them.
 	Cut bool `json:"cut"`
+	// Partial is set where no books were kept of some recordings: the others' say nothing
+	// of these.
+	Partial bool `json:"partial"`
 }

@@ -112,6 +112,11 @@ func TestLedger(t *testing.T) {
 		{"ended with connections under way", func(l *Ledger) { *l = l.Closed() }, false, false, Amount{4, 0},
 			"Not everything that devices sent through the WireGuard tunnel is in this audit: 4 connections of 1,204 received have no row.",
 			"4 unaccounted for"},
+		{"not of all recordings", func(l *Ledger) { l.Partial = true }, true, false, Amount{},
+			"Not all of these recordings have books of the WireGuard tunnel: nothing is claimed to be complete.", "not counted in all recordings"},
+		{"not of all recordings, and killed", func(l *Ledger) { l.Partial, l.Cut = true, true }, false, false, Amount{},
+			"Not all of these recordings have books of the WireGuard tunnel: nothing is claimed to be complete. " +
+				"What is known to be missing: the recorder was killed, and what came in its last seconds is not in the books.", "the recorder was killed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := full()
@@ -170,11 +175,11 @@ func TestAdd(t *testing.T) {
 }
 
 // What one session lacks, the whole lacks, whichever is added to which.
-func TestAddKeepsThatARecorderWasKilled(t *testing.T) {
+func TestAddKeepsWhatForbidsTheClaim(t *testing.T) {
 	killed := full()
-	killed.Cut = true
+	killed.Cut, killed.Partial = true, true
 	for _, sum := range []Ledger{killed.Add(full()), full().Add(killed), killed.Closed()} {
-		if !sum.Cut || sum.Balanced() || sum.Complete() || sum.Warning() == "" {
+		if !sum.Cut || !sum.Partial || sum.Balanced() || sum.Complete() || sum.Warning() == "" {
 			t.Errorf("%+v: balanced %v, warning %q", sum, sum.Balanced(), sum.Warning())
 		}
 	}

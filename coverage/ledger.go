@@ -64,8 +64,8 @@ func (l Ledger) tallies() bool {
 }
 
 // Complete reports whether everything that was received has a row, or will have one:
-// the books balance, and nothing was dropped.
-func (l Ledger) Complete() bool { return l.Balanced() && l.DroppedTotal() == Amount{} }
+// the books balance and are of all recordings, and nothing was dropped.
+func (l Ledger) Complete() bool { return l.Balanced() && !l.Partial && l.DroppedTotal() == Amount{} }
 
 // Empty reports whether nothing was received.
 func (l Ledger) Empty() bool { return total(l.Received) == Amount{} }
@@ -80,6 +80,7 @@ func (l Ledger) Add(other Ledger) Ledger {
 		UnderWay: added(l.UnderWay, other.UnderWay),
 		Dropped:  added(l.Dropped, other.Dropped),
 		Cut:      l.Cut || other.Cut,
+		Partial:  l.Partial || other.Partial,
 	}
 }
 
@@ -107,6 +108,10 @@ func (a Amount) minus(b Amount) Amount { return Amount{a.Units - b.Units, a.Byte
 func (l Ledger) Claim() string {
 	through := "through the " + l.title()
 	switch {
+	case l.Partial && l.Balanced():
+		return l.partial()
+	case l.Partial:
+		return l.partial() + " What is known to be missing: " + l.gap() + "."
 	case l.Empty() && l.Balanced():
 		return "Nothing came " + through + ": no claim can be made."
 	case l.Complete():
@@ -128,12 +133,19 @@ func (l Ledger) Warning() string {
 	return "Incomplete: " + l.gap() + ". \"Everything\" cannot be claimed of the " + l.title() + "."
 }
 
+// partial says that the books are not of all recordings.
+func (l Ledger) partial() string {
+	return "Not all of these recordings have books of the " + l.title() + ": nothing is claimed to be complete."
+}
+
 // killed says what is unknown after a recorder was killed.
 const killed = "the recorder was killed, and what came in its last seconds is not in the books"
 
 // Status says the claim in a few words, for a line on a screen.
 func (l Ledger) Status() string {
 	switch {
+	case l.Partial && l.Balanced():
+		return "not counted in all recordings"
 	case l.Empty() && l.Balanced():
 		return "nothing received yet"
 	case l.Complete():
