@@ -84,42 +84,49 @@ func newQuestionEvent(q *flow.Question, text func(string) string) *questionEvent
 	if q == nil {
 		return nil
 	}
-	e := &questionEvent{text(q.Name), q.Type, q.Code, []answerEvent{}}
+	e := &questionEvent{text(q.Name), text(q.Type), text(q.Code), []answerEvent{}}
 	for _, a := range q.Answers {
-		e.Answers = append(e.Answers, answerEvent{text(a.Name), a.Type, a.TTL.Seconds(), text(a.Data)})
+		e.Answers = append(e.Answers, answerEvent{text(a.Name), text(a.Type), a.TTL.Seconds(), text(a.Data)})
 	}
 	return e
 }
 
-// newFlowEvent tells a flow. What mask hides is hidden; a nil mask reveals everything.
+// newFlowEvent tells a flow. What mask hides is hidden in every text, for a file can have
+// any value anywhere; a nil mask reveals everything.
 func newFlowEvent(r capture.Recorded, apps *attribution.Book, mask func(string) string) flowEvent {
 	f := r.Flow
-	url := reports.URL(f.URL(), mask)
 	text := func(s string) string { return s }
 	if mask != nil {
 		text = func(s string) string { return mask(flow.WithoutUsers(s)) }
 	}
 	e := flowEvent{
-		Event: "flow", Time: stamp(f.Times.Start), ID: int64(f.ID), Kind: string(f.Kind), Mode: f.Mode,
-		Method: f.Method(), URL: url, Host: f.Host(), Status: f.Status(), Protocol: f.Protocol(),
-		Outcome: string(f.Outcome), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
+		Event: "flow", Time: stamp(f.Times.Start), ID: int64(f.ID), Kind: text(string(f.Kind)), Mode: text(f.Mode),
+		Method: text(f.Method()), URL: reports.URL(f.URL(), mask), Host: text(f.Host()), Status: f.Status(), Protocol: text(f.Protocol()),
+		Outcome: text(string(f.Outcome)), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
 		Error: text(f.Error), App: text(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
-		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: text(f.Phase), Altered: f.Altered, SNI: f.Server.SNI, Failure: f.Failure,
-		Resolved: text(f.Server.Resolved), Device: text(f.Client.Device), Speech: f.Speech, DNS: newQuestionEvent(f.DNS, text),
-		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Attributed: newAttributedEvent(apps.Of(f), text),
+		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: text(f.Phase), Altered: texts(f.Altered, text),
+		SNI: text(f.Server.SNI), Failure: text(f.Failure), Destination: text(f.Server.AddressedTo()), Resolved: text(f.Server.Resolved),
+		Device: text(f.Client.Device), Speech: text(f.Speech), DNS: newQuestionEvent(f.DNS, text),
+		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Notes: texts(f.Notes, text),
+		Attributed: newAttributedEvent(apps.Of(f), text),
 	}
-	for _, note := range f.Notes {
-		e.Notes = append(e.Notes, text(note))
-	}
-	e.Destination = f.Server.AddressedTo()
 	if f.Client.Addr.IsValid() {
-		e.Client = f.Client.Addr.Addr().Unmap().WithZone("").String()
+		e.Client = text(f.Client.Addr.Addr().Unmap().WithZone("").String())
 	}
 	if f.Server.Dialed.IsValid() {
-		e.Dialed = f.Server.Dialed.String()
+		e.Dialed = text(f.Server.Dialed.String())
 	}
 	if h := f.Client.Hello; h != nil {
-		e.JA4, e.Alert = h.JA4, h.Alert
+		e.JA4, e.Alert = text(h.JA4), text(h.Alert)
 	}
 	return e
+}
+
+// texts returns the sentences as text shows them, nil for none.
+func texts(all []string, text func(string) string) []string {
+	var out []string
+	for _, s := range all {
+		out = append(out, text(s))
+	}
+	return out
 }

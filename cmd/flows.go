@@ -210,9 +210,15 @@ func (l *lister) printer(w io.Writer, format string) (write func(capture.Recorde
 func (l *lister) table(w io.Writer) (write func(capture.Recorded) error, finish func() error) {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tTIME\tVERDICT\tMETHOD\tSTATUS\tPROTOCOL\tSIZE\tURL")
+	text := func(s string) string {
+		if l.mask != nil {
+			s = l.mask(s)
+		}
+		return plain.Text(s)
+	}
 	return func(r capture.Recorded) error {
 		f := r.Flow
-		status := string(f.Outcome)
+		status := text(string(f.Outcome))
 		if f.Outcome == flow.Completed {
 			status = fmt.Sprint(f.Status())
 		}
@@ -221,7 +227,7 @@ func (l *lister) table(w io.Writer) (write func(capture.Recorded) error, finish 
 			when = f.Times.Start.Local().Format("15:04:05.000")
 		}
 		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", f.ID, when, verdictCell(r.Judgement),
-			plain.Text(f.Method()), status, plain.Text(f.Protocol()), f.BytesSent()+f.BytesReceived(), plain.Text(reports.URL(f.URL(), l.mask)))
+			text(f.Method()), status, text(f.Protocol()), f.BytesSent()+f.BytesReceived(), plain.Text(reports.URL(f.URL(), l.mask)))
 		return err
 	}, table.Flush
 }

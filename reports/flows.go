@@ -63,8 +63,8 @@ func flowRow(r *Report, seen capture.Recorded) []string {
 		elapsed = strconv.FormatFloat(f.Duration().Seconds()*1000, 'f', -1, 64)
 	}
 	row := []string{
-		strconv.FormatInt(int64(f.ID), 10), csvTime(f.Times.Start), string(f.Kind), text(f.Mode), client, text(f.Method()),
-		spreadsheetCell(plain.Text(r.url(f.URL()))), text(f.Host()), strconv.Itoa(f.Status()), text(f.Protocol()), string(f.Outcome),
+		strconv.FormatInt(int64(f.ID), 10), csvTime(f.Times.Start), text(string(f.Kind)), text(f.Mode), client, text(f.Method()),
+		spreadsheetCell(plain.Text(r.url(f.URL()))), text(f.Host()), strconv.Itoa(f.Status()), text(f.Protocol()), text(string(f.Outcome)),
 		string(j.Verdict), string(j.Rule()), text(f.UserAgent()), strconv.FormatInt(f.BytesSent(), 10),
 		strconv.FormatInt(f.BytesReceived(), 10), elapsed, text(f.Error), text(f.Phase),
 	}

@@ -333,7 +333,7 @@ func (v *flowsView) place(m *model) string {
 func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	f := r.Flow
 	row := flowRow{
-		id: f.ID, host: f.Host(), time: clock(f.Times.Start), method: plain.Text(f.Method()), protocol: plain.Text(f.Protocol()),
+		id: f.ID, host: f.Host(), time: clock(f.Times.Start), method: secrets.shown(f.Method()), protocol: secrets.shown(f.Protocol()),
 		hostText: secrets.shown(withPort(f)), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
 		verdict: verdictWord(r.Judgement.Verdict, r.Judgement.Rule()), weight: r.Judgement.Verdict,
 		open: !f.Ended(), failed: !harmless[f.Outcome],

@@ -93,7 +93,7 @@ func (v *violationsView) cells(m *model, x capture.Violation) []cell {
 		{mark, style},
 		{string(x.Finding.Rule), style},
 		{secrets.shown(x.Finding.Host), t.title},
-		plainCell(plain.Text(x.Method + " " + withoutHost(secrets.url(x.URL), x.Finding.Host))),
+		plainCell(secrets.shown(x.Method) + " " + plain.Text(withoutHost(secrets.url(x.URL), x.Finding.Host))),
 		plainCell(flows),
 		{clock(x.First), t.dim},
 		{clock(x.Last), t.dim},
