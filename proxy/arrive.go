@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -231,8 +230,8 @@ type unanswered struct {
 	context context.Context
 	cancel  context.CancelFunc
 
-	once   sync.Once
-	inside atomic.Pointer[net.Conn] // what Accept returned
+	decided atomic.Bool              // whether the client is answered or refused
+	inside  atomic.Pointer[net.Conn] // what Accept returned
 }
 
 func newUnanswered(ctx context.Context, a Arrival) *unanswered {
@@ -241,16 +240,19 @@ func newUnanswered(ctx context.Context, a Arrival) *unanswered {
 	return u
 }
 
-// accept answers the client, and puts its connection in the place of u.
+// accept answers the client, and puts its connection in the place of u. It waits for a
+// client that went away no longer than u is open.
 func (u *unanswered) accept(c *connection) error {
-	conn, err := u.arrival.Conn, errAnswered
-	u.once.Do(func() {
-		if err = nil; u.arrival.Accept != nil {
-			conn, err = u.arrival.Accept()
+	if u.decided.Swap(true) {
+		return errAnswered
+	}
+	defer u.cancel() // nobody waits for it any more
+	conn := u.arrival.Conn
+	if u.arrival.Accept != nil {
+		var err error
+		if conn, err = u.acceptInTime(c.account.proxy); err != nil {
+			return err
 		}
-	})
-	if err != nil {
-		return err
 	}
 	u.inside.Store(&conn)
 	c.Conn = conn
@@ -258,16 +260,48 @@ func (u *unanswered) accept(c *connection) error {
 	return nil
 }
 
+// acceptInTime returns what Accept does, unless u is closed first. What is accepted later
+// is closed.
+func (u *unanswered) acceptInTime(p *Proxy) (net.Conn, error) {
+	type accepted struct {
+		conn net.Conn
+		err  error
+	}
+	came := make(chan accepted, 1)
+	go func() {
+		a := accepted{err: errNotServed}
+		defer func() {
+			if e := recover(); e != nil {
+				p.logPanic(e)
+			}
+			came <- a
+		}()
+		a.conn, a.err = u.arrival.Accept()
+	}()
+	select {
+	case a := <-came:
+		return a.conn, a.err
+	case <-u.context.Done():
+		go func() {
+			if a := <-came; a.err == nil {
+				a.conn.Close()
+			}
+		}()
+		return nil, u.context.Err()
+	}
+}
+
 // refuse tells the client that it is not served.
 func (u *unanswered) refuse(why error) {
-	u.once.Do(func() {
-		if u.arrival.Refuse != nil {
-			u.arrival.Refuse(why)
-		}
-		if u.arrival.Conn != nil {
-			u.arrival.Conn.Close()
-		}
-	})
+	if u.decided.Swap(true) {
+		return
+	}
+	if u.arrival.Refuse != nil {
+		u.arrival.Refuse(why)
+	}
+	if u.arrival.Conn != nil {
+		u.arrival.Conn.Close()
+	}
 }
 
 // errNotServed is what a client is refused with when nobody said more.
