@@ -91,8 +91,8 @@ func (c *Collector) Add(f *flow.Flow) {
 	}
 	host := f.Host()
 	asked := host == flow.SetupHost && flow.CanonicalHost(f.Server.Asked) == host
-	if host == "" && f.Outcome != flow.Served {
-		return // a port scan, garbage
+	if host == "" && f.Outcome != flow.Served || f.IsControl() {
+		return // a port scan, garbage, what keeps the network working
 	}
 	if c.own == nil {
 		c.own = new(owner)

@@ -34,7 +34,7 @@ const (
 	DNS       Kind = "dns"       // one question
 	Tunnel    Kind = "tunnel"    // a connection whose content could not be read
 	UDP       Kind = "udp"       // datagrams exchanged with one address and port, QUIC among them
-	ICMP      Kind = "icmp"      // echo requests to one address, and their answers
+	ICMP      Kind = "icmp"      // echo requests to one address, and their answers; other messages of ICMP
 	IP        Kind = "ip"        // packets of another protocol over IP to one address
 	Contact   Kind = "contact"   // what somebody else saw of a contact: that it was made, by which app
 )
@@ -290,9 +290,9 @@ const SetupHost = "setup.telltale"
 
 // IsContact reports whether the flow is an attempt to reach a server. A
 // connection that named no host, a client that was turned away, what was said to
-// telltale itself and the questions of [Flow.IsLookup] are not.
+// telltale itself, the questions of [Flow.IsLookup] and [Flow.IsControl] are not.
 func (f *Flow) IsContact() bool {
-	if f.Outcome == Served || f.Outcome == ClientDenied || f.IsLookup() {
+	if f.Outcome == Served || f.Outcome == ClientDenied || f.IsLookup() || f.IsControl() {
 		return false
 	}
 	// What was asked for counts: a header or an SNI could claim the name, to hide.
@@ -322,11 +322,11 @@ func (f *Flow) Readable() bool {
 // where QUIC was refused, nor where an echo request was answered by telltale itself, nor in
 // a contact of which somebody else's record tells.
 func (f *Flow) Unread() bool {
-	return !f.Readable() && f.Kind != ICMP && f.Kind != Contact && f.Outcome != QUICRefused
+	return !f.Readable() && f.Kind != ICMP && !f.IsControl() && f.Kind != Contact && f.Outcome != QUICRefused
 }
 
 // Method returns the request's method. Of what has none it returns a word: CONNECT for
-// a tunnel, QUERY for a DNS question (RFC 1035, 4.1.1), UDP, PING and IP for packets,
+// a tunnel, QUERY for a DNS question (RFC 1035, 4.1.1), UDP, PING, ICMP and IP for packets,
 // CONTACT for what somebody else saw.
 func (f *Flow) Method() string {
 	if f.Request != nil && f.Request.Method != "" {
@@ -338,6 +338,9 @@ func (f *Flow) Method() string {
 	case UDP:
 		return "UDP"
 	case ICMP:
+		if f.IsControl() {
+			return "ICMP"
+		}
 		return "PING"
 	case IP:
 		return "IP"

@@ -51,7 +51,7 @@ var places = map[string][]string{
 
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow", "coverage", "wire/clienthello", "wire/dns", "wire/quic"},
-	"proxy/wireguard": {"coverage", "proxy"},
+	"proxy/wireguard": {"coverage", "flow", "proxy"},
 	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "attribution", "coverage", "tui/quiet"},
 	"tui/quiet":       {},
 	"tui/tmux":        {},

@@ -12,6 +12,11 @@ type Way struct {
 	// Own are the addresses under which devices reach telltale itself through it: its
 	// resolver at port 53, the set-up page at the others.
 	Own []netip.Addr
+	// Outside returns the address from which the packets of a client come, where those of
+	// clients are a tunnel's own and say nothing of it; zero where it is not known. It may
+	// be called by any goroutine but the one that hands datagrams over, since it may wait
+	// for that. Nil where clients are at their addresses.
+	Outside func(client netip.Addr) netip.Addr
 }
 
 // An Arrival is a TCP connection that a device is opening, not accepted yet.
@@ -50,7 +55,8 @@ type Stray struct {
 	Client      netip.Addr
 	Device      string
 	Destination netip.Addr
-	Protocol    uint8 // of IP (IANA, Protocol Numbers)
-	Bytes       int   // of its payload
-	Answered    bool  // an echo request that was answered by the tunnel's end
+	Protocol    uint8  // of IP (IANA, Protocol Numbers)
+	Speech      string // what it is, where that is known better than by Protocol; "" where not
+	Bytes       int    // of its payload
+	Answered    bool   // an echo request that was answered by the tunnel's end
 }

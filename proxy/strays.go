@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -27,6 +28,7 @@ type strayKey struct {
 	client      netip.Addr
 	destination netip.Addr
 	protocol    uint8
+	speech      string
 	answered    bool
 }
 
@@ -46,12 +48,13 @@ const (
 )
 
 var protocolNames = map[uint8]string{
-	protocolICMP: "ICMP", 2: "IGMP", 4: "IPv4 in IP", 41: "IPv6 in IP", 47: "GRE", 50: "ESP", 51: "AH",
+	protocolICMP: "ICMP", 2: flow.SpeechIGMP, 4: "IPv4 in IP", 41: "IPv6 in IP", 47: "GRE", 50: "ESP", 51: "AH",
 	protocolICMPv6: "ICMPv6", 132: "SCTP", 136: "UDP-Lite",
 }
 
 // Stray records a packet that is neither TCP nor UDP. All that one device sends to one
-// address by one protocol is one flow.
+// address by one protocol is one flow; of ICMP, echo requests, errors and what else there
+// is are told apart.
 func (p *Proxy) Stray(s Stray) {
 	a := coverage.Amount{Units: 1, Bytes: int64(s.Bytes)}
 	if !p.strays.count(s, a) {
@@ -62,7 +65,7 @@ func (p *Proxy) Stray(s Stray) {
 // count adds a packet to its flow, which it opens with the first. It reports false
 // where there are too many.
 func (ss *strays) count(s Stray, a coverage.Amount) bool {
-	key := strayKey{s.Way, s.Client, s.Destination, s.Protocol, s.Answered}
+	key := strayKey{s.Way, s.Client, s.Destination, s.Protocol, s.Speech, s.Answered}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	one := ss.by[key]
@@ -90,7 +93,7 @@ func (ss *strays) count(s Stray, a coverage.Amount) bool {
 // strayFlow returns the flow that a packet opens.
 func (p *Proxy) strayFlow(s Stray) flow.Flow {
 	f := flow.Flow{
-		ID: p.cfg.Recorder.NextID(), Kind: flow.IP, Mode: s.Way.Mode, Speech: protocolName(s.Protocol),
+		ID: p.cfg.Recorder.NextID(), Kind: flow.IP, Mode: s.Way.Mode, Speech: cmp.Or(s.Speech, protocolName(s.Protocol)),
 		Client: flow.Client{Addr: netip.AddrPortFrom(s.Client, 0), Device: s.Device},
 		Server: flow.Server{
 			Asked: s.Destination.String(), Destination: netip.AddrPortFrom(s.Destination, 0),

@@ -313,6 +313,9 @@ func TestStrays(t *testing.T) {
 		r.proxy.Stray(Stray{Way: tunnelWay, Client: tunnelPeer, Destination: to, Protocol: 1, Bytes: 64, Answered: true})
 		r.proxy.Stray(Stray{Way: tunnelWay, Client: tunnelPeer, Destination: to, Protocol: 47, Bytes: 100})
 	}
+	for _, speech := range []string{flow.SpeechICMPError, flow.SpeechICMPControl} {
+		r.proxy.Stray(Stray{Way: tunnelWay, Client: tunnelPeer, Destination: to, Protocol: 1, Speech: speech, Bytes: 8})
+	}
 	for i := range maxStraysPerClient {
 		r.proxy.Stray(Stray{Way: tunnelWay, Client: tunnelPeer, Destination: netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), Protocol: 200, Bytes: 1})
 	}
@@ -326,14 +329,19 @@ func TestStrays(t *testing.T) {
 	if gre.Kind != flow.IP || gre.Outcome != flow.DestinationDenied || gre.Speech != "GRE" || gre.DatagramsSent != 3 || gre.DatagramsReceived != 0 {
 		t.Errorf("%+v", gre)
 	}
-	if flows[2].Speech != "protocol 200" {
-		t.Errorf("%q", flows[2].Speech)
+	for _, f := range flows[2:4] {
+		if f.Kind != flow.ICMP || f.Outcome != flow.DestinationDenied || f.IsContact() || f.DatagramsSent != 1 {
+			t.Errorf("%+v", f)
+		}
 	}
-	if n := r.proxy.Dropped(modeWireGuard)[dropStrays].Units; n != 3 {
+	if flows[4].Speech != "protocol 200" {
+		t.Errorf("%q", flows[4].Speech)
+	}
+	if n := r.proxy.Dropped(modeWireGuard)[dropStrays].Units; n != 5 {
 		t.Errorf("%d dropped", n)
 	}
-	r.balanced(coverage.ICMP, 3, 192)
-	r.balanced(coverage.Other, 3+maxStraysPerClient-2, 300+maxStraysPerClient-2)
+	r.balanced(coverage.ICMP, 5, 208)
+	r.balanced(coverage.Other, 3+maxStraysPerClient-4, 300+maxStraysPerClient-4)
 }
 
 // After silence a row of strays ends, and the next packet opens another.

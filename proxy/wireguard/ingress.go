@@ -70,7 +70,7 @@ func (t *Tunnel) takePacket(b []byte, g *gro.GRO) {
 func (t *Tunnel) takeStray(from *peer, p *packet) {
 	t.counts.receive(classOf(p.protocol), len(p.payload))
 	t.proxy.Stray(proxy.Stray{Way: &t.way, Client: from.IPv4, Device: from.Name, Destination: p.dst,
-		Protocol: p.protocol, Bytes: len(p.payload), Answered: t.answerEcho(p)})
+		Protocol: p.protocol, Speech: icmpSpeech(p), Bytes: len(p.payload), Answered: t.answerEcho(p)})
 }
 
 // canHaveServer reports whether a connection to an address can have an end there: not

@@ -13,6 +13,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 
 	"telltale/coverage"
+	"telltale/flow"
 	"telltale/proxy"
 )
 
@@ -330,24 +331,25 @@ func TestStrays(t *testing.T) {
 	sent := []struct {
 		packet   []byte
 		protocol byte
+		speech   string
 	}{
-		{whole(p.IPv4, all4, 2, make([]byte, 8)), 2},                                                                                      // IGMP
-		{whole(p.IPv4, server4, 47, make([]byte, 30)), 47},                                                                                // GRE
-		{whole(p.IPv4, server4, 50, make([]byte, 30)), 50},                                                                                // ESP
-		{whole(p.IPv6, server6, 59, nil), 59},                                                                                             // nothing
-		{whole(p.IPv6, server6, 132, make([]byte, 12)), 132},                                                                              // SCTP
-		{whole(p.IPv6, server6, protoICMP, make([]byte, 2)), protoICMP},                                                                   // of the other version
-		{whole(p.IPv4, server4, protoICMP, buildICMP(p.IPv4, server4, 3, 3, make([]byte, 28))), protoICMP},                                // unreachable
-		{whole(p.IPv4, all4, protoICMP, buildICMP(p.IPv4, all4, echoRequest4, 0, nil)), protoICMP},                                        // to a group
-		{whole(p.IPv6, all6, protoICMPv6, buildICMP(p.IPv6, all6, 133, 0, nil)), protoICMPv6},                                             // router solicitation
-		{extended(whole(p.IPv6, all6, protoICMPv6, buildICMP(p.IPv6, all6, 143, 0, make([]byte, 4))), protoHopByHop, alert), protoICMPv6}, // MLD
+		{whole(p.IPv4, all4, 2, make([]byte, 8)), 2, ""},                                                                                                          // IGMP
+		{whole(p.IPv4, server4, 47, make([]byte, 30)), 47, ""},                                                                                                    // GRE
+		{whole(p.IPv4, server4, 50, make([]byte, 30)), 50, ""},                                                                                                    // ESP
+		{whole(p.IPv6, server6, 59, nil), 59, ""},                                                                                                                 // nothing
+		{whole(p.IPv6, server6, 132, make([]byte, 12)), 132, ""},                                                                                                  // SCTP
+		{whole(p.IPv6, server6, protoICMP, make([]byte, 2)), protoICMP, ""},                                                                                       // of the other version
+		{whole(p.IPv4, server4, protoICMP, buildICMP(p.IPv4, server4, 3, 3, make([]byte, 28))), protoICMP, flow.SpeechICMPError},                                  // unreachable
+		{whole(p.IPv4, all4, protoICMP, buildICMP(p.IPv4, all4, echoRequest4, 0, nil)), protoICMP, ""},                                                            // to a group
+		{whole(p.IPv6, all6, protoICMPv6, buildICMP(p.IPv6, all6, 133, 0, nil)), protoICMPv6, flow.SpeechICMPControl},                                             // router solicitation
+		{extended(whole(p.IPv6, all6, protoICMPv6, buildICMP(p.IPv6, all6, 143, 0, make([]byte, 4))), protoHopByHop, alert), protoICMPv6, flow.SpeechICMPControl}, // MLD
 	}
 	for _, s := range sent {
 		b.out <- s.packet
 	}
 	until(t, "all are told of", func() bool { return len(r.strays()) == len(sent) })
 	for i, s := range r.strays() {
-		if s.Protocol != sent[i].protocol || s.Answered || s.Client != p.IPv4 {
+		if s.Protocol != sent[i].protocol || s.Speech != sent[i].speech || s.Answered || s.Client != p.IPv4 {
 			t.Errorf("%d: %+v", i, s)
 		}
 	}
