@@ -119,9 +119,9 @@ type Names struct {
 
 // Names returns the canonical names of the flow's server. Where clients ask for
 // addresses (see [Flow.Host]), the name for which DNS gave the address stands for it, and
-// an address that gave way to the name of a TLS hello is not among them: it says nothing
-// of its own. One that gave way to a header alone is. Nothing but the client says that
-// the two belong together, so they disagree.
+// an address that gave way to the name of a TLS hello that the server has proved is not
+// among them: it says nothing of its own. One that gave way to a mere claim is. Nothing
+// but the client says that the two belong together, so they disagree.
 func (f *Flow) Names() Names {
 	n := Names{Asked: CanonicalHost(f.Server.Asked), SNI: CanonicalHost(f.Server.SNI), Host: CanonicalHost(f.Server.Host)}
 	if f.Request != nil {
@@ -131,11 +131,29 @@ func (f *Flow) Names() Names {
 		switch resolved := CanonicalHost(f.Server.Resolved); {
 		case resolved != "":
 			n.Asked = resolved
-		case n.SNI != "":
+		case n.SNI != "" && f.provesSNI():
 			n.Asked = ""
 		}
 	}
 	return n
+}
+
+// provesSNI reports whether the server has shown a valid certificate for the name of the
+// hello, or else nothing of what the client said has reached it. Where a connection was
+// passed on unread, an app can have written any name there.
+func (f *Flow) provesSNI() bool {
+	if t := f.Server.TLS; t != nil {
+		return t.Invalid == "" && !t.Unverified && (t.Certificate != nil || f.Response != nil)
+	}
+	switch f.Outcome {
+	case ClientRefused, ClientSilent, HandshakeFailed, QUICRefused, Blocked, DestinationDenied, ClientDenied:
+		return true
+	case Open, "":
+		return f.Received == 0
+	case Abandoned, Malformed, UpstreamFailed: // of a request that was decrypted, none goes out without TLS
+		return f.Request != nil || !f.Server.Dialed.IsValid()
+	}
+	return false
 }
 
 // Host returns the canonical name of the server that was contacted: what the

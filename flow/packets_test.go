@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 func TestNamesWhereClientsAskForAddresses(t *testing.T) {
 	const addr = "192.0.2.7:443"
 	request := &flow.Request{URL: "https://url.example/"}
+	proved := &flow.ServerTLS{Certificate: &flow.Certificate{}}
 	tests := []struct {
 		name   string
 		server flow.Server
@@ -22,7 +24,7 @@ func TestNamesWhereClientsAskForAddresses(t *testing.T) {
 		{"DNS gave it", flow.Server{Asked: addr, Resolved: "Dns.example."}, nil, "dns.example", flow.Names{Asked: "dns.example"}},
 		{"DNS goes before the hello", flow.Server{Asked: addr, Resolved: "dns.example", SNI: "sni.example"}, nil, "dns.example",
 			flow.Names{Asked: "dns.example", SNI: "sni.example"}},
-		{"the hello names it", flow.Server{Asked: addr, SNI: "sni.example", Host: "host.example"}, request, "sni.example",
+		{"the hello names it", flow.Server{Asked: addr, SNI: "sni.example", Host: "host.example", TLS: proved}, request, "sni.example",
 			flow.Names{SNI: "sni.example", Host: "host.example", URL: "url.example"}},
 		{"a header alone claims", flow.Server{Asked: addr, Host: "host.example"}, request, "host.example",
 			flow.Names{Asked: "192.0.2.7", Host: "host.example", URL: "url.example"}},
@@ -31,7 +33,7 @@ func TestNamesWhereClientsAskForAddresses(t *testing.T) {
 			flow.Names{Asked: "dns.example", Host: "host.example"}},
 		{"asked by name", flow.Server{Asked: "asked.example:443", Resolved: "dns.example", SNI: "sni.example"}, nil, "asked.example",
 			flow.Names{Asked: "asked.example", SNI: "sni.example"}},
-		{"a name that is none", flow.Server{Asked: addr, Resolved: ".", SNI: "sni.example"}, nil, "sni.example", flow.Names{SNI: "sni.example"}},
+		{"a name that is none", flow.Server{Asked: addr, Resolved: ".", SNI: "sni.example", TLS: proved}, nil, "sni.example", flow.Names{SNI: "sni.example"}},
 	}
 	for _, mode := range []string{"wireguard", "transparent", "socks5", "pcap", "pcapdroid", "trackercontrol"} {
 		for _, tt := range tests {
@@ -49,6 +51,44 @@ func TestNamesWhereClientsAskForAddresses(t *testing.T) {
 	}
 	if f := flowtest.DNS("192.0.2.7", flowtest.Resolved("x.example")); f.Host() != "192.0.2.7" {
 		t.Errorf("a question for %q asks for %q", "192.0.2.7", f.Host())
+	}
+}
+
+// The name of a hello stands for an address where the server proved it, or was told nothing.
+func TestServerNamesThatAreProved(t *testing.T) {
+	dialed := netip.MustParseAddrPort("192.0.2.7:443")
+	leaf, request := &flow.Certificate{}, &flow.Request{URL: "https://a.example/"}
+	for name, c := range map[string]struct {
+		f      flow.Flow
+		proved bool
+	}{
+		"verified":                 {flow.Flow{Outcome: flow.Completed, Server: flow.Server{TLS: &flow.ServerTLS{Certificate: leaf}}}, true},
+		"verified, no leaf kept":   {flow.Flow{Outcome: flow.Completed, Server: flow.Server{TLS: &flow.ServerTLS{}}, Response: &flow.Response{}}, true},
+		"handshake without a leaf": {flow.Flow{Outcome: flow.UpstreamFailed, Server: flow.Server{TLS: &flow.ServerTLS{}}}, false},
+		"invalid":                  {flow.Flow{Outcome: flow.Completed, Server: flow.Server{TLS: &flow.ServerTLS{Certificate: leaf, Invalid: "expired"}}}, false},
+		"any accepted":             {flow.Flow{Outcome: flow.Completed, Server: flow.Server{TLS: &flow.ServerTLS{Certificate: leaf, Unverified: true}}}, false},
+		"no TLS":                   {flow.Flow{Outcome: flow.Completed, Response: &flow.Response{}, Request: request}, false},
+		"refused":                  {flow.Flow{Outcome: flow.ClientRefused}, true},
+		"silent":                   {flow.Flow{Outcome: flow.ClientSilent}, true},
+		"failed":                   {flow.Flow{Outcome: flow.HandshakeFailed}, true},
+		"QUIC refused":             {flow.Flow{Kind: flow.UDP, Outcome: flow.QUICRefused}, true},
+		"blocked":                  {flow.Flow{Outcome: flow.Blocked}, true},
+		"denied":                   {flow.Flow{Outcome: flow.DestinationDenied}, true},
+		"beginning":                {flow.Flow{Outcome: flow.Open, Sent: 1200}, true},
+		"answered":                 {flow.Flow{Outcome: flow.Open, Received: 1200}, false},
+		"passed through":           {flow.Flow{Outcome: flow.PassedThrough}, false},
+		"QUIC passed":              {flow.Flow{Kind: flow.UDP, Outcome: flow.PassedThrough}, false},
+		"tunnelled":                {flow.Flow{Outcome: flow.Tunnelled}, false},
+		"seen by others":           {flow.Flow{Kind: flow.Contact, Outcome: flow.Seen}, false},
+		"not reached":              {flow.Flow{Outcome: flow.UpstreamFailed}, true},
+		"failed later":             {flow.Flow{Outcome: flow.UpstreamFailed, Server: flow.Server{Dialed: dialed}}, false},
+		"given up":                 {flow.Flow{Outcome: flow.Abandoned, Server: flow.Server{Dialed: dialed}, Request: request}, true},
+	} {
+		f := c.f
+		f.Mode, f.Server.Asked, f.Server.SNI = "wireguard", "192.0.2.7:443", "a.example"
+		if proved := f.Names().Asked == ""; proved != c.proved || f.Host() != "a.example" {
+			t.Errorf("%s: proved %v, host %s", name, proved, f.Host())
+		}
 	}
 }
 

@@ -129,22 +129,37 @@ func (s *Sighting) askedBy() string {
 	return "the proxy was asked for"
 }
 
-// unproven reports whether nothing but a header connects the address that was contacted
+// unproven reports whether nothing but the client connects the address that was contacted
 // with the name under which it is judged: an app could write any name there.
 func (s *Sighting) unproven() bool {
 	_, err := netip.ParseAddr(s.Names.Asked)
-	return err == nil && s.Flow.Server.Resolved == "" && s.Names.SNI == "" && s.Names.Asked != s.Host
+	return err == nil && s.Flow.Server.Resolved == "" && s.Names.Asked != s.Host
 }
 
 func (s *Sighting) unprovenMessage() string {
-	who := "the URL"
-	if s.Names.Host == s.Host {
+	who, without := "the URL", "without TLS"
+	switch s.Host {
+	case s.Names.SNI:
+		who, without = "the TLS server name", "where TLS is not decrypted"
+		if s.Flow.Server.TLS != nil {
+			without = "without a valid certificate of the server"
+		}
+	case s.Names.Host:
 		who = "the Host header"
 	}
 	m := "The device connected to " + s.Flow.Server.Asked + ", and " + who + " says " + s.Host + ". No DNS answer of this audit gave " +
-		s.Names.Asked + " for this name, and without TLS nothing but the client says that the two belong together."
-	if s.policy.nameVerdict(s.Names.Asked, s.Port) == Violation {
-		m += " The policy does not allow " + s.Names.Asked + "."
+		s.Names.Asked + " for this name, and " + without + " nothing but the client says that the two belong together."
+	unwanted := []string{s.Names.Asked}
+	for _, name := range []string{s.Names.Host, s.Names.URL} {
+		if name != "" && name != s.Host && !contains(unwanted, name) {
+			m += " The request itself is for " + name + "."
+			unwanted = append(unwanted, name)
+		}
+	}
+	for _, name := range unwanted {
+		if s.policy.nameVerdict(name, s.Port) == Violation {
+			m += " The policy does not allow " + name + "."
+		}
 	}
 	return m
 }

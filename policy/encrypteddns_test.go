@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"strings"
 	"testing"
@@ -209,9 +210,6 @@ func TestUnprovenNamesAreMismatches(t *testing.T) {
 	if j := claim("www.canada.ca", ""); j.Verdict != Allowed {
 		t.Errorf("proved by DNS: %+v", j)
 	}
-	if j := claim("", "www.canada.ca"); j.Verdict != Allowed {
-		t.Errorf("proved by TLS: %+v", j)
-	}
 	j = claim("evil.example", "")
 	found := false
 	for _, x := range j.Findings {
@@ -219,5 +217,44 @@ func TestUnprovenNamesAreMismatches(t *testing.T) {
 	}
 	if !found || j.Host != "evil.example" {
 		t.Errorf("another name: %+v", j)
+	}
+}
+
+// A server name proves an address only by the certificate that was verified for it.
+func TestServerNamesNeedCertificates(t *testing.T) {
+	p := parse(t, "version: 1\nallow: [www.canada.ca]\nrequire:\n  certificate: any\n")
+	server := flow.Server{Asked: "192.0.2.7:443", SNI: "www.canada.ca", Destination: netip.MustParseAddrPort("192.0.2.7:443"), Dialed: netip.MustParseAddrPort("192.0.2.7:443")}
+	judge := func(f *flow.Flow, secured *flow.ServerTLS) Judgement {
+		f.Mode, f.Server = "wireguard", server
+		f.Server.TLS = secured
+		return p.Judge(f)
+	}
+	get := func() *flow.Flow { return flowtest.Get("https://www.canada.ca/") }
+	if j := judge(get(), &flow.ServerTLS{Version: tls.VersionTLS13, Certificate: &flow.Certificate{}}); j.Verdict != Allowed {
+		t.Errorf("proved: %+v", j)
+	}
+	if j := judge(flowtest.Refused("www.canada.ca"), nil); rules(j) != "undecryptable" {
+		t.Errorf("refused: %+v", j)
+	}
+	for name, c := range map[string]struct {
+		f       *flow.Flow
+		secured *flow.ServerTLS
+		words   string
+	}{
+		"passed through": {flowtest.PassedThrough("www.canada.ca"), nil, "where TLS is not decrypted nothing but the client says"},
+		"not verified":   {get(), &flow.ServerTLS{Version: tls.VersionTLS13, Unverified: true}, "without a valid certificate of the server nothing but"},
+		"not valid":      {get(), &flow.ServerTLS{Version: tls.VersionTLS13, Invalid: "expired"}, "the TLS server name says www.canada.ca"},
+	} {
+		j := judge(c.f, c.secured)
+		if rules(j) != "host-mismatch" || j.Host != "www.canada.ca" || !strings.Contains(j.Findings[0].Message, c.words) ||
+			!strings.Contains(j.Findings[0].Message, "does not allow 192.0.2.7") || !strings.Contains(j.Findings[0].Remedy, "airplane mode") {
+			t.Errorf("%s: %+v", name, j)
+		}
+	}
+	fronted := get()
+	fronted.Request.URL = "https://evil.example/"
+	j := judge(fronted, &flow.ServerTLS{Invalid: "expired"})
+	if !strings.Contains(j.Findings[0].Message, "is for evil.example. The policy does not allow 192.0.2.7. The policy does not allow evil.example.") {
+		t.Errorf("%+v", j)
 	}
 }
