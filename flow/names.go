@@ -232,12 +232,17 @@ func canonicalPort(port string) string {
 	return port
 }
 
+// SpeechHTTP is the Speech of HTTP that somebody recognised in clear, without reading
+// its requests.
+const SpeechHTTP = "HTTP"
+
 // Cleartext reports whether the content crossed the network unencrypted, as far as
-// the URL's scheme tells. Of other protocols it knows those that have an encrypted twin.
+// the URL's scheme tells, or what was recognised of what was not read. Of other protocols
+// it knows those that have an encrypted twin.
 // A question of DNS does not count: every device asks them, and no app can change that.
 func (f *Flow) Cleartext() bool {
 	if f.Request == nil {
-		return false
+		return f.Kind != DNS && f.Speech == SpeechHTTP
 	}
 	scheme, _, found := strings.Cut(f.Request.URL, ":")
 	if !found {

@@ -177,11 +177,14 @@ func detectCleartext(s *Sighting) []Finding {
 		return nil
 	}
 	f := s.finding(Cleartext, s.policy.require.httpsAt)
-	protocol := "HTTP"
-	if scheme, _, _ := strings.Cut(strings.ToUpper(s.Flow.Request.URL), ":"); scheme != "WS" {
-		protocol = scheme
+	what, protocol := "The connection to ", "HTTP"
+	if s.Flow.Request != nil {
+		what = "The request to "
+		if scheme, _, _ := strings.Cut(strings.ToUpper(s.Flow.Request.URL), ":"); scheme != "WS" {
+			protocol = scheme
+		}
 	}
-	f.Message = "The request to " + s.Host + " went over cleartext " + protocol + ": everyone between the phone and the server could read and change it, cookies and tokens included."
+	f.Message = what + s.Host + " went over cleartext " + protocol + ": everyone between the phone and the server could read and change it, cookies and tokens included."
 	if protocol != "HTTP" {
 		f.Remedy = "Use " + protocol + " over TLS."
 		return []Finding{f}
