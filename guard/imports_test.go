@@ -56,7 +56,7 @@ var places = map[string][]string{
 	"tui/quiet":       {},
 	"tui/tmux":        {},
 	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "diagnosis", "attribution", "coverage", "har"},
-	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "contacts", "capture"},
+	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "contacts", "capture", "coverage"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "useragent", "diagnosis", "ca"},
 	"setup/drive":     {"flow/plain"},

@@ -51,6 +51,7 @@ func (st *stream) read(ctx context.Context, s *Set, in input, opts Options) {
 	r := &reading{ctx: ctx, set: s, opts: opts}
 	r.deliver = func(f *flow.Flow) error {
 		r.flows++
+		r.modes = withMode(r.modes, f.Mode)
 		return b.add(f)
 	}
 	st.infos = r.file(in)

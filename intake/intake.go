@@ -27,6 +27,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"telltale/coverage"
 	"telltale/flow"
 )
 
@@ -54,6 +55,10 @@ type Info struct {
 	// LeftOut counts the bodies that lie outside of the capture and could not be read
 	// there. Without Options.Bodies it is 0.
 	LeftOut int
+	Modes   []string // ways in by which its flows came, as in flow.Flow.Mode, in order of appearance
+	// Ledgers are the books that a capture of telltale has of its ways in, one for each
+	// mode: see [Ledgers].
+	Ledgers []coverage.Ledger
 	Notes   []string // sentences on what the reader met
 	Err     error    // why it could not be read to its end; nil when it could
 }

@@ -47,7 +47,8 @@ type reading struct {
 	settled bool
 	// expansion is that of all compressed data of the input.
 	expansion expansion
-	flows     int // delivered so far of the capture that is being read
+	flows     int      // delivered so far of the capture that is being read
+	modes     []string // of these
 }
 
 // file reads one input of whatever kind.
@@ -119,8 +120,9 @@ func (r *reading) stream(name string, packed io.Reader, attached attachments) In
 	belt := newConveyor(packed)
 	defer belt.close()
 	before := r.flows
+	r.modes = nil
 	info := r.unpack(name, belt, attached)
-	info.Flows = r.flows - before
+	info.Flows, info.Modes = r.flows-before, r.modes
 	if context.Cause(r.ctx) == nil {
 		info.SHA256 = belt.finish()
 	}

@@ -23,6 +23,7 @@ func (r *reading) stored(in input, size int64) Info {
 	if capture.Recording(in.path) {
 		info.Notes = append(info.Notes, "It is still being recorded: what comes from now on is not in this verdict.")
 	}
+	info.Ledgers = store.Summary().Health.Ledgers
 	last, passed := store.LastID(), int64(0)
 	each := func(f *flow.Flow) error {
 		info.Entries++
@@ -45,7 +46,7 @@ func (r *reading) stored(in input, size int64) Info {
 			return nil
 		})
 	}
-	info.Flows = info.Entries
+	info.Flows, info.Modes = info.Entries, r.modes
 	info.SHA256 = fileDigest(in.path)
 	return info
 }
