@@ -38,6 +38,9 @@ type Peer struct {
 	IPv4      netip.Addr // in the tunnel
 	IPv6      netip.Addr
 	Created   time.Time
+	// Visitor is the address from which it asked the set-up page for its keys; zero for a
+	// device that a person named.
+	Visitor netip.Addr
 
 	private Key
 }
@@ -151,6 +154,7 @@ func (b *Book) Remove(name string) error {
 		if i < 0 || s.Peers[i].Name != name {
 			return b.refusal(ErrNoPeer)
 		}
+		s.LastHost = s.lastUsed()
 		s.Peers = slices.Delete(s.Peers, i, i+1)
 		return b.removeConfig(name)
 	})
@@ -164,7 +168,7 @@ func (b *Book) refusal(err error) error {
 	return &FolderError{File: b.folder, Problem: "was not changed", Err: err, Advice: advice}
 }
 
-// add appends a peer with the lowest addresses that are free.
+// add appends a peer with the next addresses, of those that are free.
 func (s *state) add(name string, now time.Time) error {
 	switch {
 	case s.index(name) >= 0:
@@ -176,17 +180,41 @@ func (s *state) add(name string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	n := firstHost
-	for slices.ContainsFunc(s.Peers, func(p peerState) bool { return p.IPv4 == host(s.IPv4, byte(n)) }) {
-		n++
-	}
+	s.LastHost = s.nextHost()
 	p := peerState{Name: name, PrivateKey: private,
-		IPv4: host(s.IPv4, byte(n)), IPv6: host(s.IPv6, byte(n)), Created: now.UTC().Truncate(time.Second)}
+		IPv4: host(s.IPv4, s.LastHost), IPv6: host(s.IPv6, s.LastHost), Created: now.UTC().Truncate(time.Second)}
 	if p.public, err = private.public(); err != nil {
 		return err
 	}
 	s.Peers = append(s.Peers, p)
 	return nil
+}
+
+// lastUsed returns LastHost; for a file that does not know it, the highest in use.
+func (s *state) lastUsed() byte {
+	if s.LastHost != 0 {
+		return s.LastHost
+	}
+	n := byte(ownHost)
+	for _, p := range s.Peers {
+		n = max(n, p.IPv4.As4()[3])
+	}
+	return min(n, lastHost)
+}
+
+// nextHost returns the host part of the next addresses: the first after the last ones that
+// no device has, in a circle.
+func (s *state) nextHost() byte {
+	n := s.lastUsed()
+	for {
+		if n++; n > lastHost || n < firstHost {
+			n = firstHost
+		}
+		taken := func(p peerState) bool { return p.IPv4 == host(s.IPv4, n) }
+		if !slices.ContainsFunc(s.Peers, taken) {
+			return n
+		}
+	}
 }
 
 // index finds a peer by its name; upper and lower case are one, since their files are

@@ -195,11 +195,46 @@ func TestFullBook(t *testing.T) {
 	if err := b.Remove("device-100"); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := b.Add("one-more"); err != nil || !seen[p.IPv4] {
+	if p, err := b.Add("one-more"); err != nil || seen[p.IPv4] {
 		t.Errorf("after one went: %v, %v", p.IPv4, err)
 	}
 	if _, err := Open(b.Folder()); err != nil {
 		t.Error("a full book cannot be opened:", err)
+	}
+}
+
+// The addresses of a device that was removed are not those of the next one: what is
+// recorded of it would count as the other's.
+func TestAddressesAreNotUsedAgain(t *testing.T) {
+	b := sample(t)
+	removed, err := b.Peer("tablet 2") // of the file that does not say what was used
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Remove("tablet 2"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = Open(b.Folder()); err != nil { // another process
+		t.Fatal(err)
+	}
+	seen := map[netip.Addr]bool{removed.IPv4: true, removed.IPv6: true}
+	for _, p := range b.Peers() {
+		seen[p.IPv4], seen[p.IPv6] = true, true
+	}
+	free := lastHost - firstHost + 1 - len(seen)/2
+	for i := range free + 1 {
+		p, err := b.Add("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := i == free // when all were used
+		if seen[p.IPv4] != again || seen[p.IPv6] != again || again && p.IPv4 != removed.IPv4 {
+			t.Fatalf("%d: %s, %s", i, p.IPv4, p.IPv6)
+		}
+		seen[p.IPv4], seen[p.IPv6] = true, true
+		if err := b.Remove("x"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -266,6 +301,7 @@ func TestDamagedBook(t *testing.T) {
 		"no subnet":         {replaced(`"10.86.0.0/24"`, `""`), "expected ipv4"},
 		"peer's address":    {replaced(`"10.86.0.2"`, `"10.87.0.2"`), "peer 1: expected addresses in 10.86.0.0/24"},
 		"tunnel's address":  {replaced(`"10.86.0.2"`, `"10.86.0.1"`), "peer 1: expected addresses"},
+		"last address":      {replaced(`"port"`, `"last_host": 255, "port"`), "expected last_host to be at most 254, found 255"},
 		"shared address":    {replaced(`"10.86.0.3"`, `"10.86.0.2"`), `peer 2: it shares an address or a key with "phone"`},
 		"shared name":       {replaced(`"tablet 2"`, `"Phone"`), "peer 2: a second"},
 		"name for a file":   {replaced(`"tablet 2"`, `"../../x"`), "peer 2: a device cannot be called"},

@@ -32,6 +32,10 @@ type state struct {
 	IPv4       netip.Prefix `json:"ipv4"`
 	IPv6       netip.Prefix `json:"ipv6"`
 	Peers      []peerState  `json:"peers"`
+	// LastHost is the host part of the addresses that were handed out last: those of a
+	// device that was removed are not another's, whose rows would count as its, until
+	// all were used. 0 in files of before it was kept.
+	LastHost byte `json:"last_host,omitempty"`
 }
 
 type peerState struct {
@@ -40,12 +44,14 @@ type peerState struct {
 	IPv4       netip.Addr `json:"ipv4"`
 	IPv6       netip.Addr `json:"ipv6"`
 	Created    time.Time  `json:"created"`
+	Visitor    netip.Addr `json:"visitor,omitzero"` // as in [Peer]
+	Used       time.Time  `json:"used,omitzero"`    // last handshake of a visitor that is known
 
 	public Key
 }
 
 func (p *peerState) peer() Peer {
-	return Peer{Name: p.Name, PublicKey: p.public, IPv4: p.IPv4, IPv6: p.IPv6, Created: p.Created, private: p.PrivateKey}
+	return Peer{Name: p.Name, PublicKey: p.public, IPv4: p.IPv4, IPv6: p.IPv6, Created: p.Created, Visitor: p.Visitor, private: p.PrivateKey}
 }
 
 // stamp tells one version of the file from the next.
@@ -236,6 +242,8 @@ func parseState(content []byte) (*state, error) {
 		return nil, fmt.Errorf("expected ipv4 to be an IPv4 network of /24, found %q", s.IPv4)
 	case !s.IPv6.IsValid() || !s.IPv6.Addr().Is6() || s.IPv6.Addr().Is4In6() || s.IPv6.Bits() != 64 || s.IPv6 != s.IPv6.Masked():
 		return nil, fmt.Errorf("expected ipv6 to be an IPv6 network of /64, found %q", s.IPv6)
+	case s.LastHost > lastHost:
+		return nil, fmt.Errorf("expected last_host to be at most %d, found %d", lastHost, s.LastHost)
 	case len(s.Peers) > maxPeers:
 		return nil, fmt.Errorf("expected at most %d peers, found %d", maxPeers, len(s.Peers))
 	}
