@@ -21,6 +21,7 @@ import (
 // called, once.
 func (p *Proxy) Arrive(a Arrival) {
 	pending := newUnanswered(p.base, a)
+	p.dialer.network.through(a.Way, a.Client.Addr())
 	c := p.account(pending, flow.Client{Addr: a.Client, Device: a.Device}, a.Way.Mode)
 	if c == nil {
 		return // the audit is ending, and that is recorded

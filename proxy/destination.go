@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,6 +40,9 @@ func (e *deniedError) Hint() string {
 // services of a cloud for its machines, and to networks that the client is not in: a
 // device must not get through us to what trusts us. It sees addresses, after the
 // name was resolved, so that no name can be made to get round it.
+//
+// Asking where the client of a tunnel is may wait for the tunnel's packets to be taken:
+// whoever takes them guards no private destination (see guardWaits).
 func (d *dialer) guard(client, a netip.Addr) error {
 	all := forms(a)
 	for _, form := range all {
@@ -63,14 +67,24 @@ func (d *dialer) guard(client, a netip.Addr) error {
 	switch {
 	case err == nil && from == a.Unmap(): // since a moment, and not listed yet
 		return &deniedError{a.Unmap(), ownAddress}
-	case !private || d.network.inside(client) || d.allows(a.Unmap()):
+	case !private || d.allows(a.Unmap()):
+		return nil
+	}
+	at, near := d.network.place(client)
+	switch {
+	case near && d.network.inside(at):
 		return nil
 	case err != nil:
 		return err // as connecting would fail
-	case d.network.apart(client, from):
+	case !near || d.network.apart(at, from):
 		return &deniedError{a.Unmap(), apartNetwork}
 	}
 	return nil
+}
+
+// guardWaits reports whether guarding a destination may wait for other packets.
+func (d *dialer) guardWaits(client, a netip.Addr) bool {
+	return d.network.tunnelled(client) && slices.ContainsFunc(forms(a), isNetworkOfItsOwn)
 }
 
 const (

@@ -81,19 +81,21 @@ func (v *conversation) detain(payload []byte) {
 	}
 }
 
-// open finds the way to the destination. A name is resolved by a goroutine of its own:
-// the tunnel's packets do not wait for it.
+// open finds the way to the destination. Where that takes time, for a name to be resolved
+// or a tunnel to be asked, it is done by a goroutine of its own: the tunnel's packets do
+// not wait for it.
 func (v *conversation) open(payload []byte) {
 	v.mu.Lock()
 	asked := v.draft.Server.Asked
 	v.mu.Unlock()
 	host, _ := flow.SplitHostPort(asked)
-	if _, err := netip.ParseAddr(host); err != nil && !v.p.dialer.isNamed(asked) {
+	to, err := netip.ParseAddr(host)
+	if (err != nil || v.p.dialer.guardWaits(v.key.client.Addr(), to)) && !v.p.dialer.isNamed(asked) {
 		v.mu.Lock()
 		v.detain(payload)
 		v.mu.Unlock()
 		if !v.p.spawn(v.connect) {
-			v.decline(flow.Abandoned, "", "the audit ended before the name was resolved")
+			v.decline(flow.Abandoned, "", "the audit ended before the way there was found")
 		}
 		return
 	}

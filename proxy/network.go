@@ -20,6 +20,8 @@ type network struct {
 	mu   sync.Mutex
 	read time.Time
 	by   map[netip.Addr]attachment // by scoped address
+
+	tunnels sync.Map // *Way by netip.Addr: through which tunnel a client comes
 }
 
 // attachment is one address of this machine, on one of its links.
@@ -160,6 +162,35 @@ func houses(by map[netip.Addr]attachment, link int) bool {
 // wherever it asks us to go.
 func (n *network) inside(client netip.Addr) bool {
 	return client.Unmap().IsLoopback() || n.owns(client)
+}
+
+// through notes that a client comes through a tunnel: there are no more such clients than
+// tunnels have peers.
+func (n *network) through(w *Way, client netip.Addr) {
+	if w.Outside == nil {
+		return
+	}
+	if was, ok := n.tunnels.Load(client); !ok || was != w {
+		n.tunnels.Store(client, w)
+	}
+}
+
+// tunnelled reports whether a client comes through a tunnel.
+func (n *network) tunnelled(client netip.Addr) bool {
+	_, ok := n.tunnels.Load(client)
+	return ok
+}
+
+// place returns the address at which a client is: of one in a tunnel, where the tunnel
+// begins. ok is not set where that is not known, or is in none of the networks around: a
+// device that comes from the open Internet is in no private network.
+func (n *network) place(client netip.Addr) (at netip.Addr, ok bool) {
+	w, ok := n.tunnels.Load(client)
+	if !ok {
+		return client, true
+	}
+	at = w.(*Way).Outside(client).Unmap()
+	return at, at.IsValid() && (isPrivate(at) || n.neighbours(at) || n.owns(at))
 }
 
 // apart reports whether a client is in another network than a destination that is

@@ -212,6 +212,7 @@ func (v *conversation) idleAt(now time.Time) bool {
 func (p *Proxy) converse(key talk, d *Datagram) *conversation {
 	now := time.Now()
 	v := &conversation{p: p, key: key, last: now, idle: p.waits.talk}
+	p.dialer.network.through(key.way, key.client.Addr())
 	asked := key.asked
 	if to := key.destination; to.IsValid() {
 		v.names = p.names.of(key.client.Addr(), to.Addr())

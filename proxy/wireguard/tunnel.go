@@ -104,6 +104,8 @@ type Tunnel struct {
 	changing sync.Mutex   // of peers, in the device and here
 	peers    atomic.Pointer[map[netip.Addr]*peer]
 
+	places places
+
 	// Of the goroutine that sweeps, and of Close after it.
 	syncError  string                    // that was logged last
 	endpoints  map[string]netip.AddrPort // that were kept last
@@ -157,6 +159,7 @@ func Listen(o Options) (*Tunnel, error) {
 	}
 	t := &Tunnel{book: o.Book, proxy: o.Proxy, log: o.Log, notes: newNotes(o.Note), counts: newCounts(),
 		way: proxy.Way{Mode: Mode, Own: o.Book.Own()}, stopped: make(chan struct{})}
+	t.way.Outside = t.outside
 	t.peers.Store(&map[netip.Addr]*peer{})
 	t.link = newLink(t.takeBatch)
 	if t.tcp, err = newTCPEnd(t); err != nil {
