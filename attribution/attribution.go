@@ -12,7 +12,8 @@
 //
 // The first two are what somebody said, the others are conclusions, and are worded so
 // ("likely"). Where several apps fit, there is no answer, and the apps are listed. A
-// User-Agent that only names a library (okhttp, Dart) names no app.
+// User-Agent that only names a library (okhttp, Dart) names no app: what has its fingerprint
+// may be any.
 //
 // It promises that the answers depend on the flows alone, not on their order, nor on how
 // often one is told, and that memory is bounded: a way of which there is more to remember
@@ -78,6 +79,8 @@ type Trace struct {
 	host   string
 	ja4    string
 	asks   bool // a question of DNS, or datagrams
+	// nameless is set where there is a User-Agent, and it names no app.
+	nameless bool
 }
 
 // Named reports whether the flow's own User-Agent or the phone's own record names its app.
@@ -90,13 +93,16 @@ func (t Trace) ByAgent() bool { return t.how == Agent }
 func (t Trace) Compare(o Trace) int {
 	return cmp.Or(
 		strings.Compare(string(t.how), string(o.how)), compareApps(t.app, o.app), t.device.Compare(o.device),
-		strings.Compare(t.host, o.host), strings.Compare(t.ja4, o.ja4), strings.Compare(kindOf(t.asks), kindOf(o.asks)),
+		strings.Compare(t.host, o.host), strings.Compare(t.ja4, o.ja4), strings.Compare(t.kind(), o.kind()),
 	)
 }
 
-func kindOf(asks bool) string {
-	if asks {
+func (t Trace) kind() string {
+	switch {
+	case t.asks:
 		return "asks"
+	case t.nameless:
+		return "nameless"
 	}
 	return ""
 }

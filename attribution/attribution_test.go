@@ -14,6 +14,7 @@ import (
 const (
 	covid   = "t13d1516h2_aaaaaaaaaaaa_000000000000"
 	shared  = "t13d1517h2_bbbbbbbbbbbb_111111111111"
+	library = "t13d1519h2_dddddddddddd_333333333333"
 	strange = "t13d1518h2_cccccccccccc_222222222222"
 )
 
@@ -26,6 +27,8 @@ func audit() []*flow.Flow {
 		flowtest.Get("https://news.example/", phone, flowtest.JA4(shared), flowtest.UserAgentOf("News/3.1 (Android 14)")),
 		flowtest.Get("https://mail.example/", phone, flowtest.JA4(shared), flowtest.UserAgentOf("Mail/2 (Android 14)")),
 		flowtest.Get("https://lib.example/", phone, flowtest.JA4(strange), flowtest.UserAgentOf("okhttp/4.9.1")),
+		flowtest.Get("https://weather.example/", phone, flowtest.JA4(library), flowtest.UserAgentOf("Weather/3.1 (Android 14)")),
+		flowtest.Get("https://ads.example/", phone, flowtest.JA4(library), flowtest.UserAgentOf("okhttp/4.9.1")),
 		flowtest.Refused("pinned.example", phone, flowtest.JA4(covid)),
 		flowtest.Refused("both.example", phone, flowtest.JA4(shared)),
 		flowtest.Tunnel("raw.example:5223", phone),
@@ -55,11 +58,15 @@ func TestWaysOfKnowing(t *testing.T) {
 		{"record of two", flowtest.Refused("cdn.example", phone, flowtest.JA4(strange)),
 			"CovidShield or News: all of them contacted this host, by the phone's own record", "", ""},
 		{"fingerprint", flowtest.Refused("pinned.example", phone, flowtest.JA4(covid)),
-			"likely CovidShield: the TLS fingerprint " + covid + " is one that only it has used on this device", attribution.Fingerprint, "CovidShield"},
+			"likely CovidShield: of the apps that named themselves on this device, only CovidShield has used the TLS fingerprint " + covid, attribution.Fingerprint, "CovidShield"},
 		{"fingerprint of two", flowtest.Refused("pinned.example", phone, flowtest.JA4(shared)),
 			"Mail or News: all of them have used the TLS fingerprint " + shared + " on this device", "", ""},
 		{"fingerprint on another device", flowtest.Refused("pinned.example", flowtest.From("192.168.1.99:1"), flowtest.JA4(covid)), "", "", ""},
 		{"fingerprint of a library", flowtest.Get("https://lib.example/", phone, flowtest.JA4(strange), flowtest.UserAgentOf("okhttp/4.9.1")), "", "", ""},
+		{"fingerprint of an app and a library", flowtest.Refused("pinned.example", phone, flowtest.JA4(library)),
+			"Weather, or an app whose User-Agent names only a library: all of them have used the TLS fingerprint " + library + " on this device", "", ""},
+		{"question for a host of an app or a library", flowtest.DNS("ads.example", phone),
+			"Weather, or an app whose User-Agent names only a library: all of them have contacted this host on this device", "", ""},
 		{"fingerprint of no device", flowtest.Refused("pinned.example", flowtest.From("0.0.0.0:0"), flowtest.JA4(covid)), "", "", ""},
 		{"web view", flowtest.Get("https://x.example/", flowtest.JA4(strange), phone,
 			flowtest.UserAgentOf("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148")), "", "", ""},
@@ -122,6 +129,29 @@ func TestAnswersDependOnTheFlowsAlone(t *testing.T) {
 		}
 		if got := state(book, flows); got != want {
 			t.Fatalf("seed %d:\n%s\nwant\n%s", seed, got, want)
+		}
+	}
+}
+
+// TestLibrariesAreNoApps reads what libraries and kits send, and what apps do that are made
+// with them.
+func TestLibrariesAreNoApps(t *testing.T) {
+	t.Parallel()
+	for agent, app := range map[string]string{
+		"FBiOSSDK.18.0.2": "", "FBiOSSDK/18.0": "", "FBAndroidSDK.16.3.0": "", "SentryCocoa/8.1.0": "", "sentry-cocoa/8.2": "",
+		"sentry.java.android/6.1": "", "sentry.cocoa/8.30 (iOS 17)": "", "GoogleAnalytics/3.0 (Linux; U; Android 14; en-us; Pixel 8 Build/X)": "",
+		"Google Analytics/3": "", "Stripe/v1 AndroidBindings/20.34.4": "", "stripe-android/20": "", "Stripe iOS/23": "", "Datadog/1": "",
+		"Embrace/i/6.1": "", "AppsFlyer/6": "", "Ktor client": "", "ktor-client": "", "KTOR-Client/2": "", "Python/3.11 aiohttp/3.9": "",
+		"python-requests/2.31": "", "node-superagent/3.8": "", "axios/1.6": "", "Google-HTTP-Java-Client/1.41 (gzip)": "",
+		"Apache-HttpClient/4.5 (Java/1.8)": "", "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/X)": "", "Dart/3.2 (dart:io)": "",
+		"Cronet/118": "", "libcurl/8": "", "curl/8.1": "", "Go-http-client/2.0": "", "okhttp/4.9": "", "okhttp": "", "Volley": "",
+		"Retrofit/2": "", "Faraday v2.7": "", "GuzzleHttp/7": "", "CFNetwork/1410.0.3 Darwin/22.6.0": "", "Alamofire/5": "",
+		"Name/1 (id.example; build:1; iOS 17.0.0) Alamofire/5.8": "Name", "CovidShield/1 CFNetwork/1410.0.3 Darwin/22.6.0": "CovidShield",
+		"SentrySafe/2 (Android 14)": "SentrySafe", "Curler/1": "Curler",
+	} {
+		f := flowtest.Get("https://x.example/", phone, flowtest.UserAgentOf(agent))
+		if got := attribution.NewBook().Of(f).App; got != app {
+			t.Errorf("%q is of %q, want %q", agent, got, app)
 		}
 	}
 }

@@ -63,9 +63,9 @@ func (b *Book) learn(t Trace) bool {
 	if !t.device.IsValid() {
 		return news
 	}
-	if t.Named() && t.ja4 != "" {
+	if (t.Named() || t.nameless) && t.ja4 != "" {
 		s, added := b.prints.row(key{t.device, t.ja4}, key.own)
-		news = s.add(t.app) || added || news
+		news = s.addUser(t) || added || news
 	}
 	if !t.asks {
 		s, added := b.contacts.row(key{t.device, t.host}, key.own)
@@ -98,6 +98,8 @@ func (b *Book) trace(f *flow.Flow) Trace {
 	if agent := f.UserAgent(); agent != "" {
 		if t.app.Name = b.agent(agent); t.app.Name != "" {
 			t.how = Agent
+		} else {
+			t.nameless = true
 		}
 	}
 	return t
@@ -119,7 +121,7 @@ func (b *Book) agent(userAgent string) string {
 		return app
 	}
 	app := useragent.Parse(userAgent).App
-	if libraries[strings.ToLower(app)] {
+	if isLibrary(app) {
 		app = ""
 	}
 	if len(b.agents) >= maxAgents {
@@ -127,15 +129,6 @@ func (b *Book) agent(userAgent string) string {
 	}
 	b.agents[strings.Clone(userAgent)] = app
 	return app
-}
-
-// libraries are products that name what an app is made with, in lower case.
-var libraries = map[string]bool{
-	"okhttp": true, "dalvik": true, "dart": true, "cfnetwork": true, "darwin": true, "alamofire": true, "afnetworking": true,
-	"go-http-client": true, "java": true, "java-http-client": true, "apache-httpclient": true, "ktor": true, "ktor-client": true,
-	"python-requests": true, "python-urllib": true, "python-urllib3": true, "aiohttp": true, "axios": true, "node": true, "node-fetch": true,
-	"undici": true, "cronet": true, "libcurl": true, "volley": true, "retrofit": true, "reactnative": true, "unityplayer": true,
-	"grpc-java-okhttp": true, "grpc-objc": true, "grpc-swift-nio": true, "grpc-c++": true, "grpc-go": true, "dart:io": true, "mozilla": true,
 }
 
 // Of returns what is known of the app that made a flow.
@@ -185,8 +178,10 @@ func (b *Book) byFingerprint(t Trace) Attribution {
 	if t.ja4[0] == 'q' {
 		kind = "QUIC"
 	}
-	return b.prints.get(key{t.device, t.ja4}).attribution(Fingerprint,
-		"the "+kind+" fingerprint "+t.ja4+" is one that only it has used on this device",
+	users := b.prints.get(key{t.device, t.ja4})
+	app, _ := users.unique()
+	return users.attribution(Fingerprint,
+		"of the apps that named themselves on this device, only "+title(app)+" has used the "+kind+" fingerprint "+t.ja4,
 		"have used the "+kind+" fingerprint "+t.ja4+" on this device")
 }
 
@@ -200,10 +195,12 @@ func (b *Book) byHost(t Trace) Attribution {
 	}
 	all := set{apps: slices.Clone(seen.apps)}
 	for _, ja4 := range seen.prints {
-		user, others := b.prints.get(key{t.device, ja4}).unique()
+		users := b.prints.get(key{t.device, ja4})
+		user, others := users.unique()
 		if user == (flow.App{}) && others == nil {
 			return Attribution{} // somebody else contacts the host too
 		}
+		all.nameless = all.nameless || users.nameless
 		all.add(user)
 		for _, app := range others {
 			all.add(app)

@@ -12,9 +12,10 @@ import (
 // set is the apps that fit, and of a host what else contacted it. Nil is a set for which
 // there is no room.
 type set struct {
-	apps    []flow.App // sorted, at most MaxApps
-	prints  []string   // fingerprints of contacts whose app nobody named, sorted, at most maxPrints
-	unknown bool       // there were contacts without an app and without a fingerprint, or too many of these
+	apps     []flow.App // sorted, at most MaxApps
+	nameless bool       // there is somebody else besides, whose User-Agent names no app
+	prints   []string   // fingerprints of contacts whose app nobody named, sorted, at most maxPrints
+	unknown  bool       // there were contacts without an app and without a fingerprint, or too many of these
 }
 
 // maxPrints is how many fingerprints are remembered of a host.
@@ -34,6 +35,19 @@ func (s *set) add(app flow.App) bool {
 	s.apps = slices.Insert(s.apps, i, app)
 	s.apps = s.apps[:min(len(s.apps), MaxApps)]
 	return true
+}
+
+// addUser adds who used a fingerprint.
+func (s *set) addUser(t Trace) bool {
+	switch {
+	case s == nil:
+		return false
+	case t.Named():
+		return s.add(t.app)
+	}
+	news := !s.nameless
+	s.nameless = true
+	return news
 }
 
 // addContact adds who contacted a host.
@@ -71,7 +85,8 @@ func (s *set) addUnknown() bool {
 }
 
 // unique returns the one app of the set, or else all of them. An app that once is named
-// with its identifier and once without is one.
+// with its identifier and once without is one. Somebody without a name may be any app, also
+// the one that is known.
 func (s *set) unique() (flow.App, []flow.App) {
 	if s == nil || len(s.apps) == 0 {
 		return flow.App{}, nil
@@ -85,7 +100,7 @@ func (s *set) unique() (flow.App, []flow.App) {
 			apps = append(apps, app)
 		}
 	}
-	if len(apps) == 1 && len(s.apps) < MaxApps {
+	if len(apps) == 1 && len(s.apps) < MaxApps && !s.nameless {
 		return apps[0], nil
 	}
 	return flow.App{}, apps
@@ -110,9 +125,12 @@ func (s *set) attribution(how How, alone, shared string) Attribution {
 	}
 	slices.Sort(a.Others)
 	a.Others = slices.Compact(a.Others)
-	if len(a.Others) == 1 {
+	switch {
+	case s.nameless:
+		a.Words = strings.Join(a.Others, " or ") + ", or an app whose User-Agent names only a library: all of them " + shared
+	case len(a.Others) == 1:
 		a.Words = a.Others[0] + ", of which there are several: they " + shared
-	} else {
+	default:
 		a.Words = strings.Join(a.Others, " or ") + ": all of them " + shared
 	}
 	return a
