@@ -111,6 +111,8 @@ type conversation struct {
 	silent   bool     // nothing is to be told of a refusal: it went to many
 	withheld bool     // it is not shown while it is open: other flows may say what it was
 	told     bool     // they do, and it is none itself
+	passed   bool     // the operator asked not to look inside
+	why      string   // in whose words
 }
 
 // stage is how far the way to a conversation's destination is.
@@ -177,9 +179,14 @@ func (v *conversation) admit() {
 		v.decline(flow.DestinationDenied, "", "what is sent to all in the network is recorded and not forwarded")
 		return
 	}
-	if admission, why := v.p.admit(v.flow()); admission == Block {
+	switch admission, why := v.p.admit(v.flow()); admission {
+	case Block:
 		v.decline(flow.Blocked, "", why)
 		v.edit(func(f *flow.Flow) { f.Altered = append(f.Altered, "forwarded no datagram"+orWhy(why)) })
+	case PassThrough:
+		v.mu.Lock()
+		v.passed, v.why = true, why
+		v.mu.Unlock()
 	}
 }
 
@@ -299,6 +306,8 @@ func (v *conversation) end() {
 	switch undecided := v.draft.Outcome == "" || v.draft.Outcome == flow.Open; {
 	case undecided && v.draft.Speech == flow.SpeechDNS:
 		v.draft.Outcome = flow.Completed // its questions were read
+	case undecided && v.passed:
+		v.draft.Outcome, v.draft.Error = flow.PassedThrough, v.why
 	case undecided:
 		v.draft.Outcome = flow.Tunnelled
 		if v.draft.Error = "UDP: forwarded unread"; v.received.Units == 0 {

@@ -165,6 +165,21 @@ func TestDatagramsThatStayHere(t *testing.T) {
 	}
 }
 
+// What the operator lets through is forwarded, and said to be, over UDP as over TCP.
+func TestDatagramsThatArePassedThrough(t *testing.T) {
+	echo := udpEcho(t)
+	r := newRig(t, leads("192.0.2.1:3478", echo.String()), verdicts(map[string]Admission{"192.0.2.1": PassThrough}, nil))
+	d := r.device(5000)
+	d.send("192.0.2.1:3478", "hello")
+	if got := d.answer(); got != "hello" {
+		t.Errorf("got %q", got)
+	}
+	r.shutdown()
+	if f := r.one(); f.Outcome != flow.PassedThrough || f.Error != "by host" || f.Received != 5 {
+		t.Errorf("%s %q, received %d", f.Outcome, f.Error, f.Received)
+	}
+}
+
 // Where a name is all that was given, it is resolved beside the datagrams, which wait.
 func TestConversationByName(t *testing.T) {
 	echo := udpEcho(t)
