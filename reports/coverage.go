@@ -200,8 +200,11 @@ type covered struct {
 	Whole bool     `json:"whole"` // nothing can pass it by, but for what blind names
 	Claim string   `json:"claim"` // "" where nothing is claimed to be complete
 	// Balanced says that what was received is recorded, under way or dropped for a
-	// reason.
+	// reason; Cut that a recorder was killed, Partial that books were not kept in all
+	// recordings.
 	Balanced   *bool                              `json:"balanced,omitzero"`
+	Cut        *bool                              `json:"cut,omitzero"`
+	Partial    *bool                              `json:"partial,omitzero"`
 	Received   map[coverage.Class]coverage.Amount `json:"received,omitzero"`
 	Recorded   map[coverage.Class]coverage.Amount `json:"recorded,omitzero"`
 	UnderWay   map[coverage.Class]coverage.Amount `json:"under_way,omitzero"`
@@ -216,7 +219,7 @@ func newCoverage(r *Report) []covered {
 		c := covered{Mode: w.Mode, Title: w.Title, Sees: w.Sees, Blind: w.Blind, Whole: w.Whole, Claim: w.claim()}
 		if l := w.ledger; l != nil {
 			balanced, missing := l.Balanced(), l.Missing()
-			c.Balanced, c.Missing = &balanced, &missing
+			c.Balanced, c.Cut, c.Partial, c.Missing = &balanced, &l.Cut, &l.Partial, &missing
 			c.Received, c.Recorded, c.UnderWay = never(l.Received), never(l.Recorded), never(l.UnderWay)
 			c.Dropped, c.Unrecorded = never(l.Dropped), l.Unrecorded()
 		}

@@ -100,6 +100,41 @@ func TestUnbalancedBooksAreAWarning(t *testing.T) {
 	}
 }
 
+// Whoever reads a report in whatever format learns that something is missing.
+func TestEveryFormatWarnsOfMissingPackets(t *testing.T) {
+	t.Parallel()
+	killed := throughTunnel()
+	killed.Verdict, killed.Summary.Health.Ledgers[0].Cut = Clean, true
+	killed.Warnings = WarningsOf(killed.Summary, killed.Captures, false, FewFlows)
+	for want, r := range map[string]*Report{"10 connections of 1,204": withGap(), "the recorder was killed": killed} {
+		for _, format := range []string{"text", "markdown", "html", "json", "github", "sarif", "junit", "gitlab"} {
+			f, ok := ByName(format)
+			if !ok {
+				t.Fatalf("there is no format %s", format)
+			}
+			r.Width = 4000 // no sentence is broken
+			var b strings.Builder
+			if err := f.Write(&b, r); err != nil {
+				t.Fatal(err)
+			}
+			if at := strings.Index(b.String(), "Incomplete: "); at < 0 || !strings.Contains(b.String()[at:], want) {
+				t.Errorf("%s does not warn that %s", format, want)
+			}
+		}
+	}
+}
+
+// What is missing is said also where there is no flow: that was accepted, the loss was not.
+func TestMissingPacketsOfAnEmptyAudit(t *testing.T) {
+	t.Parallel()
+	lost := capture.Summary{Health: capture.Health{Ledgers: []coverage.Ledger{{
+		Mode: "wireguard", Received: map[coverage.Class]coverage.Amount{coverage.UDP: {Units: 2, Bytes: 20}},
+	}}}}
+	if w := WarningsOf(lost, nil, false, FewFlows); len(w) != 1 || !strings.Contains(w[0], "2 datagrams") {
+		t.Errorf("warnings %q", w)
+	}
+}
+
 // "Everything" is never claimed of what cannot have seen everything.
 func TestOnlyWholeWaysClaimEverything(t *testing.T) {
 	t.Parallel()

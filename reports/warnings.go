@@ -12,17 +12,17 @@ import (
 const FewFlows = 5
 
 // WarningsOf returns why the verdict on captures is worth little: packets that came in are
-// in no flow and were dropped for no reason that was counted; nearly nothing was
+// in no flow and were dropped for no reason that was counted, or may be, since the
+// recorder was killed; nearly nothing was
 // recorded, in all or in one of several; most of it could not be read or did not complete;
 // values were not looked for where they may be; or nothing came from the app
-// (appUnseen). Each is a sentence. An audit without any flow is not warned of: it has
-// no verdict.
+// (appUnseen). Each is a sentence. Of an audit without any flow only what is missing is
+// said: it has no verdict.
 func WarningsOf(s capture.Summary, captures []CaptureInfo, appUnseen bool, fewFlows int) []string {
+	out := unbalanced(s.Health)
 	if s.Flows == 0 {
-		return nil
+		return out
 	}
-	var out []string
-	out = append(out, unbalanced(s.Health)...)
 	if s.Flows < fewFlows {
 		out = append(out, fmt.Sprintf("Nearly empty: %s recorded, where fewer than %d say next to nothing about an app.",
 			plural(s.Flows, "flow was", "flows were"), fewFlows))
