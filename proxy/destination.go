@@ -61,6 +61,9 @@ func (d *dialer) guard(client, a netip.Addr) error {
 		if d.network.owns(form) {
 			return &deniedError{a.Unmap(), ownAddress}
 		}
+		if d.network.broadcasts(form) {
+			return &deniedError{a.Unmap(), "a broadcast address"}
+		}
 		private = private || isNetworkOfItsOwn(form)
 	}
 	from, err := d.network.route(a.Unmap())

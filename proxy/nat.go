@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"telltale/flow"
 )
@@ -244,7 +245,7 @@ func (ts *talks) bind(p *Proxy, key source) (*mapping, error) {
 	if key.six {
 		network = "udp6"
 	}
-	conn, err := net.ListenUDP(network, nil)
+	conn, err := listenUnicast(network)
 	if err != nil {
 		p.dialer.places.leave(client)
 		return nil, refuse(err)
@@ -258,6 +259,22 @@ func (ts *talks) bind(p *Proxy, key source) (*mapping, error) {
 	ts.sockets[client]++
 	ts.wg.Go(m.read)
 	return m, nil
+}
+
+// listenUnicast opens a socket that cannot send to everybody in a network: which addresses
+// mean that, the kernel knows best.
+func listenUnicast(network string) (*net.UDPConn, error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		if controlled := raw.Control(func(fd uintptr) { err = noBroadcast(fd) }); controlled != nil {
+			return controlled
+		}
+		return err
+	}}
+	conn, err := config.ListenPacket(context.Background(), network, ":0")
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
 }
 
 // unbind gives the place of a socket back. ts.mu is held.

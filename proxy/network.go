@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"sync"
@@ -124,6 +125,28 @@ func (n *network) owns(a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// broadcasts reports whether an address of IPv4 is that of everybody in a network that
+// this machine is in (RFC 922, 7): what is sent there comes to this machine's services,
+// too. Networks of one or two addresses have none (RFC 3021, 2.1).
+func (n *network) broadcasts(a netip.Addr) bool {
+	if a = a.Unmap(); !a.Is4() {
+		return false
+	}
+	for _, at := range n.attached() {
+		if at.prefix.Addr().Is4() && at.prefix.Bits() < 31 && at.prefix.Contains(a) && a == lastOf(at.prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// lastOf returns the last address of a network of IPv4.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Addr().As4()
+	hosts := ^uint32(0) >> p.Bits()
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(b[:])|hosts)))
 }
 
 // shortestLAN6 is the shortest prefix of IPv6 that is taken for one network. SLAAC

@@ -131,6 +131,22 @@ func TestGuardAllowsWhatTheClientReachesAnyway(t *testing.T) {
 	}
 }
 
+// What is sent to everybody in a network comes to our own services: it stays here.
+func TestGuardRefusesBroadcasts(t *testing.T) {
+	n := laptopNetwork()
+	for to, want := range map[string]bool{
+		"192.168.1.255": true, "172.17.255.255": true, "127.255.255.255": true, "203.0.113.255": true, "::ffff:192.168.1.255": true,
+		"192.168.1.254": false, "10.8.0.6": false, "192.168.2.255": false, "2001:db8:1:2:ffff:ffff:ffff:ffff": false,
+	} {
+		equal(t, to, n.broadcasts(netip.MustParseAddr(to)), want)
+	}
+	for _, client := range []string{"192.168.1.66", "127.0.0.1"} {
+		if err := newDialer(&Config{}, n).guard(netip.MustParseAddr(client), netip.MustParseAddr("192.168.1.255")); err == nil || !strings.Contains(err.Error(), "broadcast") {
+			t.Errorf("%s: %v", client, err)
+		}
+	}
+}
+
 // A client that sends its packets to another of our addresses than that of its
 // link is still where its packets come from.
 func TestClientIsWhereItsRouteLeads(t *testing.T) {

@@ -174,7 +174,7 @@ func (v *conversation) admit() {
 	case v.own():
 		v.decline(flow.DestinationDenied, "", "nothing but DNS is spoken over UDP at telltale's own address")
 		return
-	case to.IsMulticast() || to == broadcast:
+	case to.IsMulticast() || to == broadcast || v.p.dialer.network.broadcasts(to):
 		v.silent = true // RFC 1122, 3.2.2: no errors for what goes to many
 		v.decline(flow.DestinationDenied, "", "what is sent to all in the network is recorded and not forwarded")
 		return

@@ -145,6 +145,7 @@ func TestDatagramsThatStayHere(t *testing.T) {
 		"upstream":  {func(c *Config) { c.UpstreamProxy = &url.URL{Scheme: "http", Host: "127.0.0.1:1"} }, "192.0.2.1:9", flow.UpstreamFailed, "upstream proxy", 2},
 		"mDNS":      {func(*Config) {}, "224.0.0.251:5353", flow.DestinationDenied, "not forwarded", 0},
 		"broadcast": {func(*Config) {}, "255.255.255.255:67", flow.DestinationDenied, "not forwarded", 0},
+		"subnet":    {func(*Config) {}, "127.255.255.255:67", flow.DestinationDenied, "not forwarded", 0},
 		"port 0":    {func(*Config) {}, "192.0.2.1:0", flow.UpstreamFailed, "is no port", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
