@@ -43,6 +43,13 @@ type Amount struct {
 	Bytes int64 `json:"bytes"` // of payload; of TCP none are counted
 }
 
+// ForeignSource is the reason for which packets of a device are dropped that do not come
+// from its address in the tunnel. A system sends some as soon as the tunnel is up, from
+// the address that it has on every link (RFC 4862, section 5.3): it solicits routers (RFC
+// 4861) and reports the groups that it listens to (RFC 3810). WireGuard's cryptokey
+// routing refuses them.
+const ForeignSource = "packets from an address that is not the device's"
+
 // A Ledger sets what a way in was given beside what became of it. What was received
 // was recorded, is under way, was dropped for a reason, or is missing.
 type Ledger struct {

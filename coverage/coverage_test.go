@@ -117,6 +117,21 @@ func TestLedger(t *testing.T) {
 		{"not of all recordings, and killed", func(l *Ledger) { l.Partial, l.Cut = true, true }, false, false, Amount{},
 			"Not all of these recordings have books of the WireGuard tunnel: nothing is claimed to be complete. " +
 				"What is known to be missing: the recorder was killed, and what came in its last seconds is not in the books.", "the recorder was killed"},
+		{"only hellos of the system were dropped", func(l *Ledger) {
+			l.Received[Other] = Amount{5, 0}
+			l.Dropped = map[string]Amount{ForeignSource: {5, 0}, "malformed packets": {}}
+		}, true, false, Amount{},
+			"Everything that devices sent through the WireGuard tunnel is accounted for: 1,204 connections, 9,000 datagrams (4.2 MB), 1 ICMP packet (56 B) and 5 packets of other protocols. " +
+				"Not all of it has a row: 5 were dropped and not forwarded: packets from an address that is not the device's (5). " +
+				"These are usually what the device's system says to its own link when the tunnel comes up, and no contact of an app.",
+			"5 dropped, the rest recorded"},
+		{"hellos of the system and others were dropped", func(l *Ledger) {
+			l.Received[Other] = Amount{6, 0}
+			l.Dropped = map[string]Amount{ForeignSource: {5, 0}, "malformed packets": {1, 0}}
+		}, true, false, Amount{},
+			"Everything that devices sent through the WireGuard tunnel is accounted for: 1,204 connections, 9,000 datagrams (4.2 MB), 1 ICMP packet (56 B) and 6 packets of other protocols. " +
+				"Not all of it has a row: 6 were dropped and not forwarded: packets from an address that is not the device's (5) and malformed packets (1).",
+			"6 dropped, the rest recorded"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := full()

@@ -118,7 +118,7 @@ func (l Ledger) Claim() string {
 		return "Everything that devices sent " + through + " is in this audit: " + amounts(l.Received) + "."
 	case l.Balanced():
 		return "Everything that devices sent " + through + " is accounted for: " + amounts(l.Received) + ". " +
-			"Not all of it has a row: " + droppedInWords(l) + "."
+			"Not all of it has a row: " + droppedInWords(l) + "." + l.harmless()
 	case l.tallies():
 		return "It is not known whether everything that devices sent " + through + " is in this audit: " + killed + "."
 	}
@@ -131,6 +131,14 @@ func (l Ledger) Warning() string {
 		return ""
 	}
 	return "Incomplete: " + l.gap() + ". \"Everything\" cannot be claimed of the " + l.title() + "."
+}
+
+// harmless says what was dropped where it is usually no loss, "" elsewhere.
+func (l Ledger) harmless() string {
+	if l.Dropped[ForeignSource] != l.DroppedTotal() {
+		return ""
+	}
+	return " These are usually what the device's system says to its own link when the tunnel comes up, and no contact of an app."
 }
 
 // partial says that the books are not of all recordings.

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
+
+	"telltale/coverage"
 )
 
 // Protocols over IP (IANA, Protocol Numbers).
@@ -35,7 +37,7 @@ const (
 	badChecksum   = "packets with a wrong checksum"
 	sourceRouted  = "packets with a route of their own"
 	incomplete    = "incomplete fragments"
-	foreignSource = "packets from an address that is not the device's"
+	foreignSource = coverage.ForeignSource
 	noServer      = "connections to addresses that can have no server"
 	flooded       = "connections beyond the limit of those being opened"
 	abandoned     = "connections that were given up while being opened"
