@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,12 +23,13 @@ const eventPage = 500
 // woken when something happened and asks the capture for a page, so a slow reader
 // of its output slows no traffic.
 type eventLog struct {
-	out    *json.Encoder
-	audit  *audit
-	stop   func()
-	err    error
-	seq    capture.Seq
-	counts map[string]int // violations by ID, as last told
+	out   *json.Encoder
+	audit *audit
+	stop  func()
+	err   error
+	seq   capture.Seq
+	// violations are what was told of them, by ID.
+	violations map[string]reports.Violation
 	// devices and diagnoses are what was told of each device, by address.
 	devices   map[string]string // its name
 	diagnoses map[string]*toldDiagnoses
@@ -41,7 +43,7 @@ type toldDiagnoses struct {
 }
 
 func startEvents(w io.Writer, a *audit) *eventLog {
-	l := &eventLog{out: reports.NewLines(w), audit: a, counts: map[string]int{}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{}}
+	l := &eventLog{out: reports.NewLines(w), audit: a, violations: map[string]reports.Violation{}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{}}
 	listening := map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path}
 	for way, at := range a.ways.addresses() {
 		listening[way] = at
@@ -186,17 +188,35 @@ func (l *eventLog) mask() func(string) string {
 	return masker(l.audit.policy.Load(), l.audit.flags.report.reveal)
 }
 
+// violationEvent is the object of contract section 7.
+type violationEvent struct {
+	Event string `json:"event"`
+	Time  string `json:"time"`
+	reports.Violation
+	// Gone is set when what was told before is none any more: it is a part of another, as
+	// a question of DNS is of the probe for a captive portal to which it led, or the policy
+	// was changed.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// tellViolations prints each violation when there is one more flow of it, and those told
+// before that are none any more.
 func (l *eventLog) tellViolations(sum capture.Summary) {
+	now := make(map[string]bool, len(sum.Violations))
 	for _, v := range sum.Violations {
-		if l.counts[v.ID] == v.Count {
+		now[v.ID] = true
+		if told, known := l.violations[v.ID]; known && told.Count == v.Count {
 			continue
 		}
-		l.counts[v.ID] = v.Count
-		l.print(struct {
-			Event string `json:"event"`
-			Time  string `json:"time"`
-			reports.Violation
-		}{"violation", stamp(v.Last), reports.NewViolation(v, sum.Health.Devices, l.mask())})
+		told := reports.NewViolation(v, sum.Health.Devices, l.mask())
+		l.violations[v.ID] = told
+		l.print(violationEvent{Event: "violation", Time: stamp(v.Last), Violation: told})
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.violations)) {
+		if !now[id] {
+			l.print(violationEvent{Event: "violation", Time: stamp(time.Now()), Violation: l.violations[id], Gone: true})
+			delete(l.violations, id)
+		}
 	}
 }
 

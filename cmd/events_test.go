@@ -26,7 +26,7 @@ func eventsOf(t *testing.T, policyText string) (l *eventLog, printed func() stri
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	l = &eventLog{out: reports.NewLines(&b), audit: &audit{flags: &liveFlags{}}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{}}
+	l = &eventLog{out: reports.NewLines(&b), audit: &audit{flags: &liveFlags{}}, violations: map[string]reports.Violation{}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{}}
 	l.audit.policy.Store(pol)
 	return l, func() string {
 		t.Helper()
@@ -201,6 +201,59 @@ func TestDiagnosesAreMasked(t *testing.T) {
 	}
 	if text := told(true); !strings.Contains(text, secret) {
 		t.Errorf("the value does not show although it was asked for: %s", text)
+	}
+}
+
+// TestViolationsThatAreGone checks that a violation that was told, and is a part of another
+// by now, is told as gone: a question of DNS does not tell yet that a request will be a
+// probe for a captive portal.
+func TestViolationsThatAreGone(t *testing.T) {
+	l, _ := eventsOf(t, canadaOnly)
+	var out bytes.Buffer
+	l.out = reports.NewLines(&out)
+	s := capture.New(capture.Options{Judge: l.audit.policy.Load()})
+	defer s.Close()
+	tell := func(flows ...*flow.Flow) (told []string) {
+		t.Helper()
+		for _, f := range flows {
+			f.ID = s.NextID()
+			s.Observe(f)
+		}
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		out.Reset()
+		l.tellViolations(s.Summary())
+		for line := range strings.Lines(out.String()) {
+			var e struct {
+				Event, ID, Rule, Time string
+				Count                 int
+				Gone                  bool
+			}
+			if err := json.Unmarshal([]byte(line), &e); err != nil || e.Event != "violation" || e.Time == "" || e.ID == "" {
+				t.Fatalf("%s: %v", line, err)
+			}
+			told = append(told, fmt.Sprintf("%s %d %t", e.Rule, e.Count, e.Gone))
+			if e.Gone != strings.Contains(line, `"gone"`) {
+				t.Errorf("it is not gone, and says of it: %s", line)
+			}
+		}
+		return told
+	}
+	const probed = "clients3.google.com"
+	for _, step := range []struct {
+		flows []*flow.Flow
+		want  string
+	}{
+		{[]*flow.Flow{flowtest.DNS(probed)}, "[host-not-allowed 1 false]"},
+		{[]*flow.Flow{flowtest.DNS(probed)}, "[host-not-allowed 2 false]"},
+		{nil, "[]"},
+		{[]*flow.Flow{flowtest.Get("https://" + probed + "/generate_204")}, "[captive-portal-probe 3 false host-not-allowed 2 true]"},
+		{nil, "[]"},
+	} {
+		if got := fmt.Sprint(tell(step.flows...)); got != step.want {
+			t.Errorf("told %s, want %s", got, step.want)
+		}
 	}
 }
 
