@@ -255,12 +255,23 @@ func unread(f *flow.Flow) string {
 // unreadDatagrams is unread for UDP that was forwarded.
 func unreadDatagrams(f *flow.Flow) string {
 	switch {
-	case f.Readable():
+	case f.Readable(), saysNothing(f):
 		return ""
 	case f.Speech != "":
 		return "the client spoke " + f.Speech + " over UDP; it was forwarded unread"
 	}
 	return "the client sent datagrams of UDP in a protocol that is not known; they were forwarded unread"
+}
+
+// maxFormal bounds what a client says in a protocol that has no room for content, with all
+// that is sent again (RFC 8489, 6.2.1): behind a beginning in STUN calls may follow.
+const maxFormal = 2 << 10 // bytes
+
+// saysNothing reports whether datagrams are of a protocol whose every field is known and
+// none is for an app's content: to ask for the time (RFC 5905), or for the address under
+// which others see the device (RFC 8489, 2).
+func saysNothing(f *flow.Flow) bool {
+	return (f.Speech == "NTP" || f.Speech == "STUN") && f.Sent <= maxFormal
 }
 
 func detectUndecryptable(s *Sighting) []Finding {

@@ -136,7 +136,14 @@ func TestQuestionsAreContacts(t *testing.T) {
 		"setup.telltale":               Unjudged,
 		"telltale.canada.ca.evil.test": Violation,
 	} {
-		if j := p.Judge(flowtest.DNS(name)); j.Verdict != want {
+		kind := "A"
+		switch {
+		case strings.HasSuffix(name, ".in-addr.arpa"):
+			kind = "PTR"
+		case strings.HasSuffix(name, "resolver.arpa"):
+			kind = "SVCB"
+		}
+		if j := p.Judge(flowtest.DNS(name, flowtest.Question(kind, "NOERROR"))); j.Verdict != want {
 			t.Errorf("%s: %+v", name, j)
 		}
 	}
@@ -186,11 +193,29 @@ func TestLocalNetworkPreset(t *testing.T) {
 
 func TestDatagramsThatNobodyRead(t *testing.T) {
 	p := parse(t, dnsPolicy)
-	for speech, want := range map[string]string{"STUN": "the client spoke STUN over UDP", "": "a protocol that is not known"} {
+	for speech, want := range map[string]string{"TURN": "the client spoke TURN over UDP", "": "a protocol that is not known"} {
 		j := p.Judge(flowtest.Datagrams("192.0.2.1:3478", flowtest.Resolved("media.canada.ca"), flowtest.Speech(speech)))
 		if rules(j) != "undecryptable" || !strings.Contains(j.Findings[0].Message, want) {
 			t.Errorf("%q: %+v", speech, j)
 		}
+	}
+}
+
+// To ask for the time or for one's own address says nothing, as long as nothing follows.
+func TestDatagramsThatSayNothing(t *testing.T) {
+	p := parse(t, dnsPolicy)
+	for _, speech := range []string{"NTP", "STUN"} {
+		f := flowtest.Datagrams("192.0.2.1:123", flowtest.Resolved("time.canada.ca"), flowtest.Speech(speech))
+		if j := p.Judge(f); j.Verdict != Allowed {
+			t.Errorf("%s: %+v", speech, j)
+		}
+		f.Sent = 1 << 20
+		if j := p.Judge(f); rules(j) != "undecryptable" {
+			t.Errorf("a megabyte that began as %s: %+v", speech, j)
+		}
+	}
+	if j := p.Judge(flowtest.Datagrams("192.0.2.1:123", flowtest.Speech("NTP"))); rules(j) != "host-not-allowed" {
+		t.Errorf("%+v", j)
 	}
 }
 
