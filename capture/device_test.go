@@ -203,7 +203,7 @@ func TestWhatPassedUnread(t *testing.T) {
 	s := capture.New(capture.Options{})
 	defer s.Close()
 	observe(t, s, flowtest.Number(
-		flowtest.DNS("a.example"), flowtest.DNS("7.2.0.192.in-addr.arpa"), flowtest.QUIC("192.0.2.7", "a.example"), flowtest.Ping("192.0.2.7"),
+		flowtest.DNS("a.example"), flowtest.DNS("7.2.0.192.in-addr.arpa", flowtest.Question("PTR", "NXDOMAIN")), flowtest.QUIC("192.0.2.7", "a.example"), flowtest.Ping("192.0.2.7"),
 		flowtest.Seen("seen.example", "App", ""), flowtest.Datagrams("192.0.2.7:123"), flowtest.Packets("192.0.2.8", "GRE"),
 		flowtest.Datagrams("192.0.2.53:53", flowtest.Speech(flow.SpeechDNS)),
 	)...)

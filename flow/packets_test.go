@@ -190,9 +190,29 @@ func TestLookupsAreNoContacts(t *testing.T) {
 		"in-addr.arpa.example":                false,
 		strings.Repeat("a.", 33) + "ip6.arpa": false,
 	} {
-		f := flowtest.DNS(name)
+		kind := "PTR"
+		if strings.HasSuffix(name, "resolver.arpa") {
+			kind = "SVCB"
+		}
+		f := flowtest.DNS(name, flowtest.Question(kind, "NOERROR"))
 		if f.IsLookup() != want || f.IsContact() == want {
 			t.Errorf("%s: lookup %v, contact %v", name, f.IsLookup(), f.IsContact())
+		}
+	}
+	for question, want := range map[[2]string]bool{
+		{"7.2.0.192.in-addr.arpa", "TXT"}:   false,
+		{"7.2.0.192.in-addr.arpa", "A"}:     false,
+		{"8.b.d.0.1.0.0.2.ip6.arpa", "TXT"}: false,
+		{"8.b.d.0.1.0.0.2.ip6.arpa", ""}:    true,
+		{"_dns.resolver.arpa", "HTTPS"}:     true,
+		{"_dns.resolver.arpa", "TXT"}:       false,
+		{"ipv4only.arpa", "A"}:              true,
+		{"IPv4only.arpa.", "AAAA"}:          true,
+		{"ipv4only.arpa", "TXT"}:            false,
+		{"x.ipv4only.arpa", "AAAA"}:         false,
+	} {
+		if f := flowtest.DNS(question[0], flowtest.Question(question[1], "NOERROR")); f.IsLookup() != want || f.IsContact() == want {
+			t.Errorf("%s: lookup %v, contact %v", question, f.IsLookup(), f.IsContact())
 		}
 	}
 	if f := flowtest.Get("https://7.2.0.192.in-addr.arpa/"); f.IsLookup() || !f.IsContact() {
