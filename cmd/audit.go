@@ -62,6 +62,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if err != nil {
 		return nil, err
 	}
+	if idle := flags.ways.idle(); idle != "" {
+		s.say("warning: %s", idle)
+	}
 	quietLibraries(s)
 	a := &audit{flags: flags, closeWays: func() {}, served: make(chan error, 3)} // the HTTP proxy, SOCKS5, the transparent port
 	a.policy.Store(pol)

@@ -25,8 +25,8 @@ func newRecord(s *streams) *cobra.Command {
 
 func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child []string) error {
 	if len(child) > 0 && c.ArgsLenAtDash() != 0 {
-		if way := flags.ways.missed(child[0]); way != "" {
-			return withHint(fmt.Errorf("unexpected argument %q", child[0]), "--%s takes its address behind an equals sign: --%s=%s", way, way, quote(child[0]))
+		if err := flags.ways.misplaced(child[0]); err != nil {
+			return err
 		}
 		return withHint(fmt.Errorf("unexpected argument %q", child[0]), "telltale record -- %s", quote(child[0]))
 	}

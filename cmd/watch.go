@@ -28,6 +28,11 @@ func newWatch(s *streams) *cobra.Command {
 	flags := &liveFlags{}
 	var exit bool
 	c := command("watch", func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			if err := flags.ways.misplaced(args[0]); err != nil {
+				return err
+			}
+		}
 		if err := needsScreen(s, "watch"); err != nil {
 			return withHint(err, "telltale record does the same audit without a screen")
 		}
@@ -268,6 +273,9 @@ func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, 
 			w.store.Note(info.File + ": " + note)
 		}
 		troubles = append(troubles, info.Err)
+	}
+	for _, l := range intake.Ledgers(infos) {
+		w.store.SetLedger(l)
 	}
 	w.infos = captureInfos(infos)
 	w.failed = errors.Join(append(troubles, w.store.Sync())...)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,6 +32,9 @@ type wayFlags struct {
 	keys                           string // folder of the tunnel's
 	quic                           string
 	dns                            []string
+
+	given *pflag.FlagSet // nil where there is no command line
+	last  *wayFlag       // the way in that was asked for last; nil for none
 }
 
 // quicModes are the values of --quic.
@@ -38,9 +42,10 @@ var quicModes = map[string]proxy.QUICMode{"block": proxy.QUICBlock, "pass": prox
 
 func (w *wayFlags) register(c *cobra.Command) {
 	f := c.Flags()
-	w.wireguard.register(f, "wireguard", defaultWireguard, "also capture every packet of a device through a WireGuard tunnel at `address`")
-	w.socks5.register(f, "socks5", defaultSOCKS5, "also accept SOCKS5 at `address`")
-	w.transparent.register(f, "transparent", defaultTransparent, "also accept at `address` what nftables leads there (Linux; see setup hotspot)")
+	w.given = f
+	w.wireguard.register(f, &w.last, "wireguard", defaultWireguard, "also capture every packet of a device through a WireGuard tunnel; elsewhere: --wireguard=ADDRESS")
+	w.socks5.register(f, &w.last, "socks5", defaultSOCKS5, "also accept SOCKS5; elsewhere: --socks5=ADDRESS")
+	w.transparent.register(f, &w.last, "transparent", defaultTransparent, "also accept what nftables leads here (Linux; see setup hotspot); elsewhere: --transparent=ADDRESS")
 	f.StringVar(&w.keys, "wireguard-dir", "", "`folder` of the tunnel's keys (default: "+tunnelFolderHelp+")")
 	_ = c.MarkFlagDirname("wireguard-dir")
 	f.StringVar(&w.quic, "quic", "block", "what becomes of QUIC: block, so that apps use TCP; pass, unread; or intercept")
@@ -50,7 +55,7 @@ func (w *wayFlags) register(c *cobra.Command) {
 
 // configure puts into a proxy's configuration what it has to know of the ways in.
 func (w *wayFlags) configure(cfg *proxy.Config) error {
-	for _, way := range []*wayFlag{&w.wireguard, &w.socks5, &w.transparent} {
+	for _, way := range w.all() {
 		if err := way.check(); err != nil {
 			return err
 		}
@@ -70,18 +75,48 @@ func (w *wayFlags) configure(cfg *proxy.Config) error {
 	return nil
 }
 
-// missed returns the name of the way in whose address an argument looks like, "" for
-// none: it was meant for the flag before it.
-func (w *wayFlags) missed(argument string) string {
-	if _, _, err := net.SplitHostPort(argument); err != nil {
+// all are the ways in beside the HTTP proxy.
+func (w *wayFlags) all() []*wayFlag { return []*wayFlag{&w.wireguard, &w.socks5, &w.transparent} }
+
+// misplaced returns the error of an argument that looks like the address of the way in
+// that was asked for last, without one; nil for any other.
+func (w *wayFlags) misplaced(argument string) error {
+	way := w.last
+	if way == nil || way.at != way.usually() {
+		return nil
+	}
+	at := argument
+	if port, err := strconv.ParseUint(at, 10, 16); err == nil {
+		at = ":" + strconv.FormatUint(port, 10)
+	} else if addr, err := netip.ParseAddr(strings.Trim(at, "[]")); err == nil {
+		at = hostPort(addr.String(), uint16(way.usual)) //nolint:gosec // it is a constant
+	}
+	meant := wayFlag{name: way.name, usual: way.usual}
+	if meant.Set(at); meant.check() != nil {
+		return nil
+	}
+	return withHint(fmt.Errorf("unexpected argument %q behind --%s", argument, way.name), "write it as --%s=%s", way.name, quote(at))
+}
+
+// idle returns a warning for flags that have nothing to be about, "" where there are none.
+func (w *wayFlags) idle() string {
+	if w.given == nil || slices.ContainsFunc(w.all(), func(way *wayFlag) bool { return way.on }) {
 		return ""
 	}
-	for _, way := range []*wayFlag{&w.wireguard, &w.socks5, &w.transparent} {
-		if way.on && way.at == ":"+strconv.Itoa(way.usual) {
-			return way.name
+	var idle []string
+	for _, name := range []string{"quic", "dns"} {
+		if w.given.Changed(name) {
+			idle = append(idle, "--"+name)
 		}
 	}
-	return ""
+	verb := " changes"
+	switch len(idle) {
+	case 0:
+		return ""
+	case 2:
+		verb = " change"
+	}
+	return strings.Join(idle, " and ") + verb + " nothing for the HTTP proxy alone; add --wireguard, --socks5 or --transparent"
 }
 
 // parseResolver reads ADDR[:PORT].
@@ -102,13 +137,19 @@ type wayFlag struct {
 	usual int
 	on    bool
 	at    string
+	last  **wayFlag // is told of this one when it is set; may be nil
 }
 
-func (w *wayFlag) register(f *pflag.FlagSet, name string, usual int, help string) {
-	w.name, w.usual = name, usual
-	f.Var(w, name, help)
-	f.Lookup(name).NoOptDefVal = ":" + strconv.Itoa(usual)
+// register adds the flag. Its help shows that the value stands behind an equals sign:
+// pflag would write it as one that follows a space, which is an argument of its own.
+func (w *wayFlag) register(f *pflag.FlagSet, last **wayFlag, name string, usual int, help string) {
+	w.name, w.usual, w.last = name, usual, last
+	f.Var(w, name, "``"+help)
+	f.Lookup(name).NoOptDefVal = w.usually()
 }
+
+// usually returns the address where the flag names none.
+func (w *wayFlag) usually() string { return ":" + strconv.Itoa(w.usual) }
 
 // Set takes the address.
 func (w *wayFlag) Set(at string) error {
@@ -116,6 +157,9 @@ func (w *wayFlag) Set(at string) error {
 		at = "127.0.0.1:" + port
 	}
 	w.on, w.at = true, at
+	if w.last != nil {
+		*w.last = w
+	}
 	return nil
 }
 

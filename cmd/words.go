@@ -60,6 +60,7 @@ Exit codes: telltale help exit-codes`,
 
   # a whole phone, also the apps that ignore the proxy
   telltale record --wireguard --allow '*.canada.ca' --report audit.md
+  telltale record --wireguard=192.0.2.1:51821 --allow '*.canada.ca'
 
   # ten minutes, as JSON lines
   telltale record --events --for 10m > events.jsonl`,
