@@ -58,7 +58,7 @@ func (d *deviceTotal) add(f *flow.Flow) {
 	if app := appOf(f); app != "" && !d.known.has(app) {
 		d.addAgent(app)
 	}
-	if f.Outcome == flow.Served && f.Status() < 400 {
+	if f.Outcome == flow.Served && f.Kind != flow.DNS && f.Status() < 400 {
 		d.addServed(f)
 	}
 }

@@ -101,6 +101,7 @@ func (c *Collector) Add(f *flow.Flow) {
 	c.state.tunnel = c.state.tunnel || f.Mode == "wireguard"
 	at := nanos(f.Times.Start)
 	switch {
+	case f.Kind == flow.DNS && f.Outcome == flow.Served: // we answered: it leads nowhere
 	case f.Kind == flow.DNS:
 		c.addName(host, at)
 	case f.Outcome == flow.Served:
@@ -127,6 +128,7 @@ func (c *Collector) addContact(f *flow.Flow, host string, at int64) {
 	}
 	if server := c.server(client, host); server != nil {
 		server.counts.add(w, at, code)
+		server.lookup |= lookupOf(f)
 	}
 }
 
@@ -151,6 +153,19 @@ func reading(f *flow.Flow) (what, int16) {
 		return wasPassed, 0
 	}
 	return wasOther, 0
+}
+
+// lookupOf says how names are looked up at a flow's server, if it is a resolver.
+func lookupOf(f *flow.Flow) lookupWays {
+	switch port := f.Port(); {
+	case port == "53":
+		return inClear
+	case port == "853" && f.Kind == flow.UDP:
+		return overQUIC // RFC 9250, 4.1.1
+	case port == "853":
+		return overTLS // RFC 7858, 3.1
+	}
+	return overHTTPS
 }
 
 // versions returns the TLS versions that the client offered.

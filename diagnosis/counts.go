@@ -203,7 +203,18 @@ type counts struct {
 	refused             refusals
 	silent, failed      tries
 	reasons             codes // of failed
+	lookup              lookupWays
 }
+
+// lookupWays are ways in which the names of DNS are looked up, as a set.
+type lookupWays uint8
+
+const (
+	inClear lookupWays = 1 << iota
+	overHTTPS
+	overTLS
+	overQUIC
+)
 
 func (c *counts) add(w what, at int64, code int16) {
 	c.all.add(at)
@@ -233,6 +244,7 @@ func (c *counts) merge(o *counts) {
 	c.silent.merge(&o.silent)
 	c.failed.merge(&o.failed)
 	c.reasons.merge(&o.reasons)
+	c.lookup |= o.lookup
 }
 
 // nanos returns a moment as this package counts it.

@@ -60,7 +60,7 @@ const (
 	ProxyIgnored  Cause = "proxy-ignored"    // the app does not use the proxy: Flutter, sockets of its own
 	WrongClock    Cause = "wrong-clock"      // the device's date is outside the certificate's validity
 	NoCommonTLS   Cause = "no-common-tls"    // client and proxy found no version or cipher in common
-	HiddenByRelay Cause = "hidden-by-relay"  // iCloud Private Relay, a VPN or DNS over HTTPS leads round the proxy
+	HiddenByRelay Cause = "hidden-by-relay"  // iCloud Private Relay, a VPN or encrypted DNS leads round the proxy
 )
 
 // Causes lists every cause, the most important first: the order of diagnoses.

@@ -29,7 +29,7 @@ var (
 	}
 	// support.apple.com/102602 and developer.apple.com/icloud/prepare-your-network-for-icloud-private-relay.
 	relayHosts = []string{"mask.icloud.com", "mask-h2.icloud.com", "mask.apple-dns.net", "mask-t.apple-dns.net"}
-	// Resolvers that systems and browsers use by DNS over HTTPS (RFC 8484), as their
+	// Resolvers that systems and browsers use by encrypted DNS (RFC 8484, 7858, 9250), as their
 	// operators name them.
 	resolverHosts = []string{
 		"doh.dns.apple.com", "dns.google", "dns.google.com", "cloudflare-dns.com", "mozilla.cloudflare-dns.com",

@@ -163,6 +163,7 @@ func (j *judge) neverContacted() []string {
 // hiddenByRelay finds signs of what leads round the proxy.
 func (j *judge) hiddenByRelay() {
 	relay, resolvers := j.contacts(relayHosts), j.contacts(resolverHosts)
+	resolvers = slices.DeleteFunc(resolvers, func(host string) bool { return j.lookupWays(host) == inClear })
 	if len(relay) > 0 {
 		d := j.diagnosis(HiddenByRelay, nil, &trouble{hosts: relay})
 		d.Key += "/relay"
@@ -177,11 +178,49 @@ func (j *judge) hiddenByRelay() {
 	if len(resolvers) > 0 && len(j.lookups.parts) > 0 {
 		d := j.diagnosis(HiddenByRelay, nil, &trouble{hosts: resolvers})
 		d.Key += "/resolvers"
-		d.Certainty, d.Title = Possible, "DNS over HTTPS hides which names are looked up"
+		var ways lookupWays
+		for _, host := range resolvers {
+			ways |= j.lookupWays(host)
+		}
+		d.Certainty, d.Title = Possible, hides(ways)+" which names are looked up"
 		d.Evidence = []string{"The device contacted resolvers: " + j.some(resolvers) + "."}
+		if ways == 0 {
+			d.Evidence = []string{"The device asked for the addresses of resolvers: " + j.some(resolvers) + "."}
+		}
 		d.Next = []string{"Switch off private or secure DNS in the settings of the system and of the browser, for the time of the audit."}
 		j.add(d)
 	}
+}
+
+// lookupWays returns how a resolver was spoken with, 0 where it was only looked up.
+func (j *judge) lookupWays(host string) (ways lookupWays) {
+	for _, p := range j.programs {
+		if c := p.servers[host]; c != nil {
+			ways |= c.lookup
+		}
+	}
+	return ways
+}
+
+// hides says by what names are hidden.
+func hides(ways lookupWays) string {
+	var named []string
+	for _, way := range []struct {
+		is   lookupWays
+		name string
+	}{{overHTTPS, "DNS over HTTPS"}, {overTLS, "DNS over TLS"}, {overQUIC, "DNS over QUIC"}} {
+		if ways&way.is != 0 {
+			named = append(named, way.name)
+		}
+	}
+	switch len(named) {
+	case 0:
+		return "encrypted DNS hides"
+	case 1:
+		return named[0] + " hides"
+	}
+	last := len(named) - 1
+	return strings.Join(named[:last], ", ") + " and " + named[last] + " hide"
 }
 
 // contacts returns which of some hosts were contacted or looked up.

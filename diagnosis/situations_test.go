@@ -365,6 +365,12 @@ var situations = []struct {
 		return refused("", "gateway.icloud.com", unknownCA, at)
 	})), diagnosis.Known{}, []string{"system-pinning likely "}},
 	{"resolvers over HTTPS", join(setUp(chrome), these(read(chrome, "dns.google", after(60)), flowtest.DNS("news.example"))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
+	{"a relay that telltale answered for", join(setUp(safari), these(flowtest.DNS("mask.icloud.com", flowtest.Outcome(flow.Served), after(60)), flowtest.DNS("mask-h2.icloud.com", flowtest.Outcome(flow.Served), after(61)))),
+		diagnosis.Known{}, nil},
+	{"a resolver over TLS", join(setUp(chrome), these(flowtest.PassedThrough("dns.google:853", after(60)), flowtest.DNS("dns.google"))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
+	{"resolvers over TLS, QUIC and HTTPS", join(setUp(chrome), these(flowtest.PassedThrough("dns.google:853", after(60)), read(chrome, "dns.google", after(61)), flowtest.Datagrams("dns.quad9.net:853", after(62)), flowtest.DNS("dns.google"))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
+	{"a resolver in clear", join(setUp(chrome), these(flowtest.Datagrams("dns.google:53", flowtest.Speech(flow.SpeechDNS), after(60)), flowtest.DNS("dns.google"))), diagnosis.Known{}, nil},
+	{"a resolver that was only looked up", join(setUp(chrome), these(flowtest.DNS("dns.google"))), diagnosis.Known{}, []string{"hidden-by-relay possible "}},
 	{"a relay, and resolvers over HTTPS", join(setUp(safari), these(flowtest.Tunnel("mask.icloud.com:443", after(60)), read(safari, "dns.google", after(61)), flowtest.DNS("news.example"))),
 		diagnosis.Known{}, []string{"hidden-by-relay possible ", "hidden-by-relay possible "}},
 	{"two devices behind one address", join(setUp(safari), these(read(chrome, "news.example", after(40))), times(3, 60, func(at flowtest.Option) *flow.Flow { return refused(androidGame, "game.example", unknownCert, at) })),

@@ -58,7 +58,7 @@ const (
 	ClientDenied      Outcome = "client-denied"      // refused: the client may not use this proxy
 	Malformed         Outcome = "malformed"          // refused with 400 or 431: ambiguous or unreadable message
 	Abandoned         Outcome = "abandoned"          // the client went away before the end
-	Served            Outcome = "served"             // answered by telltale itself (the set-up page)
+	Served            Outcome = "served"             // answered by telltale itself and by nobody else (the set-up page, some names)
 	QUICRefused       Outcome = "quic-refused"       // QUIC was refused, so that the client comes back over TCP
 	Seen              Outcome = "seen"               // a contact that somebody else saw; how it ended is not known
 )

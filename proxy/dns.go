@@ -165,7 +165,9 @@ func (in *inquiry) refuse(err error) {
 	in.end(flow.Served, "", "refused: "+why.Reason)
 }
 
-// answeredHere answers what is not for DNS to answer, and reports whether that was so.
+// answeredHere answers what is not for DNS to answer, and reports whether that was so. Where
+// the answer ends the matter, nobody else was asked or will be: that is no contact. A name
+// under a rule will be contacted, and one that the policy forbids was to be.
 func (in *inquiry) answeredHere() bool {
 	switch why, canary := canaries[in.name]; {
 	case in.name == flow.SetupHost:
@@ -174,11 +176,11 @@ func (in *inquiry) answeredHere() bool {
 	case canary:
 		in.alter("answered NXDOMAIN in the place of DNS, " + why)
 		in.say(dns.NameError)
-		in.end(flow.Completed, "", "")
+		in.end(flow.Served, "", "")
 	case in.name == "resolver.arpa", strings.HasSuffix(in.name, ".resolver.arpa"):
 		in.alter("answered with no record in the place of DNS, so that the device does not find an encrypted resolver (RFC 9462)")
 		in.say(dns.NoError)
-		in.end(flow.Completed, "", "")
+		in.end(flow.Served, "", "")
 	case in.p.dialer.hasRule(in.name):
 		in.standIn()
 	default:
