@@ -174,6 +174,10 @@ func (v *conversation) dialed() (to netip.AddrPort) {
 
 // receiveAnswer takes a datagram that a foreign resolver answered with, and returns what
 // the device is to get: the same without what would hide names.
+//
+// It proves no name: whoever makes an app can run such a resolver, and have it give the
+// address of a server of theirs for any name. Its answers are in the rows of questions; a
+// connection to the address is one to the address, until its own TLS says more.
 func (p *Proxy) receiveAnswer(v *conversation, payload []byte) []byte {
 	m, err := dns.Parse(payload)
 	if err != nil || !m.Response {
@@ -192,7 +196,6 @@ func (p *Proxy) receiveAnswer(v *conversation, payload []byte) []byte {
 		})
 		return out
 	}
-	p.names.learn(v.key.client.Addr(), h.inquiry.host(), m.Addresses())
 	h.came <- overheard{m, altered, len(out)}
 	return out
 }

@@ -1,9 +1,10 @@
 package proxy
 
 import (
+	"fmt"
 	"io"
 	"net"
-	"net/netip"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -38,9 +39,6 @@ func TestForeignResolver(t *testing.T) {
 	if asked.Outcome != flow.Completed || asked.Server.Asked != "www.test:53" || asked.Server.Destination.String() != foreign || asked.Server.Dialed != server ||
 		asked.DNS.Code != "NOERROR" || len(asked.DNS.Answers) != 1 || asked.Times.Wait < 0 || asked.DatagramsSent != 0 {
 		t.Errorf("%+v %+v", asked, asked.DNS)
-	}
-	if got := r.proxy.names.of(tunnelPeer, netip.MustParseAddr("192.0.2.7")); !slices.Equal(got, []string{"www.test"}) {
-		t.Errorf("%v", got)
 	}
 	r.balanced(coverage.UDP, 1, sizeOf(t, m)) // once: the question is in the conversation
 }
@@ -144,10 +142,8 @@ func TestUnaskedAnswers(t *testing.T) {
 	if talk := talkIn(flows); len(talk.Altered) != 1 || !strings.Contains(talk.Altered[0], "h3 removed") {
 		t.Errorf("%v", talk.Altered)
 	}
-	for addr, want := range map[string]int{"192.0.2.66": 0, "192.0.2.67": 0, "192.0.2.7": 1} {
-		if got := r.proxy.names.of(tunnelPeer, netip.MustParseAddr(addr)); len(got) != want {
-			t.Errorf("%s is known as %v", addr, got)
-		}
+	if got := fmt.Sprint(r.questions()[0].DNS.Answers); !strings.Contains(got, "192.0.2.7") || strings.Contains(got, "192.0.2.66") || strings.Contains(got, "192.0.2.67") {
+		t.Errorf("%s", got)
 	}
 }
 
@@ -177,7 +173,7 @@ func TestForeignResolverOverTCP(t *testing.T) {
 	for _, f := range r.ending(5) {
 		switch {
 		case f.Kind == flow.Tunnel:
-			if f.Outcome != flow.Completed || f.Speech != flow.SpeechDNS || f.Server.Asked != foreign || f.Sent == 0 || f.Received == 0 {
+			if f.Outcome != flow.Completed || f.Speech != flow.SpeechDNS || f.Unread() || f.Server.Asked != foreign || f.Sent == 0 || f.Received == 0 {
 				t.Errorf("%+v", f)
 			}
 		case f.DNS.Name == "silent.test":
@@ -192,9 +188,84 @@ func TestForeignResolverOverTCP(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if got := r.proxy.names.of(tunnelPeer, netip.MustParseAddr("192.0.2.7")); len(got) != 2 {
-		t.Errorf("%v", got)
+}
+
+// What is no question on such a connection goes on unread, and the row says so.
+func TestForeignResolverIsNone(t *testing.T) {
+	r := newRig(t)
+	r = newRig(t, leads(foreign, r.listener(func(c net.Conn) { io.Copy(io.Discard, c) })))
+	c := r.knocked(foreign)
+	first, err := question("www.test", "A").Pack()
+	must(t, err)
+	c.say("%s%s", framed(first), framed([]byte("the secret of the device")))
+	c.CloseWrite()
+	c.closed()
+	for _, f := range r.ending(2) {
+		if f.Kind == flow.Tunnel && (f.Outcome != flow.Tunnelled || f.Speech != "" || !f.Unread() || f.Error == "") {
+			t.Errorf("%+v", f)
+		}
 	}
+}
+
+// A resolver of an app's own may give its server's address for any name: that is no proof
+// of the name, and a Host that says it is only a claim.
+func TestForeignResolverProvesNoName(t *testing.T) {
+	server := nameserver(t, records("@ 60 IN A 192.0.2.66"))
+	tracker := (&rig{t: t}).plainOrigin(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "tracked") })
+	r := newRig(t, leads(foreign, server.String()), leads("192.0.2.66:80", tracker.Host))
+	d := r.device(5000)
+	d.ask(foreign, question("www.allowed.test", "A"))
+	relay := r.knocked(foreign)
+	conn := &dns.Conn{Conn: relay}
+	must(t, conn.WriteMsg(question("www.allowed.test", "A")))
+	if _, err := conn.ReadMsg(); err != nil {
+		t.Fatal(err)
+	}
+	c := r.knocked("192.0.2.66:80")
+	c.say("GET /leak HTTP/1.1\r\nHost: www.allowed.test\r\nConnection: close\r\n\r\n")
+	c.answer()
+	relay.Close()
+	c.Close()
+	r.shutdown()
+	found := false
+	for _, f := range r.all() {
+		if f.Kind != flow.HTTP || !f.Ended() {
+			continue
+		}
+		found = true
+		if f.Server.Resolved != "" || f.Names().Asked != "192.0.2.66" {
+			t.Errorf("resolved %q, names %+v", f.Server.Resolved, f.Names())
+		}
+	}
+	if !found {
+		t.Error("the request has no row")
+	}
+}
+
+// A resolver that keeps silent over TCP takes no places of others for longer than a
+// question may take.
+func TestForeignResolverIsSilentOverTCP(t *testing.T) {
+	silent := (&rig{t: t}).listener(func(c net.Conn) { io.Copy(io.Discard, c) })
+	r := newRig(t, leads(foreign, silent))
+	r.proxy.dns.timeout = 50 * time.Millisecond
+	c := r.knocked(foreign)
+	conn := &dns.Conn{Conn: c}
+	for _, name := range []string{"one.test", "two.test"} {
+		must(t, conn.WriteMsg(question(name, "A")))
+	}
+	r.wait("the rows of the questions", func([]*flow.Flow) bool { return len(r.questions()) == 2 })
+	for _, f := range r.questions() {
+		if f.Outcome != flow.UpstreamFailed || f.Failure != flow.FailureTimeout {
+			t.Errorf("%s %s %q", f.Outcome, f.Failure, f.Error)
+		}
+	}
+	until(t, "the places to be free", func() bool {
+		r.proxy.dns.mu.Lock()
+		defer r.proxy.dns.mu.Unlock()
+		return r.proxy.dns.total == 0
+	})
+	c.Close()
+	r.ending(3)
 }
 
 // What is no question on this port is forwarded as anything else is.

@@ -3,10 +3,12 @@ package proxy
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"telltale/flow"
@@ -15,7 +17,7 @@ import (
 
 // relayDNS forwards a connection to a resolver of the device's own choice message by
 // message, as overhear does with datagrams: each question has its row, and answers lose
-// what would hide names.
+// what would hide names. Nothing is learned from them (see receiveAnswer).
 func (p *Proxy) relayDNS(c *connection) {
 	t, err := p.dialFor(c)
 	if err != nil {
@@ -24,7 +26,7 @@ func (p *Proxy) relayDNS(c *connection) {
 	}
 	t.watch, t.flow.Speech = false, flow.SpeechDNS
 	r := &dnsRelay{Conn: t.up, p: p, c: c, dialed: t.flow.Server.Dialed, waiting: map[heardKey]*relayed{}}
-	t.up = r
+	t.up, t.seal = r, r.seal
 	c.account.hold()
 	defer c.account.release()
 	p.carry(t, flow.Completed, "")
@@ -56,15 +58,18 @@ type dnsRelay struct {
 	heard []byte // of the resolver, not a whole message yet
 	ready []byte // for the device, not read yet
 
+	odd atomic.Bool // something else than DNS was forwarded
+
 	mu      sync.Mutex
 	own     []byte // answers of ours, with their lengths
 	waiting map[heardKey]*relayed
 }
 
-// relayed is a question that waits for its answer.
+// relayed is a question that waits for its answer, for a time.
 type relayed struct {
 	inquiry *inquiry
 	leave   func()
+	timer   *time.Timer
 }
 
 // Write takes bytes of the device, and forwards the messages that are complete.
@@ -100,6 +105,7 @@ func cutFrame(b []byte) (message, rest []byte, ok bool) {
 func (r *dnsRelay) asked(message []byte) bool {
 	query, err := dns.ReadQuery(message)
 	if err != nil {
+		r.odd.Store(true)
 		return true // what is no question is the resolver's to refuse
 	}
 	in := &inquiry{
@@ -122,8 +128,23 @@ func (r *dnsRelay) asked(message []byte) bool {
 		leave()
 		return true
 	}
-	r.waiting[key] = &relayed{in, leave}
+	w := &relayed{inquiry: in, leave: leave}
+	w.timer = time.AfterFunc(r.p.dns.timeout, func() { r.giveUp(key, w) })
+	r.waiting[key] = w
 	return true
+}
+
+// giveUp ends the row of a question that was not answered in time.
+func (r *dnsRelay) giveUp(key heardKey, w *relayed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting[key] != w {
+		return
+	}
+	delete(r.waiting, key)
+	defer w.leave()
+	w.inquiry.flow.Server.Dialed = r.dialed
+	w.inquiry.end(flow.UpstreamFailed, flow.FailureTimeout, fmt.Sprintf("%s did not answer in %v", r.c.asked, r.p.dns.timeout))
 }
 
 // maxOwnAnswers bounds, in bytes, the answers of ours that wait to be read.
@@ -185,6 +206,7 @@ func (r *dnsRelay) takeOwn() bool {
 func (r *dnsRelay) answered(message []byte) []byte {
 	m, err := dns.Parse(message)
 	if err != nil || !m.Response {
+		r.odd.Store(true)
 		return message
 	}
 	out, altered := dns.Bare(message)
@@ -201,12 +223,20 @@ func (r *dnsRelay) answered(message []byte) []byte {
 		return out
 	}
 	defer w.leave()
+	w.timer.Stop()
 	in := w.inquiry
-	in.heard(m)
+	in.flow.DNS.Code, in.flow.DNS.Answers = m.Question.Code, m.Question.Answers
 	in.flow.Altered, in.flow.Received, in.flow.Server.Dialed = altered, int64(len(out)), r.dialed
 	in.flow.Times.Wait = time.Since(in.flow.Times.Start)
 	in.end(flow.Completed, "", "")
 	return out
+}
+
+// seal ends the row of the connection.
+func (r *dnsRelay) seal(f *flow.Flow) {
+	if r.odd.Load() {
+		f.Speech, f.Outcome, f.Error = "", flow.Tunnelled, "among the questions of DNS was something else: forwarded unread"
+	}
 }
 
 // CloseWrite ends our direction and leaves the other open.
@@ -218,6 +248,7 @@ func (r *dnsRelay) finish() {
 	defer r.mu.Unlock()
 	for key, w := range r.waiting {
 		delete(r.waiting, key)
+		w.timer.Stop()
 		w.inquiry.flow.Server.Dialed = r.dialed
 		w.inquiry.end(flow.UpstreamFailed, flow.FailureReset, "the connection ended before the answer came")
 		w.leave()
