@@ -135,7 +135,7 @@ func (c *Collector) addContact(f *flow.Flow, host string, at int64) {
 // reading says how a contact went.
 func reading(f *flow.Flow) (what, int16) {
 	switch {
-	case f.Kind != flow.HTTP && f.Kind != flow.WebSocket && f.Kind != flow.Tunnel: // packets, which trust nothing
+	case f.Kind != flow.HTTP && f.Kind != flow.WebSocket && f.Kind != flow.Tunnel || f.Speech == flow.SpeechDNS: // packets, which trust nothing
 		return wasOther, 0
 	case f.Readable() && (f.Client.TLS != 0 || f.Client.Hello != nil): // a file may know one without the other
 		return wasRead, 0

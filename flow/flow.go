@@ -299,8 +299,8 @@ func (f *Flow) IsContact() bool {
 	return f.Host() != "" && CanonicalHost(f.Server.Asked) != SetupHost
 }
 
-// SpeechDNS is the Speech of a UDP conversation with a resolver whose questions were
-// read: each of them is a flow of kind [DNS] besides.
+// SpeechDNS is the Speech of a conversation with a resolver, over UDP or TCP, whose questions
+// were all read: each of them is a flow of kind [DNS] besides.
 const SpeechDNS = "DNS"
 
 // IsPrelude reports whether the flow only leads up to a connection, and says of it no more
@@ -310,9 +310,9 @@ func (f *Flow) IsPrelude() bool { return f.Kind == DNS || f.Outcome == QUICRefus
 // Readable reports whether the content of the contact was seen.
 func (f *Flow) Readable() bool {
 	switch f.Kind {
-	case UDP:
+	case UDP, Tunnel:
 		return f.Speech == SpeechDNS
-	case Tunnel, ICMP, IP, Contact:
+	case ICMP, IP, Contact:
 		return false
 	}
 	return true

@@ -158,6 +158,7 @@ func TestWhatIsRead(t *testing.T) {
 		{flowtest.Refused("a.example"), false, true},
 		{flowtest.Datagrams("192.0.2.7:1"), false, true},
 		{flowtest.Datagrams("192.0.2.7:53", flowtest.Speech(flow.SpeechDNS)), true, false},
+		{flowtest.Tunnel("192.0.2.7:53", flowtest.Speech(flow.SpeechDNS)), true, false},
 		{flowtest.QUIC("192.0.2.7", ""), false, false},
 		{flowtest.QUIC("192.0.2.7", "", flowtest.Outcome(flow.Completed)), false, true},
 		{flowtest.Ping("192.0.2.7"), false, false},

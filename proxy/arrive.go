@@ -102,11 +102,11 @@ func (p *Proxy) direct(c *connection, to netip.AddrPort, asked string) {
 
 // meetOwn serves a connection to telltale itself: to its resolver, or to the set-up page.
 func (p *Proxy) meetOwn(c *connection, to netip.AddrPort, answer answering) {
+	c.asked = net.JoinHostPort(flow.SetupHost, strconv.Itoa(int(to.Port())))
 	if to.Port() == dnsPort {
 		p.accepted(c, answer, p.serveDNS)
 		return
 	}
-	c.asked = net.JoinHostPort(flow.SetupHost, strconv.Itoa(int(to.Port())))
 	p.accepted(c, answer, p.enter)
 }
 

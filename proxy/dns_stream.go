@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"errors"
+	"io"
 	"net/netip"
 	"sync"
 	"time"
@@ -34,6 +36,9 @@ func (p *Proxy) serveDNS(c *connection) {
 		}
 		message, err := readFramed(c)
 		if err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				c.account.expect(c, flow.Malformed, "what the client sent is no question of DNS: it ends before its length says")
+			}
 			break
 		}
 		s.answer(message)
@@ -58,9 +63,21 @@ func (s *dnsStream) answer(message []byte) {
 		flow:    c.questionFlow(),
 		reply:   s.write,
 		record:  func(f *flow.Flow) { s.p.observe(c, f) },
-		settled: func(string) { s.open.Done() },
+		settled: s.settled,
 	}
 	in.take(message)
+}
+
+// settled says what the connection was, should no question on it have a row.
+func (s *dnsStream) settled(drop string) {
+	defer s.open.Done()
+	switch drop {
+	case "":
+	case dropQuestions, dropEnding:
+		s.c.account.expect(s.c, flow.Abandoned, "a question was not answered: "+drop)
+	default:
+		s.c.account.expect(s.c, flow.Malformed, "what the client sent is no question of DNS: "+drop)
+	}
 }
 
 // write sends a message. A client that does not read its answers loses the connection.

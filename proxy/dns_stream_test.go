@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -54,8 +55,18 @@ func TestGarbageOverTCP(t *testing.T) {
 	}
 	c.CloseWrite()
 	c.closed()
-	if f := r.one(); f.Kind != flow.Tunnel || f.Outcome != flow.Abandoned {
+	if f := r.one(); f.Kind != flow.Tunnel || f.Outcome != flow.Malformed || f.IsContact() || !strings.Contains(f.Error, "no question of DNS") {
 		t.Errorf("%+v", f)
+	}
+	for said, outcome := range map[string]flow.Outcome{"": flow.Abandoned, "GET / HTTP/1.1\r\n\r\n": flow.Malformed} {
+		r := newRig(t, asks(netip.MustParseAddrPort("127.0.0.1:1")))
+		c := r.knocked(ownResolver)
+		c.say("%s", said)
+		c.CloseWrite()
+		c.closed()
+		if f := r.one(); f.Outcome != outcome || f.IsContact() || f.Host() != flow.SetupHost {
+			t.Errorf("%q: %+v", said, f)
+		}
 	}
 }
 

@@ -21,8 +21,9 @@ type transit struct {
 	up    net.Conn
 	prior []byte // read from up, not forwarded yet
 	flow  *flow.Flow
-	watch bool // look for a ClientHello in passing
-	ahead bool // up was dialled before the client was answered, and can still be used otherwise
+	watch bool             // look for a ClientHello in passing
+	seal  func(*flow.Flow) // changes the row when all was forwarded; may be nil
+	ahead bool             // up was dialled before the client was answered, and can still be used otherwise
 }
 
 // dialFor reaches the server that c asked for, over TLS if c was decrypted: what
@@ -106,6 +107,9 @@ func (p *Proxy) carry(t *transit, o flow.Outcome, why string) {
 		f.Client.Hello, f.Server.SNI = hello, hello.ServerName
 	}
 	t.up.Close()
+	if t.seal != nil {
+		t.seal(&f)
+	}
 	p.observe(t.c, &f)
 	t.c.Close()
 }
