@@ -19,6 +19,15 @@ func TestControlIsNoContact(t *testing.T) {
 		{flowtest.Ping("ff02::2", flowtest.Speech(flow.SpeechICMPControl)), false, "ICMP"},
 		{flowtest.Packets("224.0.0.22", flow.SpeechIGMP), false, "IP"},
 		{flowtest.Packets("192.0.2.7", "GRE"), true, "IP"},
+		// What is addressed to all stays in the network, where nothing forwards it.
+		{flowtest.Datagrams("224.0.0.251:5353", flowtest.Outcome(flow.DestinationDenied)), false, "UDP"},
+		{flowtest.Datagrams("239.255.255.250:1900", flowtest.Outcome(flow.Open)), false, "UDP"},
+		{flowtest.Datagrams("[ff02::fb]:5353", flowtest.Outcome(flow.DestinationDenied)), false, "UDP"},
+		{flowtest.Datagrams("255.255.255.255:67", flowtest.Outcome(flow.DestinationDenied)), false, "UDP"},
+		{flowtest.Packets("224.0.0.5", "protocol 89"), false, "IP"},
+		{flowtest.Ping("ff02::1"), false, "ICMP"},
+		{flowtest.Datagrams("224.0.0.251:5353"), true, "UDP"},
+		{flowtest.Datagrams("192.0.2.255:67", flowtest.Outcome(flow.DestinationDenied)), true, "UDP"},
 		{flowtest.Datagrams("192.0.2.7:1", flowtest.Speech(flow.SpeechICMPError)), true, "UDP"},
 	}
 	for _, tt := range tests {
