@@ -51,7 +51,7 @@ func (t *Tunnel) Sync() error {
 
 // stale reports whether somebody changed the book without the tunnel.
 func (t *Tunnel) stale() bool {
-	have, want := *t.peers.Load(), t.book.Peers()
+	have, want := *t.peers.Load(), t.admitted()
 	if len(have) != 2*len(want) {
 		return true
 	}
@@ -71,7 +71,7 @@ func (t *Tunnel) applyPeers() error {
 	have := *t.peers.Load()
 	next := map[netip.Addr]*peer{}
 	var set strings.Builder
-	for _, p := range t.book.Peers() {
+	for _, p := range t.admitted() {
 		entry := have[p.IPv4]
 		if entry == nil || entry.Peer != p {
 			entry = &peer{Peer: p}
@@ -113,7 +113,7 @@ func describePeer(set *strings.Builder, p Peer) {
 		p.PublicKey.hex(), p.IPv4, p.IPv6)
 }
 
-// Peers lists the devices with what is known of each, the oldest first.
+// Peers lists the devices that are let in with what is known of each, the oldest first.
 func (t *Tunnel) Peers() ([]PeerStatus, error) {
 	text, err := t.device.IpcGet()
 	if err != nil {
@@ -121,7 +121,7 @@ func (t *Tunnel) Peers() ([]PeerStatus, error) {
 	}
 	known := parseStatus(text)
 	var list []PeerStatus
-	for _, p := range t.book.Peers() {
+	for _, p := range t.admitted() {
 		s := known[p.PublicKey]
 		s.Peer = p
 		list = append(list, s)

@@ -45,7 +45,7 @@ func (b *Book) setEndpoints(known map[string]netip.AddrPort) error {
 // resume begins sessions with the devices whose place is known.
 func (t *Tunnel) resume() {
 	t.endpoints = t.book.endpoints()
-	for _, p := range t.book.Peers() {
+	for _, p := range t.admitted() {
 		at := t.endpoints[p.Name]
 		if at.Port() == 0 {
 			continue
@@ -60,7 +60,7 @@ func (t *Tunnel) resume() {
 	}
 }
 
-// remember keeps where the devices are now.
+// remember keeps where the devices are now, and when visitors were there.
 func (t *Tunnel) remember() {
 	status, err := t.Peers()
 	known := map[string]netip.AddrPort{}
@@ -69,11 +69,14 @@ func (t *Tunnel) remember() {
 			known[s.Name] = s.Endpoint
 		}
 	}
+	if err == nil {
+		err = t.book.setUsed(handshakes(status))
+	}
 	if err == nil && !maps.Equal(known, t.endpoints) {
 		t.endpoints = known
 		err = t.book.setEndpoints(known)
 	}
 	if err != nil {
-		t.log.Debug("where the devices of the tunnel are is not kept", "err", err)
+		t.log.Debug("where the devices of the tunnel are, and since when, is not kept", "err", err)
 	}
 }

@@ -79,6 +79,8 @@ type Options struct {
 	// Note takes a sentence on the tunnel's own health that belongs into the record of
 	// an audit. The same one comes at most once a minute. Nil discards.
 	Note func(string)
+	// NamedOnly shuts out the devices whose keys the set-up page made ([Peer].Visitor).
+	NamedOnly bool
 }
 
 // sweepEvery is how often what waits is looked at, and the book.
@@ -93,6 +95,8 @@ type Tunnel struct {
 	notes *notes
 	way   proxy.Way
 	addr  netip.AddrPort
+
+	namedOnly bool
 
 	socket *socket
 	device *device.Device
@@ -157,7 +161,7 @@ func Listen(o Options) (*Tunnel, error) {
 	if err != nil {
 		return nil, &ListenError{o.Addr, err}
 	}
-	t := &Tunnel{book: o.Book, proxy: o.Proxy, log: o.Log, notes: newNotes(o.Note), counts: newCounts(),
+	t := &Tunnel{book: o.Book, proxy: o.Proxy, log: o.Log, notes: newNotes(o.Note), counts: newCounts(), namedOnly: o.NamedOnly,
 		way: proxy.Way{Mode: Mode, Own: o.Book.Own()}, stopped: make(chan struct{})}
 	t.way.Outside = t.outside
 	t.peers.Store(&map[netip.Addr]*peer{})
