@@ -211,6 +211,10 @@ func explain(w io.Writer, e policy.Explanation) {
 	if e.Device != "" {
 		fmt.Fprintf(w, "  device: %s\n", plain.Text(e.Device))
 	}
+	if e.Verdict == policy.Unjudged {
+		fmt.Fprintln(w, "  verdict: none; it is no contact, so no policy is about it")
+		return
+	}
 	fmt.Fprintf(w, "  verdict: %s\n", e.Verdict)
 	fmt.Fprintf(w, "  decided by: %s\n", e.Source.String())
 	if e.Category != "" {

@@ -181,10 +181,13 @@ do not.`,
 		short: "Say which line of the policy decides a URL, and why",
 		long: `Says what the policy would make of a request, and which line decides. Exits
 with 1 where it would be a violation. A host without https:// stands for a
-connection that could not be read.`,
+connection that could not be read. What rows show of flows that are no requests
+is understood too: dns:NAME, tcp://HOST:PORT, udp://HOST:PORT, icmp://HOST,
+ip://HOST and contact:HOST.`,
 		example: `  telltale policy explain https://retrieval.example.canada.ca/config
   telltale policy explain --method HEAD https://clients3.google.com/generate_204
-  telltale policy explain --device 'Lab Pixel' https://clients3.google.com/`,
+  telltale policy explain --device 'Lab Pixel' https://clients3.google.com/
+  telltale policy explain dns:app-measurement.com udp://192.0.2.7:3478`,
 	},
 	"policy schema": {
 		use:   "schema",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"telltale/flow"
@@ -37,11 +38,14 @@ type URLError struct {
 func (e *URLError) Error() string { return fmt.Sprintf("%q %s", e.URL, e.Problem) }
 
 // Hint shows the form.
-func (e *URLError) Hint() string { return "write it as https://host/path" }
+func (e *URLError) Hint() string {
+	return "write it as https://host/path, or as a row has it: dns:host, tcp://host:port, udp://host:port, icmp://host, ip://host, contact:host"
+}
 
 // Explain judges a request that nobody sent, and says why, by the general sections
 // alone. The URL may be a bare host, which stands for a connection that could not be
-// read. The error is a [URLError] where the URL names no host.
+// read, or one that [flow.Flow.URL] makes of a flow that is no request. The error is a
+// [URLError] where the URL names no host. What is no contact has no steps.
 func (p *Policy) Explain(method, rawURL string) (Explanation, error) {
 	return p.ExplainFrom(netip.Addr{}, method, rawURL)
 }
@@ -54,6 +58,9 @@ func (p *Policy) ExplainFrom(client netip.Addr, method, rawURL string) (Explanat
 	}
 	f.Client.Addr = netip.AddrPortFrom(client, 0)
 	e := Explanation{Judgement: p.Judge(f), Method: f.Method(), URL: f.URL(), Port: f.Port(), Device: p.DeviceName(client)}
+	if e.Verdict == Unjudged {
+		return e, nil
+	}
 	s := p.of(f).see(f)
 	e.explainDeny(s)
 	e.explainAllow(s)
@@ -66,6 +73,9 @@ func (p *Policy) ExplainFrom(client netip.Addr, method, rawURL string) (Explanat
 func imagine(method, rawURL string) (*flow.Flow, error) {
 	if method == "" {
 		method = "GET"
+	}
+	if f, err := imagineRow(rawURL); f != nil || err != nil {
+		return f, err
 	}
 	f := &flow.Flow{Kind: flow.HTTP, Outcome: flow.Completed}
 	if !strings.Contains(rawURL, "://") {
@@ -91,6 +101,58 @@ func imagine(method, rawURL string) (*flow.Flow, error) {
 	return f, nil
 }
 
+// rows are what the URLs of flows that are no requests begin with, and how such a flow
+// usually ends.
+var rows = []struct {
+	prefix  string
+	kind    flow.Kind
+	outcome flow.Outcome
+	port    bool // stands in the URL
+}{
+	{"dns:", flow.DNS, flow.Completed, false},
+	{"contact:", flow.Contact, flow.Seen, false},
+	{"tcp://", flow.Tunnel, flow.Tunnelled, true},
+	{"udp://", flow.UDP, flow.Tunnelled, true},
+	{"icmp://", flow.ICMP, flow.Completed, false},
+	{"ip://", flow.IP, flow.DestinationDenied, false},
+}
+
+// imagineRow makes the flow of a URL that is none of a request, nil for any other. A host
+// that is called as a scheme is told from it by its port.
+func imagineRow(rawURL string) (*flow.Flow, error) {
+	for _, row := range rows {
+		if len(rawURL) < len(row.prefix) || !strings.EqualFold(rawURL[:len(row.prefix)], row.prefix) {
+			continue
+		}
+		asked := rawURL[len(row.prefix):]
+		if !strings.HasSuffix(row.prefix, "//") && isPort(asked) {
+			return nil, nil
+		}
+		host, port := flow.SplitHostPort(asked)
+		if flow.CanonicalHost(host) == "" || strings.ContainsAny(asked, "/?#@ ") {
+			return nil, &URLError{rawURL, "names no host"}
+		}
+		switch {
+		case row.port && !isPort(port):
+			return nil, &URLError{rawURL, "needs a port behind the host"}
+		case !row.port && port != "":
+			return nil, &URLError{rawURL, "takes no port"}
+		}
+		f := &flow.Flow{Kind: row.kind, Outcome: row.outcome, Server: flow.Server{Asked: asked}}
+		if row.kind == flow.DNS {
+			f.Server.Asked = asked + ":53"
+			f.DNS = &flow.Question{Name: asked, Type: "A", Code: "NOERROR"}
+		}
+		return f, nil
+	}
+	return nil, nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
 // authority returns host:port of a URL, with the scheme's port where there is none.
 func authority(u *url.URL) string {
 	if u.Port() != "" {
@@ -109,11 +171,12 @@ func (e *Explanation) add(step Step) { e.Steps = append(e.Steps, step) }
 func (e *Explanation) explainDeny(s *Sighting) {
 	for i := range s.policy.deny {
 		r := &s.policy.deny[i]
+		question := s.Flow.Kind == flow.DNS && r.Pattern.port != "" // one port is denied: asking for the address is not
 		decided := s.contact.source == r.Source && s.contact.verdict == Violation
 		switch {
 		case decided:
 			e.add(Step{"deny", r.Source, true, true, "forbids " + s.Host + " (" + string(s.contact.rule) + "); deny wins over allow"})
-		case r.Category == "" && r.Pattern.matchCanonical(s.Host, s.Port):
+		case r.Category == "" && !question && r.Pattern.matchCanonical(s.Host, s.Port):
 			e.add(Step{"deny", r.Source, true, false, "names the host, too"})
 		}
 	}
@@ -157,8 +220,11 @@ func (e *Explanation) explainEnd(s *Sighting) {
 		e.add(Step{"otherwise", s.policy.nothing, true, true, "nothing allows or ignores " + s.Host + " (" + string(s.contact.rule) + ")"})
 	}
 	for i := range s.policy.waivers {
-		w := &s.policy.waivers[i]
-		if !w.Pattern.matchCanonical(s.Host, s.Port) {
+		w, port := &s.policy.waivers[i], s.Port
+		if s.Flow.Kind == flow.DNS {
+			port = w.Pattern.port
+		}
+		if !w.Pattern.matchCanonical(s.Host, port) {
 			continue
 		}
 		e.add(Step{"waiver", w.Source, true, e.Verdict == Waived,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"telltale/flow"
 	"telltale/flow/flowtest"
 )
 
@@ -49,7 +50,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("Explain(%q, %q) = %s by %v, want %s by %s and %q in\n%s", tt.method, tt.url, e.Verdict, decided, tt.verdict, tt.decided, tt.text, strings.Join(all, "\n"))
 		}
 	}
-	for _, bad := range []string{"", "https://", "://x", "a b", "/path", "https:///x", "host/path"} {
+	for _, bad := range []string{"dns:", "dns://a.example", "dns:a.example:53", "tcp://a.example", "tcp://a.example:99999", "udp://:53", "icmp://a.example:1", "ip://", "contact:", "contact:a b", "", "https://", "://x", "a b", "/path", "https:///x", "host/path"} {
 		if e, err := p.Explain("GET", bad); err == nil {
 			t.Errorf("Explain(%q) = %+v", bad, e)
 		}
@@ -69,6 +70,38 @@ func TestExplainAgreesWithJudge(t *testing.T) {
 		}
 		if got, want := judged(e.Judgement), judged(p.Judge(f)); got != want {
 			t.Errorf("%s: explained %q, judged %q", url, got, want)
+		}
+	}
+}
+
+// TestExplainRows: the URL of a row that is no request is judged as such a row is.
+func TestExplainRows(t *testing.T) {
+	p := parse(t, testPolicy)
+	for _, f := range []*flow.Flow{
+		flowtest.DNS("www.canada.ca"), flowtest.DNS("x.example"), flowtest.DNS("bad.canada.ca"), flowtest.DNS("app-measurement.com"),
+		flowtest.DNS("port.example.com"), flowtest.DNS("waived.example"), flowtest.DNS("_dns.resolver.arpa"),
+		flowtest.Datagrams("203.0.113.7:443"), flowtest.Datagrams("[2001:db8::1]:3478"), flowtest.Datagrams("203.0.113.7:443", flowtest.Resolved("www.canada.ca")),
+		flowtest.Ping("203.0.113.7"), flowtest.Ping("2001:db8::1"), flowtest.Packets("203.0.113.7", "GRE"),
+		flowtest.Seen("www.canada.ca", "", ""), flowtest.Seen("x.example", "", ""), flowtest.Seen("2001:db8::1", "", ""),
+	} {
+		e, err := p.Explain("", f.URL())
+		if err != nil {
+			t.Errorf("%s: %v", f.URL(), err)
+			continue
+		}
+		if e.URL != f.URL() || e.Method != f.Method() {
+			t.Errorf("%s %s is explained as %s %s", f.Method(), f.URL(), e.Method, e.URL)
+		}
+		if got, want := judged(e.Judgement), judged(p.Judge(f)); got != want {
+			t.Errorf("%s: explained %q, judged %q", f.URL(), got, want)
+		}
+		if decided := e.decided(); decided != f.IsContact() {
+			t.Errorf("%s: decided %t by %v", f.URL(), decided, e.Steps)
+		}
+	}
+	for url, want := range map[string]string{"tcp://www.canada.ca:5223": "CONNECT", "tcp://x.example:5223": "CONNECT", "DNS:www.canada.ca": "QUERY", "dns:443": "CONNECT"} {
+		if e, err := p.Explain("GET", url); err != nil || e.Method != want || e.Verdict == Unjudged {
+			t.Errorf("%s: %+v, %v", url, e, err)
 		}
 	}
 }
