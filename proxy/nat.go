@@ -20,6 +20,9 @@ type source struct {
 	way    *Way
 	client netip.AddrPort
 	six    bool // the socket's family
+	// nth tells the sockets of one port apart, where there are several: two conversations
+	// that lead to one peer, by names or --resolve, could not be told apart by its answers.
+	nth int
 }
 
 // mapping is the socket of a source. Only who was written to gets through to the client
@@ -142,10 +145,19 @@ func (v *conversation) freed() [][]byte {
 	return detained
 }
 
-// send writes a datagram to the world. What the system says of it ends the way.
+// send writes a datagram to the world. What the system says of it ends the way. Where the
+// socket is closed already, the next datagram opens another.
 func (v *conversation) send(via *mapping, to netip.AddrPort, payload []byte) {
 	_, err := via.conn.WriteToUDPAddrPort(payload, to)
-	if err == nil || errors.Is(err, net.ErrClosed) {
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, net.ErrClosed):
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.stage == opened && v.via == via {
+			v.stage, v.via = unopened, nil
+		}
 		return
 	}
 	o, failure := failureOf(err)
@@ -209,23 +221,35 @@ func (d *dialer) datagrams(ctx context.Context, client netip.Addr, hostport stri
 	return netip.AddrPort{}, &dialError{hostport, "reach", err}
 }
 
-// mapping returns the socket of a conversation's source, and lets the answers of a peer
-// through to it.
+// mapping returns the socket of a conversation's source, or another one where the first
+// speaks with the peer for another conversation, and lets the peer's answers through to it.
 func (ts *talks) mapping(p *Proxy, v *conversation, peer netip.AddrPort) (*mapping, error) {
-	key := source{v.key.way, v.key.client, peer.Addr().Is6()}
+	key := source{way: v.key.way, client: v.key.client, six: peer.Addr().Is6()}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	m := ts.mappings[key]
-	if m == nil {
-		var err error
-		if m, err = ts.bind(p, key); err != nil {
-			return nil, err
+	for ; ; key.nth++ {
+		m := ts.mappings[key]
+		if m == nil {
+			var err error
+			if m, err = ts.bind(p, key); err != nil {
+				return nil, err
+			}
+		}
+		if m.admit(peer, v) {
+			return m, nil
 		}
 	}
+}
+
+// admit lets the answers of a peer through to a conversation, unless they go to another.
+func (m *mapping) admit(peer netip.AddrPort, v *conversation) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if other := m.peers[peer]; other != nil && other != v {
+		return false
+	}
 	m.peers[peer] = v
-	return m, nil
+	return true
 }
 
 // bind opens the socket of a source. ts.mu is held.
