@@ -148,6 +148,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case tunnelMsg:
 		m.connect.takeTunnel(msg)
 		return nil
+	case notAddedMsg:
+		return m.notAdded(msg)
 	case existMsg:
 		m.askOverwrite(msg)
 		return nil

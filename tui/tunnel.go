@@ -78,17 +78,37 @@ func (m *model) openAdd() tea.Cmd {
 		m.status = status{text: "devices cannot be added here: telltale setup wireguard add does it"}
 		return nil
 	}
+	return m.openAddNamed("", "")
+}
+
+// openAddNamed opens the form with what was typed before, and why that would not do.
+func (m *model) openAddNamed(name, problem string) tea.Cmd {
 	return m.openForm(&form{
 		title: "Add a device to the tunnel: it gets a key of its own", verb: "make its key",
-		fields: []*field{textField("name", "")},
+		fields: []*field{textField("name", name)}, problem: problem,
 		submit: func(m *model, f *form) (tea.Cmd, string) {
 			name := f.fields[0].value()
 			if name == "" {
-				return nil, "write a name, such as phone of Zoë"
+				return nil, "write a name, such as phone of Zoe"
 			}
 			return m.addPeer(name), ""
 		},
 	})
+}
+
+// notAddedMsg says that a device got no key.
+type notAddedMsg struct {
+	name string
+	err  error
+}
+
+// notAdded asks for another name, unless the person has gone on to something else.
+func (m *model) notAdded(msg notAddedMsg) tea.Cmd {
+	if m.panel != nil || m.scope() != inConnect {
+		m.status = status{sentence(msg.err), true}
+		return nil
+	}
+	return m.openAddNamed(msg.name, sentence(msg.err))
 }
 
 // addPeer makes a key for a device, beside the loop, and shows its configuration.
@@ -97,7 +117,7 @@ func (m *model) addPeer(name string) tea.Cmd {
 	add, fetch := m.cfg.Connect.Tunnel.AddDevice, m.fetchTunnel(name)
 	return func() tea.Msg {
 		if err := m.awaited(func() error { return add(name) }); err != nil {
-			return statusMsg{sentence(err), true}
+			return notAddedMsg{name, err}
 		}
 		if fetch == nil {
 			return statusMsg{text: name + " has a key now"}

@@ -149,8 +149,13 @@ func TestDeviceIsAddedToTheTunnel(t *testing.T) {
 	r.typeText("tablet").press("enter")
 	r.sees("Device  tablet  10.84.0.3", "2 of 2")
 	r.press("A").typeText("phone").press("enter")
-	r.sees("there is a device of that name: phone", "Device  tablet")
-	r.press("n") // another address of this machine, the same device
+	r.sees("! there is a device of that name: phone", "name  phone", "Device  tablet")
+	r.typeText(" of Zoe").press("esc") // the form is open, with what was typed
+	r.seesNot("there is a device of that name")
+	r.press("A").typeText("phone").press("enter").typeText("-2").press("enter")
+	r.sees("Device  phone-2")
+	r.press("d", "d") // back to the second
+	r.press("n")      // another address of this machine, the same device
 	r.sees("10.0.0.7:51820", "Device  tablet")
 }
 
