@@ -179,6 +179,29 @@ func TestLargestMessage(t *testing.T) {
 	}
 }
 
+// A client that says it takes all there is gets no more than one packet: its address may
+// be forged.
+func TestFitAmplifiesNothing(t *testing.T) {
+	asked := msgOf("big.example.", mdns.TypeTXT)
+	asked.SetEdns0(65535, false)
+	q := query(t, asked)
+	response := new(mdns.Msg).SetReply(asked)
+	for range 150 {
+		response.Answer = append(response.Answer, &mdns.TXT{Hdr: mdns.RR_Header{Name: "big.example.", Rrtype: mdns.TypeTXT, Class: 1}, Txt: []string{strings.Repeat("x", 250)}})
+	}
+	b, err := response.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fit := q.Fit(b)
+	if m, err := Parse(fit); err != nil || !m.Truncated || len(fit) > 1232 {
+		t.Errorf("%v, %d bytes", err, len(fit))
+	}
+	if q.Size != 65535 {
+		t.Errorf("the size that was asked for is %d: a resolver is to be told it", q.Size)
+	}
+}
+
 func msgOf(name string, typ uint16) *mdns.Msg {
 	m := &mdns.Msg{}
 	m.SetQuestion(name, typ)

@@ -203,16 +203,19 @@ func (q *Query) reply(code Code, records []mdns.RR) []byte {
 }
 
 // Fit returns a response as the client takes it over UDP: what does not fit is left out,
-// and the client told to come again over TCP (RFC 2181, 9).
+// and the client told to come again over TCP (RFC 2181, 9). Whatever the client takes, it
+// is given no more than crosses every network unbroken (see ownSize): over UDP its address
+// may be another's, to whom answers that are much longer than questions are led.
 func (q *Query) Fit(response []byte) []byte {
-	if len(response) <= q.Size {
+	limit := min(q.Size, ownSize)
+	if len(response) <= limit {
 		return response
 	}
 	var msg mdns.Msg
 	if unpack(&msg, response) == nil {
-		msg.Truncate(q.Size)
+		msg.Truncate(limit)
 		msg.Truncated = true
-		if b, err := msg.Pack(); err == nil && len(b) <= q.Size {
+		if b, err := msg.Pack(); err == nil && len(b) <= limit {
 			return b
 		}
 	}
