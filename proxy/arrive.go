@@ -100,14 +100,24 @@ func (p *Proxy) direct(c *connection, to netip.AddrPort, asked string) {
 	}
 }
 
-// meetOwn serves a connection to telltale itself: to its resolver, or to the set-up page.
+// meetOwn serves a connection to telltale itself: to its resolver, or to the set-up page
+// and the proxy, on whatever port.
 func (p *Proxy) meetOwn(c *connection, to netip.AddrPort, answer answering) {
 	c.asked = net.JoinHostPort(flow.SetupHost, strconv.Itoa(int(to.Port())))
 	if to.Port() == dnsPort {
 		p.accepted(c, answer, p.serveDNS)
 		return
 	}
+	c.own = true
 	p.accepted(c, answer, p.enter)
+}
+
+// enterOwn serves HTTP in clear to telltale itself, as the front door does: a device in the
+// tunnel may have telltale set as its proxy, too.
+func (p *Proxy) enterOwn(c *connection) {
+	c.local = c.destination
+	c.asked, c.destination, c.names = "", netip.AddrPort{}, nil
+	p.serveFirst(c)
 }
 
 // accepted answers the client and serves it.

@@ -28,6 +28,7 @@ type connection struct {
 	destination netip.AddrPort // of the client's packets, where the way in sees them
 	names       []string       // for which the client was given that address, newest first
 	local       netip.AddrPort // what the client connected to, where that is not the socket's address
+	own         bool           // that is an address of telltale's own in a way in that sees packets
 
 	speech  string // of a connection of QUIC: its version; "" over TCP
 	account *account

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -19,6 +20,9 @@ func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request)
 	}
 	f := c.request(r)
 	f.Server.Asked = "" // nobody was contacted
+	if c.own {
+		f.Server.Destination = cmp.Or(f.Server.Destination, c.local)
+	}
 	rw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	home.ServeHTTP(rw, r)
 	if !c.secure && p.cfg.Repeats != nil && p.cfg.Repeats(r) && p.servings.again(c, r, rw.status) {
@@ -29,6 +33,15 @@ func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request)
 	f.Response = &flow.Response{Status: rw.status, Proto: f.Request.Proto}
 	f.Response.Body.Size = rw.size
 	p.observe(c, f)
+}
+
+// ModeOf returns by which way in a request to [Config.Home] came, as flow.Flow.Mode says it;
+// "" for another request. No address that a client claims plays a part in it.
+func ModeOf(r *http.Request) string {
+	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+		return c.mode
+	}
+	return ""
 }
 
 // statusWriter remembers what was answered.

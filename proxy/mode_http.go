@@ -44,6 +44,11 @@ func (p *Proxy) acceptHTTP(c *connection) {
 		p.refuseTLS(c, "TLS was spoken to the proxy's own port: set the proxy as an HTTP proxy, without TLS to it")
 		return
 	}
+	p.serveFirst(c)
+}
+
+// serveFirst serves a connection of which something was read that is not TLS.
+func (p *Proxy) serveFirst(c *connection) {
 	s := newStream(c, c)
 	for {
 		h, err := s.first()

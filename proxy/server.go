@@ -208,7 +208,7 @@ func (p *Proxy) serveFront(c *connection, w http.ResponseWriter, r *http.Request
 	switch {
 	case r.Method == http.MethodConnect:
 		p.connectLater(c, w, r, h)
-	case isHome(firstOf(authority, r.Host), c.LocalAddr(), authority == ""):
+	case c.isOwn(authority), isHome(firstOf(authority, r.Host), c.LocalAddr(), authority == ""):
 		if r.URL.Host == "" {
 			r.URL.Scheme, r.URL.Host = "http", firstOf(r.Host, c.LocalAddr().String())
 		}
@@ -218,6 +218,12 @@ func (p *Proxy) serveFront(c *connection, w http.ResponseWriter, r *http.Request
 	default:
 		p.forward(c, w, r, h)
 	}
+}
+
+// isOwn reports whether a request is for telltale itself whatever port it names: on a
+// connection to its address in a tunnel, without a whole URL or with one that names it.
+func (c *connection) isOwn(authority string) bool {
+	return c.own && (authority == "" || flow.CanonicalHost(authority) == c.local.Addr().String())
 }
 
 // forward serves a request with an absolute URL.

@@ -111,6 +111,10 @@ func (p *Proxy) enter(c *connection) {
 	case tlsProto:
 		p.serveTLS(c)
 	case http1Proto:
+		if c.own && !c.secure {
+			p.enterOwn(c)
+			return
+		}
 		p.hand(newStream(c, c))
 	case http2Proto:
 		p.hand(c)
