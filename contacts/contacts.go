@@ -63,7 +63,7 @@ type Info struct {
 }
 
 // Read reads a file of any of the formats and hands its flows to observe: those of a
-// list in the order of its rows; those of packets in the order of their first packet, as
+// list in the order of its rows, and behind them the resolvers that they name; those of packets in the order of their first packet, as
 // long as no more than 32,768 are under way. Each flow is observe's own. An error of
 // observe ends the reading and is returned as it is; damage to the file is an [*Error],
 // and flows outside it are delivered.
@@ -99,6 +99,7 @@ type input struct {
 	damage  *Error // of the first row that is no use
 
 	interned map[string]string
+	claimed  int // contacts whose name nothing but the client's hello says
 }
 
 // deliver hands a flow over.

@@ -1,6 +1,7 @@
 package contacts_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 
 	"telltale/contacts"
 	"telltale/flow"
+	"telltale/policy"
 )
 
 const (
@@ -72,6 +74,94 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// TestPCAPdroidNames checks what becomes of Info, and how it is judged: what only a header of
+// cleartext HTTP says proves nothing.
+func TestPCAPdroidNames(t *testing.T) {
+	t.Parallel()
+	pol, err := policy.Parse("test.yaml", []byte("version: 1\nallow: [a.example]\nrequire:\n  https: false\n"), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		protocol, port, proto, info string
+		want                        string // Asked, SNI, Host, Resolved, Speech, URL, rule
+	}{
+		"TLS":         {"6", "443", "TLS", "a.example", "a.example:443 a.example - - TLS https://a.example -"},
+		"HTTPS":       {"6", "8443", "HTTPS", "a.example", "a.example:8443 a.example - - HTTPS tcp://a.example:8443 -"},
+		"QUIC":        {"17", "443", "QUIC", "a.example", "a.example:443 a.example - - QUIC https://a.example -"},
+		"HTTP":        {"6", "80", "HTTP", "a.example", "203.0.113.10:80 - a.example - HTTP tcp://a.example:80 host-mismatch"},
+		"DNS":         {"17", "53", "DNS", "a.example", "a.example:53 - - - - dns:a.example -"},
+		"TCP":         {"6", "5222", "TCP", "a.example", "203.0.113.10:5222 - - a.example - tcp://a.example:5222 -"},
+		"UDP":         {"17", "123", "UDP", "a.example", "203.0.113.10:123 - - a.example UDP udp://a.example:123 -"},
+		"NTP":         {"17", "123", "NTP", "a.example", "203.0.113.10:123 - - a.example NTP udp://a.example:123 -"},
+		"TLS, none":   {"6", "443", "TLS", "", "203.0.113.10:443 - - - TLS https://203.0.113.10 host-not-allowed"},
+		"TLS, no one": {"6", "443", "TLS", "203.0.113.10", "203.0.113.10:443 203.0.113.10 - - TLS https://203.0.113.10 host-not-allowed"},
+	} {
+		row := fmt.Sprintf("%s,10.215.173.1,38210,203.0.113.10,%s,10312,App,org.app.example,%s,Closed,%s,1,2,3,4,2026-11-20T12:45:58Z,2026-11-20T12:46:08Z\n", c.protocol, c.port, c.proto, c.info)
+		flows, _, err := read("list", []byte(pcapdroidHeader+row))
+		if err != nil || len(flows) == 0 {
+			t.Fatalf("%s: %d flows, %v", name, len(flows), err)
+		}
+		f := flows[0]
+		var got []string
+		for _, s := range []string{f.Server.Asked, f.Server.SNI, f.Server.Host, f.Server.Resolved, f.Speech, f.URL(), string(pol.Judge(f).Rule())} {
+			got = append(got, cmp.Or(s, "-"))
+		}
+		if got := strings.Join(got, " "); got != c.want || !f.IsContact() {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+// TestPCAPdroidResolvers checks that a resolver outside of the network is a contact besides
+// the questions to it, one for each device.
+func TestPCAPdroidResolvers(t *testing.T) {
+	t.Parallel()
+	row := func(device, resolver, name string) string {
+		return "17," + device + ",5000," + resolver + ",53,10312,App,org.app.example,DNS,Closed," + name + ",10,20,1,1,2026-11-20T12:45:58Z,2026-11-20T12:45:59Z\n"
+	}
+	flows, info, err := read("list", []byte(pcapdroidHeader+
+		row("10.0.0.5", "1.1.1.1", "a.example")+row("10.0.0.5", "10.0.0.1", "b.example")+row("10.0.0.5", "1.1.1.1", "c.example")+
+		row("10.0.0.6", "1.1.1.1", "a.example")+row("10.0.0.5", "1.1.1.1", "")))
+	var got []string
+	for _, f := range flows {
+		got = append(got, fmt.Sprintf("%s %s %d/%d", f.URL(), f.Client.Addr.Addr(), f.Sent, f.Received))
+	}
+	want := "dns:a.example 10.0.0.5 10/20; dns:b.example 10.0.0.5 10/20; dns:c.example 10.0.0.5 10/20; dns:a.example 10.0.0.6 10/20; " +
+		"udp://1.1.1.1:53 10.0.0.5 30/60; udp://1.1.1.1:53 10.0.0.6 10/20"
+	if all := strings.Join(got, "; "); err != nil || all != want || info.Entries != 5 {
+		t.Errorf("%v\n got %s\nwant %s", err, all, want)
+	}
+	if last := flows[len(flows)-2]; last.Speech != flow.SpeechDNS || last.Origin.Line != 2 || last.Kind != flow.Contact || last.Client.App.ID != "org.app.example" || last.Mode != "pcapdroid" {
+		t.Errorf("%+v", last)
+	}
+}
+
+// TestNamesThatProveLittle checks that the file's notes count the names that are guesses or
+// claims.
+func TestNamesThatProveLittle(t *testing.T) {
+	t.Parallel()
+	tracker := func(uncertain string) string {
+		return "1,a.example,1795196758040," + uncertain + ",,,org.app.example,App\n"
+	}
+	r := record(t, raw)
+	r.add(call(t, phone, server, 1, hello(t)))
+	claims := r.b.String()
+	for name, c := range map[string]struct{ data, want string }{
+		"certain":      {trackerHeader + tracker("0"), ""},
+		"uncertain":    {trackerHeader + tracker("1") + tracker("0") + tracker("2"), "The names of 2 contacts are not certain"},
+		"one":          {trackerHeader + tracker("1"), "The names of 1 contact are not certain"},
+		"claims":       {pcapdroidHeader + pcapdroidRow + pcapdroidRow, "The names of 2 contacts come from what the client said"},
+		"no claim":     {pcapdroidHeader + strings.ReplaceAll(pcapdroidRow, "TLS,Closed,a.example", "TLS,Closed,"), ""},
+		"pcap, claims": {claims, "The names of 1 contact come from what the client said"},
+	} {
+		_, info, err := read("list", []byte(c.data))
+		if got := strings.Join(info.Notes, " "); err != nil || !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, err)
+		}
+	}
+}
+
 // TestTimes reads what PCAPdroid wrote in its versions and what phones make of digits.
 func TestTimes(t *testing.T) {
 	t.Parallel()
@@ -88,7 +178,7 @@ func TestTimes(t *testing.T) {
 	for _, text := range []string{"", "yesterday", "-1", "99999999999999999999", "NaN", "Infinity"} {
 		row := strings.ReplaceAll(strings.ReplaceAll(pcapdroidRow, "2026-11-20T12:45:58.040-05:00", text), "2026-11-20T12:46:08.992-05:00", text)
 		flows, info, err := read("list", []byte(pcapdroidHeader+row))
-		if err != nil || len(flows) != 1 || !flows[0].Times.Start.IsZero() || len(info.Notes) != 1 {
+		if err != nil || len(flows) != 1 || !flows[0].Times.Start.IsZero() || info.Notes[0] != "Some rows have no time that can be read." {
 			t.Errorf("%s: %+v %+v %v", text, flows, info, err)
 		}
 	}

@@ -130,10 +130,10 @@ func TestSpeech(t *testing.T) {
 	}{
 		"STUN":         {ip(t, phone, server, udp(5000, 3478), stun), "STUN", server},
 		"NTP":          {ip(t, phone, server, udp(5000, 123), append([]byte{0x23}, make([]byte, 47)...)), "NTP", server},
-		"unknown":      {ip(t, phone, server, udp(5000, 9999), []byte("abc")), "", server},
-		"nothing":      {ip(t, phone, server, udp(5000, 9999), nil), "", server},
+		"unknown":      {ip(t, phone, server, udp(5000, 9999), []byte("abc")), "UDP", server},
+		"nothing":      {ip(t, phone, server, udp(5000, 9999), nil), "UDP", server},
 		"DNS in TLS":   {ip(t, phone, server, &layers.TCP{SrcPort: 1, DstPort: 853, ACK: true}, tls), "DNS over TLS", "app.canada.example"},
-		"DNS in TCP":   {ip(t, phone, server, &layers.TCP{SrcPort: 1, DstPort: 53, ACK: true}, []byte("\x00\x11abc")), "DNS", server},
+		"DNS in TCP":   {ip(t, phone, server, &layers.TCP{SrcPort: 1, DstPort: 53, ACK: true}, []byte("\x00\x11abc")), "DNS over TCP", server},
 		"HTTP":         {call(t, phone, server, 1, []byte("POST /x HTTP/1.1\r\nhost:  a.example:8080 \r\n\r\n")), "HTTP", "a.example"},
 		"HTTP, open":   {call(t, phone, server, 1, []byte("GET /x HTTP/1.1\r\nHost: a.example\r\nUser-Ag")), "HTTP", "a.example"},
 		"HTTP, cut":    {call(t, phone, server, 1, []byte("GET /x HTTP/1.1\r\nHost: a.exam")), "HTTP", server},

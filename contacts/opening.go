@@ -185,7 +185,7 @@ func (c *conversation) wait(said []byte) bool {
 		}
 		return false
 	case c.server.Port() == 53:
-		c.speech = "DNS"
+		c.speech = "DNS over TCP" // RFC 7766
 		return false
 	}
 	return c.http(said)

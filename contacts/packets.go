@@ -101,6 +101,9 @@ func (c *capture) packet(f *frame) error {
 
 // judge says at the end what could not be read.
 func (c *capture) judge(err error) error {
+	if c.in.claimed > 0 {
+		c.in.note(claimedNames(c.in.claimed))
+	}
 	if c.short > 0 {
 		c.in.note("Packets were cut short when they were captured, so that names may be missing: capture them whole (tcpdump -s 0).")
 	}
@@ -143,7 +146,13 @@ func (in *input) flowOf(c *conversation) *flow.Flow {
 		f.Server.SNI = c.hello.ServerName
 	}
 	f.Server.Resolved = c.resolved()
+	if f.Server.SNI != "" && f.Server.Resolved == "" {
+		in.claimed++
+	}
 	f.Speech = c.speech
+	if f.Speech == "" && c.key.protocol == protocolUDP {
+		f.Speech = "UDP"
+	}
 	switch {
 	case c.refused && c.packetsReceived == 1:
 		f.Notes = append(f.Notes, "The server refused the connection.")

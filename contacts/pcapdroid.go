@@ -25,6 +25,10 @@ type pcapdroidRows struct {
 	// inOrder is set when the columns stand as PCAPdroid writes them, so that fields too
 	// many can be put right.
 	inOrder bool
+	// resolvers are those outside of the network that were asked, one contact for each
+	// device; asked has them in order.
+	resolvers map[given]*flow.Flow
+	asked     []*flow.Flow
 }
 
 func newPCAPdroidRows(in *input, t *table) *pcapdroidRows {
@@ -50,20 +54,26 @@ func (p *pcapdroidRows) row(t *table) error {
 	}
 	f := p.in.flow(t.line)
 	f.Server.Destination = netip.AddrPortFrom(to, dst)
-	host := to.String()
-	if info := t.text("info"); isHost(info) {
-		host = p.in.intern(info)
-	} else if len(info) > 0 {
-		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of it: %q.", p.in.text(info)))
-	}
-	f.Server.Asked = hostPort(host, dst)
-	p.protocol(t, f, host)
+	f.Server.Asked = hostPort(to.String(), dst)
 	p.client(t, f)
 	f.Sent, f.Received = amount(t.text("bytessent")), amount(t.text("bytesrcvd"))
 	f.DatagramsSent, f.DatagramsReceived = amount(t.text("pktssent")), amount(t.text("pktsrcvd"))
 	f.Times = times(moment(t.text("firstseen")), moment(t.text("lastseen")))
 	if f.Times.Start.IsZero() {
 		p.in.note(noTime)
+	}
+	name := ""
+	if info := t.text("info"); isHost(info) {
+		name = p.in.intern(info)
+	} else if len(info) > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("PCAPdroid says of it: %q.", p.in.text(info)))
+	}
+	p.protocol(t, f, name)
+	p.remarks(t, f)
+	if f.Speech == flow.SpeechDNS || f.Kind == flow.DNS {
+		if told := p.resolver(f); told && f.Kind != flow.DNS {
+			return nil // the row says no more than that
+		}
 	}
 	return p.in.deliver(f)
 }
@@ -86,22 +96,50 @@ func hostPort(host string, port uint16) string {
 	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
-// protocol says what was spoken. A question of DNS is one for the name, not a contact
-// with it.
-func (p *pcapdroidRows) protocol(t *table, f *flow.Flow, host string) {
-	switch proto := t.text("proto"); string(proto) {
-	case "", "TCP", "UDP":
-	case "DNS":
-		if _, err := netip.ParseAddr(host); err == nil {
-			f.Speech = "DNS" // without the name that was asked
-			break
-		}
-		f.Kind = flow.DNS
-		f.DNS = &flow.Question{Name: host}
-		f.Server.Asked = net.JoinHostPort(host, "53")
+// protocol says what was spoken, and whose name the row has. That is what the client
+// said in its hello or its header, or asked of DNS, as far as PCAPdroid knows the protocol;
+// else the last name for which DNS gave the address. A question of DNS is one for the name,
+// not a contact with it.
+func (p *pcapdroidRows) protocol(t *table, f *flow.Flow, name string) {
+	proto := string(t.text("proto"))
+	switch proto {
+	case "", "TCP":
 	default:
-		f.Speech = p.in.text(proto)
+		f.Speech = p.in.text([]byte(proto))
 	}
+	if udp := string(t.text("ipproto")) == "17"; udp && f.Speech == "" {
+		f.Speech = "UDP"
+	}
+	if name == "" {
+		return
+	}
+	_, err := netip.ParseAddr(name)
+	named := err != nil
+	switch proto {
+	case "DNS":
+		if named {
+			f.Kind, f.Speech, f.DNS = flow.DNS, "", &flow.Question{Name: name}
+			f.Server.Asked = net.JoinHostPort(name, "53")
+		}
+	case "HTTP":
+		f.Server.Host = name // a claim, which nothing in the list proves
+	case "TLS", "HTTPS", "QUIC":
+		// The list has no answers of DNS, by which such a name could be proven. So that not
+		// each row is a finding, it is taken for what was asked, and the file's notes say so.
+		f.Server.SNI = name
+		f.Server.Asked = hostPort(name, f.Server.Destination.Port())
+		if named {
+			p.in.claimed++
+		}
+	default:
+		if named {
+			f.Server.Resolved = name
+		}
+	}
+}
+
+// remarks says what else PCAPdroid thinks of a connection.
+func (p *pcapdroidRows) remarks(t *table, f *flow.Flow) {
 	switch status := t.text("status"); string(status) {
 	case "", "Active", "Closed", "Open":
 	default:
@@ -110,6 +148,73 @@ func (p *pcapdroidRows) protocol(t *table, f *flow.Flow, host string) {
 	if string(t.text("malicious")) == "yes" {
 		f.Notes = append(f.Notes, "PCAPdroid has the server in a list of malicious ones.")
 	}
+}
+
+// maxResolvers bounds how many resolvers are told apart. The rows of a further one are
+// contacts each.
+const maxResolvers = 4096
+
+// resolver counts a question for the resolver that was asked, which learns every name: it
+// is a contact of its own where it is outside of the network. It reports whether the
+// question is counted there.
+func (p *pcapdroidRows) resolver(f *flow.Flow) bool {
+	to := f.Server.Destination
+	if isPrivate(to.Addr()) {
+		return false
+	}
+	k := given{f.Client.Addr.Addr(), to.Addr()}
+	known := p.resolvers[k]
+	switch {
+	case known == nil && len(p.resolvers) >= maxResolvers:
+		return false
+	case known == nil:
+		known = p.in.flow(f.Origin.Line)
+		known.Server.Destination, known.Server.Asked, known.Speech = to, hostPort(to.Addr().String(), to.Port()), flow.SpeechDNS
+		known.Client, known.Times = f.Client, f.Times
+		known.Client.Addr = netip.AddrPortFrom(k.client, 0)
+		if p.resolvers == nil {
+			p.resolvers = map[given]*flow.Flow{}
+		}
+		p.resolvers[k] = known
+		p.asked = append(p.asked, known)
+	}
+	if known.Client.App != f.Client.App {
+		known.Client.App = flow.App{} // of several
+	}
+	known.Sent, known.Received = known.Sent+f.Sent, known.Received+f.Received
+	known.DatagramsSent, known.DatagramsReceived = known.DatagramsSent+f.DatagramsSent, known.DatagramsReceived+f.DatagramsReceived
+	if f.Times.Start.Before(known.Times.Start) {
+		known.Times.Start = f.Times.Start
+	}
+	if f.Times.End.After(known.Times.End) {
+		known.Times.End = f.Times.End
+	}
+	return true
+}
+
+// finish hands over the resolvers, and says what the names are worth.
+func (p *pcapdroidRows) finish() error {
+	if p.in.claimed > 0 {
+		p.in.note(claimedNames(p.in.claimed))
+	}
+	for _, f := range p.asked {
+		if err := p.in.deliver(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimedNames is the sentence on contacts whose name only the client's hello has.
+func claimedNames(n int) string {
+	return fmt.Sprintf("The names of %s come from what the client said when it opened TLS or QUIC: no answer of DNS in the file shows that the address is the name's.", contactsCount(n))
+}
+
+func contactsCount(n int) string {
+	if n == 1 {
+		return "1 contact"
+	}
+	return fmt.Sprintf("%d contacts", n)
 }
 
 // client says which app it was.

@@ -2,6 +2,7 @@ package contacts
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,8 @@ func (t *table) text(name string) []byte {
 // is errStopped.
 type rowReader interface {
 	row(t *table) error
+	// finish is called behind the last row that can be read.
+	finish() error
 }
 
 // table reads a table of any format.
@@ -81,7 +84,11 @@ func (in *input) table(r io.Reader) error {
 			hint:    formats,
 		}
 	}
-	return in.rows(t, rows)
+	err := in.rows(t, rows)
+	if errors.Is(err, errStopped) {
+		return err
+	}
+	return cmp.Or(rows.finish(), err)
 }
 
 // header returns the names of the columns as they stand in the file.

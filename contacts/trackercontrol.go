@@ -21,6 +21,8 @@ type trackerControlRows struct {
 	in   *input
 	time string   // name of the column
 	app  flow.App // of all rows; zero where each has its own
+	// uncertain counts the rows whose host is one of several.
+	uncertain int
 }
 
 // oneApp is how TrackerControl names the file of one app.
@@ -81,6 +83,15 @@ func (r *trackerControlRows) remarks(t *table, f *flow.Flow) {
 	}
 	// 0 is certain; from 1 on, several names had led to the address.
 	if amount(t.text("uncertain")) > 0 {
+		r.uncertain++
 		f.Notes = append(f.Notes, "TrackerControl is not certain of the host: several names had led to its address.")
 	}
+}
+
+// finish says of how many contacts the name is a guess.
+func (r *trackerControlRows) finish() error {
+	if r.uncertain > 0 {
+		r.in.note(fmt.Sprintf("The names of %s are not certain: several names had led to the address, and TrackerControl shows one of them.", contactsCount(r.uncertain)))
+	}
+	return nil
 }

@@ -8,7 +8,8 @@ import (
 // URL returns the absolute URL of the request. What has none is written as one:
 //
 //   - a tunnel and an imported contact as https://host for TLS on port 443 and
-//     tcp://host:port for the rest, a contact of which no port is known as contact:host;
+//     tcp://host:port for the rest (udp://host:port where a contact's Speech is one of
+//     datagrams), a contact of which no port is known as contact:host;
 //   - datagrams as udp://host:port, pings as icmp://host, packets of other protocols as
 //     ip://host;
 //   - a DNS question as dns:name (RFC 4501).
@@ -50,8 +51,21 @@ func (f *Flow) contactURL() string {
 	case "443":
 		return "https://" + bracketed(host)
 	default:
-		return "tcp://" + net.JoinHostPort(host, port)
+		scheme := "tcp"
+		if speaksDatagrams(f.Speech) {
+			scheme = "udp"
+		}
+		return scheme + "://" + net.JoinHostPort(host, port)
 	}
+}
+
+// speaksDatagrams reports whether a Speech is of a protocol over UDP.
+func speaksDatagrams(speech string) bool {
+	switch speech {
+	case "UDP", "NTP", "STUN", "DNS over QUIC", SpeechDNS:
+		return true
+	}
+	return strings.HasPrefix(speech, "QUIC")
 }
 
 // authority returns the host, with its port where one is known.
