@@ -55,6 +55,12 @@ func TestScript(t *testing.T) {
 			build.Do(func() { buildErr = buildStandIns(programs) })
 			return buildErr
 		},
+		Condition: func(name string) (bool, error) { // [linked]: this machine is in a network
+			if name != "linked" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return linkOfThisMachine() != "", nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":   scriptAwait,
 			"exits":   scriptExits,
@@ -85,6 +91,16 @@ func detach(e *testscript.Env) {
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("SOURCE_DATE_EPOCH", "1795176000")
 	e.Setenv("TZ", "UTC")
+	e.Setenv("INTERFACE", linkOfThisMachine())
+}
+
+// linkOfThisMachine returns the name of a network interface that is up, "" for none.
+func linkOfThisMachine() string {
+	all, err := links()
+	if err != nil || len(all) == 0 {
+		return ""
+	}
+	return all[0].Name
 }
 
 // scriptExits runs a program whose exit code must be this one: exits CODE PROGRAM ARG...

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -60,12 +59,13 @@ func (f *hotspotFlags) run(ctx context.Context, c *cobra.Command, s *streams) er
 		if f.link, err = hotspot.Choose(all); err != nil {
 			return err
 		}
-	} else if !slices.ContainsFunc(all, func(l hotspot.Link) bool { return l.Name == f.link }) {
-		s.say("note: this machine has no interface %s now; the rules wait for it", quote(f.link))
 	}
 	rules, err := hotspot.New(f.link, f.port)
 	if err != nil {
 		return withHint(err, "%s --interface wlan0 --transparent-port %d", c.CommandPath(), defaultTransparent)
+	}
+	if err := hotspot.Known(f.link, all); err != nil {
+		return err
 	}
 	if f.apply {
 		return applyRules(ctx, s, rules)

@@ -12,6 +12,7 @@ import (
 const hotspotStory = `
 await() { n=0; until "$@"; do n=$((n+1)); test $n -lt 200 || { echo "never: $*"; cat said; exit 1; }; sleep 0.05; done; }
 led() { grep -q 'are led to telltale' said; }
+ip link add tlnone0 type veth peer name tlnone1 && ip link set tlnone0 up || exit 1
 gone() { test -z "$(nft list ruleset)"; }
 for signal in INT TERM KILL; do
 	: >said
@@ -28,7 +29,7 @@ done
 
 func TestHotspotRulesGoWithTelltale(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"nft", "unshare"} {
+	for _, program := range []string{"nft", "unshare", "ip"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip(program + " is not installed")
 		}

@@ -240,7 +240,7 @@ func checkName(name string) error {
 	case utf8.RuneCountInString(name) > maxName:
 		problem = fmt.Sprintf("it is longer than %d characters", maxName)
 	case strings.Trim(name, legal) != "" || strings.ContainsFunc(name, func(r rune) bool { return !strings.ContainsRune(legal, r) }):
-		problem = "it has other characters than letters, digits, spaces and - _ ."
+		problem = "it has other characters than a to z, A to Z, 0 to 9, spaces and - _ ."
 	case strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") || strings.HasPrefix(name, " "):
 		problem = "it begins with a dot, a hyphen or a space"
 	case strings.HasSuffix(name, ".") || strings.HasSuffix(name, " "):

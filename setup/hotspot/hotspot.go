@@ -168,6 +168,26 @@ func Choose(links []Link) (string, error) {
 	return "", &drive.ChoiceError{Problem: "this machine has no network interface that a hotspot could be on", Advice: "switch the hotspot on first, for example: nmcli device wifi hotspot"}
 }
 
+// Known refuses an interface that is none of links, by a [*drive.ChoiceError] with their
+// names.
+func Known(name string, links []Link) error {
+	var others []string
+	for _, l := range links {
+		if l.Name == name {
+			return nil
+		}
+		if valid(l.Name) {
+			others = append(others, l.Name)
+		}
+	}
+	problem := "this machine has no interface " + plain.Text(name) + " that is up"
+	if len(others) == 0 {
+		return &drive.ChoiceError{Problem: problem, Advice: "switch the hotspot on first, for example: nmcli device wifi hotspot"}
+	}
+	return &drive.ChoiceError{Problem: problem + ", but " + names(others), Flags: []string{"--interface", others[0]},
+		Advice: "switch the hotspot on first, or name another interface:"}
+}
+
 func names(list []string) string {
 	harmless := make([]string, len(list))
 	for i, name := range list {

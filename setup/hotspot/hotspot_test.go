@@ -127,3 +127,16 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+func TestKnown(t *testing.T) {
+	links := []Link{{Name: "eth0"}, {Name: "wlan0"}}
+	if err := Known("wlan0", links); err != nil {
+		t.Error(err)
+	}
+	if err := Known("nosuch0", links); err == nil || !strings.Contains(err.Error(), "no interface nosuch0 that is up, but eth0, wlan0") {
+		t.Errorf("%v", err)
+	}
+	if err := Known("nosuch0", nil); err == nil || !strings.Contains(err.Error(), "no interface nosuch0") {
+		t.Errorf("%v", err)
+	}
+}
