@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"telltale/coverage"
@@ -60,6 +61,7 @@ func (p *Proxy) receiveOwn(d *Datagram) {
 	}
 	defer release()
 	p.books.begin(mode, coverage.UDP, amount)
+	var settle sync.Once
 	in := &inquiry{
 		p: p, own: d.Way.Own, datagram: true, reply: d.Answer, record: p.record,
 		flow: &flow.Flow{
@@ -67,13 +69,16 @@ func (p *Proxy) receiveOwn(d *Datagram) {
 			Server: flow.Server{Destination: d.Destination},
 		},
 		settled: func(drop string) {
-			if drop == "" {
-				p.books.settle(mode, coverage.UDP, amount)
-				return
-			}
-			p.books.lose(mode, coverage.UDP, amount, drop)
+			settle.Do(func() {
+				if drop == "" {
+					p.books.settle(mode, coverage.UDP, amount)
+					return
+				}
+				p.books.lose(mode, coverage.UDP, amount, drop)
+			})
 		},
 	}
+	defer p.survive(func() { in.settled(dropBug) })
 	in.take(d.Payload)
 }
 
@@ -97,7 +102,12 @@ func (in *inquiry) take(message []byte) {
 		return
 	}
 	message = bytes.Clone(message)
-	if !in.p.spawn(func() { defer leave(); in.resolve(message) }) {
+	work := func() {
+		defer leave()
+		defer in.p.survive(func() { in.settled(dropBug) })
+		in.resolve(message)
+	}
+	if !in.p.spawn(work) {
 		leave()
 		in.settled(dropEnding)
 	}

@@ -290,6 +290,7 @@ func (r *relay) read() {
 
 // take passes one datagram on.
 func (r *relay) take(from netip.AddrPort, b []byte) {
+	defer r.p.survive(func() { r.p.books.drop(modeSOCKS5, dropBug, amountOf(b)) })
 	e, payload, dropped := parseSOCKSDatagram(b)
 	if from.Addr().WithZone("") != r.client.WithZone("") {
 		dropped = dropStranger

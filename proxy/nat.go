@@ -98,7 +98,10 @@ func (v *conversation) open(payload []byte) {
 		v.mu.Lock()
 		v.detain(payload)
 		v.mu.Unlock()
-		if !v.p.spawn(v.connect) {
+		if !v.p.spawn(func() {
+			defer v.p.survive(func() { v.decline(flow.Abandoned, "", dropBug) })
+			v.connect()
+		}) {
 			v.decline(flow.Abandoned, "", "the audit ended before the way there was found")
 		}
 		return
@@ -351,12 +354,17 @@ func (m *mapping) read() {
 		m.mu.Lock()
 		v := m.peers[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
 		m.mu.Unlock()
-		switch {
-		case v == nil:
-		case v.port == dnsPort:
-			v.answer(v.p.receiveAnswer(v, buf[:n]))
-		default:
-			v.answer(buf[:n])
+		if v != nil {
+			v.hear(buf[:n])
 		}
 	}
+}
+
+// hear passes an answer on to the client.
+func (v *conversation) hear(payload []byte) {
+	defer v.p.survive(func() {})
+	if v.port == dnsPort {
+		payload = v.p.receiveAnswer(v, payload)
+	}
+	v.answer(payload)
 }

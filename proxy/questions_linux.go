@@ -48,6 +48,7 @@ func (p *Proxy) readQuestions(dns net.PacketConn) error {
 
 // receiveRedirected passes a question on, from a client that may use the proxy.
 func (p *Proxy) receiveRedirected(q *redirectedQuestions, from netip.AddrPort, own netip.Addr, payload []byte) {
+	defer p.survive(func() { p.books.drop(modeTransparent, dropBug, amountOf(payload)) })
 	client := netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	if !own.IsValid() || !p.guard.allows(client.Addr()) {
 		p.books.drop(modeTransparent, dropUnknown, amountOf(payload))

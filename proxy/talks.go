@@ -186,14 +186,19 @@ func (p *Proxy) spawn(work func()) bool {
 		return false
 	}
 	ts.wg.Go(func() {
-		defer func() {
-			if e := recover(); e != nil {
-				p.logPanic(e)
-			}
-		}()
+		defer p.survive(func() {})
 		work()
 	})
 	return true
+}
+
+// survive is deferred where packets of strangers are read: a bug met by one of them must
+// not end the audit of the others. It logs the bug, and then settles what it left open.
+func (p *Proxy) survive(settle func()) {
+	if e := recover(); e != nil {
+		p.logPanic(e)
+		settle()
+	}
 }
 
 func (v *conversation) lastAt() time.Time {

@@ -19,7 +19,12 @@ func (p *Proxy) Receive(d Datagram) {
 		p.receiveOwn(&d)
 		return
 	}
-	amount := amountOf(d.Payload)
+	amount, counted := amountOf(d.Payload), false
+	defer p.survive(func() {
+		if !counted {
+			p.books.drop(d.Way.Mode, dropBug, amount)
+		}
+	})
 	for {
 		v, dropped := p.talks.find(p, &d)
 		if v == nil {
@@ -33,6 +38,7 @@ func (p *Proxy) Receive(d Datagram) {
 		if nth == 0 {
 			continue // it ended between the two
 		}
+		counted = true
 		p.dispatch(v, d.Payload, nth)
 		return
 	}
