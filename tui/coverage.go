@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"telltale/capture"
 	"telltale/coverage"
 )
 
@@ -72,6 +73,8 @@ type claim struct {
 // that alone is no gap.
 func (m *model) claim(l coverage.Ledger) claim {
 	switch {
+	case l.Empty() && l.Balanced() && m.cfg.Live && m.tunnelUsed():
+		return claim{"Counting: what came in a moment ago is not in the books yet.", CheckWaiting}
 	case l.Empty() && l.Balanced():
 		return claim{l.Claim(), CheckWaiting}
 	case l.Balanced():
@@ -80,6 +83,14 @@ func (m *model) claim(l coverage.Ledger) claim {
 		return claim{l.Claim(), CheckTrouble}
 	}
 	return claim{"Counting: packets that came in a moment ago are still on their way to a row.", CheckWaiting}
+}
+
+// tunnelUsed reports whether the tunnel is known to have brought something: its books come
+// later than its flows.
+func (m *model) tunnelUsed() bool {
+	return slices.ContainsFunc(m.connect.peers, func(p TunnelDevice) bool {
+		return slices.ContainsFunc(m.news.sum.Health.Devices, func(d capture.Device) bool { return d.Addr == p.Addr })
+	})
 }
 
 // marked writes a claim behind its mark.

@@ -173,6 +173,18 @@ func TestWithoutTunnel(t *testing.T) {
 	r.sees("telltale setup wireguard add")
 }
 
+// Flows are seen before the books have them: that is not nothing.
+func TestBooksThatComeLater(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withTunnel([]*flow.Flow{fromTunnel(flowtest.Get("https://www.canada.ca/"))}, "phone", "tablet")())
+	r.press("c").seesBooks(0, coverage.Ledger{Mode: "wireguard"})
+	r.press("v").sees("Counting: what came in")
+	r.seesNot("Nothing came")
+	r = newRig(t, withTunnel(nil, "phone", "tablet")())
+	r.press("c").seesBooks(0, coverage.Ledger{Mode: "wireguard"})
+	r.press("v").sees("Nothing came through the WireGuard tunnel")
+}
+
 // Packets on their way to a row are no gap; what stays away is.
 func TestBooksThatDoNotBalance(t *testing.T) {
 	t.Parallel()
