@@ -339,7 +339,7 @@ func (s *Store) Summary() Summary {
 		}
 	}
 	sum := t.summary(s.nameOf)
-	sum.Health.Notes = slices.Clip(s.notes)
+	sum.Health.Notes = append(slices.Clip(s.notes), sum.Health.Notes...)
 	sum.Health.Ledgers = s.ledgersLocked()
 	s.summary = &sum
 	return sum

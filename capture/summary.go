@@ -19,9 +19,12 @@ type Summary struct {
 	Ignored   int
 	Waived    int
 	Violating int // flows with at least one finding that counts
-	// Hosts has one row for each host that was contacted, sorted by name.
+	// Hosts has one row for each host that was contacted, sorted by name. Of more than
+	// 10,000, those that came later are in a row with others: "*.example.com" has names
+	// below example.com, "192.0.*.*" addresses, "*" any. Health.Notes then says so.
 	Hosts []Host
-	// Violations are sorted by severity, then rule, then host.
+	// Violations are sorted by severity, then rule, then host; of very many, some are
+	// together as hosts are.
 	Violations  []Violation
 	Waivers     []Violation // what the policy or a baseline excused, likewise
 	Health      Health

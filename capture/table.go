@@ -37,6 +37,21 @@ func (t *table[K, V]) row(key K, create func(K) *V, clone func(*V) *V) *V {
 	return v
 }
 
+func (t *table[K, V]) len() int {
+	if t.base == nil {
+		return len(t.list)
+	}
+	return len(t.base.list) + len(t.list)
+}
+
+func (t *table[K, V]) has(key K) bool {
+	_, ok := t.rows[key]
+	if !ok && t.base != nil {
+		_, ok = t.base.rows[key]
+	}
+	return ok
+}
+
 // sorted returns all rows in order. The slice is the table's own.
 func (t *table[K, V]) sorted(compare func(a, b *V) int) []*V {
 	if t.base == nil {

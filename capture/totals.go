@@ -27,6 +27,7 @@ type totals struct {
 	devices                        table[netip.Addr, deviceTotal]
 	phases                         phaseTotals
 	lookups                        int
+	manyHosts, manyViolations      bool              // some are counted together: see maxRows
 	book                           *attribution.Book // shared by totals that lie over each other
 }
 
@@ -103,7 +104,7 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 		name = f.Host()
 	}
 	trace := t.book.Learn(f)
-	host := t.hosts.row(name, newHost, (*hostTotal).clone)
+	host := t.hosts.row(t.hostRow(name), newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
 	host.add(f, j, trace)
 	if device != nil {
@@ -112,20 +113,23 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	t.verdicts.add(j.Verdict)
 	switch j.Verdict {
 	case policy.Violation:
-		addFindings(&t.violations, f, trace, j.Findings)
-		addFindings(&t.waivers, f, trace, j.Excused)
+		t.addFindings(&t.violations, f, trace, j.Findings)
+		t.addFindings(&t.waivers, f, trace, j.Excused)
 	case policy.Waived:
-		addFindings(&t.waivers, f, trace, j.Findings)
+		t.addFindings(&t.waivers, f, trace, j.Findings)
 	}
 }
 
-func addFindings(t *table[string, violationTotal], f *flow.Flow, trace attribution.Trace, findings []policy.Finding) {
-	for i, finding := range findings {
+func (t *totals) addFindings(rows *table[string, violationTotal], f *flow.Flow, trace attribution.Trace, findings []policy.Finding) {
+	var counted []string
+	for _, finding := range findings {
+		finding = t.violationRow(rows, finding)
 		id := finding.Fingerprint()
-		if counted := slices.ContainsFunc(findings[:i], func(g policy.Finding) bool { return g.Fingerprint() == id }); counted {
+		if slices.Contains(counted, id) {
 			continue // one flow counts once in a violation, however often it breaks the rule
 		}
-		t.row(id, newViolation, (*violationTotal).clone).add(f, trace, finding)
+		counted = append(counted, id)
+		rows.row(id, newViolation, (*violationTotal).clone).add(f, trace, finding)
 	}
 }
 
@@ -138,7 +142,7 @@ func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
 		Violations: violationRows(&t.violations, t.book), Waivers: violationRows(&t.waivers, t.book), Phases: t.phases.rows(),
 		Health: Health{
 			Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Lookups: t.lookups,
-			Unread: map[string]map[flow.Outcome]int{}, QUICRefused: map[string]int{},
+			Unread: map[string]map[flow.Outcome]int{}, QUICRefused: map[string]int{}, Notes: t.crowdNotes(),
 		},
 	}
 	hosts := t.hosts.sorted(func(a, b *hostTotal) int { return strings.Compare(a.name, b.name) })

@@ -40,7 +40,7 @@ func (v *violationTotal) clone() *violationTotal {
 
 func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding policy.Finding) {
 	v.unnamed.add(trace)
-	if v.count == 0 || v.describedBetterBy(f) {
+	if v.count == 0 || v.describedBetterBy(f, finding) {
 		v.finding, v.id, v.method, v.url, v.prelude = finding, f.ID, f.Method(), f.URL(), f.IsPrelude()
 	}
 	if app := appOf(f); app != "" && (v.app == "" || f.ID < v.appID) {
@@ -62,8 +62,11 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 }
 
 // describedBetterBy reports whether a flow says more of the violation than the one that
-// does now.
-func (v *violationTotal) describedBetterBy(f *flow.Flow) bool {
+// does now. Of a crowd, the heaviest decides, so that it does not hide it.
+func (v *violationTotal) describedBetterBy(f *flow.Flow, finding policy.Finding) bool {
+	if a, b := severityRank(finding.Severity), severityRank(v.finding.Severity); a != b && isCrowd(finding.Host) {
+		return a > b
+	}
 	if v.prelude != f.IsPrelude() {
 		return v.prelude
 	}

@@ -81,6 +81,9 @@ func draftHosts(sum capture.Summary) []policy.DraftHost {
 	}
 	var hosts []policy.DraftHost
 	for _, h := range sum.Hosts {
+		if h.Crowd() {
+			continue // nobody has seen what it would allow
+		}
 		v := seen[h.Name]
 		hosts = append(hosts, policy.DraftHost{Name: h.Name, Flows: h.Flows, Method: v.Method, URL: v.URL, UserAgent: v.App})
 	}
