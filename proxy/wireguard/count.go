@@ -32,7 +32,7 @@ func newCounts() *counts {
 	for _, class := range coverage.Classes {
 		c.received[class] = new(amount)
 	}
-	for _, reason := range []string{malformed, badChecksum, sourceRouted, incomplete, foreignSource, noServer, flooded, abandoned} {
+	for _, reason := range []string{malformed, badChecksum, sourceRouted, incomplete, foreignSource, noServer, flooded, abandoned, bug} {
 		c.dropped[reason] = new(amount)
 	}
 	return c

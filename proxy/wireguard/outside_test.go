@@ -32,3 +32,22 @@ func TestOutside(t *testing.T) {
 		t.Errorf("nobody is at %s", at)
 	}
 }
+
+// A bug that one packet meets ends neither the tunnel nor what others send.
+func TestBugsAreSurvived(t *testing.T) {
+	r := open(t, "127.0.0.1:0")
+	met := make(chan struct{})
+	r.onReceive(func(d proxy.Datagram) {
+		if string(d.Payload) == "bad" {
+			close(met)
+			panic("a bug")
+		}
+		d.Answer(d.Payload)
+	})
+	b := r.bare(t, r.clientSettings(r.first(t)))
+	b.out <- datagramFrom(r.first(t).IPv4, "203.0.113.1:7", "bad")
+	<-met
+	b.out <- datagramFrom(r.first(t).IPv4, "203.0.113.1:7", "good")
+	b.next(t)
+	r.balanced(t)
+}
