@@ -17,6 +17,7 @@ import (
 const (
 	bookFile    = "wireguard.json"
 	lockName    = "wireguard.lock"
+	useName     = "tunnel.lock" // while a tunnel is open
 	configs     = "devices"       // a folder with one for each device
 	configFile  = "telltale.conf" // the apps of WireGuard call the tunnel by it
 	tempPattern = ".wireguard-*.tmp"
@@ -371,6 +372,22 @@ func lockFolder(folder string) (unlock func(), err error) {
 	if err := lockFile(f); err != nil {
 		f.Close()
 		return nil, &FolderError{File: path, Problem: "cannot be locked", Err: err}
+	}
+	return func() { f.Close() }, nil
+}
+
+// claim keeps the keys for one open tunnel: a device would be drawn from one to the other,
+// and back, and be in the record of neither as a whole.
+func (b *Book) claim() (unlock func(), err error) {
+	path := filepath.Join(b.folder, useName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, &FolderError{File: path, Problem: "cannot be opened", Err: cause(err), Advice: "make its folder writable for yourself"}
+	}
+	if err := tryLockFile(f); err != nil {
+		f.Close()
+		return nil, &FolderError{File: b.folder, Problem: "is in use: another telltale has its tunnel open", Err: err,
+			Advice: "end it, or leave --wireguard out of this one"}
 	}
 	return func() { f.Close() }, nil
 }

@@ -19,5 +19,10 @@ func lockFile(f *os.File) error {
 	}
 }
 
+// tryLockFile fails where another has the lock on f.
+func tryLockFile(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
 // tooOpen reports whether others than the owner may read or write a private file.
 func tooOpen(mode os.FileMode) bool { return mode.Perm()&0o077 != 0 }

@@ -96,6 +96,8 @@ type Tunnel struct {
 	way   proxy.Way
 	addr  netip.AddrPort
 
+	unlock func() // lets another tunnel use the keys
+
 	namedOnly bool
 
 	socket *socket
@@ -149,7 +151,8 @@ func (e *ListenError) Hint() string {
 }
 
 // Listen opens a tunnel for the peers of the book. Errors are *[ListenError] and those
-// of the book.
+// of the book, of which one is that another tunnel is open with its keys. The book keeps
+// the port for the next time, unless any free one was asked for.
 func Listen(o Options) (*Tunnel, error) {
 	if o.Addr == "" {
 		o.Addr = fmt.Sprintf(":%d", DefaultPort)
@@ -164,9 +167,13 @@ func Listen(o Options) (*Tunnel, error) {
 	t := &Tunnel{book: o.Book, proxy: o.Proxy, log: o.Log, notes: newNotes(o.Note), counts: newCounts(), namedOnly: o.NamedOnly,
 		way: proxy.Way{Mode: Mode, Own: o.Book.Own()}, stopped: make(chan struct{})}
 	t.way.Outside = t.outside
+	if t.unlock, err = o.Book.claim(); err != nil {
+		return nil, err
+	}
 	t.peers.Store(&map[netip.Addr]*peer{})
 	t.link = newLink(t.takeBatch)
 	if t.tcp, err = newTCPEnd(t); err != nil {
+		t.unlock()
 		return nil, err
 	}
 	t.socket = newSocket(at.Addr(), t.notes)
@@ -174,6 +181,7 @@ func Listen(o Options) (*Tunnel, error) {
 	if err := t.start(at.Port()); err != nil {
 		t.device.Close()
 		t.tcp.close()
+		t.unlock()
 		return nil, listenError(o.Addr, err)
 	}
 	t.addr = netip.AddrPortFrom(at.Addr(), t.socket.port())
@@ -197,7 +205,10 @@ func (t *Tunnel) start(port uint16) error {
 	if err := t.device.Up(); err != nil {
 		return &ListenError{Err: err}
 	}
-	return t.book.setPort(t.socket.port())
+	if port == 0 {
+		return nil // a free port is another one the next time
+	}
+	return t.book.setPort(port)
 }
 
 // listenError adds the address that was asked for.
@@ -228,6 +239,7 @@ func (t *Tunnel) Close() error {
 		close(t.socket.backlog.closed)
 		t.device.Close() // closes the link
 		t.tcp.close()
+		t.unlock()
 	})
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -329,8 +330,22 @@ func TestPortTaken(t *testing.T) {
 	if book.Port() != DefaultPort {
 		t.Errorf("the book has port %d of a tunnel that was never open", book.Port())
 	}
-	if r.Book().Port() != r.Addr().Port() {
-		t.Errorf("the book has port %d, the tunnel %s", r.Book().Port(), r.Addr())
+	if r.Book().Port() != DefaultPort {
+		t.Errorf("the book keeps port %d, which was free by chance", r.Book().Port())
+	}
+	at := r.Addr().Port()
+	_, err = Listen(Options{Book: r.Book(), Addr: "127.0.0.1:0", Proxy: r.recorder})
+	if folderError := (*FolderError)(nil); !errors.As(err, &folderError) || folderError.Hint() == "" || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("two tunnels with one book: %v", err)
+	}
+	r.Close()
+	again, err := Listen(Options{Book: r.Book(), Addr: fmt.Sprintf(":%d", at), Proxy: r.recorder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	if r.Book().Port() != at {
+		t.Errorf("the book has port %d, the tunnel was asked for %d", r.Book().Port(), at)
 	}
 }
 
