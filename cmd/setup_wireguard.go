@@ -25,7 +25,7 @@ func newSetupWireguard(s *streams, shared *setupFlags) *cobra.Command {
 	show := func(c *cobra.Command, _ []string) error { return flags.show(c, s, flags.name) }
 	c := command("setup wireguard", show)
 	c.Args = noArguments
-	c.Flags().StringVar(&flags.name, "name", "", "the device, by its `name` (default: the oldest)")
+	c.Flags().StringVar(&flags.name, "name", "", "the device, by its `name` (default: the oldest made by hand)")
 	_ = c.RegisterFlagCompletionFunc("name", flags.complete)
 	c.PersistentFlags().StringVar(&flags.keys, "wireguard-dir", "", "`folder` of the tunnel's keys (default: "+tunnelFolderHelp+")")
 	_ = c.MarkPersistentFlagDirname("wireguard-dir")
@@ -75,9 +75,13 @@ func (f *tunnelFlags) list(s *streams) error {
 		return err
 	}
 	table := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "DEVICE\tADDRESSES IN THE TUNNEL\tPUBLIC KEY\tMADE")
+	fmt.Fprintln(table, "DEVICE\tADDRESSES IN THE TUNNEL\tPUBLIC KEY\tMADE\tBY")
 	for _, peer := range book.Peers() {
-		fmt.Fprintf(table, "%s\t%s, %s\t%s\t%s\n", peer.Name, peer.IPv4, peer.IPv6, peer.PublicKey, peer.Created.Format("2006-01-02"))
+		maker := "hand"
+		if peer.Visitor.IsValid() {
+			maker = fmt.Sprintf("the set-up page, for %s", peer.Visitor)
+		}
+		fmt.Fprintf(table, "%s\t%s, %s\t%s\t%s\t%s\n", peer.Name, peer.IPv4, peer.IPv6, peer.PublicKey, peer.Created.Format("2006-01-02"), maker)
 	}
 	return table.Flush()
 }
@@ -155,14 +159,16 @@ func (f *tunnelFlags) show(c *cobra.Command, s *streams, name string) error {
 	return nil
 }
 
-// peerNamed returns the device of a name, the oldest for "". Where there is none at all,
-// it makes one.
+// peerNamed returns the device of a name, the oldest that a person named for "". Where there
+// is none of these, it makes one.
 func peerNamed(book *wireguard.Book, name string) (wireguard.Peer, error) {
 	if name != "" {
 		return book.Peer(name)
 	}
-	if peers := book.Peers(); len(peers) > 0 {
-		return peers[0], nil
+	for _, peer := range book.Peers() {
+		if !peer.Visitor.IsValid() {
+			return peer, nil
+		}
 	}
 	return book.Add(wireguard.FirstPeer)
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,10 +24,12 @@ type tunnelWay struct {
 	config   string        // path of the first device's configuration
 	endpoint string        // HOST:PORT in it
 
-	making sync.Mutex                  // of keys by the page
-	mu     sync.Mutex                  // of what follows
-	shown  map[string]tui.TunnelDevice // devices with their codes, by the text of their configuration
-	files  map[string]string           // configurations that were written, by the device
+	making sync.Mutex             // of keys by the page
+	made   map[wireguard.Key]bool // by the page in this audit; guarded by making
+
+	mu    sync.Mutex                  // of what follows
+	shown map[string]tui.TunnelDevice // devices with their codes, by the text of their configuration
+	files map[string]string           // configurations that were written, by the device
 }
 
 // openKeys reads the tunnel's keys, or makes them, and tries its port.
@@ -58,6 +59,7 @@ func (a *audit) openTunnel(s *streams) (err error) {
 	}
 	t.tunnel, err = wireguard.Listen(wireguard.Options{
 		Book: t.book, Addr: a.flags.ways.wireguard.at, Proxy: a.proxy, Log: toolLog(s), Note: a.store.Note,
+		NamedOnly: a.flags.namedOnly(),
 	})
 	if err != nil {
 		return err
@@ -101,16 +103,24 @@ func (t *tunnelWay) reachedAt(host string) string {
 	if at, err := netip.ParseAddr(host); err == nil && slices.Contains(t.book.Own(), at) {
 		host = likeliestHost()
 	}
-	return hostPort(cmp.Or(t.only, host), t.book.Port())
+	port := t.book.Port()
+	select {
+	case <-t.opened:
+		port = t.tunnel.Addr().Port() // another audit may have had the keys since
+	default:
+	}
+	return hostPort(cmp.Or(t.only, host), port)
 }
 
 // ledgerEvery is how often the books of the tunnel go into the capture, so that they
 // are there when telltale crashes.
-const ledgerEvery = 3 * time.Second
+const ledgerEvery = time.Second
 
-// keepLedger writes the books of the tunnel into the capture until it is stopped; what
-// stops it closes the tunnel and writes them a last time.
+// keepLedger writes the books of the tunnel into the capture until it is stopped, the
+// first time at once, so that a capture tells that it has them; what stops it closes the
+// tunnel and writes them a last time.
 func (t *tunnelWay) keepLedger(store *capture.Store) (stop func()) {
+	store.SetLedger(t.tunnel.Ledger())
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -129,37 +139,7 @@ func (t *tunnelWay) keepLedger(store *capture.Store) (stop func()) {
 		close(done)
 		<-ended
 		t.tunnel.Close()
-		store.SetLedger(t.tunnel.Ledger())
-	}
-}
-
-// maxVisitors is how many devices get keys from the set-up page, which hands them out to
-// everybody in the network.
-const maxVisitors = 32
-
-// forPage is the tunnel as the set-up page offers it; nil where it is off, or where a
-// password keeps strangers away, since the page asks for none.
-func (a *audit) forPage() *setup.Tunnel {
-	t := a.ways.tunnel
-	if t == nil || a.flags.auth != "" {
-		return nil
-	}
-	return &setup.Tunnel{
-		Configuration: func(client netip.Addr, host, name string) (string, error) {
-			peer, err := t.visitor(client, name)
-			if err != nil {
-				return "", err
-			}
-			return string(t.book.Config(peer, t.reachedAt(host))), nil
-		},
-		First: func(host string) (string, error) {
-			peer, err := peerNamed(t.book, "")
-			if err != nil {
-				return "", err
-			}
-			return string(t.book.Config(peer, t.reachedAt(host))), nil
-		},
-		Within: func(client netip.Addr) bool { return t.has(client.String()) },
+		store.SetLedger(t.tunnel.Ledger().Closed())
 	}
 }
 
@@ -172,60 +152,6 @@ func (t *tunnelWay) has(addr string) bool {
 // sends returns what reports whether an address in the tunnel is that of a peer.
 func sends(from netip.Addr) func(wireguard.Peer) bool {
 	return func(p wireguard.Peer) bool { return from == p.IPv4 || from == p.IPv6 }
-}
-
-// visitor returns the peer of the device that visits the page from an address, inside the
-// tunnel or outside, and makes it at the first visit.
-func (t *tunnelWay) visitor(client netip.Addr, name string) (wireguard.Peer, error) {
-	t.making.Lock()
-	defer t.making.Unlock()
-	at := strings.ReplaceAll(client.String(), ":", "-")
-	if strings.HasPrefix(at, "-") {
-		at = "0" + at // no name begins with a hyphen
-	}
-	visitors, peers := 0, t.book.Peers()
-	if i := slices.IndexFunc(peers, sends(client)); i >= 0 {
-		return peers[i], nil
-	}
-	for _, peer := range peers {
-		from := peer.Name[strings.LastIndexByte(peer.Name, ' ')+1:]
-		if from == at {
-			return peer, nil
-		}
-		if _, err := netip.ParseAddr(strings.ReplaceAll(from, "-", ":")); err == nil {
-			visitors++
-		}
-	}
-	if visitors >= maxVisitors {
-		return wireguard.Peer{}, fmt.Errorf("this page has made keys for %d devices and makes no more; on the machine that telltale runs on: telltale setup wireguard remove NAME", visitors)
-	}
-	peer, err := t.book.Add(visitorName(name, at))
-	if err != nil {
-		return peer, err
-	}
-	select {
-	case <-t.opened:
-		return peer, t.tunnel.Sync() // it would do so by itself, within a second
-	default:
-		return peer, nil
-	}
-}
-
-// visitorName joins what a device calls itself, as far as a peer may be called so, and its
-// address.
-func visitorName(name, at string) string {
-	const longest = 40 // of a peer's name
-	plain := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == ' ' || r == '-' || r == '.' {
-			return r
-		}
-		return -1
-	}, name)
-	plain = plain[:min(len(plain), max(0, longest-len(at)-1))]
-	if plain = strings.Trim(plain, " -."); plain == "" {
-		return at
-	}
-	return plain + " " + at
 }
 
 // forScreen is the tunnel as the screen shows it; nil where it is off.

@@ -3,11 +3,14 @@ package cmd
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +18,7 @@ import (
 
 	"telltale/proxy/wireguard"
 	"telltale/proxy/wireguard/phone"
+	"telltale/setup"
 )
 
 // recordForPage starts an audit with a tunnel and returns where its proxy is and its
@@ -115,14 +119,24 @@ func TestPageHandsOutTunnels(t *testing.T) {
 	}
 }
 
-// A password keeps strangers out: then the page hands out no key.
+// A password, or the names of devices, keeps strangers out: then the page hands out no key.
 func TestPageHandsOutNothingBesideAPassword(t *testing.T) {
 	t.Parallel()
-	proxy, _ := recordForPage(t, "--auth", "tester:secret")
-	client := &http.Client{Timeout: 20 * time.Second}
-	if status, config := getPage(t, client, "http://"+proxy+"/wireguard.conf"); status == http.StatusOK || strings.Contains(config, "PrivateKey") {
-		t.Errorf("%d: %s", status, config)
+	for _, flags := range [][]string{{"--auth", "tester:secret"}, {"--device", "127.0.0.1"}} {
+		proxy, keys := recordForPage(t, flags...)
+		client := &http.Client{Timeout: 20 * time.Second}
+		if status, config := getPage(t, client, "http://"+proxy+"/wireguard.conf"); status == http.StatusOK || strings.Contains(config, "PrivateKey") {
+			t.Errorf("%q: %d: %s", flags, status, config)
+		}
+		book, err := wireguard.Open(keys)
+		if err != nil || len(book.Peers()) != 1 {
+			t.Errorf("%q: peers %v, %v", flags, book.Peers(), err)
+		}
 	}
+}
+
+func visitFrom(addr, name string) setup.Visit {
+	return setup.Visit{Client: netip.MustParseAddr(addr), Name: name}
 }
 
 func TestVisitors(t *testing.T) {
@@ -132,40 +146,65 @@ func TestVisitors(t *testing.T) {
 		t.Fatal(err)
 	}
 	way := &tunnelWay{book: book}
-	first, err := way.visitor(netip.MustParseAddr("192.168.1.20"), "iPhone, iOS 17.5")
+	first, err := way.visitor(visitFrom("192.168.1.20", "iPhone, iOS 17.5"))
 	if err != nil || first.Name != "iPhone iOS 17.5 192.168.1.20" {
 		t.Fatalf("%v, %v", first, err)
 	}
-	if again, err := way.visitor(netip.MustParseAddr("192.168.1.20"), "something else"); err != nil || again != first {
+	if again, err := way.visitor(visitFrom("192.168.1.20", "something else")); err != nil || again != first {
 		t.Errorf("the same address: %v, %v", again, err)
 	}
-	for n := range maxVisitors - 1 {
-		if _, err := way.visitor(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}), ""); err != nil {
+	if p, err := way.visitor(visitFrom("::1", "")); err != nil || p.Name != "0--1" {
+		t.Errorf("by IPv6: %v, %v", p, err)
+	}
+	for n := range 2 * wireguard.MaxVisitors {
+		if _, err := way.visitor(visitFrom(fmt.Sprint("10.0.0.", n), "")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if p, err := way.visitor(netip.MustParseAddr("192.168.1.99"), ""); err == nil || !strings.Contains(err.Error(), "has made keys for 32 devices") {
-		t.Errorf("one too many: %v, %v", p, err)
+	if n := len(book.Peers()); n != 1+wireguard.MaxVisitors || len(way.made) > n || book.Peers()[0].Name != wireguard.FirstPeer {
+		t.Errorf("%d peers, %d made", n, len(way.made))
 	}
-	if _, err := way.visitor(netip.MustParseAddr("192.168.1.20"), ""); err != nil {
-		t.Errorf("a known one, when no more are made: %v", err)
-	}
-	if err := book.Remove(first.Name); err != nil {
-		t.Fatal(err)
-	}
-	local := netip.IPv6Loopback()
-	if p, err := way.visitor(local, ""); err != nil || p.Name != "0--1" {
-		t.Errorf("by IPv6: %v, %v", p, err)
-	}
-	if _, err := way.visitor(local, ""); err != nil {
-		t.Errorf("by IPv6, again: %v", err)
-	}
-	if n := len(book.Peers()); n != maxVisitors+1 {
-		t.Errorf("%d peers", n)
+	if again, err := way.visitor(visitFrom("192.168.1.20", "")); err != nil || again.PublicKey == first.PublicKey {
+		t.Errorf("one that made room: %v, %v", again, err)
 	}
 }
 
-// Who comes through the tunnel has a key already, whatever its peer is called.
+// The address of a device may be another's in the next audit: it gets no key of the last
+// one, which goes on working.
+func TestKeysOfAnEarlierAuditAreNotShown(t *testing.T) {
+	t.Parallel()
+	book, err := wireguard.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[wireguard.Key]string{}
+	for range 3 {
+		audit := &tunnelWay{book: book}
+		for range 2 {
+			p, err := audit.visitor(visitFrom("192.168.1.20", "iPhone"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[p.PublicKey] = p.Name
+		}
+	}
+	names := slices.Sorted(maps.Values(seen))
+	if want := []string{"iPhone 192.168.1.20", "iPhone 192.168.1.20 2", "iPhone 192.168.1.20 3"}; !slices.Equal(names, want) || len(book.Peers()) != 4 {
+		t.Errorf("%q, want %q; %v", names, want, book.Peers())
+	}
+	if p, err := peerNamed(book, ""); err != nil || p.Name != wireguard.FirstPeer {
+		t.Errorf("the first is %v, %v", p, err)
+	}
+	if err := book.Remove(wireguard.FirstPeer); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := peerNamed(book, ""); err != nil || p.Name != wireguard.FirstPeer || p.Visitor.IsValid() {
+		t.Errorf("the first is a visitor's: %v, %v", p, err)
+	}
+}
+
+// Who comes through the tunnel has a key already, whatever its peer is called; who has
+// such an address elsewhere gets nothing.
 func TestVisitorInTheTunnelIsItsPeer(t *testing.T) {
 	t.Parallel()
 	book, err := wireguard.Open(t.TempDir())
@@ -175,9 +214,15 @@ func TestVisitorInTheTunnelIsItsPeer(t *testing.T) {
 	way := &tunnelWay{book: book}
 	phone := book.Peers()[0]
 	for _, at := range []netip.Addr{phone.IPv4, phone.IPv6} {
-		if p, err := way.visitor(at, "iPhone"); err != nil || p != phone {
+		if p, err := way.visitor(setup.Visit{Client: at, Within: true, Name: "iPhone"}); err != nil || p != phone {
 			t.Errorf("from %s: %v, %v", at, p, err)
 		}
+		if p, err := way.visitor(setup.Visit{Client: at}); err == nil || !strings.Contains(err.Error(), "did not come through it") {
+			t.Errorf("from %s in another network: %v, %v", at, p, err)
+		}
+	}
+	if p, err := way.visitor(setup.Visit{Client: phone.IPv4.Next(), Within: true}); err == nil || !strings.Contains(err.Error(), "removed meanwhile") {
+		t.Errorf("a device whose keys are gone: %v, %v", p, err)
 	}
 	if peers := book.Peers(); len(peers) != 1 {
 		t.Errorf("peers %v", peers)
@@ -197,9 +242,9 @@ func TestVisitorNamesAreThoseOfPeers(t *testing.T) {
 		{"../../etc", "192.168.1.20", "etc 192.168.1.20"},
 		{"Gerät \u202e\x1b[2J", "10.0.0.1", "Gert 2J 10.0.0.1"},
 		{strings.Repeat("x", 99), "10.0.0.1", strings.Repeat("x", 31) + " 10.0.0.1"},
-		{"Pixel", "fd00-1111-2222-3333-4444-5555-6666-7777", "fd00-1111-2222-3333-4444-5555-6666-7777"},
+		{"Pixel", "fd00:1111:2222:3333:4444:5555:6666:7777", "fd00-1111-2222-3333-4444-5555-6666-7777"},
 	} {
-		got := visitorName(test.name, test.at)
+		got := visitorName(test.name, netip.MustParseAddr(test.at))
 		if got != test.want || len(got) > 40 {
 			t.Errorf("%q at %s: %q, want %q", test.name, test.at, got, test.want)
 		}

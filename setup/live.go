@@ -48,7 +48,7 @@ func (h *handler) observed(r *http.Request) progressAnswer {
 		return a
 	}
 	p := h.Progress(client)
-	p.Tunnel = p.Tunnel || h.Tunnel != nil && h.Tunnel.Within(client)
+	p.Tunnel = p.Tunnel || h.Tunnel != nil && h.Tunnel.Within(r)
 	if p.At.Host == "" {
 		p.At = h.place(r)
 	}

@@ -18,16 +18,23 @@ const TunnelFile = "telltale.conf"
 // Tunnel is the WireGuard way in, as the page offers it. Its functions are called by
 // several goroutines at once.
 type Tunnel struct {
-	// Configuration returns the configuration of the device at an address, in the
+	// Configuration returns the configuration of the device that visits, in the
 	// format of wg-quick(8): the same at each call, with a key that no other device is
-	// given. Host is where the device reaches this machine, name what it calls itself,
-	// "" for nothing. An error is told to the visitor.
-	Configuration func(client netip.Addr, host, name string) (string, error)
+	// given. An error is told to the visitor.
+	Configuration func(Visit) (string, error)
 	// First returns the configuration that this machine shows to the camera of a phone
 	// which reaches it at host.
 	First func(host string) (string, error)
-	// Within reports whether a visitor's address is one of the tunnel: it is on.
-	Within func(netip.Addr) bool
+	// Within reports whether a request came through the tunnel: it is on.
+	Within func(*http.Request) bool
+}
+
+// A Visit is a request for a configuration.
+type Visit struct {
+	Client netip.Addr // IPv4 as such, without zone
+	Within bool       // it came through the tunnel
+	Host   string     // where the device reaches this machine
+	Name   string     // what it calls itself, "" for nothing
 }
 
 // errNoTunnel is the error of a request that no page of ours leads to.
@@ -54,7 +61,9 @@ func (h *handler) configuration(r *http.Request) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := h.Tunnel.Configuration(client, place.Host, useragent.DeviceName([]string{r.UserAgent()}))
+	text, err := h.Tunnel.Configuration(Visit{
+		Client: client, Within: h.Tunnel.Within(r), Host: place.Host, Name: useragent.DeviceName([]string{r.UserAgent()}),
+	})
 	answer.content = []byte(text)
 	return answer, err
 }
@@ -66,7 +75,7 @@ func (h *handler) offerTunnel(v *view, r *http.Request, own Platform, place Plac
 		return nil
 	}
 	v.Undo = append(v.Undo, stepViews([]Step{tunnelUndo}, place)...)
-	if first := &v.Stages[SetProxy]; h.Tunnel.Within(client) {
+	if first := &v.Stages[SetProxy]; h.Tunnel.Within(r) {
 		v.Sentences = slices.Clone(v.Sentences)
 		v.Sentences[TrustAuthority].text = "WireGuard is on. Next: the certificate."
 		if v.Status == sentences[TrustAuthority].text {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -17,14 +16,17 @@ func tunnelled(t testing.TB) (_ *handler, given *[]string) {
 	h := testHandler(t)
 	given = new([]string)
 	h.Tunnel = &Tunnel{
-		Configuration: func(client netip.Addr, host, name string) (string, error) {
-			*given = append(*given, fmt.Sprintf("%s at %s: %s", client, host, name))
-			return "[Interface]\nPrivateKey = of " + client.String() + "\n", nil
+		Configuration: func(v Visit) (string, error) {
+			*given = append(*given, fmt.Sprintf("%s at %s: %s", v.Client, v.Host, v.Name))
+			if v.Within {
+				return "[Interface]\nPrivateKey = its own\n", nil
+			}
+			return "[Interface]\nPrivateKey = of " + v.Client.String() + "\n", nil
 		},
 		First: func(host string) (string, error) {
 			return "[Interface]\nPrivateKey = of the first at " + host + "\n", nil
 		},
-		Within: func(a netip.Addr) bool { return netip.MustParsePrefix("10.77.0.0/16").Contains(a) },
+		Within: func(r *http.Request) bool { return strings.HasPrefix(r.RemoteAddr, "10.77.") },
 	}
 	return h, given
 }
@@ -57,6 +59,10 @@ func TestEachVisitorGetsAKeyOfItsOwn(t *testing.T) {
 		}
 	}
 	checkSecure(t, response)
+	if got := body(t, from(h, "GET", "/wireguard.conf", "10.77.0.2:4000", "setup.telltale")); got != "[Interface]\nPrivateKey = its own\n" {
+		t.Errorf("through the tunnel: %q", got)
+	}
+	*given = (*given)[:1]
 	from(h, "GET", "/wireguard.conf", "[::ffff:192.168.1.21]:4000", "setup.telltale")
 	from(h, "GET", "/wireguard.conf", "127.0.0.1:4000", "127.0.0.1:8080")
 	if want := []string{"192.168.1.20 at 192.168.1.5: iPhone, iOS 17.5", "192.168.1.21 at 192.168.1.5: iPhone, iOS 17.5", "127.0.0.1 at 192.168.1.5: iPhone, iOS 17.5"}; !slices.Equal(*given, want) {
@@ -91,7 +97,7 @@ func TestNoKeyForOthers(t *testing.T) {
 	if got := from(testHandler(t), "GET", "/wireguard.conf", "192.168.1.20:4000", "192.168.1.5:8080"); got.StatusCode != 404 {
 		t.Errorf("without a tunnel: %s", got.Status)
 	}
-	h.Tunnel.Configuration = func(netip.Addr, string, string) (string, error) { return "", errors.New("there are 32 of them") }
+	h.Tunnel.Configuration = func(Visit) (string, error) { return "", errors.New("there are 32 of them") }
 	if got := from(h, "GET", "/wireguard.conf", "192.168.1.20:4000", "192.168.1.5:8080"); got.StatusCode != 500 || !strings.Contains(body(t, got), "there are 32") {
 		t.Errorf("when no more are made: %s", got.Status)
 	}
