@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,7 +30,7 @@ type gateFlags struct {
 
 func (g *gateFlags) register(c *cobra.Command) {
 	g.registerBaseline(c)
-	c.Flags().BoolVar(&g.strict, "strict", false, "a clean verdict that is worth little is inconclusive: nearly empty, mostly unread, mostly failed, or not the app's")
+	c.Flags().BoolVar(&g.strict, "strict", false, "a clean verdict that is worth little is inconclusive: packets that came in are missing, nearly empty, mostly unread, mostly failed, or not the app's")
 	c.Flags().IntVar(&g.minFlows, "min-flows", reports.FewFlows, "warn of audits with fewer than this `number` of flows")
 }
 
@@ -147,14 +146,11 @@ func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (po
 }
 
 // judge sends every flow of the inputs through a store that keeps totals alone, and
-// to those who look on. modes are the ways in by which the flows came, in order of
-// appearance.
+// to those who look on. The summary has the books of the inputs; modes are the ways in by
+// which the flows came, in order of appearance.
 func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool, lookOn ...func(*flow.Flow)) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
 	store := capture.New(capture.Options{Judge: by})
 	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
-		if len(modes) == 0 || modes[len(modes)-1] != f.Mode && !slices.Contains(modes, f.Mode) {
-			modes = append(modes, f.Mode)
-		}
 		f.ID = store.NextID()
 		store.Observe(f)
 		for _, look := range lookOn {
@@ -176,7 +172,9 @@ func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool, lo
 	if err = errors.Join(err, store.Close()); err != nil {
 		troubles = append(troubles, err)
 	}
-	return store.Summary(), infos, modes, troubles
+	sum = store.Summary()
+	sum.Health.Ledgers = intake.Ledgers(infos)
+	return sum, infos, intake.Modes(infos), troubles
 }
 
 // tradeTimeForMemory collects garbage twice as often as Go does by itself: a verdict over
