@@ -104,6 +104,7 @@ const (
 	dropFragment = "fragments of SOCKS5 datagrams" // RFC 1928, 7: whoever does not support them drops them
 	dropUnread   = "datagrams without a readable SOCKS5 header"
 	dropStranger = "datagrams to a SOCKS5 relay from another address than its client's"
+	dropLong     = "first datagrams of more than 2 KiB to a SOCKS5 relay"
 	dropBug      = "datagrams with which telltale met a bug of its own"
 	dropUnknown  = "datagrams of clients that may not use telltale"
 )

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,12 +45,50 @@ type http3End struct {
 	listener  *quicgo.Listener
 	server    *http3.Server
 	served    chan struct{}
+
+	mu         sync.Mutex
+	handshakes map[netip.Addr]int // under way, by client
+	total      int                // of handshakes
+}
+
+// Limits of handshakes under way: of one client, and of all before a client has to prove
+// by a Retry that it is at its address (RFC 9000, 8.1.2).
+const (
+	maxHandshakes   = 1 << 10
+	freelyValidated = 256
+)
+
+// begin counts a handshake in, until done is called. ok is not set where the client has too
+// many.
+func (i *http3End) begin(client netip.Addr) (done func(), ok bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.handshakes[client] >= maxHandshakes {
+		return nil, false
+	}
+	i.handshakes[client]++
+	i.total++
+	return sync.OnceFunc(func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.total--
+		if i.handshakes[client]--; i.handshakes[client] == 0 {
+			delete(i.handshakes, client)
+		}
+	}), true
+}
+
+// crowded reports whether so many handshakes are under way that clients are validated.
+func (i *http3End) crowded(net.Addr) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.total >= freelyValidated
 }
 
 // newHTTP3End starts the server.
 func newHTTP3End(p *Proxy) (*http3End, error) {
-	i := &http3End{p: p, wire: newQUICWire(), served: make(chan struct{})}
-	i.transport = &quicgo.Transport{Conn: i.wire, ConnectionIDLength: quicIDLength, ConnContext: i.open}
+	i := &http3End{p: p, wire: newQUICWire(), served: make(chan struct{}), handshakes: map[netip.Addr]int{}}
+	i.transport = &quicgo.Transport{Conn: i.wire, ConnectionIDLength: quicIDLength, ConnContext: i.open, VerifySourceAddress: i.crowded}
 	i.server = &http3.Server{
 		Handler:        http.HandlerFunc(i.serve),
 		MaxHeaderBytes: maxH2Head,
@@ -126,7 +166,12 @@ func (i *http3End) open(ctx context.Context, info *quicgo.ClientInfo) (context.C
 		p.turnAway(c, e)
 		return nil, errDenied
 	}
-	context.AfterFunc(ctx, func() { s.ended(context.Cause(ctx)) })
+	if s.shaken, ok = i.begin(f.Client.Addr.Addr()); !ok {
+		v.quic.deny()
+		p.turnAway(c, entry{fmt.Sprintf("the client has %d handshakes of QUIC under way", maxHandshakes), true})
+		return nil, errDenied
+	}
+	context.AfterFunc(ctx, func() { s.shaken(); s.ended(context.Cause(ctx)) })
 	return context.WithValue(context.WithValue(ctx, connectionKey{}, c), sessionKey{}, s), nil
 }
 
@@ -139,6 +184,7 @@ func (i *http3End) accepted(ctx context.Context, conn *quicgo.Conn) context.Cont
 	c := *s.c
 	c.client.TLS, c.client.ALPN = state.Version, state.NegotiatedProtocol
 	s.account.expect(&c, flow.ClientSilent, silentReason)
+	s.shaken()
 	s.conn.Store(conn)
 	s.handshaken.Store(true)
 	if s.account.cut.Load() || i.p.closing.Load() && s.account.idle() {
@@ -251,6 +297,7 @@ type session struct {
 	account  *account
 
 	conn       atomic.Pointer[quicgo.Conn] // nil before the handshake was done
+	shaken     func()                      // the handshake is not under way any more
 	handshaken atomic.Bool
 	running    atomic.Int32 // requests in their handlers
 }

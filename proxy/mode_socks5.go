@@ -256,12 +256,43 @@ func (p *Proxy) associate(c *connection) {
 	}
 }
 
-// newRelay opens a relay. leave gives its place among the open files back.
+// maxRelays bounds the relays of one client.
+const maxRelays = 64
+
+// enterRelay takes a place for a relay of a client, which leave gives back.
+func (ts *talks) enterRelay(client netip.Addr) (leave func(), ok bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.relays[client] >= maxRelays {
+		return nil, false
+	}
+	if ts.relays == nil {
+		ts.relays = map[netip.Addr]int{}
+	}
+	ts.relays[client]++
+	return func() {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		if ts.relays[client]--; ts.relays[client] == 0 {
+			delete(ts.relays, client)
+		}
+	}, true
+}
+
+// newRelay opens a relay. leave gives its places back, among those of the client and among
+// the open files.
 func (p *Proxy) newRelay(c *connection) (r *relay, leave func(), err error) {
 	client := c.client.Addr.Addr()
-	if leave, err = p.dialer.places.take(client); err != nil {
+	done, ok := p.talks.enterRelay(client)
+	if !ok {
+		return nil, nil, fmt.Errorf("the client has %d relays of datagrams open", maxRelays)
+	}
+	place, err := p.dialer.places.take(client)
+	if err != nil {
+		done()
 		return nil, nil, err
 	}
+	leave = func() { place(); done() }
 	at := addrPort(c.account.raw.LocalAddr()).Addr()
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, 0)))
 	if err != nil {
@@ -273,12 +304,16 @@ func (p *Proxy) newRelay(c *connection) (r *relay, leave func(), err error) {
 
 // read takes in what the client sends, until the relay is closed.
 func (r *relay) read() {
-	buf := make([]byte, datagramSize)
+	buf := make([]byte, packetSize)
 	for failed := 0; failed < maxErrors; {
 		n, from, err := r.conn.ReadFromUDPAddrPort(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
+		case len(buf) < datagramSize && n == len(buf): // cut; see mapping.read
+			buf = make([]byte, datagramSize)
+			r.p.books.drop(modeSOCKS5, dropLong, amountOf(buf[:n]))
+			continue
 		case err != nil:
 			failed++
 			continue

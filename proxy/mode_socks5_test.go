@@ -307,6 +307,56 @@ func TestSOCKS5RelayUnused(t *testing.T) {
 	}
 }
 
+// A client has so many relays and no more, and gets the place of one that ended.
+func TestSOCKS5RelayLimit(t *testing.T) {
+	ts := &talks{}
+	var leaves []func()
+	for range maxRelays {
+		leave, ok := ts.enterRelay(phone)
+		if !ok {
+			t.Fatal("no place")
+		}
+		leaves = append(leaves, leave)
+	}
+	if _, ok := ts.enterRelay(phone); ok {
+		t.Error("one more")
+	}
+	if _, ok := ts.enterRelay(phone6); !ok {
+		t.Error("none for another client")
+	}
+	leaves[0]()
+	if _, ok := ts.enterRelay(phone); !ok {
+		t.Error("the place was not given back")
+	}
+}
+
+// A relay begins with little memory, and makes room for what is longer.
+func TestSOCKS5RelayLongDatagrams(t *testing.T) {
+	echo := udpEcho(t)
+	r := newRig(t)
+	c := r.dialTo(r.socks())
+	c.talkSOCKS(socksHello, socksOpen)
+	c.say("\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00")
+	b := make([]byte, 10)
+	c.mustRead(b)
+	u, err := net.DialUDP("udp4", nil, &net.UDPAddr{IP: net.IP(b[4:8]), Port: int(b[8])<<8 | int(b[9])})
+	must(t, err)
+	defer u.Close()
+	must(t, u.SetDeadline(time.Now().Add(patience)))
+	long := append(appendEndpoint([]byte{0, 0, 0}, endpoint{to: echo}), strings.Repeat("x", 8000)...)
+	for range 3 { // the first makes room here, the second's answer towards the server
+		_, err = u.Write(long)
+		must(t, err)
+	}
+	answer := make([]byte, 10_000)
+	if n, err := u.Read(answer); err != nil || n != len(long) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if n := r.proxy.Dropped("socks5")[dropLong].Units; n != 1 {
+		t.Errorf("%d dropped", n)
+	}
+}
+
 // Only the client's own address gets into its relay.
 func TestSOCKS5RelayStrangers(t *testing.T) {
 	r := newRig(t)

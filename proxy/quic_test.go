@@ -378,6 +378,38 @@ func TestHTTP3Limit(t *testing.T) {
 	r.ending(2)
 }
 
+// Where many handshakes are under way clients prove their addresses, and one client has so
+// many and no more.
+func TestHTTP3Handshakes(t *testing.T) {
+	r := h3Rig(t, nil, quiet)
+	for range freelyValidated {
+		if _, ok := r.proxy.http3.begin(phone); !ok {
+			t.Fatal("no place")
+		}
+	}
+	cfg := &tls.Config{ServerName: "h3.example.test", NextProtos: []string{"h3"}, RootCAs: r.ca.pool()}
+	c := r.quicClient(5000)
+	conn, err := c.quic.Dial(t.Context(), c.wire.from, cfg, nil)
+	must(t, err)
+	conn.CloseWithError(0x100, "")
+	r.ending(1)
+	until(t, "the handshake's place to be free", func() bool {
+		r.proxy.http3.mu.Lock()
+		defer r.proxy.http3.mu.Unlock()
+		return r.proxy.http3.total == freelyValidated
+	})
+	for range maxHandshakes {
+		r.proxy.http3.begin(tunnelPeer)
+	}
+	second := r.quicClient(5001)
+	if _, err := second.quic.Dial(t.Context(), second.wire.from, cfg, nil); err == nil {
+		t.Error("connected")
+	}
+	if f := r.ending(2)[1]; f.Outcome != flow.ClientDenied || !strings.Contains(f.Error, "handshakes of QUIC") {
+		t.Errorf("%s %q", f.Outcome, f.Error)
+	}
+}
+
 // A name that the policy forbids ends what its client's port was let through for.
 func TestQUICForbiddenNameOfOnePort(t *testing.T) {
 	r := newRig(t, quicMode(QUICPass), verdicts(nil, map[string]Admission{"bad.example.test": Block}))

@@ -29,6 +29,7 @@ type talks struct {
 	clients  map[netip.Addr]*list.List // of *conversation, the one that spoke last at the end
 	mappings map[source]*mapping
 	sockets  map[netip.Addr]int // of mappings, by client
+	relays   map[netip.Addr]int // of SOCKS5, by client
 }
 
 // find returns the conversation that a datagram belongs to, a new one where there is
