@@ -150,6 +150,8 @@ func (f *Flow) provesSNI() bool {
 		return true
 	case Open, "":
 		return f.Received == 0
+	case Seen: // by somebody who could prove nothing: the notes on the capture say so
+		return true
 	case Abandoned, Malformed, UpstreamFailed: // of a request that was decrypted, none goes out without TLS
 		return f.Request != nil || !f.Server.Dialed.IsValid()
 	}

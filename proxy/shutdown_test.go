@@ -3,9 +3,12 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"telltale/flow"
 )
@@ -48,4 +51,32 @@ func clientHello(t *testing.T) []byte {
 		t.Fatalf("no ClientHello: %x", buf[:n])
 	}
 	return buf[:n]
+}
+
+// A device that went away while it was answered keeps nothing waiting: not the end of the
+// audit, and not those who need the proxy's lock.
+func TestShutdownWhileAccepting(t *testing.T) {
+	echo := (&rig{t: t}).listener(func(c net.Conn) { io.Copy(c, c) })
+	r := newRig(t, leads("192.0.2.2:7", echo))
+	near, far := tcpPair(t)
+	accepting, gone, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		r.proxy.Arrive(Arrival{
+			Way: tunnelWay, Client: netip.AddrPortFrom(tunnelPeer, 9), Destination: netip.MustParseAddrPort("192.0.2.2:7"),
+			Accept: func() (net.Conn, error) { close(accepting); <-gone; return near, nil },
+			Refuse: func(error) { t.Error("it was refused, too") },
+		})
+	}()
+	<-accepting
+	r.shutdown()
+	<-done
+	if f := r.one(); f.Outcome != flow.Abandoned || !strings.Contains(f.Error, "the audit ended") {
+		t.Errorf("%s %q", f.Outcome, f.Error)
+	}
+	close(gone)
+	must(t, far.SetDeadline(time.Now().Add(patience)))
+	if _, err := far.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("a connection that was accepted too late: %v, want its end", err)
+	}
 }

@@ -17,7 +17,7 @@ import (
 const (
 	bookFile    = "wireguard.json"
 	lockName    = "wireguard.lock"
-	useName     = "tunnel.lock" // while a tunnel is open
+	useName     = "tunnel.lock"   // while a tunnel is open
 	configs     = "devices"       // a folder with one for each device
 	configFile  = "telltale.conf" // the apps of WireGuard call the tunnel by it
 	tempPattern = ".wireguard-*.tmp"
