@@ -89,11 +89,11 @@ func (w *wayFlags) misplaced(argument string) error {
 	if port, err := strconv.ParseUint(at, 10, 16); err == nil {
 		at = ":" + strconv.FormatUint(port, 10)
 	} else if addr, err := netip.ParseAddr(strings.Trim(at, "[]")); err == nil {
-		at = hostPort(addr.String(), uint16(way.usual)) //nolint:gosec // it is a constant
+		at = hostPort(addr.String(), uint16(way.usual))
 	}
 	meant := wayFlag{name: way.name, usual: way.usual}
-	if meant.Set(at); meant.check() != nil {
-		return nil
+	if meant.Set(at) != nil || meant.check() != nil {
+		return nil //nolint:nilerr // it is no address: another argument that is too many
 	}
 	return withHint(fmt.Errorf("unexpected argument %q behind --%s", argument, way.name), "write it as --%s=%s", way.name, quote(at))
 }

@@ -66,7 +66,7 @@ type trace struct {
 	// prelude says that nothing but what leads up to a contact made it, see
 	// [flow.Flow.IsPrelude].
 	prelude bool
-	firsts []first
+	firsts  []first
 	// company are the requests before it, the nearest first.
 	company []Companion
 }

@@ -75,7 +75,7 @@ func (m *model) claim(l coverage.Ledger) claim {
 	switch {
 	case l.Empty() && l.Balanced() && m.cfg.Live && m.tunnelUsed():
 		return claim{"Counting: what came in a moment ago is not in the books yet.", CheckWaiting}
-	case l.Empty() && l.Balanced():
+	case l.Balanced() && (l.Empty() || l.Partial):
 		return claim{l.Claim(), CheckWaiting}
 	case l.Balanced():
 		return claim{l.Claim(), CheckDone}
