@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 // testBench returns a bench with the baselines alone.
 func testBench(t *testing.T) *bench {
 	t.Helper()
-	b, err := newBench(options{rounds: 1, period: 20 * time.Millisecond})
+	b, err := newBench(options{rounds: 1, period: 20 * time.Millisecond, pairMiB: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,30 +51,31 @@ func (b *bench) emptyPair() (s speeds, err error) {
 			wish   byte
 		}{{&down, 'd'}, {&up, 'u'}} {
 			begin := time.Now()
-			if err := transfer(end, way.wish); err != nil {
+			if err := transfer(end, way.wish, b.pairMiB); err != nil {
 				return s, err
 			}
-			*way.speeds = append(*way.speeds, tunnelMiB/time.Since(begin).Seconds())
+			*way.speeds = append(*way.speeds, float64(b.pairMiB)/time.Since(begin).Seconds())
 		}
 	}
 	return speeds{median(down), median(up)}, nil
 }
 
 // transfer wishes for bytes, or sends them, and waits until all have come.
-func transfer(end *phone.Phone, wish byte) error {
+func transfer(end *phone.Phone, wish, mib byte) error {
 	c, err := end.Net.DialContext(context.Background(), "tcp", net.JoinHostPort(farAddress, fmt.Sprint(farPort)))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.Write([]byte{wish}); err != nil {
+	if _, err := c.Write([]byte{wish, mib}); err != nil {
 		return err
 	}
+	size := int64(mib) << 20
 	if wish == 'd' {
-		_, err = io.CopyN(io.Discard, c, tunnelMiB<<20)
+		_, err = io.CopyN(io.Discard, c, size)
 		return err
 	}
-	if _, err := io.CopyN(c, zeros{}, tunnelMiB<<20); err != nil {
+	if _, err := io.CopyN(c, zeros{}, size); err != nil {
 		return err
 	}
 	_, err = io.ReadFull(c, make([]byte, 1))
@@ -113,16 +114,17 @@ func serveFarEnd(file string, stderr io.Writer) error {
 
 func serveTransfer(c net.Conn) {
 	defer c.Close()
-	var wish [1]byte
+	var wish [2]byte // which way, and how many MiB
 	if _, err := io.ReadFull(c, wish[:]); err != nil {
 		return
 	}
+	size := int64(wish[1]) << 20
 	if wish[0] == 'd' {
-		io.CopyN(c, zeros{}, tunnelMiB<<20)
+		io.CopyN(c, zeros{}, size)
 		return
 	}
-	if _, err := io.CopyN(io.Discard, c, tunnelMiB<<20); err == nil {
-		c.Write(wish[:])
+	if _, err := io.CopyN(io.Discard, c, size); err == nil {
+		c.Write(wish[:1])
 	}
 }
 

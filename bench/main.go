@@ -34,6 +34,7 @@ type options struct {
 	only     *regexp.Regexp // scenarios to run
 	rounds   int            // times that each contender is measured
 	period   time.Duration  // of one round
+	pairMiB  byte           // sent each way through an empty pair of stacks, in one round
 	markdown string         // document whose results are replaced; "" for none
 }
 
@@ -41,7 +42,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == roleCommand {
 		return serve(args[1:], stderr)
 	}
-	var o options
+	o := options{pairMiB: tunnelMiB}
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
