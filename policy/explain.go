@@ -141,7 +141,7 @@ func imagineRow(rawURL string) (*flow.Flow, error) {
 		f := &flow.Flow{Kind: row.kind, Outcome: row.outcome, Server: flow.Server{Asked: asked}}
 		if row.kind == flow.DNS {
 			f.Server.Asked = asked + ":53"
-			f.DNS = &flow.Question{Name: asked, Type: "A", Code: "NOERROR"}
+			f.DNS = &flow.Question{Name: asked, Code: "NOERROR"}
 		}
 		return f, nil
 	}

@@ -79,7 +79,7 @@ func TestExplainRows(t *testing.T) {
 	p := parse(t, testPolicy)
 	for _, f := range []*flow.Flow{
 		flowtest.DNS("www.canada.ca"), flowtest.DNS("x.example"), flowtest.DNS("bad.canada.ca"), flowtest.DNS("app-measurement.com"),
-		flowtest.DNS("port.example.com"), flowtest.DNS("waived.example"), flowtest.DNS("_dns.resolver.arpa"),
+		flowtest.DNS("port.example.com"), flowtest.DNS("waived.example"), flowtest.DNS("_dns.resolver.arpa", flowtest.Question("SVCB", "NOERROR")),
 		flowtest.Datagrams("203.0.113.7:443"), flowtest.Datagrams("[2001:db8::1]:3478"), flowtest.Datagrams("203.0.113.7:443", flowtest.Resolved("www.canada.ca")),
 		flowtest.Ping("203.0.113.7"), flowtest.Ping("2001:db8::1"), flowtest.Packets("203.0.113.7", "GRE"),
 		flowtest.Seen("www.canada.ca", "", ""), flowtest.Seen("x.example", "", ""), flowtest.Seen("2001:db8::1", "", ""),
