@@ -66,7 +66,7 @@ var ntp = "\x23" + strings.Repeat("\x00", 47)
 // and the name that led there.
 func TestConversation(t *testing.T) {
 	echo := udpEcho(t)
-	r := newRig(t, leads("192.0.2.1:123", echo.String()), func(c *Config) { c.waits.oneShot, c.waits.sweep = time.Millisecond, time.Millisecond })
+	r := newRig(t, leads("192.0.2.1:123", echo.String()), func(c *Config) { c.waits.oneShot, c.waits.sweep = time.Second, time.Millisecond })
 	r.proxy.names.learn(tunnelPeer, "time.test", []netip.Addr{netip.MustParseAddr("192.0.2.1")})
 	d := r.device(5000)
 	d.send("192.0.2.1:123", ntp)
