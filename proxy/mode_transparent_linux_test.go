@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -98,14 +97,6 @@ func transparent(t *testing.T) {
 		t.Errorf("the port itself: %s %q", f.Outcome, f.Error)
 	}
 	transparentQuestion(t, r)
-}
-
-// closedOrReset waits for an end of any kind.
-func (c *peer) closedOrReset() {
-	c.t.Helper()
-	if _, err := bufio.NewReader(c.Conn).ReadByte(); err == nil || isTimeout(err) {
-		c.t.Errorf("read: %v, want an end", err)
-	}
 }
 
 // transparentQuestion asks a resolver that is elsewhere, and is answered by telltale.
