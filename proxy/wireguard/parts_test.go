@@ -108,9 +108,10 @@ func TestBacklog(t *testing.T) {
 	b := newBacklog()
 	b.receive(maxBacklog)
 	waited := make(chan struct{})
+	b.begin()
 	go func() { b.receive(1); close(waited) }()
 	until(t, "it waits", b.waiting.Load)
-	b.take(10)
+	b.end(10)
 	<-waited
 	// What is never taken holds nothing up for long.
 	b.receive(2 * maxBacklog)
