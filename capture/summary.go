@@ -4,8 +4,10 @@ import (
 	"time"
 
 	"telltale/attribution"
+	"telltale/cadence"
 	"telltale/coverage"
 	"telltale/diagnosis"
+	"telltale/exposure"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -35,6 +37,13 @@ type Summary struct {
 	// contact has a phase. Of more phases it has the first by name: the sum of
 	// Flows then is less than that of the summary.
 	Phases []Phase
+	// Shapes has a row for each kind of request that was made, at most MaxShapes, those
+	// with most flows first: what an idle baseline is compared by, and what keeps a rhythm.
+	Shapes []Shape
+	// Trails is where the identifiers went that devices sent.
+	Trails []exposure.Trail
+	// Subtracted counts the flows that an idle baseline explains; Ignored counts them, too.
+	Subtracted int
 }
 
 // Phase is the sum of the contacts that began while a mark of the operator stood
@@ -188,3 +197,17 @@ type Device struct {
 
 // Inconclusive reports whether the audit proves nothing because it saw no contact.
 func (s Summary) Inconclusive() bool { return s.Flows == 0 }
+
+// MaxShapes is how many shapes are counted apart.
+const MaxShapes = 10_000
+
+// A Shape is a kind of request: its host, its method and its path with what changes from
+// one request to the next left out.
+type Shape struct {
+	policy.Shape
+	Flows       int
+	Subtracted  int // of them, by an idle baseline
+	First, Last time.Time
+	Rhythm      cadence.Rhythm // zero where they keep none
+	App         string         // that made the first of them, as far as it is known
+}

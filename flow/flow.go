@@ -119,7 +119,25 @@ type Flow struct {
 	// Leaks are the values that were taken out of this flow when it was written
 	// to the file it comes from: what can no longer be searched for in it.
 	Leaks []Leak
-	Times Times
+	// Exposures are the identifiers that were found in what the device sent (package
+	// exposure). Examined is the version of the search that looked for them, 0 while
+	// nobody did.
+	Exposures []Exposure
+	Examined  int
+	Times     Times
+}
+
+// Exposure is one identifier of the person, the device or the installation that a flow
+// carried, without its value.
+type Exposure struct {
+	Kind   string   // one of the names in package exposure: "advertising-id", "e-mail"
+	Name   string   // of the member, parameter or field that held it: "idfa"; "" for none
+	Where  string   // "body.json $.user.idfa", "query adid", "header X-Device"
+	Layers []string // encodings that were undone to find it, the outermost first: "gzip", "base64"
+	Masked string   // the value for people, with what identifies left out: "6d92…", "a…@example.org"
+	// Digest is the same for the same value, however it was written: hex, for comparing
+	// within one capture. It is never shown, since many values can be guessed from theirs.
+	Digest string
 }
 
 // Leak says that a flow held a value that must not leave the device, without

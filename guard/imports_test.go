@@ -25,8 +25,10 @@ var places = map[string][]string{
 	"flow/flowtest": {"flow", "flow/content"},
 	"flow/plain":    {},
 	"flow/pretty":   {"flow", "flow/content", "flow/plain"},
+	"flow/unwrap":   {"flow", "flow/content"},
 	"useragent":     {"flow/plain"},
 	"coverage":      {},
+	"cadence":       {},
 
 	// What is on the wire, as bytes.
 	"wire/clienthello": {"flow"},
@@ -35,7 +37,11 @@ var places = map[string][]string{
 
 	// 1: judgement and format; keys and app bundles.
 	"policy/catalog": {"flow"},
-	"policy":         {"flow", "flow/content", "flow/plain", "policy/catalog"},
+	"policy/lists":   {"flow", "flow/plain", "policy/catalog"},
+	"policy/needle":  {},
+	"declarations":   {"flow", "flow/plain"},
+	"exposure":       {"flow", "flow/plain", "flow/unwrap", "useragent"},
+	"policy":         {"flow", "flow/content", "flow/plain", "flow/unwrap", "policy/catalog", "policy/lists", "policy/needle", "exposure", "declarations"},
 	"har":            {"flow", "flow/content"},
 	"mitmproxy":      {"flow"},
 	"contacts":       {"flow", "wire/clienthello", "wire/dns", "wire/quic"},
@@ -45,18 +51,18 @@ var places = map[string][]string{
 	"locate":         {},
 
 	// 2: the store.
-	"capture":        {"flow", "flow/content", "flow/plain", "useragent", "policy", "diagnosis", "attribution", "coverage"},
+	"capture":        {"flow", "flow/content", "flow/plain", "useragent", "policy", "diagnosis", "attribution", "coverage", "cadence", "exposure"},
 	"capture/filter": {"flow", "flow/content", "policy"},
 	"compare":        {"flow", "policy", "capture"},
 
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow", "coverage", "wire/clienthello", "wire/dns", "wire/quic"},
 	"proxy/wireguard": {"coverage", "flow", "proxy"},
-	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "attribution", "coverage", "tui/quiet"},
+	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "attribution", "coverage", "cadence", "exposure", "policy/catalog", "tui/quiet"},
 	"tui/quiet":       {},
 	"tui/tmux":        {},
-	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "diagnosis", "attribution", "coverage", "har"},
-	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "contacts", "capture", "coverage"},
+	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "diagnosis", "attribution", "coverage", "cadence", "exposure", "har"},
+	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "contacts", "capture", "coverage", "exposure"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "useragent", "diagnosis", "ca"},
 	"setup/drive":     {"flow/plain"},
@@ -112,7 +118,7 @@ var homes = map[string][]string{
 	"github.com/youmark/pkcs8":                      {"ca"},
 	"golang.org/x/image/webp":                       {"flow/pretty"},
 	"golang.org/x/text":                             {"flow/pretty"},
-	"google.golang.org/protobuf/encoding/protowire": {"flow/pretty"},
+	"google.golang.org/protobuf/encoding/protowire": {"flow/pretty", "flow/unwrap"},
 	"golang.org/x/net/http/httpguts":                {"proxy"},
 	"golang.org/x/net/http2":                        {"bench"},
 	"golang.org/x/net/idna":                         {"flow", "policy"},
@@ -121,7 +127,7 @@ var homes = map[string][]string{
 	"golang.org/x/sync":                             {"ca"},
 	"golang.org/x/sys":                              {"ca", "capture", "proxy", "proxy/wireguard", "wire/dns"},
 	"golang.org/x/term":                             {"cmd"},
-	"howett.net/plist":                              {"setup"},
+	"howett.net/plist":                              {"declarations", "setup"},
 	"modernc.org/sqlite":                            {"capture"},
 	"rsc.io/qr":                                     {"setup"},
 	"software.sslmate.com/src/go-pkcs12":            {"ca"},

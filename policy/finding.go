@@ -112,6 +112,8 @@ type Finding struct {
 	Message string
 	Remedy  string // how to make it stop, with code where the catalogue knows it
 	Source  Source // what decided: of one that a waiver excuses, the waiver
+	// Evidence is where in what was sent the value stood, of the rules about values.
+	Evidence []Evidence
 	// Known says that a [Baseline] has the violation, so that it does not count.
 	Known bool
 }
@@ -121,6 +123,14 @@ type Finding struct {
 func (f Finding) Fingerprint() string {
 	sum := sha256.Sum256([]byte(string(f.Rule) + "\x00" + f.Host + "\x00" + f.Subject))
 	return hex.EncodeToString(sum[:8])
+}
+
+// Evidence is one place in a flow that held a value that must not be there.
+type Evidence struct {
+	Where  string   // "body.json $.user.mail", "header X-User", "WebSocket message 3"
+	Layers []string // encodings that were undone, the outermost first: "gzip", "base64"
+	Form   string   // how the value stood there: "as typed", "SHA-256 of it in lower case, in hexadecimal"
+	Masked string   // the value, masked; "" where even its form must not show
 }
 
 // A Judgement is everything the policy says about one flow.
@@ -134,6 +144,9 @@ type Judgement struct {
 	Findings []Finding
 	// Excused are the breaches of a Violation that do not count beside the others.
 	Excused []Finding
+	// Subtracted says that an idle baseline explains the flow: it also happens with the
+	// app closed. The verdict is then Ignored.
+	Subtracted bool
 }
 
 // Rule returns the rule that names the violation, "" when there is none.
