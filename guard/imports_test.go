@@ -61,7 +61,7 @@ var places = map[string][]string{
 	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "attribution", "coverage", "cadence", "exposure", "policy/catalog", "tui/quiet"},
 	"tui/quiet":       {},
 	"tui/tmux":        {},
-	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "capture", "compare", "diagnosis", "attribution", "coverage", "cadence", "exposure", "har"},
+	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "policy/lists", "declarations", "capture", "compare", "diagnosis", "attribution", "coverage", "cadence", "exposure", "har"},
 	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "contacts", "capture", "coverage", "exposure"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "useragent", "diagnosis", "ca"},

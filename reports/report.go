@@ -35,9 +35,11 @@ import (
 	"time"
 
 	"telltale/capture"
+	"telltale/declarations"
 	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/policy"
+	"telltale/policy/lists"
 )
 
 // The verdicts of an audit. Exit codes follow from them.
@@ -76,6 +78,12 @@ type Report struct {
 	Earlier int
 	// Baseline is the earlier audit whose violations do not count, nil without one.
 	Baseline *BaselineInfo
+	// Idle are the captures of a device at rest whose contacts were subtracted.
+	Idle []*policy.Idle
+	// Declarations are what the app says of its own privacy, beside which it was judged.
+	Declarations []declarations.Declaration
+	// Lists are the lists of trackers that were used beside the catalogue.
+	Lists []*lists.List
 	// Command is the command line that was run, quoted for a shell, without
 	// secrets. Empty when there was none.
 	Command string
