@@ -24,10 +24,10 @@ func isAttachedName(name string) bool {
 		!strings.ContainsAny(name, `\:`) && strings.IndexFunc(name, unicode.IsControl) < 0
 }
 
-// openAttached opens a file beside the HAR, nil when that is not possible.
-func (d *reader) openAttached(name string) io.ReadCloser {
+// openAttached opens a file beside the HAR, nil when that is not possible or nobody wants it.
+func (d *reader) openAttached(name string, wanted bool) io.ReadCloser {
 	switch {
-	case !d.opts.Bodies || name == "":
+	case !wanted || name == "":
 		return nil
 	case d.opts.Attached == nil:
 		d.note(noteAttachedUnread)
@@ -50,7 +50,7 @@ func (d *reader) attach(b *bodyDraft) bool {
 	if b.present && b.size > 0 {
 		return false
 	}
-	f := d.openAttached(b.attached)
+	f := d.openAttached(b.attached, d.kept(b))
 	if f == nil {
 		return false
 	}
@@ -75,7 +75,7 @@ func (d *reader) attach(b *bodyDraft) bool {
 // content would be.
 func (d *reader) attachFrames() {
 	b := &d.draft.response.body
-	f := d.openAttached(b.attached)
+	f := d.openAttached(b.attached, d.opts.Bodies || d.opts.Sent)
 	b.attached = ""
 	if f == nil {
 		return

@@ -19,6 +19,7 @@ type bodyDraft struct {
 	tail     [2]byte
 	present  bool // there is a text
 	base64   bool
+	sent     bool // of a request
 	raw      bool // from _content, which beats the rest
 	mime     string
 	declared int64 // content.size; -1 when not known
@@ -34,6 +35,9 @@ func (b bodyDraft) emptied() bodyDraft {
 	}
 	return bodyDraft{text: b.text[:0], params: b.params[:0], declared: -1}
 }
+
+// kept reports whether the contents of a draft are wanted.
+func (d *reader) kept(b *bodyDraft) bool { return d.opts.Bodies || d.opts.Sent && b.sent }
 
 // content reads postData of a request or content of a response.
 func (d *reader) content(b *bodyDraft) error {
@@ -85,7 +89,7 @@ func (d *reader) bodyText(b *bodyDraft, raw bool) error {
 		return err
 	}
 	keep := 0
-	if d.opts.Bodies {
+	if d.kept(b) {
 		keep = int(min(d.opts.BodyLimit, math.MaxInt32/2)/3*4 + 8) // base64 is longer
 	}
 	text, size, err := d.s.str(keep)
@@ -129,7 +133,7 @@ func (d *reader) body(m *message) flow.Body {
 	}
 	codings := content.Codings(flow.Get(m.header, "Content-Encoding"))
 	out := flow.Body{Size: size, Decoded: len(codings) > 0 && !stillCoded(codings, data)}
-	if d.opts.Bodies && len(data) > 0 {
+	if d.kept(b) && len(data) > 0 {
 		out.Content = bytes.Clone(data[:min(int64(len(data)), d.opts.BodyLimit)])
 	}
 	out.Truncated = int64(len(out.Content)) < size || m.cut

@@ -45,7 +45,7 @@ func (d *reader) oneFrame() error {
 
 func (d *reader) frame() (flow.Frame, error) {
 	f := flow.Frame{Opcode: 1}
-	var data bodyDraft
+	data := bodyDraft{sent: true} // as far as is known
 	var when string
 	size, opcode, cut := int64(-1), int64(1), false
 	err := d.objectValue(func(name []byte) (err error) {
@@ -77,7 +77,7 @@ func (d *reader) frame() (flow.Frame, error) {
 	data.base64 = f.Opcode > 1
 	f.Time, _ = parseDate(when)
 	content, whole := data.decoded()
-	if d.opts.Bodies && len(content) > 0 {
+	if (d.opts.Bodies || d.opts.Sent && f.FromClient) && len(content) > 0 {
 		f.Data = bytes.Clone(content[:min(int64(len(content)), d.opts.BodyLimit)])
 	}
 	f.Size = max(whole, size)

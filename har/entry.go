@@ -67,6 +67,7 @@ func (d *draft) reset() {
 		response: message{bodySize: -1, body: d.response.body.emptied()},
 		tls:      tlsDraft{validFrom: unknown, validTo: unknown},
 	}
+	d.request.body.sent = true
 }
 
 // readEntry fills the draft from one entry.

@@ -4,8 +4,9 @@
 //
 // It knows the specification and what real producers do instead of it. Reading
 // and writing live side by side, so that one test holds them together: what
-// [Writer] wrote, [Read] gives back flow by flow without loss, with the one
-// exception that bodies come back without their content coding.
+// [Writer] wrote, [Read] gives back flow by flow without loss, except that bodies
+// come back without their content coding, and that what was found in them
+// (flow.Flow.Exposures) is to be looked for again.
 //
 // [Read] promises to hold one entry at a time, and of that only a bounded part,
 // whatever the file's size and however long a single string is. It is strict

@@ -16,12 +16,15 @@ import (
 type Options struct {
 	Name   string // of the file, as the user gave it: for Origin and errors
 	Bodies bool   // keep contents; without them only their size is known
+	// Sent keeps the contents of what clients sent, requests and their messages, also
+	// where Bodies is not set.
+	Sent bool
 	// BodyLimit is how many bytes of each body and each WebSocket message are
 	// kept; 0 is 1 MiB.
 	BodyLimit int64
 	// Attached opens the file in which a body is kept that the HAR names instead
 	// of holding it: Playwright's _file, and _sha1 of its older versions. It is
-	// asked only when Bodies is set, by the name as written, slashes in it
+	// asked only for what is kept, by the name as written, slashes in it
 	// included, and only for names that stay below the folder of the HAR
 	// ([path/filepath.IsLocal], no backslash, colon or control character). Who
 	// implements it still has to see to symbolic links ([os.Root]). What cannot be

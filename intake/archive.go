@@ -134,7 +134,7 @@ func (r *reading) nested(name string, m *zip.File, depth int) []Info {
 
 // byName finds the members that captures may name, of several with one name the first.
 func (r *reading) byName(z *zip.Reader) map[string]*zip.File {
-	if !r.opts.Bodies {
+	if !r.opts.contents() {
 		return nil
 	}
 	members := make(map[string]*zip.File, len(z.File))

@@ -66,7 +66,16 @@ type Info struct {
 // Options say what is read.
 type Options struct {
 	Bodies bool // load contents of bodies and WebSocket messages
+	// Sent loads the contents of what devices sent, also where Bodies is not set. It may
+	// load more.
+	Sent bool
+	// Examine looks for identifiers in the flows that nobody examined (package exposure),
+	// and loads what is needed for that.
+	Examine bool
 }
+
+// contents reports whether contents of any kind are loaded.
+func (o Options) contents() bool { return o.Bodies || o.Sent || o.Examine }
 
 // Set is the captures that a user named. They can be read any number of times.
 type Set struct {

@@ -149,14 +149,14 @@ func (r *reading) text(name string, b *bufio.Reader, attached attachments) Info 
 		return Info{File: name, Producer: "telltale", Err: &packedError{file: name, what: "a capture of telltale that is packed"}}
 	}
 	if mitmproxy.Recognise(head) {
-		info, err := mitmproxy.Read(b, mitmproxy.Options{Name: name, Bodies: r.opts.Bodies}, r.deliver)
+		info, err := mitmproxy.Read(b, mitmproxy.Options{Name: name, Bodies: r.opts.contents()}, r.deliver)
 		return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
 	}
 	if contacts.Recognise(head) != contacts.Unknown {
 		info, err := contacts.Read(b, contacts.Options{Name: name}, r.deliver)
 		return Info{File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, Err: err}
 	}
-	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies, Attached: attached}, r.deliver)
+	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies, Sent: r.opts.contents(), Attached: attached}, r.deliver)
 	return Info{
 		File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, LeftOut: info.LeftOut, Err: err,
 	}

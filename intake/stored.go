@@ -34,12 +34,19 @@ func (r *reading) stored(in input, size int64) Info {
 		seen.Origin = flow.Origin{Capture: in.name, Entry: int(f.ID)}
 		return r.deliver(&seen)
 	}
-	if r.opts.Bodies {
+	if r.opts.Bodies || r.opts.Sent {
 		info.Err = EachWhole(r.ctx, store, each)
 	} else {
 		info.Err = store.Scan(r.ctx, capture.ScanOptions{Headers: true}, func(batch []capture.Recorded) error {
 			for _, recorded := range batch {
-				if err := each(recorded.Flow); err != nil {
+				f := recorded.Flow
+				if r.opts.Examine && f.Examined == 0 {
+					var err error
+					if f, err = withSent(r.ctx, store, f); err != nil {
+						return err
+					}
+				}
+				if err := each(f); err != nil {
 					return err
 				}
 			}
@@ -65,6 +72,29 @@ func EachWhole(ctx context.Context, store *capture.Store, visit func(*flow.Flow)
 		}
 		return visit(f)
 	})
+}
+
+// withSent returns a flow of a capture, read without its contents, with the contents of
+// what the device sent.
+func withSent(ctx context.Context, store *capture.Store, f *flow.Flow) (*flow.Flow, error) {
+	whole := *f
+	if f.Request != nil && f.Request.Body.Digest != "" {
+		content, err := store.Content(ctx, f.Request.Body)
+		if err != nil {
+			return nil, err
+		}
+		request := *f.Request
+		request.Body.Content = content
+		whole.Request = &request
+	}
+	if f.Kind == flow.WebSocket {
+		frames, err := allFrames(ctx, store, f.ID)
+		if err != nil {
+			return nil, err
+		}
+		whole.Frames = frames
+	}
+	return &whole, nil
 }
 
 // framePage is how many WebSocket messages one look at the capture fetches.
