@@ -11,19 +11,6 @@ import (
 // Version is that of the detectors, as [flow.Flow.Examined] keeps it.
 const Version = 1
 
-// A Kind is a class of identifiers.
-type Kind struct {
-	Name  string // "advertising-id"
-	Title string // "advertising identifier"
-	Why   string // what whoever gets it can do, for people who have never thought about it
-	// Grave says that no server needs it, also one that the policy allows, unless the
-	// policy says otherwise: identifiers that follow the device for good, and secrets in URLs.
-	Grave bool
-}
-
-// Kinds lists every kind.
-var Kinds []Kind
-
 // Look returns the identifiers in a flow whose content is loaded. It is pure.
 func Look(f *flow.Flow) []flow.Exposure { return nil }
 
