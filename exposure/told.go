@@ -95,18 +95,23 @@ var places = []struct{ where, words, what string }{
 // the JSON of the request body, at $.user.mail, inside gzip and base64". The names in it
 // come from the wire.
 func Place(where string, layers []string) string {
-	words := "in " + where
+	return QuotedPlace(where, layers, func(name string) string { return name })
+}
+
+// QuotedPlace is [Place] with the names quoted as a document wants it.
+func QuotedPlace(where string, layers []string, quote func(string) string) string {
+	words := "in " + quote(where)
 	for _, p := range places {
 		rest, ok := strings.CutPrefix(where, p.where)
 		if !ok || rest != "" && !strings.ContainsRune(" .", rune(rest[0])) {
 			continue
 		}
 		if words = p.words; strings.TrimSpace(rest) != "" {
-			words += ", " + p.what + " " + strings.TrimSpace(rest)
+			words += ", " + p.what + " " + quote(strings.TrimSpace(rest))
 		}
 		break
 	}
-	if message, ok := messageOf(where); ok {
+	if message, ok := messageOf(where, quote); ok {
 		words = message
 	}
 	if len(layers) > 0 {
@@ -116,7 +121,7 @@ func Place(where string, layers []string) string {
 }
 
 // messageOf says where in a message of a stream: "WebSocket message 3 $.mail".
-func messageOf(where string) (words string, ok bool) {
+func messageOf(where string, quote func(string) string) (words string, ok bool) {
 	for _, kind := range []string{"WebSocket message ", "gRPC message "} {
 		rest, ok := strings.CutPrefix(where, kind)
 		if !ok {
@@ -128,7 +133,7 @@ func messageOf(where string) (words string, ok bool) {
 		}
 		words = "in " + kind + number
 		if at != "" {
-			words += ", at " + at
+			words += ", at " + quote(at)
 		}
 		return words, true
 	}
