@@ -81,13 +81,14 @@ var places = map[string][]string{
 	"docs/picture":   {},
 	"docs/screens":   {"ca", "tui/tmux"},
 	"guard":          {},
+	"guard/raced":    {},
 
 	"proxy/wireguard/phone": {},
 }
 
 // testOnly lists our packages that are no part of the program: they exist for tests,
 // measurements and pictures, and for each other.
-var testOnly = []string{"flow/flowtest", "guard", "bench", "bench/profiled", "docs/picture", "docs/screens", "tui/tmux", "setup/standin", "proxy/wireguard/phone"}
+var testOnly = []string{"flow/flowtest", "guard", "guard/raced", "bench", "bench/profiled", "docs/picture", "docs/screens", "tui/tmux", "setup/standin", "proxy/wireguard/phone"}
 
 // homes lists the outside libraries and the packages that may import them, so
 // that each can be replaced in one place. docs/decisions/0001-dependencies.md

@@ -1,0 +1,32 @@
+// Package raced tells tests whether the race detector watches them. Under it all that
+// a test does takes ten times as long, and a hundred times as many of the same steps
+// find no other races, so that tests do less there.
+//
+// It promises that what is left out under the detector is done without it: `make
+// check` runs all tests in both ways. It knows nothing of what the tests do. To see
+// what is left out, run `go test -race -v` and look for what was skipped.
+package raced
+
+import "testing"
+
+// Detector says whether this program was built with the race detector.
+const Detector = detector
+
+// Size returns how many of something a test makes: all of them, or under the race
+// detector so few that they still do what the test is about.
+func Size(all, few int) int {
+	if Detector {
+		return few
+	}
+	return all
+}
+
+// SkipMeasure skips, under the race detector, a test that measures: how much memory
+// or time a lot takes says nothing there, and one goroutine that reads much cannot
+// race.
+func SkipMeasure(t testing.TB) {
+	t.Helper()
+	if Detector {
+		t.Skip("measured without the race detector, which takes memory and time of its own")
+	}
+}
