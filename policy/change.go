@@ -154,7 +154,7 @@ func (c *checked) effect(file string, doc *document) error {
 		if !e.Category.present() && e.Host.Pattern.covers(c.pattern) {
 			return fail(e.place, false, fmt.Sprintf("deny forbids %s, and deny wins", e.Host.Pattern), "remove that entry first")
 		}
-		if t, ok := catalog.FindTracker(c.pattern.name); ok && c.pattern.kind == exactName && e.Category.Value == t.Category {
+		if t, ok := catalog.FindProduct(c.pattern.name, ""); ok && c.pattern.kind == exactName && e.Category.Value == t.Category {
 			return fail(e.place, false, fmt.Sprintf("deny forbids the category %s, to which %s of %s belongs, and deny wins", t.Category, c.pattern, t.Owner()), "remove that entry first")
 		}
 	}

@@ -112,7 +112,7 @@ func (s *Sighting) describeUnknownProbe(f *Finding) {
 }
 
 func (s *Sighting) describeTracker(f *Finding) {
-	t := s.contact.tracker
+	t := s.contact.product
 	f.Category, f.Owner = t.Category, t.Owner()
 	category, _ := catalog.FindCategory(t.Category)
 	f.Title = "contacts " + t.Owner()
@@ -121,7 +121,7 @@ func (s *Sighting) describeTracker(f *Finding) {
 	}
 	f.Message = fmt.Sprintf("%s belongs to %s, which %s (%s). %s", s.Host, t.Owner(), category.Title, t.Category, s.who(t.Company))
 	f.Remedy = fmt.Sprintf("Remove the kit %s from the app, or switch its collection off before its first use. A search for the host in the unpacked app finds which part brings it. "+
-		"If the app is meant to use it, name the host under allow with a reason.", t.Product)
+		"If the app is meant to use it, name the host under allow with a reason.", t.Name)
 	if strings.HasPrefix(f.Source.Text, "category:") {
 		f.Message += " The policy denies this category."
 	}
@@ -183,7 +183,7 @@ func (s *Sighting) known() string {
 	if p := s.contact.probe.Probe; p != nil {
 		return " It is known for this: " + p.What + " (likely sent by " + p.Sender + ")."
 	}
-	if t := s.contact.tracker; t != nil {
+	if t := s.contact.product; t != nil {
 		category, _ := catalog.FindCategory(t.Category)
 		return " It belongs to " + t.Owner() + ", which " + category.Title + "."
 	}

@@ -48,8 +48,8 @@ func detectorOf(rule Rule) *Detector {
 // finding starts a finding of a rule on the contacted host.
 func (s *Sighting) finding(rule Rule, source Source) Finding {
 	f := Finding{Rule: rule, Host: s.Host, Category: s.contact.category, Source: source}
-	if s.contact.tracker != nil {
-		f.Owner = s.contact.tracker.Owner()
+	if s.contact.product != nil {
+		f.Owner = s.contact.product.Owner()
 	}
 	return f
 }

@@ -140,10 +140,10 @@ func classifyDraft(h DraftHost) (preset, note string) {
 	if name := presetOf(s); name != "" {
 		return name, ""
 	}
-	switch t, tracked := catalog.FindTracker(h.Name); {
+	switch t, tracked := catalog.FindProduct(h.Name, s.Path); {
 	case probe && m.Probe != nil:
 		return "", fmt.Sprintf("%s: %s, likely sent by %s.", h.Name, m.Probe.What, m.Probe.Sender)
-	case tracked:
+	case tracked && (tracks(t.Category) || t.Category == catalog.PublicIP):
 		c, _ := catalog.FindCategory(t.Category)
 		return "", fmt.Sprintf("%s: %s, which %s (%s).", h.Name, t.Owner(), c.Title, t.Category)
 	case probe:

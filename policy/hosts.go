@@ -16,13 +16,15 @@ type hostKey struct {
 // alone. It is the same for every flow to it, hence kept.
 type hostFacts struct {
 	deny *denyRule // first host pattern of deny that matches
-	// denyCategory is the entry that denies the tracker's category.
+	// denyCategory is the entry that denies the product's category.
 	denyCategory *denyRule
-	allow        []*allowRule  // in the file's order
-	ignore       []*ignoreRule // in the file's order
-	tracker      *catalog.Tracker
+	allow        []*allowRule     // in the file's order
+	ignore       []*ignoreRule    // in the file's order
+	product      *catalog.Product // whatever the path is
 	resolver     *catalog.Resolver
-	category     string // of the tracker; ""
+	category     string // of the product; ""
+	// byPath says that other paths of the host may be other products.
+	byPath bool
 }
 
 // maxHosts bounds the memo: a device that invents names must not fill the memory.
@@ -71,10 +73,11 @@ func (p *Policy) lookUp(key hostKey) *hostFacts {
 			facts.ignore = append(facts.ignore, &p.ignore[i])
 		}
 	}
-	if t, ok := catalog.FindTracker(host); ok {
-		facts.tracker, facts.category = t, t.Category
-		facts.denyCategory = p.categoryRule(t.Category)
+	if product, ok := catalog.FindProduct(host, ""); ok {
+		facts.product, facts.category = product, product.Category
+		facts.denyCategory = p.categoryRule(product.Category)
 	}
+	facts.byPath = catalog.ByPath(host)
 	if r, ok := catalog.FindResolver(host); ok {
 		facts.resolver = r
 	}

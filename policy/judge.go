@@ -30,7 +30,8 @@ type contact struct {
 	source   Source
 	near     *allowRule // names the host, but its limits do not fit
 	probe    catalog.Match
-	tracker  *catalog.Tracker
+	product  *catalog.Product
+	denied   *denyRule // denies the product's category
 }
 
 // Judge says what the policy thinks of a flow. It is pure, so that the same facts
@@ -143,7 +144,10 @@ func (s *Sighting) readURL() requestPath {
 // judgeContact applies deny, allow and ignore in the contract's order; waivers come
 // after, since they excuse findings.
 func (s *Sighting) judgeContact() contact {
-	c := contact{tracker: s.facts.tracker, category: s.facts.category}
+	c := contact{product: s.facts.product, category: s.facts.category, denied: s.facts.denyCategory}
+	if s.facts.byPath && s.request.Read {
+		s.findProduct(&c)
+	}
 	if c.category == "" && (s.hiding.how != "" || s.hiding.resolver != nil && s.Flow.Kind == flow.DNS) {
 		c.category = catalog.EncryptedDNS
 	}
@@ -214,11 +218,18 @@ func (s *Sighting) classify(c contact) contact {
 		if m.Probe != nil {
 			c.category = m.Probe.Class()
 		}
-		if m.Probe == nil && c.tracker != nil { // the host says more than the path
-			c.probe, c.category = catalog.Match{}, c.tracker.Category
+		if m.Probe == nil && c.product != nil { // the host says more than the path
+			c.probe, c.category = catalog.Match{}, c.product.Category
 		}
 	}
 	return c
+}
+
+// findProduct looks again for what is behind a host where that depends on the path.
+func (s *Sighting) findProduct(c *contact) {
+	if product, ok := catalog.FindProduct(s.Host, s.readURL().normal); ok {
+		c.product, c.category, c.denied = product, product.Category, s.policy.categoryRule(product.Category)
+	}
 }
 
 // isProbe reports whether classify found one.
@@ -231,7 +242,7 @@ func (s *Sighting) ruleOf(c contact) Rule {
 	switch {
 	case c.isProbe():
 		return CaptivePortalProbe
-	case c.tracker != nil && tracks(c.tracker.Category):
+	case c.product != nil && tracks(c.product.Category):
 		return Tracker
 	}
 	return HostNotAllowed
@@ -254,7 +265,7 @@ func (s *Sighting) deniedCategory(c *contact) *denyRule {
 			}
 		}
 	}
-	r := s.facts.denyCategory
+	r := c.denied
 	if r == nil && c.category == catalog.EncryptedDNS {
 		r = s.policy.categoryRule(c.category)
 	}

@@ -88,7 +88,7 @@ func (l *linter) allow() {
 				break
 			}
 		}
-		if t, ok := catalog.FindTracker(r.Pattern.name); ok && r.Pattern.kind == exactName {
+		if t, ok := catalog.FindProduct(r.Pattern.name, ""); ok && r.Pattern.kind == exactName {
 			switch d := l.p.categoryRule(t.Category); {
 			case d != nil:
 				l.warn(r.Source, r.column, fmt.Sprintf("never decides: the host belongs to %s, and deny forbids the category %s%s", t.Owner(), t.Category, atLine(d.Source)), "remove one of the two")

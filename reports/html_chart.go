@@ -341,8 +341,8 @@ func shortened(s string, n int) string {
 // ownerOf names who runs a host: the company where the catalogue or a finding
 // knows it, else the domain that somebody registered.
 func ownerOf(host, found string) string {
-	if t, ok := catalog.FindTracker(host); ok && t.Company != "" {
-		return t.Company
+	if c, ok := catalog.FindCompany(host); ok {
+		return c.Name
 	}
 	if found != "" {
 		return found

@@ -1,6 +1,6 @@
-// Package catalog holds facts about well-known hosts: captive-portal probes and who
-// sends them, the hosts of tracking kits, public resolvers of DNS, and the noise that
-// devices make by themselves.
+// Package catalog holds facts about well-known hosts: the companies and products behind
+// them, captive-portal probes and who sends them, public resolvers of DNS, and the noise
+// that devices make by themselves; and which tests of OWASP's guide a finding bears on.
 //
 // The facts are YAML tables in this folder, embedded in the program and read once,
 // when they are first asked for. Each row says where it comes from and how sure it
@@ -17,23 +17,23 @@ import (
 	"embed"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 
 	"github.com/goccy/go-yaml"
 )
 
-//go:embed probes.yaml trackers.yaml presets.yaml categories.yaml resolvers.yaml
+//go:embed categories.yaml companies.yaml mastg.yaml presets.yaml probes.yaml products.yaml resolvers.yaml shared.yaml
 var tables embed.FS
 
 // Unverified is the confidence of a fact that no vendor and no two independent
 // sources confirm.
 const Unverified = "C"
 
-// CaptivePortal and PublicIP are the categories of probes.
+// Categories that the program asks for by name. The first two are those of probes.
 const (
 	CaptivePortal = "captive-portal"
 	PublicIP      = "public-ip"
+	CDN           = "cdn"
 )
 
 // A Category is a class of hosts.
@@ -45,49 +45,24 @@ type Category struct {
 	Tracking bool `yaml:"tracking"`
 }
 
-// A Tracker is a product that apps embed, with the hosts it contacts.
-type Tracker struct {
-	Company  string   `yaml:"company"`
-	Product  string   `yaml:"product"`
-	Category string   `yaml:"category"`
-	Source   string   `yaml:"source"` // S its source, T TrackHAR's adapters, L lists and documentation
-	Hosts    []string `yaml:"hosts"`  // "host", or ".host" with everything below
-}
-
-// Owner returns the product with its company: "Crashlytics (Google)".
-func (t *Tracker) Owner() string {
-	if strings.Contains(t.Product, t.Company) {
-		return t.Product
-	}
-	return t.Product + " (" + t.Company + ")"
-}
-
-// A Preset is a pack of noise that a kind of device makes by itself.
-type Preset struct {
-	Name  string `yaml:"name"`
-	Title string `yaml:"title"`
-	Rows  []Row  `yaml:"rows"`
-}
-
-// A Row is a part of a preset. Empty limits do not limit.
-type Row struct {
-	What       string   `yaml:"what"`
-	Hosts      []string `yaml:"hosts"`
-	Methods    []string `yaml:"methods"`
-	Paths      []string `yaml:"paths"`
-	UserAgents []string `yaml:"user-agents"` // globs
-	Source     string   `yaml:"source"`
-	Confidence string   `yaml:"confidence"`
-}
-
 type data struct {
 	categories []Category
 	probes     []Probe
-	trackers   []Tracker
+	companies  []Company
+	products   []Product
 	presets    []Preset
+	shared     []shared
 	resolvers  []Resolver
-	probeHosts hostIndex // rows of probes
-	trackHosts hostIndex // rows of trackers
+	mastg      mastg
+
+	probeHosts   hostIndex
+	productHosts hostIndex
+	companyHosts hostIndex
+	companyNames map[string]int
+	presetHosts  hostIndex // of presetRows
+	presetRows   []presetRow
+	sharedHosts  hostIndex
+	tests        map[string]Test // by id
 
 	resolverHosts  hostIndex
 	resolverAddrs  map[netip.Addr]int
@@ -102,14 +77,17 @@ var load = sync.OnceValue(func() *data {
 	read("resolvers.yaml", &d.resolvers)
 	d.addResolvers()
 	read("probes.yaml", &d.probes)
-	read("trackers.yaml", &d.trackers)
-	read("presets.yaml", &d.presets)
 	for i := range d.probes {
 		d.probeHosts.add(i, d.probes[i].Hosts)
 	}
-	for i := range d.trackers {
-		d.trackHosts.add(i, d.trackers[i].Hosts)
-	}
+	read("companies.yaml", &d.companies)
+	read("products.yaml", &d.products)
+	d.addProducts()
+	read("presets.yaml", &d.presets)
+	read("shared.yaml", &d.shared)
+	d.addPresets()
+	read("mastg.yaml", &d.mastg)
+	d.addTests()
 	return d
 })
 
@@ -147,52 +125,4 @@ func FindPreset(name string) (Preset, bool) {
 		}
 	}
 	return Preset{}, false
-}
-
-// Trackers returns every tracker. The caller must not change it.
-func Trackers() []Tracker { return load().trackers }
-
-// FindTracker returns the product behind a canonical host name. Where several rows
-// name it, the longest name wins.
-func FindTracker(host string) (*Tracker, bool) {
-	d := load()
-	rows := d.trackHosts.find(host)
-	if len(rows) == 0 {
-		return nil, false
-	}
-	return &d.trackers[rows[0]], true
-}
-
-// hostIndex finds rows by host name: exact names and, under a leading dot, names
-// with everything below them.
-type hostIndex struct {
-	exact  map[string][]int
-	suffix map[string][]int
-}
-
-func (x *hostIndex) add(row int, hosts []string) {
-	if x.exact == nil {
-		x.exact, x.suffix = map[string][]int{}, map[string][]int{}
-	}
-	for _, host := range hosts {
-		if name, ok := strings.CutPrefix(host, "."); ok {
-			x.suffix[name] = append(x.suffix[name], row)
-			continue
-		}
-		x.exact[host] = append(x.exact[host], row)
-	}
-}
-
-// find returns the rows of the longest name that covers host.
-func (x *hostIndex) find(host string) []int {
-	if rows, ok := x.exact[host]; ok {
-		return rows
-	}
-	for rest := host; rest != ""; {
-		if rows, ok := x.suffix[rest]; ok {
-			return rows
-		}
-		_, rest, _ = strings.Cut(rest, ".")
-	}
-	return nil
 }

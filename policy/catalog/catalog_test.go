@@ -161,10 +161,10 @@ func TestPresetsLeaveAppsAlone(t *testing.T) {
 				t.Errorf("%s: row %+v", preset.Name, row)
 			}
 			for _, host := range row.Hosts {
-				if tr, ok := FindTracker(strings.TrimPrefix(host, ".")); ok {
-					t.Errorf("%s ignores %s of %s", preset.Name, host, tr.Owner())
+				if p, ok := FindProduct(strings.TrimPrefix(host, "."), ""); ok {
+					t.Errorf("%s ignores %s of %s", preset.Name, host, p.Owner())
 				}
-				limited := len(row.Methods)+len(row.Paths)+len(row.UserAgents) > 0
+				limited := row.limited()
 				if !limited && slices.Contains([]string{"www.google.com", "clients3.google.com", "clients4.google.com", "www.apple.com", "play.googleapis.com", "accounts.google.com"}, host) {
 					t.Errorf("%s ignores %s, which apps use", preset.Name, host)
 				}
@@ -180,51 +180,6 @@ func TestPresetsLeaveAppsAlone(t *testing.T) {
 			t.Errorf("%s hides NetInfo's probe", preset.Name)
 		}
 	}
-}
-
-func TestEveryTrackerIsFoundAndOnlyThere(t *testing.T) {
-	seen := map[string]string{}
-	for i := range Trackers() {
-		tr := &Trackers()[i]
-		checkHosts(t, tr.Owner(), tr.Hosts)
-		if _, ok := FindCategory(tr.Category); !ok || tr.Company == "" || tr.Product == "" || !slices.Contains([]string{"S", "T", "L"}, tr.Source) {
-			t.Errorf("tracker %+v", tr)
-		}
-		for _, host := range tr.Hosts {
-			if other, ok := seen[host]; ok {
-				t.Errorf("%s is of %s and of %s", host, other, tr.Owner())
-			}
-			seen[host] = tr.Owner()
-			name, below := strings.CutPrefix(host, ".")
-			found := []string{name}
-			if below {
-				found = append(found, "a."+name, "a.b."+name)
-			}
-			for _, h := range found {
-				if got, ok := FindTracker(h); !ok || got.Owner() != tr.Owner() {
-					t.Errorf("%s: %s is of %+v", tr.Owner(), h, got)
-				}
-			}
-			for _, h := range []string{"evil" + name, name + ".example", strings.TrimPrefix(name, strings.SplitAfter(name, ".")[0])} {
-				if got, ok := FindTracker(h); ok && got.Owner() == tr.Owner() && !covered(h, tr) {
-					t.Errorf("%s: %s is taken for it", tr.Owner(), h)
-				}
-			}
-		}
-	}
-}
-
-// covered reports whether a row of the same owner names the host.
-func covered(host string, tr *Tracker) bool {
-	for _, row := range Trackers() {
-		for _, h := range row.Hosts {
-			name, below := strings.CutPrefix(h, ".")
-			if row.Owner() == tr.Owner() && (host == name || below && strings.HasSuffix(host, h)) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func TestCategories(t *testing.T) {
@@ -324,14 +279,14 @@ func TestGlob(t *testing.T) {
 	}
 }
 
-func BenchmarkFindTracker(b *testing.B) {
+func BenchmarkFindProduct(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
-		FindTracker("retrieval.covid-notification.alpha.canada.ca")
+		FindProduct("retrieval.covid-notification.alpha.canada.ca", "/v1/data")
 	}
 }
 
-func ExampleFindTracker() {
-	t, _ := FindTracker("a-123.data.emb-api.com")
-	fmt.Println(t.Owner(), t.Category)
-	// Output: Embrace performance
+func ExampleFindProduct() {
+	p, _ := FindProduct("a-123.data.emb-api.com", "/v2/spans")
+	fmt.Println(p.Owner(), p.Category, p.Country)
+	// Output: Embrace performance US
 }

@@ -158,17 +158,6 @@ func matchAny(globs []string, s string) bool {
 	return false
 }
 
-// Matches reports whether a request to one of the row's hosts is within its limits.
-// A request that was not read is within them only where there are none.
-func (r *Row) Matches(s Sighting) bool {
-	if !s.Read {
-		return len(r.Methods)+len(r.Paths)+len(r.UserAgents) == 0
-	}
-	return (len(r.Methods) == 0 || contains(r.Methods, s.Method)) &&
-		(len(r.Paths) == 0 || contains(r.Paths, s.Path)) &&
-		(len(r.UserAgents) == 0 || matchAny(r.UserAgents, s.UserAgent))
-}
-
 // Glob reports whether s matches a pattern in which * stands for any run of
 // characters, slashes included. The time is linear in the product of the lengths at
 // worst, never more.
