@@ -137,6 +137,16 @@ func (c *http1) post(path string, n int64) error {
 	return err
 }
 
+// send posts content.
+func (c *http1) send(path string, content []byte) error {
+	c.buffer = fmt.Appendf(c.buffer[:0], "POST %s HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s", path, len(content), c.fixed)
+	if _, err := c.Write(append(c.buffer, content...)); err != nil {
+		return err
+	}
+	_, err := c.answer()
+	return err
+}
+
 // answer reads a whole response and returns the size of its body.
 func (c *http1) answer() (int64, error) {
 	answer, err := readHead(c.r)

@@ -183,7 +183,7 @@ func (e *entrant) row(scenario string, l load, base *entrant) row {
 		peak:     mebibytes(e.peak),
 	}
 	if e != base {
-		r.ratio = fmt.Sprintf("CPU %.2f, rate %.2f", cpu, rate)
+		r.ratio, r.share = fmt.Sprintf("CPU %.2f, rate %.2f", cpu, rate), min(cpu, rate)
 	}
 	if e.name == telltaleName {
 		r.wanted, r.met = fmt.Sprintf("≥ %.1f", l.wanted), min(cpu, rate) >= l.wanted

@@ -172,11 +172,13 @@ func port(listener net.Listener) string {
 }
 
 // startTelltale starts the program as a person would for an audit that is kept.
-func (b *bench) startTelltale() (*process, error) {
+func (b *bench) startTelltale() (*process, error) { return b.startTelltaleBy(b.policy) }
+
+func (b *bench) startTelltaleBy(policy string) (*process, error) {
 	b.captures++
 	return start(b.telltale, "record",
 		"--listen", "127.0.0.1:0", "--allow-local", "--resolve", "*:*:127.0.0.1", "--upstream-ca", b.roots,
-		"--policy", b.policy, "--ca", filepath.Join(b.dir, "ca"), "--save", b.capture())
+		"--policy", policy, "--ca", filepath.Join(b.dir, "ca"), "--save", b.capture())
 }
 
 // capture is the file of the telltale that was started last.

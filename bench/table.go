@@ -14,10 +14,11 @@ type row struct {
 	scenario, subject string
 	cost              string // CPU or time of one operation
 	rate              string
-	peak              string // memory of the process at its peak
-	ratio             string // against the smallest interceptor, or the measured value itself
-	wanted            string // the limit; "" where there is none
-	met               bool   // whether it keeps to the limit
+	peak              string  // memory of the process at its peak
+	ratio             string  // against the smallest interceptor, or the measured value itself
+	share             float64 // of the base's CPU time or rate, whichever is worse; 0 for the base
+	wanted            string  // the limit; "" where there is none
+	met               bool    // whether it keeps to the limit
 }
 
 // verdict says in a word whether the limit is met.
