@@ -199,11 +199,12 @@ func (e *Explanation) explainAllow(s *Sighting) {
 }
 
 func (e *Explanation) explainIgnore(s *Sighting) {
+	decided := false // by a row before: a preset may have several rows for a host
 	for _, r := range s.facts.ignore {
 		step := Step{Stage: "ignore", Source: r.Source, Matched: true, Text: "names the host"}
 		switch {
-		case s.contact.source == r.Source && s.contact.verdict == Ignored:
-			step.Decided, step.Text = true, "overlooks it"
+		case s.contact.source == r.Source && s.contact.verdict == Ignored && !decided && (r.Row == nil || r.Row.Matches(s.request)):
+			decided, step.Decided, step.Text = true, true, "overlooks it"
 			if r.Row != nil {
 				step.Text = "overlooks it: " + r.Row.What + " (" + r.Preset + ")"
 			}

@@ -26,7 +26,7 @@ func TestExplain(t *testing.T) {
 		{"GET", "https://x.example/", Violation, "otherwise 3", "nothing allows or ignores x.example (host-not-allowed)"},
 		{"HEAD", "https://x.example/generate_204", Violation, "otherwise 3", "captive-portal-probe"},
 		{"GET", "https://noise.example/", Ignored, "ignore 16", "overlooks it"},
-		{"GET", "http://captive.apple.com/", Ignored, "ignore 14", "captive-portal checks (ios-system)"},
+		{"GET", "http://captive.apple.com/", Ignored, "ignore 14", "captive-portal check, or that of a library inside an app"},
 		{"GET", "https://waived.example/", Waived, "otherwise 3", "excuses host-not-allowed until 2027-01-01: x"},
 		{"", "www.canada.ca", Allowed, "allow 4", ""},
 		{"", "api.example.com", Allowed, "allow 5", "cannot be checked without the request"},
