@@ -155,8 +155,8 @@ func (in *inquiry) asks(name, typ string) {
 	in.flow.DNS = &flow.Question{Name: name, Type: typ}
 }
 
-// refuse turns down a message that is no question. It left for nowhere, so that its row,
-// if it has a name at all, is no contact.
+// refuse turns down a message that is no question. It is sent to no resolver, so that its
+// row, if it has a name at all, is no contact.
 func (in *inquiry) refuse(err error) {
 	var why *dns.Unanswerable
 	if !errors.As(err, &why) {
