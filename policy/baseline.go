@@ -33,6 +33,9 @@ func (j besideBaseline) ReadsContent() bool { return ReadsContent(j.judge) }
 // DeviceName says what the judge beside it does.
 func (j besideBaseline) DeviceName(addr netip.Addr) string { return DeviceName(j.judge, addr) }
 
+// IsApp says what the judge beside it does.
+func (j besideBaseline) IsApp(userAgent string) bool { return IsApp(j.judge, userAgent) }
+
 // Judge parts the findings of a violation into new and known ones.
 func (j besideBaseline) Judge(f *flow.Flow) Judgement {
 	judged := j.judge.Judge(f)

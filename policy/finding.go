@@ -180,3 +180,10 @@ func DeviceName(judge Judge, addr netip.Addr) string {
 	}
 	return ""
 }
+
+// IsApp reports whether a judge takes a User-Agent for that of the app under audit: a
+// [Policy] may have app.user-agent. One that does not say knows no app.
+func IsApp(judge Judge, userAgent string) bool {
+	says, ok := judge.(interface{ IsApp(string) bool })
+	return ok && says.IsApp(userAgent)
+}
