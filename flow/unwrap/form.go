@@ -1,0 +1,86 @@
+package unwrap
+
+import (
+	"bytes"
+)
+
+// form takes a urlencoded form apart (WHATWG URL, 5.1).
+func (w *walk) form(text []byte) {
+	n := len(w.steps)
+	w.push(step{kind: atFormat, label: "form"})
+	w.pairs(bytes.TrimRight(text, "\r\n"), step{kind: atName})
+	w.pop(n)
+}
+
+// pairs takes the pairs of a form or query apart. Each is at a step with its name.
+func (w *walk) pairs(text []byte, at step) {
+	for len(text) > 0 && !w.over {
+		var pair []byte
+		pair, text, _ = bytes.Cut(text, []byte("&"))
+		name, value, has := bytes.Cut(pair, []byte("="))
+		n := len(w.steps)
+		if at.kind == atPart {
+			w.push(step{kind: atPart, label: at.label})
+		}
+		w.name(name)
+		w.pop(n)
+		if !has || len(value) == 0 {
+			continue
+		}
+		at.name = w.plainName(name)
+		w.push(at)
+		w.formValue(value)
+		w.pop(n)
+	}
+}
+
+// plainName returns the name of a pair without its encoding.
+func (w *walk) plainName(name []byte) []byte {
+	if w.value == nil || bytes.IndexByte(name, '%') < 0 {
+		return name
+	}
+	text, _ := decodeAll(w.room(len(name)), name, '%', percentStep)
+	return w.keep(text)
+}
+
+// formValue shows a value in which a plus sign may stand for a space.
+func (w *walk) formValue(value []byte) {
+	if bytes.IndexByte(value, '+') < 0 {
+		w.leaf(value)
+		return
+	}
+	w.show(value, false)
+	if w.exhausted() {
+		return
+	}
+	// An encoder that forgot to escape base64 leaves its plus signs.
+	if classify(value)&notBase64 == 0 {
+		w.runs(value)
+	}
+	spaced := w.room(len(value))
+	for _, c := range value {
+		if c == '+' {
+			c = ' '
+		}
+		spaced = append(spaced, c)
+	}
+	w.decoded(layerPlus, w.keep(spaced), w.leaf)
+}
+
+// isForm reports whether a value looks like a form: pairs of simple names.
+func isForm(text []byte) bool {
+	eq := bytes.IndexByte(text, '=')
+	if eq <= 0 || eq+1 >= len(text) || text[eq+1] == '=' || eq > maxNameShown {
+		return false
+	}
+	for _, c := range text[:eq] {
+		if !isWordByte(c) && c != '.' && c != '-' && c != '[' && c != ']' && c != '%' && c != '$' {
+			return false
+		}
+	}
+	return bytes.IndexAny(text, " \n<{\"") < 0
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+}

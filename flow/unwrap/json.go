@@ -1,0 +1,211 @@
+package unwrap
+
+import "bytes"
+
+// maxLevels is how many levels of one JSON text have a place of their own.
+const maxLevels = 200
+
+// json takes JSON apart: a text (RFC 8259), several behind each other, or what looks like
+// it. It does not check the grammar: each string and each run of other characters is a
+// value wherever it stands, so that damage hides nothing.
+func (w *walk) json(data []byte) {
+	n := len(w.steps)
+	w.push(step{kind: atJSON})
+	j := jsonWalk{walk: w, data: data, base: len(w.steps)}
+	j.run()
+	w.pop(n)
+}
+
+// jsonWalk is one pass over JSON.
+type jsonWalk struct {
+	*walk
+	data []byte
+	base int // steps to the root
+	deep int // levels beyond maxLevels
+}
+
+func (j *jsonWalk) run() {
+	data := j.data
+	for i := 0; i < len(data) && !j.over; {
+		switch c := data[i]; c {
+		case ' ', '\t', '\r', '\n', ',', ':', 0x1e:
+			i++
+		case '{':
+			j.open(step{kind: atMember})
+			i++
+		case '[':
+			j.open(step{kind: atElement, index: -1})
+			i++
+		case '}', ']':
+			j.close()
+			i++
+		case '"':
+			i = j.quoted(i + 1)
+		default:
+			i = j.bare(i)
+		}
+	}
+}
+
+// open enters an object or array.
+func (j *jsonWalk) open(s step) {
+	if j.value == nil {
+		return
+	}
+	j.next()
+	if len(j.steps)-j.base >= maxLevels {
+		j.deep++
+		return
+	}
+	j.steps = append(j.steps, s)
+}
+
+func (j *jsonWalk) close() {
+	switch {
+	case j.deep > 0:
+		j.deep--
+	case len(j.steps) > j.base:
+		j.steps = j.steps[:len(j.steps)-1]
+	}
+}
+
+// next says that a value begins: in an array, that is another element.
+func (j *jsonWalk) next() {
+	if len(j.steps) > j.base && j.deep == 0 {
+		if top := &j.steps[len(j.steps)-1]; top.kind == atElement {
+			top.index++
+		}
+	}
+}
+
+// quoted reads the string whose content starts at i, and returns where it goes on.
+func (j *jsonWalk) quoted(i int) int {
+	start, flags := i, class(0)
+	data := j.data
+	for ; i < len(data); i++ {
+		c := data[i]
+		if c == '"' {
+			break
+		}
+		if c == '\\' {
+			i++
+		}
+		flags |= classes[c]
+	}
+	raw := data[start:min(i, len(data))]
+	i = min(i+1, len(data))
+	if len(raw) == 0 {
+		return i
+	}
+	if j.value == nil {
+		if flags&special != 0 || len(raw) >= minRun || flags&structure != 0 {
+			j.str(raw, flags, false)
+		}
+		return i
+	}
+	if j.isKey(i) {
+		j.key(raw, flags)
+		return i
+	}
+	j.next()
+	j.str(raw, flags, false)
+	return i
+}
+
+// isKey reports whether a string that ends at i is the name of a member.
+func (j *jsonWalk) isKey(i int) bool {
+	for ; i < len(j.data); i++ {
+		switch j.data[i] {
+		case ' ', '\t', '\r', '\n':
+			continue
+		}
+		return j.data[i] == ':'
+	}
+	return false
+}
+
+// key enters the member of a name.
+func (j *jsonWalk) key(raw []byte, flags class) {
+	if len(j.steps) <= j.base || j.deep > 0 || j.steps[len(j.steps)-1].kind != atMember {
+		j.str(raw, flags, true)
+		return
+	}
+	top := len(j.steps) - 1
+	j.steps[top].name = nil
+	j.str(raw, flags, true)
+	if flags&hasBackslash != 0 {
+		raw, _ = decodeAll(j.room(len(raw)), raw, '\\', escapeStep)
+		raw = j.keep(raw)
+	}
+	j.steps[top].name = raw
+}
+
+// str shows a string and what is in it.
+func (j *jsonWalk) str(raw []byte, flags class, isName bool) {
+	j.show(raw, isName)
+	if flags&hasBackslash == 0 {
+		j.undo(raw, flags)
+		return
+	}
+	if j.exhausted() {
+		return
+	}
+	text, _ := decodeAll(j.room(len(raw)), raw, '\\', escapeStep)
+	text = j.keep(text)
+	if isJSON(text) {
+		j.decoded(layerString, text, func(text []byte) {
+			j.show(text, isName)
+			j.json(text)
+		})
+		return
+	}
+	j.decoded(layerEscapes, text, func(text []byte) {
+		j.show(text, isName)
+		j.undo(text, classify(text))
+	})
+}
+
+// bare reads a literal, a number, or what stands there instead.
+func (j *jsonWalk) bare(i int) int {
+	start, flags := i, class(0)
+	for ; i < len(j.data); i++ {
+		c := j.data[i]
+		if classes[c]&endsBare != 0 {
+			break
+		}
+		flags |= classes[c]
+	}
+	if i == start {
+		return i + 1
+	}
+	raw := j.data[start:i]
+	if j.value != nil {
+		j.next()
+	}
+	j.show(raw, false)
+	if flags&special != 0 || len(raw) >= minRun {
+		j.undo(raw, flags)
+	}
+	return i
+}
+
+// isJSON reports whether text starts as JSON does that holds something.
+func isJSON(text []byte) bool {
+	text = bytes.TrimLeft(text, " \t\r\n\x1e")
+	if len(text) < 2 || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	rest := bytes.TrimLeft(text[1:], " \t\r\n")
+	if len(rest) == 0 {
+		return false
+	}
+	if text[0] == '{' {
+		return rest[0] == '"' || rest[0] == '}'
+	}
+	return bytes.IndexByte([]byte(`{["-0123456789tfn]`), rest[0]) >= 0
+}
+
+// isJSONString reports whether text is one string of JSON.
+func isJSONString(text []byte) bool {
+	return len(text) > 2 && text[0] == '"' && text[len(text)-1] == '"'
+}

@@ -1,0 +1,181 @@
+package unwrap
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A step leads from a place to one inside of it.
+type step struct {
+	kind  stepKind
+	label string
+	name  []byte
+	index int
+}
+
+type stepKind uint8
+
+const (
+	atPart    stepKind = iota + 1 // label: "header", "body", "WebSocket message"; name or index
+	atJSON                        // the value that is JSON
+	atMember                      // of a JSON object: name
+	atElement                     // of a JSON array: index
+	atFormat                      // label: "form", "multipart", "xml"
+	atName                        // field of a form, part of a multipart body: name
+	atField                       // of protobuf: index
+	atTag                         // element or attribute of XML: name
+)
+
+// body is the label of a request's body, behind which the format stands.
+const body = "body"
+
+// push goes a step, where places are wanted.
+func (w *walk) push(s step) {
+	if w.value != nil {
+		w.steps = append(w.steps, s)
+	}
+}
+
+// pop goes back to where the place had n steps.
+func (w *walk) pop(n int) {
+	if len(w.steps) > n {
+		w.steps = w.steps[:n]
+	}
+}
+
+// at looks at what stands one step further.
+func (w *walk) at(s step, look func()) {
+	n := len(w.steps)
+	w.push(s)
+	look()
+	w.pop(n)
+}
+
+// nearest returns the name of the innermost step that has one.
+func (w *walk) nearest() string {
+	for i := len(w.steps) - 1; i >= 0; i-- {
+		if name := w.steps[i].name; len(name) > 0 {
+			return w.intern(name)
+		}
+	}
+	return ""
+}
+
+// maxInterned is the length of a name that is worth keeping, in bytes.
+const maxInterned = 64
+
+func (w *walk) intern(name []byte) string {
+	if s, ok := w.names[string(name)]; ok {
+		return s
+	}
+	s := string(name)
+	if len(s) <= maxInterned {
+		w.names[s] = s
+	}
+	return s
+}
+
+// Where returns the place: "query email", "header X-User", "cookie sid", "URL path",
+// "body.json $.user.mail", "body.form mail", "body.multipart mail", "body.protobuf 2.1",
+// "WebSocket message 3 $.mail", "gRPC message 1 2.1", "DNS name". What stands in a value
+// has the place of the value in front: "query data $.mail", "body.json $.link query mail".
+//
+// Names that do not look as if a programmer chose them are shown as "*", since they may
+// be what identifies somebody: "body.json $.users.*.age". Other names can still hold a
+// value that must not show.
+func (v *Value) Where() string {
+	var b strings.Builder
+	for i, s := range v.place {
+		var before stepKind
+		if i > 0 {
+			before = v.place[i-1].kind
+		}
+		s.write(&b, before, i == 1 && v.place[0].label == body)
+	}
+	if v.IsName {
+		b.WriteString(", as a name")
+	}
+	return b.String()
+}
+
+// write writes a step. format says that a body's format is to be named.
+func (s step) write(b *strings.Builder, before stepKind, format bool) {
+	switch s.kind {
+	case atPart:
+		if before != 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s.label)
+		switch {
+		case s.name != nil:
+			b.WriteString(" " + harmless(s.name))
+		case s.index > 0:
+			b.WriteString(" " + strconv.Itoa(s.index))
+		}
+	case atJSON:
+		if format {
+			b.WriteString(".json")
+		}
+		b.WriteString(" $")
+	case atMember:
+		if len(s.name) > 0 {
+			b.WriteString(member(harmless(s.name)))
+		}
+	case atElement:
+		b.WriteString("[" + strconv.Itoa(max(s.index, 0)) + "]")
+	case atFormat:
+		if format {
+			b.WriteString("." + s.label)
+		}
+	case atName:
+		b.WriteString(" " + harmless(s.name))
+	case atField:
+		b.WriteString(between(before == atField, ".") + strconv.Itoa(s.index))
+	case atTag:
+		b.WriteString(between(before == atTag, "/") + harmless(s.name))
+	}
+}
+
+func between(same bool, separator string) string {
+	if same {
+		return separator
+	}
+	return " "
+}
+
+// member writes a step to a member as JSONPath does (RFC 9535, 2.3.1).
+func member(name string) string {
+	if strings.ContainsAny(name, " .:[]/") {
+		return "['" + name + "']"
+	}
+	return "." + name
+}
+
+const (
+	maxNameShown   = 64 // bytes
+	maxDigitsShown = 6  // more are a number of something, or part of an identifier
+)
+
+// harmless returns a name that a programmer chose, and "*" for another.
+func harmless(name []byte) string {
+	if len(name) == 0 || len(name) > maxNameShown {
+		return "*"
+	}
+	digits, colons := 0, 0
+	for _, c := range name {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == ':':
+			colons++
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', strings.IndexByte("_-.$[] /@", c) >= 0:
+		default:
+			return "*"
+		}
+	}
+	// An "@" starts the name of an attribute; elsewhere it is that of an address.
+	if digits > maxDigitsShown || colons > 1 || strings.LastIndexByte(string(name), '@') > 0 {
+		return "*"
+	}
+	return string(name)
+}

@@ -1,0 +1,178 @@
+package unwrap
+
+import (
+	"bytes"
+
+	"telltale/flow/content"
+)
+
+// minRun is the length from which a run of characters is tried as base64, base32 or hex.
+const minRun = 16
+
+// maxTries bounds how many pieces of one run are tried by themselves.
+const maxTries = 64
+
+var (
+	base64Digits = digits("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+	base32Digits = digits("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "abcdefghijklmnopqrstuvwxyz234567")
+)
+
+// runs tries each long run of base64's characters in a text.
+func (w *walk) runs(text []byte) {
+	for i := 0; i+minRun <= len(text) && !w.exhausted(); {
+		if base64Digits[text[i]] < 0 {
+			i++
+			continue
+		}
+		end := runEnd(text, i)
+		if end-i >= minRun {
+			w.run(text[i:end])
+		}
+		i = end
+	}
+}
+
+// runEnd returns where the run that starts at i ends. A line break in base64 does not end
+// it (RFC 2045, 6.8).
+func runEnd(text []byte, i int) int {
+	start := i
+	for i < len(text) {
+		if base64Digits[text[i]] >= 0 {
+			i++
+			continue
+		}
+		next := i
+		for next < len(text) && (text[next] == '\r' || text[next] == '\n') {
+			next++
+		}
+		if next == i || next == len(text) || (i-start) < 4*minRun || base64Digits[text[next]] < 0 {
+			break
+		}
+		i = next
+	}
+	return i
+}
+
+// run tries a run whole, then the pieces between characters that also separate words.
+func (w *walk) run(run []byte) {
+	if w.token(run) || bytes.IndexAny(run, "/-_") < 0 {
+		return
+	}
+	tries := 0
+	for len(run) >= minRun && tries < maxTries && !w.exhausted() {
+		end := bytes.IndexAny(run, "/-_")
+		if end < 0 {
+			end = len(run)
+		}
+		if end >= minRun {
+			tries++
+			w.token(run[:end])
+		}
+		run = run[min(end+1, len(run)):]
+	}
+}
+
+// token decodes a run if that makes something, and reports whether it did.
+func (w *walk) token(run []byte) bool {
+	hex, upper, lower, other := true, false, false, false
+	for _, c := range run {
+		hex = hex && hexDigits[c] >= 0
+		upper = upper || c >= 'A' && c <= 'Z'
+		lower = lower || c >= 'a' && c <= 'z'
+		other = other || base32Digits[c] < 0
+	}
+	return hex && len(run)%2 == 0 && w.tried(layerHex, run, &hexDigits, 4) ||
+		!other && upper != lower && w.tried(layerBase32, run, &base32Digits, 5) ||
+		w.tried(layerBase64, run, &base64Digits, 6)
+}
+
+// tried decodes a run of digits of so many bits if that makes something.
+func (w *walk) tried(layer string, run []byte, digit *[256]int8, bits uint) bool {
+	var head [16]byte
+	if !promising(appendDigits(head[:0], run[:min(len(run), minRun)], digit, bits)) || len(run) > w.left {
+		return false
+	}
+	out := appendDigits(w.room(len(run)), run, digit, bits)
+	if !worthwhile(out) {
+		return false
+	}
+	w.decoded(layer, w.keep(out), func(b []byte) { w.content(mediaType{}, b) })
+	return true
+}
+
+// appendDigits appends the bytes that digits of so many bits stand for. It leaves out
+// what is no digit, and bits at the end that make no byte.
+func appendDigits(out, text []byte, digit *[256]int8, bits uint) []byte {
+	var acc, have uint
+	for _, c := range text {
+		d := digit[c]
+		if d < 0 {
+			continue
+		}
+		acc = acc<<bits | uint(d)
+		if have += bits; have >= 8 {
+			have -= 8
+			out = append(out, byte(acc>>have))
+			acc &= 1<<have - 1
+		}
+	}
+	return out
+}
+
+// promising reports whether data may be the start of something worthwhile.
+func promising(head []byte) bool {
+	if compression(head) != "" || looksLikeText(head) {
+		return true
+	}
+	if _, ok := utf16Order(head); ok {
+		return true
+	}
+	return maybeProtobuf(head)
+}
+
+// worthwhile reports whether data is something and not just any bytes.
+func worthwhile(data []byte) bool {
+	if len(data) < 4 {
+		return false
+	}
+	if compression(data) != "" || looksLikeText(data) {
+		return true
+	}
+	if bigEndian, ok := utf16Order(data); ok {
+		var sample [3 * 64]byte
+		return looksLikeText(appendUTF16(sample[:0], data[:min(len(data), 128)], bigEndian))
+	}
+	return bytes.HasPrefix(data, []byte(plistMagic)) || convincing(data)
+}
+
+// compression returns the coding that data starts as, "" for none.
+func compression(data []byte) string {
+	switch {
+	case len(data) < 8:
+	case data[0] == 0x1f && data[1] == 0x8b && data[2] == 8:
+		return "gzip"
+	case data[0] == 0x78 && (int(data[0])<<8|int(data[1]))%31 == 0 && data[1]&0x20 == 0:
+		return "deflate" // zlib, RFC 1950
+	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return "zstd"
+	}
+	return ""
+}
+
+// decompress undoes a compression that nothing but the bytes names.
+func (w *walk) decompress(data []byte) bool {
+	coding := compression(data)
+	if coding == "" || w.exhausted() {
+		return false
+	}
+	// What is damaged gives what stands before the damage.
+	out, err := content.Decode(coding, data, int64(w.left))
+	if len(out) == 0 || err != nil && !looksLikeText(out) && !convincing(out) {
+		return false
+	}
+	if coding == "deflate" {
+		coding = "zlib"
+	}
+	w.decoded(coding, out, func(b []byte) { w.content(mediaType{}, b) })
+	return true
+}
