@@ -1,18 +1,50 @@
 // Package exposure finds identifiers of people, devices and installations in what a
-// device sent, without being told their values.
+// device sent, without being told their values, and follows them through an audit.
+//
+// [Look] searches one flow. It knows each kind of [Kinds] by the form of its values, by
+// the check digits that they have, and by the names that the documents of SDKs give them:
+// the form alone tells what an e-mail address or a push token of FCM is, but only a name
+// tells an advertising identifier from the identifier of a request, for both are UUIDs.
+// Where names are as general as "id", what stands around them counts.
+//
+// It promises not to accuse rather than to find everything. Values that identify nobody
+// never count: zeros, placeholders, "02:00:00:00:00:00", the samples of manuals and the
+// ranges that RFCs keep for documents. Neither do keys that identify an app and not a
+// person (Google's "AIza…", the write keys of analytics), nor places coarser than 110 m.
+// What it returns holds no value: [flow.Exposure.Masked] shows enough to recognise a value
+// that one knows, and [flow.Exposure.Digest] compares values within one capture.
+//
+// A [Book] says where values went: which receivers one value links, and whether it lasts.
+//
+// It does not judge (package policy) and does not undo encodings (package flow/unwrap). To
+// see why a value is found or is not, add a request with it to testdata/requests.txtar,
+// with what you expect, and run `go test ./exposure -run TestRequests -v`.
 package exposure
 
 import (
 	"time"
 
 	"telltale/flow"
+	"telltale/flow/unwrap"
 )
 
 // Version is that of the detectors, as [flow.Flow.Examined] keeps it.
 const Version = 1
 
-// Look returns the identifiers in a flow whose content is loaded. It is pure.
-func Look(f *flow.Flow) []flow.Exposure { return nil }
+// MaxExposures is how many entries a flow has at most: the first ones.
+const MaxExposures = 64
+
+// Look returns the identifiers in a flow whose content is loaded, one entry for each
+// value at each place. It is pure.
+func Look(f *flow.Flow) []flow.Exposure {
+	s := search{flow: f, host: f.Host()}
+	unwrap.Values(f, func(v *unwrap.Value) bool {
+		s.look(leaf{name: v.Name, text: v.Text, layers: v.Layers, place: v})
+		return len(s.found) < MaxExposures
+	})
+	s.lookAtPath()
+	return s.found[:min(len(s.found), MaxExposures)]
+}
 
 // A Book follows values through an audit. Its methods may be called from any goroutine.
 type Book struct{}

@@ -1,0 +1,242 @@
+package exposure
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"telltale/flow"
+)
+
+// A leaf is one value that was sent, at its place.
+type leaf struct {
+	name   string
+	text   []byte
+	layers []string
+	place  interface{ Where() string }
+}
+
+// search is the state of one [Look].
+type search struct {
+	flow  *flow.Flow
+	host  string
+	found []flow.Exposure
+	lat   half // of the pair that is being read
+	lon   half
+	sort  aside // of the value that is to come
+	part  aside // a value whose sort is to come
+}
+
+// aside is a leaf that waits for the one beside it.
+type aside struct {
+	set    bool
+	name   string
+	text   string
+	where  string
+	layers []string
+}
+
+// The lengths of values, in bytes, that are looked at as a whole. Longer texts are only
+// searched for what stands out.
+const (
+	minValue = 2
+	maxValue = 512
+)
+
+// look looks at one value.
+func (s *search) look(l leaf) {
+	if len(l.text) < minValue {
+		return
+	}
+	m := meaningOf(l.name)
+	if m == ofServer || m == aVersion {
+		return
+	}
+	if len(l.text) <= maxValue {
+		l.text = bytes.Trim(l.text, " \t\r\n\"'")
+		if useless(l.text) {
+			return
+		}
+		if m == aSort {
+			s.keepSort(l)
+		}
+		if m == aPart || m == nothing {
+			m = s.partOf(l, m)
+		}
+		if s.byName(m, l) {
+			return
+		}
+	}
+	s.byForm(m, l)
+}
+
+// byName looks for what the name promises, and reports whether it is there.
+func (s *search) byName(m meaning, l leaf) bool {
+	switch m {
+	case nothing, aPart, aSort:
+		return false
+	case anAdvertisingID, anAdjustID, aVendorID, anAndroidID, anAppSetID, anInstallation, aDeviceID:
+		return s.softwareID(m, l)
+	case anIMEI, anIMEIOrMEID, anMEID, anIMSI, anICCID, aSerial, aLooseSerial:
+		return s.hardwareID(m, l)
+	case aMAC, aBSSID, anSSID, anAddress:
+		return s.networkID(m, l)
+	case anEmail, aPhone:
+		return s.personal(m, l)
+	case aLatitude, aLongitude, aLatitudeE7, aLongitudeE7, aPlace:
+		return s.located(m, l)
+	case aPushToken:
+		return s.pushToken(l)
+	case aSecret, aToken, aPassword:
+		return s.secretInURL(m, l)
+	}
+	return false
+}
+
+// byForm looks for what is known without a name.
+func (s *search) byForm(m meaning, l leaf) {
+	if bytes.IndexByte(l.text, '@') >= 0 {
+		s.emails(l)
+	}
+	if len(l.text) >= minFCM && bytes.Contains(l.text, []byte("APA91b")) {
+		s.fcmTokens(l)
+		return
+	}
+	if len(l.text) >= minJWT && l.text[0] == 'e' && isJWT(l.text) {
+		s.secretInURL(aSecret, l)
+		return
+	}
+	if len(l.text) > maxValue {
+		return
+	}
+	switch c := l.text[0]; {
+	case c == '+':
+		s.personal(nothing, l)
+		return
+	case c == 'g' && bytes.HasPrefix(l.text, []byte("geo:")):
+		s.located(aPlace, l)
+		return
+	case c == 'h' || c == 'E':
+		s.pushEndpoint(l)
+		return
+	}
+	if looksLikeAddress(l.text) {
+		s.networkID(m, l)
+	}
+}
+
+// look-alikes of protobuf: what SDKs are known to put into messages without names.
+func (s *search) partOf(l leaf, m meaning) meaning {
+	if len(l.text) < 8 || len(l.text) > 64 {
+		return m
+	}
+	if m == nothing {
+		if l.name != "" && !isDigit(l.name[len(l.name)-1]) || !isMeasurement(s.host) {
+			return m
+		}
+		return measured(l)
+	}
+	if !identifies(l.text) {
+		return m
+	}
+	where := l.place.Where()
+	parent, own := parentOf(where)
+	if s.sort.set && s.sort.where == parent {
+		if by := meaningOf(s.sort.text); by != nothing && by != aPart && by != aSort {
+			return by
+		}
+	}
+	around := lastName(parent)
+	if by := meaningOf(around + "_" + own); by != aPart && by != nothing && by != aSort {
+		return by
+	}
+	if by := meaningOf(around); by != aPart && by != nothing && by != aSort && by != aPlace {
+		return by
+	}
+	if own == "uid" && isAppsFlyer(l.text) {
+		return anInstallation
+	}
+	s.part = aside{set: true, name: l.name, text: string(l.text), where: where, layers: slices.Clone(l.layers)}
+	return m
+}
+
+// keepSort keeps what says of which sort the value beside it is; that may have come before.
+func (s *search) keepSort(l leaf) {
+	if len(l.text) > maxName {
+		return
+	}
+	by := meaningOf(string(l.text))
+	if by == nothing || by == aPart || by == aSort || by == ofServer {
+		return
+	}
+	parent, _ := parentOf(l.place.Where())
+	s.sort = aside{set: true, text: string(l.text), where: parent}
+	if !s.part.set {
+		return
+	}
+	if of, _ := parentOf(s.part.where); of == parent {
+		s.byName(by, leaf{name: s.part.name, text: []byte(s.part.text), layers: s.part.layers, place: written(s.part.where)})
+		s.part = aside{}
+	}
+}
+
+// written is a place that was already written out.
+type written string
+
+// Where returns the place.
+func (w written) Where() string { return string(w) }
+
+// add keeps what was found. normal is the value in the one way in which its digest is
+// made, masked what people may see of it.
+func (s *search) add(kind string, l leaf, normal, masked string) bool {
+	sum := sha256.Sum256([]byte(normal))
+	e := flow.Exposure{
+		Kind: kind, Name: strings.Clone(l.name[max(0, len(l.name)-maxName):]), Where: l.place.Where(), Layers: slices.Clone(l.layers), Masked: masked,
+		Digest: hex.EncodeToString(sum[:16]),
+	}
+	if len(l.text) >= 4 {
+		e.Where = strings.ReplaceAll(e.Where, string(l.text), masked)
+		e.Name = strings.ReplaceAll(e.Name, string(l.text), masked)
+	}
+	for _, o := range s.found {
+		if o.Kind == e.Kind && o.Digest == e.Digest && o.Where == e.Where {
+			return true
+		}
+	}
+	if len(s.found) < MaxExposures {
+		s.found = append(s.found, e)
+	}
+	return true
+}
+
+// parentOf parts a place into what it stands in and its own name.
+func parentOf(where string) (parent, own string) {
+	i := strings.LastIndexAny(where, ". []")
+	if i < 0 {
+		return "", where
+	}
+	if where[i] == ']' {
+		return strings.TrimRight(where[:max(0, strings.LastIndexByte(where, '['))], "."), ""
+	}
+	return where[:i], where[i+1:]
+}
+
+// lastName returns the last name of a place, without the numbers of items.
+func lastName(where string) string {
+	for strings.HasSuffix(where, "]") {
+		i := strings.LastIndexByte(where, '[')
+		if i < 0 {
+			break
+		}
+		where = where[:i]
+	}
+	_, own := parentOf(where)
+	return own
+}
+
+// inURL reports whether a place is in the URL.
+func inURL(where string) bool {
+	return strings.HasPrefix(where, "query ") || strings.HasPrefix(where, "URL") || where == "query"
+}
