@@ -25,7 +25,7 @@ const (
 )
 
 // class says what a byte may be part of; of a text, what its bytes together may be.
-type class uint8
+type class uint16
 
 const (
 	hasPercent class = 1 << iota
@@ -36,6 +36,7 @@ const (
 	structure  // "{", "[", "<" or "="
 	notBase64
 	endsBare // a literal of JSON
+	hasColon
 )
 
 // special are the bytes that say that a text is encoded, at any length.
@@ -56,6 +57,7 @@ var classes = func() (t [256]class) {
 	t['%'] |= hasPercent
 	t['\\'] |= hasBackslash
 	t['&'] |= hasAmpersand
+	t[':'] |= hasColon
 	for _, c := range []byte("{[<=") {
 		t[c] |= structure
 	}

@@ -122,10 +122,21 @@ func tiles(data []byte) bool {
 	return true
 }
 
-// maybeProtobuf reports whether a message may start as head does.
-func maybeProtobuf(head []byte) bool {
-	number, kind, n := protowire.ConsumeTag(head)
-	return n > 0 && number <= maxFieldSeen && kind != protowire.StartGroupType && kind != protowire.EndGroupType
+// maybeProtobuf reports whether a message of at most size bytes may start as head does.
+func maybeProtobuf(head []byte, size int) bool {
+	for len(head) > 0 {
+		number, kind, n := protowire.ConsumeTag(head)
+		if n < 0 || number > maxFieldSeen || kind == protowire.StartGroupType || kind == protowire.EndGroupType {
+			return false
+		}
+		length := protowire.ConsumeFieldValue(number, kind, head[n:])
+		if length < 0 { // it is longer than the head
+			text, m := protowire.ConsumeVarint(head[n:])
+			return kind != protowire.BytesType && len(head) < 10 || m > 0 && text < uint64(size)
+		}
+		head = head[n+length:]
+	}
+	return true
 }
 
 // convincing reports whether data that may be anything is a protobuf message: whole

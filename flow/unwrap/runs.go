@@ -17,79 +17,112 @@ var (
 	base32Digits = digits("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "abcdefghijklmnopqrstuvwxyz234567")
 )
 
+// runClass says what a byte may be in a run; of a run, what its bytes together are not.
+type runClass uint8
+
+const (
+	inRun runClass = 1 << iota
+	notHex
+	notBase32
+	isUpper
+	isLower
+	separates // words as well: "/", "-", "_"
+)
+
+var runClasses = func() (t [256]runClass) {
+	for i := range t {
+		c := byte(i)
+		if base64Digits[c] < 0 {
+			continue
+		}
+		t[c] = inRun
+		if hexDigits[c] < 0 {
+			t[c] |= notHex
+		}
+		if base32Digits[c] < 0 {
+			t[c] |= notBase32
+		}
+		switch {
+		case c >= 'A' && c <= 'Z':
+			t[c] |= isUpper
+		case c >= 'a' && c <= 'z':
+			t[c] |= isLower
+		case c == '/', c == '-', c == '_':
+			t[c] |= separates
+		}
+	}
+	return t
+}()
+
 // runs tries each long run of base64's characters in a text.
 func (w *walk) runs(text []byte) {
 	for i := 0; i+minRun <= len(text) && !w.exhausted(); {
-		if base64Digits[text[i]] < 0 {
-			i++
-			continue
-		}
-		end := runEnd(text, i)
+		end, what := runEnd(text, i)
 		if end-i >= minRun {
-			w.run(text[i:end])
+			w.run(text[i:end], what)
 		}
-		i = end
+		i = end + 1
 	}
 }
 
-// runEnd returns where the run that starts at i ends. A line break in base64 does not end
-// it (RFC 2045, 6.8).
-func runEnd(text []byte, i int) int {
-	start := i
-	for i < len(text) {
-		if base64Digits[text[i]] >= 0 {
-			i++
+// runEnd returns where the run that starts at i ends, and what it consists of. A line
+// break within base64 does not end it (RFC 2045, 6.8).
+func runEnd(text []byte, start int) (int, runClass) {
+	what := runClass(0)
+	for i := start; ; i++ {
+		if i == len(text) {
+			return i, what
+		}
+		c := runClasses[text[i]]
+		if what |= c; c != 0 {
 			continue
+		}
+		if i-start < 4*minRun || text[i] != '\r' && text[i] != '\n' {
+			return i, what
 		}
 		next := i
 		for next < len(text) && (text[next] == '\r' || text[next] == '\n') {
 			next++
 		}
-		if next == i || next == len(text) || (i-start) < 4*minRun || base64Digits[text[next]] < 0 {
-			break
+		if next == len(text) || runClasses[text[next]] == 0 {
+			return i, what
 		}
-		i = next
+		i = next - 1
 	}
-	return i
 }
 
 // run tries a run whole, then the pieces between characters that also separate words.
-func (w *walk) run(run []byte) {
-	if w.token(run) || bytes.IndexAny(run, "/-_") < 0 {
+func (w *walk) run(run []byte, what runClass) {
+	if w.token(run, what) || what&separates == 0 {
 		return
 	}
-	tries := 0
-	for len(run) >= minRun && tries < maxTries && !w.exhausted() {
-		end := bytes.IndexAny(run, "/-_")
-		if end < 0 {
-			end = len(run)
+	start, tries := 0, 0
+	what = 0
+	for i := 0; i <= len(run) && tries < maxTries && !w.exhausted(); i++ {
+		if i < len(run) && runClasses[run[i]]&separates == 0 {
+			what |= runClasses[run[i]]
+			continue
 		}
-		if end >= minRun {
+		if i-start >= minRun {
 			tries++
-			w.token(run[:end])
+			w.token(run[start:i], what)
 		}
-		run = run[min(end+1, len(run)):]
+		start, what = i+1, 0
 	}
 }
 
 // token decodes a run if that makes something, and reports whether it did.
-func (w *walk) token(run []byte) bool {
-	hex, upper, lower, other := true, false, false, false
-	for _, c := range run {
-		hex = hex && hexDigits[c] >= 0
-		upper = upper || c >= 'A' && c <= 'Z'
-		lower = lower || c >= 'a' && c <= 'z'
-		other = other || base32Digits[c] < 0
-	}
-	return hex && len(run)%2 == 0 && w.tried(layerHex, run, &hexDigits, 4) ||
-		!other && upper != lower && w.tried(layerBase32, run, &base32Digits, 5) ||
+func (w *walk) token(run []byte, what runClass) bool {
+	cases := what & (isUpper | isLower)
+	return what&notHex == 0 && len(run)%2 == 0 && w.tried(layerHex, run, &hexDigits, 4) ||
+		what&notBase32 == 0 && cases != 0 && cases != isUpper|isLower && w.tried(layerBase32, run, &base32Digits, 5) ||
 		w.tried(layerBase64, run, &base64Digits, 6)
 }
 
 // tried decodes a run of digits of so many bits if that makes something.
 func (w *walk) tried(layer string, run []byte, digit *[256]int8, bits uint) bool {
-	var head [16]byte
-	if !promising(appendDigits(head[:0], run[:min(len(run), minRun)], digit, bits)) || len(run) > w.left {
+	var head [minRun]byte
+	if !promising(appendDigits(head[:0], run[:minRun], digit, bits), len(run)) || len(run) > w.left {
 		return false
 	}
 	out := appendDigits(w.room(len(run)), run, digit, bits)
@@ -119,15 +152,14 @@ func appendDigits(out, text []byte, digit *[256]int8, bits uint) []byte {
 	return out
 }
 
-// promising reports whether data may be the start of something worthwhile.
-func promising(head []byte) bool {
-	if compression(head) != "" || looksLikeText(head) {
+// promising reports whether data may start as something worthwhile that is not longer
+// than size.
+func promising(head []byte, size int) bool {
+	if looksLikeText(head) || compression(head) != "" {
 		return true
 	}
-	if _, ok := utf16Order(head); ok {
-		return true
-	}
-	return maybeProtobuf(head)
+	_, ok := utf16Order(head)
+	return ok || maybeProtobuf(head, size)
 }
 
 // worthwhile reports whether data is something and not just any bytes.

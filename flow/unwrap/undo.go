@@ -33,7 +33,7 @@ func (w *walk) undo(text []byte, flags class) {
 		return
 	case flags&(hasControl|hasHigh) != 0 && w.binary(text):
 		return
-	case w.isURL(text):
+	case flags&hasColon != 0 && isURL(text):
 		w.within("", func() { w.url(text) })
 		return
 	case flags&hasPercent != 0 && w.whole(layerPercent, text, '%', percentStep):
@@ -59,7 +59,7 @@ func (w *walk) structured(text []byte) bool {
 		w.within(layer, func() { w.json(trimmed) })
 	case isMarkup(trimmed):
 		w.within("", func() { w.markup(trimmed, "xml") })
-	case isForm(trimmed) && !w.isURL(trimmed):
+	case isForm(trimmed) && !isURL(trimmed):
 		w.within("", func() { w.form(trimmed) })
 	default:
 		return false
@@ -68,7 +68,7 @@ func (w *walk) structured(text []byte) bool {
 }
 
 // isURL reports whether a text is an absolute URL with more than a host.
-func (w *walk) isURL(text []byte) bool {
+func isURL(text []byte) bool {
 	scheme := bytes.Index(text[:min(len(text), 32)], []byte("://"))
 	if scheme <= 0 || bytes.IndexByte(text, ' ') >= 0 {
 		return false
