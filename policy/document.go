@@ -12,16 +12,17 @@ import (
 // document is a whole file.
 type document struct {
 	place
-	Version   formatVersion `yaml:"version" need:"true" about:"Version of the file's format: 1."`
-	Name      text          `yaml:"name" about:"What the policy says, in one line. Reports show it as their title."`
-	App       appEntry      `yaml:"app" about:"The app under audit."`
-	Allow     []allowEntry  `yaml:"allow" about:"Hosts that the app may contact. Each entry is a host pattern, or a host pattern with limits."`
-	Ignore    []ignoreEntry `yaml:"ignore" about:"The device's own noise: recorded, never a violation. Each entry is a host pattern or a preset."`
-	Deny      []denyEntry   `yaml:"deny" about:"Hosts that are forbidden even where allow names them. Each entry is a host pattern or a category."`
-	Require   requireEntry  `yaml:"require" about:"How connections to allowed hosts must be secured."`
-	NeverSend []secretEntry `yaml:"never-send" about:"Values that must not leave the device, whatever the host. Reports and exports mask them."`
-	Waivers   []waiverEntry `yaml:"waivers" about:"Violations that are excused until a date."`
-	Devices   []deviceEntry `yaml:"devices" least:"1" about:"Devices by their addresses: what they are called, and what is true for one of them alone."`
+	Version     formatVersion  `yaml:"version" need:"true" about:"Version of the file's format: 1."`
+	Name        text           `yaml:"name" about:"What the policy says, in one line. Reports show it as their title."`
+	App         appEntry       `yaml:"app" about:"The app under audit."`
+	Allow       []allowEntry   `yaml:"allow" about:"Hosts that the app may contact. Each entry is a host pattern, or a host pattern with limits."`
+	Ignore      []ignoreEntry  `yaml:"ignore" about:"The device's own noise: recorded, never a violation. Each entry is a host pattern or a preset."`
+	Deny        []denyEntry    `yaml:"deny" about:"Hosts that are forbidden even where allow names them. Each entry is a host pattern or a category."`
+	Require     requireEntry   `yaml:"require" about:"How connections to allowed hosts must be secured."`
+	NeverSend   []secretEntry  `yaml:"never-send" about:"Values that must not leave the device, whatever the host. Reports and exports mask them."`
+	Identifiers identifierList `yaml:"identifiers" about:"Which hosts must not get which kind of identifiers: never (no host may), third-parties (no host that is not allowed may) or ignore (every host may)."`
+	Waivers     []waiverEntry  `yaml:"waivers" about:"Violations that are excused until a date."`
+	Devices     []deviceEntry  `yaml:"devices" least:"1" about:"Devices by their addresses: what they are called, and what is true for one of them alone."`
 }
 
 type appEntry struct {

@@ -19,6 +19,7 @@ type Sighting struct {
 	request catalog.Sighting // what the catalogue needs; Read is false for a tunnel
 	contact contact
 	hiding  hiding
+	found   []Finding // of the detectors before
 }
 
 // A contact is what the policy says of reaching the host, before anything else
@@ -42,12 +43,12 @@ func (p *Policy) Judge(f *flow.Flow) Judgement {
 	}
 	p = p.of(f)
 	s := p.see(f)
-	var findings []Finding
 	for i := range Detectors {
 		for _, finding := range Detectors[i].Detect(s) {
-			findings = append(findings, Detectors[i].complete(finding))
+			s.found = append(s.found, Detectors[i].complete(finding))
 		}
 	}
+	findings := s.found
 	j := Judgement{Verdict: s.contact.verdict, Host: s.Host, Category: s.contact.category, Source: s.contact.source}
 	if len(findings) == 0 {
 		if j.Verdict == Ignored && len(p.waivers) > 0 {

@@ -41,6 +41,7 @@ func Lint(p *Policy, now time.Time) []Warning {
 	l := &linter{p: p}
 	l.entries(now)
 	l.secrets()
+	l.identifiers()
 	l.devices(now)
 	if p.file != "" && len(p.allow) == 0 && !p.allowsForDevices() {
 		l.warn(p.nothing, 1, "nothing is allowed: every host that is not ignored is a violation", "name the app's own hosts under allow")

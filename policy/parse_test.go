@@ -213,6 +213,7 @@ func checkBad(t *testing.T, files []badPolicy) {
 func TestParseErrorsLook(t *testing.T) {
 	golden(t, "errors.txt", errorsOf(t, badPolicies))
 	golden(t, "device-errors.txt", errorsOf(t, badDevices))
+	golden(t, "identifier-errors.txt", errorsOf(t, badIdentifiers))
 }
 
 func errorsOf(t *testing.T, files []badPolicy) string {
@@ -430,7 +431,8 @@ func TestNewAndAllowAlso(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(contractPolicy))
 	f.Add([]byte(devicePolicy))
-	for _, tt := range slices.Concat(badPolicies, badDevices) {
+	f.Add([]byte(identifierPolicy))
+	for _, tt := range slices.Concat(badPolicies, badDevices, badIdentifiers) {
 		if len(tt.text) < 2000 {
 			f.Add([]byte(tt.text))
 		}

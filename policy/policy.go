@@ -27,7 +27,9 @@ type Policy struct {
 	waivers []waiver
 	devices []device
 	secrets []Secret
-	require requirements
+	// identifiers is what the file says of kinds of package exposure, by their names.
+	identifiers map[string]identifierRule
+	require     requirements
 	// deniesProbes says that deny names a category of probes.
 	deniesProbes bool
 	nothing      Source // where "nothing allows it" points
@@ -175,6 +177,7 @@ func build(file string, data []byte, doc *document, lines []string) *Policy {
 		e := &doc.NeverSend[i]
 		p.secrets = append(p.secrets, newSecret(e.Name.Value, e.Value.Value, source(e.place, "never-send: "+e.Name.written)))
 	}
+	p.addIdentifiers(&doc.Identifiers, source)
 	p.buildRequirements(&doc.Require, source)
 	p.nothing = source(place{Line: keyLine(lines, "allow", doc.Line)}, "nothing in allow names this host")
 	p.addEntries(doc.Allow, doc.Ignore, doc.Deny, doc.Waivers, source)

@@ -51,6 +51,8 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		one.MinLength = &least
 		several := &jsonschema.Schema{Type: "array", Items: one, MinItems: &least}
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, several}}
+	case reflect.TypeFor[identifierList]():
+		return identifierSchema()
 	case reflect.TypeFor[method]():
 		s := str()
 		s.Pattern = "^[^a-z\\s]+$"

@@ -136,12 +136,13 @@ func asJSON(t *testing.T, text string) any {
 func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 	s := schema(t)
 	for name, text := range map[string]string{
-		"contract": contractPolicy,
-		"judge":    testPolicy,
-		"secrets":  secretPolicy,
-		"devices":  devicePolicy,
-		"template": string(Draft("x", nil)),
-		"tls":      "version: 1\nallow: [a.example]\nrequire: {tls: 1.3}\n",
+		"contract":    contractPolicy,
+		"judge":       testPolicy,
+		"secrets":     secretPolicy,
+		"devices":     devicePolicy,
+		"identifiers": identifierPolicy,
+		"template":    string(Draft("x", nil)),
+		"tls":         "version: 1\nallow: [a.example]\nrequire: {tls: 1.3}\n",
 	} {
 		if err := validate(t, s, asJSON(t, text), "$"); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -150,7 +151,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 }
 
 func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
-	s, files := schema(t), slices.Concat(badPolicies, badDevices)
+	s, files := schema(t), slices.Concat(badPolicies, badDevices, badIdentifiers)
 	for _, name := range []string{
 		"a list", "unknown key", "unknown key of an entry", "unknown key of app", "no version", "version 2", "version as text",
 		"text for a list", "number for a host", "list for a name", "bool for a name", "entry without host", "lower-case method",
@@ -159,6 +160,7 @@ func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
 		"unknown TLS version", "certificate", "require as a list", "number as secret", "JSON with a wrong key",
 		"no devices", "a device without a name", "a device without an address", "a number for an address", "no addresses",
 		"an unknown key of a device", "an empty section", "a device's entry without host", "a device's host and category",
+		"identifiers as a list", "an unknown kind of identifiers", "an unknown reach", "a reach as a number",
 	} {
 		i := slices.IndexFunc(files, func(b badPolicy) bool { return b.name == name })
 		if i < 0 {
