@@ -87,8 +87,10 @@ var places = []struct{ where, words, what string }{
 	{"URL path", "in the path of the URL", "at"},
 	{"URL", "in the URL", "at"},
 	{"header", "in a header field", "named"},
+	{"trailer", "in a trailer field", "named"},
 	{"cookie", "in a cookie", "named"},
 	{"DNS name", "in a name that DNS was asked for", "at"},
+	{"TLS server name", "in the server name of TLS", "at"},
 }
 
 // Place says where something stood, and inside which encodings, the outermost first: "in
@@ -100,6 +102,7 @@ func Place(where string, layers []string) string {
 
 // QuotedPlace is [Place] with the names quoted as a document wants it.
 func QuotedPlace(where string, layers []string, quote func(string) string) string {
+	where, isName := strings.CutSuffix(where, ", as a name")
 	words := "in " + quote(where)
 	for _, p := range places {
 		rest, ok := strings.CutPrefix(where, p.where)
@@ -113,6 +116,9 @@ func QuotedPlace(where string, layers []string, quote func(string) string) strin
 	}
 	if message, ok := messageOf(where, quote); ok {
 		words = message
+	}
+	if isName {
+		words += ", in a name there"
 	}
 	if len(layers) > 0 {
 		words += ", inside " + layersText(layers)
