@@ -10,6 +10,7 @@ import (
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 	"telltale/policy"
 )
 
@@ -43,6 +44,7 @@ func asks(t *testing.T, s *capture.Store, first, n int, host func(int) string) {
 // A device that contacts more hosts than any app does takes no more memory than they are
 // worth; flows, verdicts and counts stay exact.
 func TestCrowdsOfHosts(t *testing.T) {
+	raced.SkipMeasure(t)
 	const rows = 10_000
 	s := capture.New(capture.Options{Judge: crowdJudge{}})
 	defer s.Close()
@@ -97,6 +99,7 @@ func TestCrowdsOfHosts(t *testing.T) {
 
 // Parents may be made up too.
 func TestCrowdsOfParents(t *testing.T) {
+	raced.SkipMeasure(t)
 	s := capture.New(capture.Options{Judge: crowdJudge{}})
 	defer s.Close()
 	const many = 25_000

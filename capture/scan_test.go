@@ -12,6 +12,7 @@ import (
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 	"telltale/policy"
 )
 
@@ -55,6 +56,24 @@ func scan(t *testing.T, s *capture.Store, opts capture.ScanOptions) (all []captu
 	return all
 }
 
+// sameFlows tells how two lists of flows differ, "" if they do not. Under the race
+// detector it looks at fewer of them as closely.
+func sameFlows(want, got []capture.Recorded) string {
+	id := func(r capture.Recorded) flow.ID { return r.Flow.ID }
+	if len(want) != len(got) {
+		return fmt.Sprintf("%d flows, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if i%raced.Size(1, 20) > 0 && id(want[i]) == id(got[i]) {
+			continue
+		}
+		if diff := cmp.Diff(want[i], got[i], sameFlow); diff != "" {
+			return fmt.Sprintf("the flow at %d: %s", i, diff)
+		}
+	}
+	return ""
+}
+
 // What a scan returns is what pages do, less what it was told to leave out.
 func TestScanIsAllPages(t *testing.T) {
 	s, _ := create(t, capture.Options{Judge: hostJudge{}})
@@ -64,11 +83,11 @@ func TestScanIsAllPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := capture.ScanOptions{Judge: true, Headers: true}
-	if diff := cmp.Diff(want, scan(t, s, full), sameFlow); diff != "" {
+	if diff := sameFlows(want, scan(t, s, full)); diff != "" {
 		t.Fatalf("(-pages +scan):\n%s", diff)
 	}
 	full.After = want[1500].Flow.ID
-	if diff := cmp.Diff(want[1501:], scan(t, s, full), sameFlow); diff != "" {
+	if diff := sameFlows(want[1501:], scan(t, s, full)); diff != "" {
 		t.Fatalf("from the middle (-pages +scan):\n%s", diff)
 	}
 	full.After = want[len(want)-1].Flow.ID
@@ -78,7 +97,7 @@ func TestScanIsAllPages(t *testing.T) {
 	for i := range want {
 		want[i].Judgement = policy.Judgement{}
 	}
-	if diff := cmp.Diff(want, scan(t, s, capture.ScanOptions{Headers: true}), sameFlow); diff != "" {
+	if diff := sameFlows(want, scan(t, s, capture.ScanOptions{Headers: true})); diff != "" {
 		t.Fatalf("unjudged (-pages +scan):\n%s", diff)
 	}
 	for i := range want {
@@ -91,7 +110,7 @@ func TestScanIsAllPages(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(want, scan(t, s, capture.ScanOptions{}), sameFlow); diff != "" {
+	if diff := sameFlows(want, scan(t, s, capture.ScanOptions{})); diff != "" {
 		t.Fatalf("without headers (-pages +scan):\n%s", diff)
 	}
 }

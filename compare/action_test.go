@@ -12,6 +12,7 @@ import (
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 	"telltale/policy"
 )
 
@@ -184,6 +185,7 @@ func many(n int) []*flow.Flow {
 // TestManyFlowsStaySmall holds what the package promises of memory, with as many
 // kinds of requests as there can be, times that need sorting, and no answer to any.
 func TestManyFlowsStaySmall(t *testing.T) {
+	raced.SkipMeasure(t)
 	p := parse(t, "")
 	r := NewRecorder(p, p)
 	heap := func() uint64 {

@@ -15,6 +15,7 @@ import (
 
 	"telltale/contacts"
 	"telltale/flow"
+	"telltale/guard/raced"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -193,7 +194,7 @@ func TestCutAnywhere(t *testing.T) {
 	for name := range samples {
 		data := sample(t, name)
 		whole, _, _ := read(name, data)
-		step := 1 + len(data)/2000
+		step := 1 + len(data)/raced.Size(2000, 100)
 		for n := 0; n < len(data); n += step {
 			flows, _, err := read(name, data[:n])
 			if len(flows) > len(whole) {

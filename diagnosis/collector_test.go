@@ -11,6 +11,7 @@ import (
 	"telltale/diagnosis"
 	"telltale/flow"
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 )
 
 // random is a flow of a device on which much happens.
@@ -52,7 +53,7 @@ func random(r *rand.Rand) *flow.Flow {
 // The same flows in any order, and with snapshots and clones in between, give the same
 // evidence.
 func TestEvidenceDoesNotDependOnOrder(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(raced.Size(12, 2)) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var flows []*flow.Flow
 		for range 200 + 3000*int(seed%2) {
@@ -90,7 +91,7 @@ func TestEvidenceIsImmutable(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	var c diagnosis.Collector
 	var wg sync.WaitGroup
-	for range 60 {
+	for range raced.Size(60, 15) {
 		for range 20 {
 			c.Add(random(r))
 		}

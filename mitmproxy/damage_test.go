@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 
 	"telltale/flow"
+	"telltale/guard/raced"
 	"telltale/mitmproxy"
 )
 
@@ -199,6 +200,7 @@ func TestBoundedMemory(t *testing.T) {
 }
 
 func TestManyOfEverything(t *testing.T) {
+	raced.SkipMeasure(t)
 	t.Parallel()
 	field := list{[]byte("a"), bytes.Repeat([]byte("v"), 1<<20)}
 	many := func(v any, n int) list {
@@ -227,6 +229,7 @@ func TestManyOfEverything(t *testing.T) {
 // Flows wait for others in bounded memory: those for which there is no room come at
 // once.
 func TestManyWait(t *testing.T) {
+	raced.SkipMeasure(t)
 	t.Parallel()
 	var flows []dict
 	for i := range 70 {
