@@ -63,21 +63,21 @@ func TestEveryConnectionIsAccountedFor(t *testing.T) {
 		flow.Served:    func() *peer { c := r.dial(); c.say("GET / HTTP/1.0\r\n\r\n"); c.status(); return c },
 		flow.Tunnelled: func() *peer { c := r.tunnel(echo); c.say("\x00"); c.br.ReadByte(); return c },
 		flow.ClientRefused: func() *peer {
-			c := r.tunnel("example.test:443")
+			c := r.atOnce("example.test:443")
 			tls.Client(c, &tls.Config{ServerName: "a.test"}).Handshake()
-			return c
+			return c.peer
 		},
-		flow.ClientSilent: func() *peer { return r.handshake(r.tunnel("example.test:443")) },
+		flow.ClientSilent: func() *peer { return r.handshake(r.atOnce("example.test:443")) },
 		flow.HandshakeFailed: func() *peer {
-			c := r.tunnel("example.test:443")
-			c.say("\x16\x03\x01\x00\x00")
-			c.br.ReadByte()
-			return c
+			c := r.atOnce("example.test:443")
+			c.Write([]byte("\x16\x03\x01\x00\x00"))
+			io.ReadFull(c, make([]byte, 1))
+			return c.peer
 		},
 		flow.Blocked: func() *peer {
-			c := r.tunnel("example.test:443")
+			c := r.atOnce("example.test:443")
 			tls.Client(c, &tls.Config{ServerName: "blocked.test"}).Handshake()
-			return c
+			return c.peer
 		},
 		flow.Completed: func() *peer {
 			c := r.dial()
@@ -99,7 +99,7 @@ func TestEveryConnectionIsAccountedFor(t *testing.T) {
 			wg.Go(func() { open().Close() })
 		}
 		wg.Go(func() {
-			c := r.handshake(r.tunnel(secure.Host), func(c *tls.Config) { c.ServerName = "127.0.0.1" })
+			c := r.handshake(r.atOnce(secure.Host), func(c *tls.Config) { c.ServerName = "127.0.0.1" })
 			c.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 			c.status()
 			c.Close()

@@ -32,7 +32,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // testAuthority signs leaves, as the program's authority does.
 type testAuthority struct {
@@ -354,6 +354,40 @@ func (r *rig) tunnel(target string) *peer {
 	return c
 }
 
+// atOnce opens a tunnel with the first bytes that are written into it, however long
+// that takes: a server that speaks first is not asked for what it has to say.
+func (r *rig) atOnce(target string) *early {
+	r.t.Helper()
+	return &early{peer: r.dial(), target: target}
+}
+
+// early is a client that does not wait until its tunnel is open.
+type early struct {
+	*peer
+	target string // "" once it is asked for
+	opened bool
+}
+
+func (c *early) Write(b []byte) (int, error) {
+	if c.target == "" {
+		return c.peer.Write(b)
+	}
+	ask := fmt.Appendf(nil, "CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: TestApp/1.0\r\n\r\n", c.target, c.target)
+	c.target = ""
+	n, err := c.peer.Write(append(ask, b...))
+	return max(0, n-len(ask)), err
+}
+
+func (c *early) Read(b []byte) (int, error) {
+	if !c.opened {
+		c.opened = true
+		if status := c.status(); status != http.StatusOK {
+			return 0, fmt.Errorf("CONNECT: %d", status)
+		}
+	}
+	return c.peer.Read(b)
+}
+
 // peer is a client that speaks bytes.
 type peer struct {
 	net.Conn
@@ -431,7 +465,7 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 }
 
 // handshake speaks TLS over a tunnel.
-func (r *rig) handshake(c *peer, edit ...func(*tls.Config)) *peer {
+func (r *rig) handshake(c net.Conn, edit ...func(*tls.Config)) *peer {
 	r.t.Helper()
 	cfg := &tls.Config{RootCAs: r.ca.pool(), ServerName: "example.test"}
 	for _, f := range edit {

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"telltale/flow"
+	"telltale/guard/raced"
 )
 
 // TestStreamsAreNotHeldBack: each piece must have arrived before the server sends
@@ -151,7 +152,8 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // TestLargeBodiesTakeNoMemory moves a body each way that is larger than the heap
 // may ever become, with client, proxy and server in this process.
 func TestLargeBodiesTakeNoMemory(t *testing.T) {
-	const size, ceiling = 256 << 20, 48 << 20
+	const ceiling = 48 << 20
+	size := int64(raced.Size(256<<20, 16<<20))
 	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
 		r := newRig(t)
 		u := r.origin(func(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"golang.zx2c4.com/wireguard/conn"
 
 	"telltale/coverage"
+	"telltale/guard/raced"
 	"telltale/proxy"
 )
 
@@ -27,7 +28,7 @@ func heap() int64 {
 // A device opens 100,000 connections to a server that does not answer. As many as are
 // kept wait; the others are dropped and counted, and the tunnel goes on for others.
 func TestManyHalfOpen(t *testing.T) {
-	const flood = 100_000
+	flood := int64(raced.Size(100_000, 10_000))
 	r := open(t, ":0")
 	slow := make(chan struct{})
 	r.onArrive(func(a proxy.Arrival) {
@@ -50,7 +51,7 @@ func TestManyHalfOpen(t *testing.T) {
 	for i := range flood {
 		binary.BigEndian.PutUint16(to[2:], uint16(i>>8))
 		b.out <- segment(netip.AddrPortFrom(p.IPv4, uint16(1024+i&0xff)), netip.AddrPortFrom(netip.AddrFrom4(to), 80), flagSYN)
-		for int64(i)-counted() > 1000 { // the kernel's buffers are not what is tested
+		for i-counted() > 1000 { // the kernel's buffers are not what is tested
 			runtime.Gosched()
 		}
 	}
@@ -82,7 +83,7 @@ func TestManyHalfOpen(t *testing.T) {
 
 // A device sends 200,000 datagrams to as many addresses, as fast as it can.
 func TestManyDatagrams(t *testing.T) {
-	const flood = 200_000
+	flood := raced.Size(200_000, 20_000)
 	r := open(t, ":0")
 	var longest atomic.Int64 // backlog
 	r.onReceive(func(d proxy.Datagram) { longest.Store(max(longest.Load(), r.socket.backlog.size())) })
@@ -110,7 +111,7 @@ func TestManyDatagrams(t *testing.T) {
 		t.Errorf("%d packets waited to be taken, more than %d", got, most)
 	}
 	l := r.balanced(t)
-	if got := l.Received[coverage.UDP]; got.Units < flood/20 || got.Bytes != 1200*got.Units || !l.Complete() {
+	if got := l.Received[coverage.UDP]; got.Units < int64(flood/20) || got.Bytes != 1200*got.Units || !l.Complete() {
 		t.Errorf("%+v", l)
 	}
 }
@@ -252,7 +253,7 @@ func TestNeverHandedOver(t *testing.T) {
 
 // A thousand connections at once, all of them in use.
 func TestThousandConnections(t *testing.T) {
-	const together = 1000
+	together := raced.Size(1000, 200)
 	r := open(t, ":0")
 	r.onArrive(echo)
 	phone := r.phone(t, r.first(t))
@@ -286,13 +287,13 @@ func TestThousandConnections(t *testing.T) {
 	if got := heap() - before; got > 150 {
 		t.Errorf("they take %d MiB", got)
 	}
-	if l := r.Ledger(); l.UnderWay[coverage.TCP].Units != together {
+	if l := r.Ledger(); l.UnderWay[coverage.TCP].Units != int64(together) {
 		t.Errorf("%+v", l)
 	}
 	for _, c := range open {
 		c.Close()
 	}
-	if l := r.balanced(t); l.Recorded[coverage.TCP].Units != together || !l.Complete() {
+	if l := r.balanced(t); l.Recorded[coverage.TCP].Units != int64(together) || !l.Complete() {
 		t.Errorf("%+v", l)
 	}
 }

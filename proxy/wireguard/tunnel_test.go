@@ -16,6 +16,7 @@ import (
 	"golang.zx2c4.com/wireguard/conn"
 
 	"telltale/coverage"
+	"telltale/guard/raced"
 	"telltale/proxy"
 )
 
@@ -158,7 +159,7 @@ func TestMuchData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sent := make([]byte, 8<<20+333)
+		sent := make([]byte, raced.Size(8<<20, 1<<20)+333)
 		for i := range sent {
 			sent[i] = byte(i * i >> 7)
 		}
