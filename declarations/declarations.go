@@ -1,30 +1,169 @@
 // Package declarations reads what an app says of its own privacy: Apple's privacy
-// manifest and Android's network security configuration.
+// manifest (PrivacyInfo.xcprivacy) and Android's network security configuration.
+//
+// It knows the two formats and nothing of traffic: package policy compares what was
+// declared with what was seen. [Read] recognises a file by its content. It promises to
+// refuse what it cannot understand, with the line and with what was expected, rather than
+// to judge by a part; what the platform itself overlooks is kept as a note. Input is
+// foreign: its size, its depth and what it unfolds to are bounded, and no entity is ever
+// expanded.
+//
+// It follows no links, reads no archives and does not decode compiled XML: an APK holds
+// its configuration in that form, and apktool turns it back into text. To debug a file
+// that is refused, look at the line of the error; of a binary property list it is the
+// offset of the object.
 package declarations
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxSize bounds a file, in bytes. Real ones have a few thousand.
+const MaxSize = 1 << 20
 
 // A Declaration is one file of an app.
 type Declaration struct {
-	File    string
+	File    string           // as the user named it
+	Digest  string           // lower-case hex SHA-256 of the file
 	Privacy *PrivacyManifest // nil unless it is one
 	Network *NetworkSecurity // nil unless it is one
+	// Notes are what is worth knowing of the file by itself, a sentence each. They hold
+	// text of the file.
+	Notes []string
 }
 
-// PrivacyManifest is Apple's PrivacyInfo.xcprivacy.
-type PrivacyManifest struct {
-	Tracking        bool
-	TrackingDomains []string
-	Collected       []CollectedType
+// What names the kind of file: "privacy manifest".
+func (d *Declaration) What() string {
+	switch {
+	case d.Privacy != nil:
+		return "privacy manifest"
+	case d.Network != nil:
+		return "network security configuration"
+	}
+	return ""
 }
 
-// CollectedType is one kind of data that a manifest says is collected.
-type CollectedType struct {
-	Type             string // "NSPrivacyCollectedDataTypeEmailAddress"
-	Linked, Tracking bool
-	Purposes         []string
+func (d *Declaration) note(format string, args ...any) {
+	const most = 100
+	if len(d.Notes) < most {
+		d.Notes = append(d.Notes, fmt.Sprintf(format, args...))
+	}
 }
 
-// NetworkSecurity is Android's network security configuration.
-type NetworkSecurity struct{}
+// An Error says what is wrong with a file, and where.
+type Error struct {
+	File    string // as the user named it
+	Line    int    // 1-based; 0 where the format has no lines
+	Message string // lower case, without a full stop; it may quote the file
+	hint    string
+}
 
-// Read reads a declaration, which it recognises by its content.
-func Read(name string, data []byte) (Declaration, error) { return Declaration{File: name}, nil }
+// Error returns the place and the message.
+func (e *Error) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
+	}
+	return e.File + ": " + e.Message
+}
+
+// Hint says what to do about it, "" when that is not known.
+func (e *Error) Hint() string { return e.hint }
+
+const (
+	whatIsRead     = "telltale reads Apple's PrivacyInfo.xcprivacy and Android's network security configuration"
+	hintOfCompiled = "turn it back into text: apktool d app.apk, then give telltale the file under res/xml"
+	hintOfUTF16    = "save it as UTF-8"
+)
+
+// Read reads a declaration, which it recognises by its content. The name is the one shown
+// in errors. The error is an [*Error].
+func Read(name string, data []byte) (Declaration, error) {
+	sum := sha256.Sum256(data)
+	d := Declaration{File: name, Digest: hex.EncodeToString(sum[:])}
+	r := reader{file: name}
+	var err error
+	switch {
+	case len(data) > MaxSize:
+		err = r.errorAt(0, fmt.Sprintf("the file is larger than %d bytes", MaxSize), whatIsRead)
+	case bytes.HasPrefix(data, []byte("bplist")):
+		err = r.readBinary(&d, data)
+	case bytes.HasPrefix(data, []byte{0x03, 0x00, 0x08, 0x00}): // RES_XML_TYPE, ResourceTypes.h
+		err = r.errorAt(0, "the file is compiled Android XML, expected its text", hintOfCompiled)
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		err = r.errorAt(0, "the file is an archive, expected a file from inside it", "unpack the app first: apktool d app.apk, or unzip app.ipa")
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		err = r.errorAt(1, "the file is UTF-16, expected UTF-8", hintOfUTF16)
+	default:
+		err = r.readText(&d, bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	}
+	if err != nil {
+		return Declaration{}, err
+	}
+	return d, nil
+}
+
+// reader makes the errors of one file.
+type reader struct{ file string }
+
+func (r *reader) errorAt(line int, message, hint string) error {
+	return &Error{r.file, line, message, hint}
+}
+
+// readText reads XML, whose root says what it is.
+func (r *reader) readText(d *Declaration, data []byte) error {
+	if !utf8.Valid(data) {
+		line := 1
+		for rest := data; len(rest) > 0; {
+			c, size := utf8.DecodeRune(rest)
+			if c == utf8.RuneError && size == 1 {
+				break
+			}
+			if c == '\n' {
+				line++
+			}
+			rest = rest[size:]
+		}
+		return r.errorAt(line, "the file is neither XML in UTF-8 nor a binary property list", whatIsRead)
+	}
+	if text := bytes.TrimSpace(data); len(text) == 0 {
+		return r.errorAt(0, "the file is empty", whatIsRead)
+	} else if text[0] != '<' {
+		return r.errorAt(1+bytes.Count(data[:bytes.Index(data, text[:1])], []byte("\n")), "the file is not XML, expected <plist> or <network-security-config>", whatIsRead)
+	}
+	x := newXMLReader(r, data)
+	root, err := x.root()
+	if err != nil {
+		return err
+	}
+	switch root.name {
+	case "plist":
+		return x.readPlist(d)
+	case "network-security-config":
+		return x.readNetwork(d)
+	case "manifest":
+		return r.errorAt(root.line, "the root is <manifest>: that is AndroidManifest.xml, expected <network-security-config>",
+			"its attribute android:networkSecurityConfig names the file, mostly res/xml/network_security_config.xml")
+	}
+	return r.errorAt(root.line, "the root is <"+clip(root.name)+">, expected <plist> or <network-security-config>", whatIsRead)
+}
+
+// clip shortens a text of the file for a message.
+func clip(s string) string {
+	const most = 80
+	s = strings.Join(strings.Fields(s), " ")
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most]) + "…"
+	}
+	return s
+}
+
+// isManifestName reports whether a file is called as Xcode wants a privacy manifest.
+func isManifestName(file string) bool {
+	return strings.EqualFold(filepath.Base(file), "PrivacyInfo.xcprivacy")
+}
