@@ -270,10 +270,13 @@ type Frame struct {
 	Time       time.Time
 	FromClient bool
 	Opcode     int // RFC 6455, 5.2: 1 text, 2 binary, 8 close, 9 ping, 10 pong
-	Size       int64
-	Data       []byte // the first bytes
-	Truncated  bool
-	// Compressed is set when RSV1 was: Data is in permessage-deflate (RFC 7692, 6).
+	// Size is the length of the message of which Data holds the first bytes: without the
+	// compression of permessage-deflate (RFC 7692), unless Compressed is set.
+	Size      int64
+	Data      []byte
+	Truncated bool // Data is not all of it
+	// Compressed says that Data is still compressed, since the message was damaged or
+	// very large, or came behind such a one, or since nobody tried.
 	Compressed bool
 }
 

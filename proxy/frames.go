@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type frameReader struct {
 	fromClient bool
 	limit      int64 // bytes of a message that are kept
 	emit       func(flow.Frame)
+	inflater   *inflater // of compressed messages; nil when there are none
 
 	head    [14]byte // of the frame being read
 	headLen int
@@ -158,7 +160,11 @@ func (r *frameReader) content(p []byte) {
 		f = &r.signal
 	}
 	f.Size += int64(len(p))
-	keep := max(min(int64(len(p)), r.limit-int64(len(f.Data))), 0)
+	limit := r.limit
+	if r.inflates(f) {
+		limit = max(limit, maxDeflated)
+	}
+	keep := max(min(int64(len(p)), limit-int64(len(f.Data))), 0)
 	at := len(f.Data)
 	f.Data = append(f.Data, p[:keep]...)
 	if r.masked {
@@ -177,9 +183,37 @@ func (r *frameReader) endFrame() {
 		r.deliver(r.signal)
 		r.signal = flow.Frame{}
 	case r.final:
+		r.inflate(r.message)
 		r.deliver(*r.message)
 		r.message = nil
 	}
+}
+
+// inflates reports whether the content of a message is wanted without its compression.
+func (r *frameReader) inflates(f *flow.Frame) bool {
+	return f.Compressed && r.inflater != nil && r.limit > 0
+}
+
+// inflate undoes the compression of a whole message. One that cannot be undone stays as
+// it came.
+func (r *frameReader) inflate(f *flow.Frame) {
+	if !r.inflates(f) {
+		return
+	}
+	if f.Truncated {
+		r.inflater.lost = r.inflater.takeover
+	} else if data, size, ok := r.inflater.message(f.Data, r.limit); ok {
+		f.Data, f.Size, f.Compressed = data, size, false
+	}
+	r.cut(f)
+}
+
+// cut keeps of a message what the limit allows.
+func (r *frameReader) cut(f *flow.Frame) {
+	if int64(len(f.Data)) > r.limit {
+		f.Data = bytes.Clone(f.Data[:r.limit])
+	}
+	f.Truncated = f.Size > int64(len(f.Data))
 }
 
 func (r *frameReader) deliver(f flow.Frame) {
@@ -191,6 +225,7 @@ func (r *frameReader) deliver(f flow.Frame) {
 func (r *frameReader) close() {
 	for _, f := range []*flow.Frame{&r.signal, r.message} {
 		if f != nil && f.Size > 0 {
+			r.cut(f)
 			f.Truncated = true
 			r.deliver(*f)
 		}

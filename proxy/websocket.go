@@ -72,8 +72,9 @@ func (t *trip) switchProtocols(resp *http.Response) (*http.Response, error) {
 	if isWebSocket(resp.Header) {
 		t.kind = flow.WebSocket
 		u.frames = &frameLog{observe: t.observeFrames, last: time.Now()}
-		u.up = &frameReader{fromClient: true, limit: t.x.cfg.BodyLimit, emit: u.frames.add}
-		u.down = &frameReader{limit: t.x.cfg.BodyLimit, emit: u.frames.add}
+		client, server := negotiated(resp.Header)
+		u.up = &frameReader{fromClient: true, limit: t.x.cfg.BodyLimit, emit: u.frames.add, inflater: client}
+		u.down = &frameReader{limit: t.x.cfg.BodyLimit, emit: u.frames.add, inflater: server}
 	}
 	t.upgraded = u
 	t.shim.silence()

@@ -127,22 +127,42 @@ func TestWebSocketIsRecorded(t *testing.T) {
 	}
 }
 
-func TestCompressedFramesAreKeptRaw(t *testing.T) {
-	r, tape := newFrameRig(t)
-	text := strings.Repeat("compress me ", 100)
-	u := socketOrigin(r, func(ctx context.Context, c *websocket.Conn) {
-		c.Write(ctx, websocket.MessageText, []byte(text))
-		c.Read(ctx)
-	})
-	c, ctx := dialSocket(t, r, u, websocket.CompressionContextTakeover)
-	_, b, err := c.Read(ctx)
-	must(t, err)
-	equal(t, "the client read", string(b), text)
-	c.Close(websocket.StatusNormalClosure, "")
-	r.one()
-	f := tape.frames[0]
-	if !f.Compressed || f.Size == 0 || f.Size >= int64(len(text)) {
-		t.Errorf("frame: compressed %v, %d bytes", f.Compressed, f.Size)
+// TestCompressedMessagesAreReadable, each of them, though all but the first refer to
+// those before them. What passes stays compressed.
+func TestCompressedMessagesAreReadable(t *testing.T) {
+	const n = 5
+	text := func(i int) string { return fmt.Sprint(i, strings.Repeat(" compress me", 100)) }
+	for name, mode := range map[string]websocket.CompressionMode{"takeover": websocket.CompressionContextTakeover, "no takeover": websocket.CompressionNoContextTakeover} {
+		t.Run(name, func(t *testing.T) {
+			r, tape := newFrameRig(t)
+			u := socketOrigin(r, func(ctx context.Context, c *websocket.Conn) {
+				for {
+					kind, b, err := c.Read(ctx)
+					if err != nil || c.Write(ctx, kind, b) != nil {
+						return
+					}
+				}
+			})
+			c, ctx := dialSocket(t, r, u, mode)
+			for i := range n {
+				must(t, c.Write(ctx, websocket.MessageText, []byte(text(i))))
+				_, b, err := c.Read(ctx)
+				must(t, err)
+				equal(t, "the client read", string(b), text(i))
+			}
+			c.Close(websocket.StatusNormalClosure, "")
+			f := r.one()
+			for i := range n {
+				for _, frame := range tape.frames[2*i : 2*i+2] {
+					if frame.Compressed || string(frame.Data) != text(i) || frame.Size != int64(len(text(i))) || frame.Truncated {
+						t.Errorf("message %d of the client %v: %+v", i, frame.FromClient, frame)
+					}
+				}
+			}
+			if whole := int64(n * len(text(0))); f.Sent == 0 || f.Sent >= whole || f.Received == 0 || f.Received >= whole {
+				t.Errorf("%d and %d bytes passed: nothing was compressed", f.Sent, f.Received)
+			}
+		})
 	}
 }
 
