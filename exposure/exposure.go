@@ -43,7 +43,7 @@ func Look(f *flow.Flow) []flow.Exposure {
 		return len(s.found) < MaxExposures
 	})
 	s.lookAtPath()
-	return s.found[:min(len(s.found), MaxExposures)]
+	return s.innermost()
 }
 
 // A Book follows values through an audit. Its methods may be called from any goroutine.

@@ -38,6 +38,8 @@ func (s *search) softwareID(m meaning, l leaf) bool {
 		if isRandomUUID(bytes.TrimPrefix(t, []byte("XZ"))) || isFID(t) || isOpaque(t) { // Meta's anon_id begins with XZ
 			return s.addID(InstallationID, l)
 		}
+	case aFID:
+		return isFID(t) && isOpaque(t) && s.addID(InstallationID, l)
 	case aDeviceID:
 		return s.deviceID(l)
 	}
@@ -146,12 +148,13 @@ func isIMEI(t []byte) bool {
 }
 
 // isMEID reports whether a text can be a MEID: 14 digits in hexadecimal, of which the
-// first is above 9, or the same as two decimal numbers of 10 and 8 digits (3GPP2
+// first is above 9 or the first two are 99, for phones that have an IMEI as well, or the same as two decimal numbers of 10 and 8 digits (3GPP2
 // C.S0072, S.R0048).
 func isMEID(t []byte) bool {
 	switch len(t) {
 	case 14, 15: // with its check digit
-		return t[0]|0x20 >= 'a' && t[0]|0x20 <= 'f' && all(t, isHex) && distinct(t) >= 4
+		letter := t[0] | 0x20
+		return (letter >= 'a' && letter <= 'f' || string(t[:2]) == "99" && !allDigits(t)) && all(t, isHex) && distinct(t) >= 4
 	case 18:
 		if !allDigits(t) {
 			return false

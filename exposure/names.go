@@ -13,6 +13,7 @@ const (
 	anAndroidID
 	anAppSetID
 	anInstallation
+	aFID      // where only the form of Firebase's counts
 	aDeviceID // of any sort: its form tells which
 	anIMEI
 	anIMEIOrMEID
@@ -55,7 +56,7 @@ var vocabulary = []struct {
 	names   string
 }{
 	{anAdvertisingID, `idfa, apple idfa, ios idfa, gaid, android gaid, aaid, aifa, maid, madid, mad id, ifa, rdid, oaid, open idfa, android idfa, amid, amazon aid,
-		fire aid, google aid, adv id, advid, advert id, advertid, ad id, advertising id, advertisingid, advertising identifier, advertisingidentifier,
+		fire aid, google aid, adv id, advid, advert id, advertid, advertising id, advertisingid, advertising identifier, advertisingidentifier,
 		advertiser id, advertiserid, advertising tracking id, advertisingtrackingid, tracking id for ads, id for advertisers, idforadvertisers,
 		identifier for advertising, google advertising id, googleadvertisingid, google ad id, googleadid, android advertising id, androidadvertisingid,
 		android ad id, ios advertising id, gps adid, gpsadid, gps ad id, fire adid, fireadid, amazon ad id, amazon advertising id, amazonadid, amzn ad id, amznadid,
@@ -70,10 +71,11 @@ var vocabulary = []struct {
 	{anInstallation, `fid, firebase instance id, firebaseinstanceid, firebase installation id, firebaseinstallationid, firebase id, firebase iid, app instance id, appinstanceid,
 		installation id, installationid, installation uuid, installationuuid, install id, installid, install uuid, install guid, instance id, instanceid, app install id,
 		anonymous id, anonymousid, anon id, anonid, fb anon id, distinct id, distinctid, device id unique, appsflyer id, appsflyerid, appsflyer uid, af id, af uid, kochava device id, branch id,
-		device fingerprint id, randomized device token, randomizeddevicetoken, randomized bundle token, android uuid, ios uuid, persistent ios uuid, adjust id, braze install id, onesignal id, player id, playerid,
+		device fingerprint id, randomized device token, randomizeddevicetoken, randomized bundle token, ios uuid, persistent ios uuid, adjust id, braze install id, onesignal id, player id, playerid,
 		subscription id, mpid, mp device id, client instance id, installation identifier, instance identifier, singular device id, sdid, openudid, open udid, analytics user id, analyticsuserid, idfi, applovin random token,
 		compass random token, x instance id, x installation id, x firebase installation id, players, installations, google analytics client id, segment anonymous id, mixpanel distinct id, braze device id, instabug uuid, bugsnag device id, crashlytics install id, crashlytics installation uuid, app uuid`},
-	{aDeviceID, `device id, deviceid, device uuid, deviceuuid, device identifier, deviceidentifier, device uid, unique device id, uniquedeviceid, unique device identifier,
+	{aFID, `appid, app id, x appid, iid, instance, installation`},
+	{aDeviceID, `device id, deviceid, android uuid, device uuid, deviceuuid, device identifier, deviceidentifier, device uid, unique device id, uniquedeviceid, unique device identifier,
 		udid, did, duid, hardware id, hardwareid, hw id, hwid, device guid, device unique id, external device id, client device id, x device id, deviceids, devices, guid device, unique id, uniqueid, native device id, phone id`},
 	{anIMEI, `imei, imei1, imei2, imeis, device imei, deviceimei, phone imei, imei sv, imeisv, imei number, didmd5, didsha1`},
 	{anIMEIOrMEID, `imei meid, meid imei, imei or meid, imeiormeid`},
@@ -95,13 +97,13 @@ var vocabulary = []struct {
 	{aLongitude, `lon, lng, long, longitude, geo lon, geo lng, geo long, geolon, geolng, geo longitude, gps lon, gps lng, gps longitude, location lon, location lng, location longitude, user lon, user lng, loc lon, loc lng, device lon, device lng, current lon, last longitude, last known lon`},
 	{aLatitudeE7, `latitude e7, latitudee7, lat e7, late7, latitude e6, lat e6`},
 	{aLongitudeE7, `longitude e7, longitudee7, lng e7, lnge7, lon e7, longitude e6, lon e6, lng e6`},
-	{aPlace, `location, loc, ll, latlng, lat lng, lat lon, latlon, lat long, latlong, sll, lonlat, lng lat, coords, coordinates, coordinate, geo, geo location, geolocation, gps, gps location, position, geo point, geopoint, point, origin, destination, near, here,
+	{aPlace, `location, loc, ll, latlng, lat lng, lat lon, latlon, lat long, latlong, sll, lonlat, lng lat, coords, coordinates, coordinate, geo, geo location, geolocation, gps, gps location, position, geo point, geopoint, point, origin, destination, near, here, u latlong accu, latlong accu,
 		user location, current location, last location, last known location, my location, x location, x geo, geo uri, center, at, uule, proximity`},
 	{aPushToken, `push token, pushtoken, device token, devicetoken, fcm token, fcmtoken, fcm registration token, fcm id, gcm token, gcm id, gcm regid, gcm registration id, apns token, apnstoken, apns device token, apns id, apn token, push id, pushid,
 		push device token, pushdevicetoken, push notification token, pushnotificationtoken, notification token, notificationtoken, registration id, registrationid, registration token, registrationtoken, reg id, regid,
 		android token, ios token, ios push token, android push token, android devices, ios devices, identifier, push endpoint, expo push token, expopushtoken, hms token, uninstall token, af gcm token, fcm push token, voip token, remote notification token, subscription token, apns, fcm`},
 	{aSecret, `access token, accesstoken, auth token, authtoken, id token, idtoken, refresh token, refreshtoken, jwt, bearer, bearer token, oauth token, oauthtoken, session, session id, sessionid, session token, sessiontoken, session key, sid,
-		jsessionid, phpsessid, asp net session id, x access token, x auth token, authorization, login token, user token, security token, api token, apitoken, client secret, clientsecret, secret, secret key, secretkey, x amz security token, magic token, reset token, otp token, sso token, ticket, credential, auth key`},
+		jsessionid, phpsessid, asp net session id, x access token, x auth token, authorization, login token, user token, security token, api token, apitoken, secret, x amz security token, magic token, reset token, otp token, sso token, ticket, credential, auth key`},
 	{aToken, `token, auth, key, api key, apikey`},
 	{aPassword, `password, passwd, pwd, passphrase, pass, user password, login password, passcode, pin code, pincode`},
 	{anAddress, `ip, ip address, ipaddress, ip addr, ipaddr, ipv4, ipv6, ipv4 address, ipv6 address, public ip, publicip, client ip, clientip, client ip address, external ip, externalip, wan ip, user ip, userip, device ip, deviceip, remote ip, remote addr, my ip, myip,
@@ -109,10 +111,10 @@ var vocabulary = []struct {
 		ip v4, ip v6, addr, address, ips, dns server, dns servers, wifi ip address, dhcp server, netmask ip, candidate, sdp, network address, ip local, public address, public ip address`},
 	{aVersion, `version, ver, v, app version, appversion, os version, osversion, sdk version, sdkversion, build, build version, release, firmware, revision, client version, user agent, useragent, ua, sec ch ua, sec ch ua full version list, browser version, product version, kernel version, model`},
 	{aPart, `id, value, val, uid, uuid, guid, identity, data, content, v1, v2, identifier value, raw, address value`},
-	{aSort, `type, name, key, kind, id type, idtype, identity type, identitytype, identifier type, identifiertype, device id type, source, namespace, k, field, attribute, label, param, cd`},
+	{aSort, `type, name, key, kind, id type, idtype, identity type, identitytype, identifier type, identifiertype, device id type, deviceidtype, hardware id type, hardwareidtype, ifa type, source, namespace, k, field, attribute, label, param, cd`},
 	{ofServer, `request id, requestid, x request id, trace id, traceid, span id, spanid, correlation id, correlationid, x correlation id, transaction id, transactionid, etag, if none match, if match, nonce, event id, eventid, event uuid, message id, messageid, msg id,
 		insert id, insertid, idempotency key, idempotencykey, traceparent, tracestate, x b3 traceid, x b3 spanid, digest, hash, checksum, signature, sig, checksum sha256, order id, orderid, product id, sku, card id, cache key, x amz date, x amz request id, boundary, content md5,
-		host, origin, referer, referrer, accept, accept language, accept encoding, content type, content length, content disposition, if modified since, date, last modified, sec websocket key, sec websocket protocol, connection, via, server, support email, noreply email, reply to, from email`},
+		host, origin, referer, referrer, accept, accept language, accept encoding, content type, content length, content disposition, if modified since, date, last modified, sec websocket key, sec websocket protocol, connection, via, server, api secret, app secret, client secret, clientsecret, consumer secret, support email, noreply email, reply to, from email`},
 }
 
 // marks are words behind a name that say how its value is written.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,7 +38,7 @@ func (s *search) located(m meaning, l leaf) bool {
 	}
 	where := l.place.Where()
 	parent, _ := parentOf(where)
-	h := half{true, value, decimals, l.name, parent, where, slices.Clone(l.layers)}
+	h := half{true, value, decimals, l.name, parent, where, l.layers}
 	if isLat {
 		s.lat = h
 	} else {

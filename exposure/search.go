@@ -56,14 +56,19 @@ func (s *search) look(l leaf) {
 	}
 	if len(l.text) <= maxValue {
 		l.text = bytes.Trim(l.text, " \t\r\n\"'")
-		if useless(l.text) {
-			return
-		}
 		if m == aSort {
 			s.keepSort(l)
 		}
+		if useless(l.text) {
+			return
+		}
 		if m == aPart || m == nothing {
 			m = s.partOf(l, m)
+		}
+		if m == aDeviceID && s.sort.set {
+			if parent, _ := parentOf(l.place.Where()); parent == s.sort.where {
+				defer s.rename(parent, meaningOf(s.sort.text))
+			}
 		}
 		if s.byName(m, l) {
 			return
@@ -77,7 +82,7 @@ func (s *search) byName(m meaning, l leaf) bool {
 	switch m {
 	case nothing, aPart, aSort:
 		return false
-	case anAdvertisingID, anAdjustID, aVendorID, anAndroidID, anAppSetID, anInstallation, aDeviceID:
+	case anAdvertisingID, anAdjustID, aVendorID, anAndroidID, anAppSetID, anInstallation, aFID, aDeviceID:
 		return s.softwareID(m, l)
 	case anIMEI, anIMEIOrMEID, anMEID, anIMSI, anICCID, aSerial, aLooseSerial:
 		return s.hardwareID(m, l)
@@ -158,7 +163,7 @@ func (s *search) partOf(l leaf, m meaning) meaning {
 	if own == "uid" && isAppsFlyer(l.text) {
 		return anInstallation
 	}
-	s.part = aside{set: true, name: l.name, text: string(l.text), where: where, layers: slices.Clone(l.layers)}
+	s.part = aside{set: true, name: l.name, text: string(l.text), where: where, layers: l.layers}
 	return m
 }
 
@@ -173,12 +178,24 @@ func (s *search) keepSort(l leaf) {
 	}
 	parent, _ := parentOf(l.place.Where())
 	s.sort = aside{set: true, text: string(l.text), where: parent}
+	s.rename(parent, by)
 	if !s.part.set {
 		return
 	}
 	if of, _ := parentOf(s.part.where); of == parent {
 		s.byName(by, leaf{name: s.part.name, text: []byte(s.part.text), layers: s.part.layers, place: written(s.part.where)})
 		s.part = aside{}
+	}
+}
+
+// rename gives identifiers of devices of no known sort the one that stands beside them.
+func (s *search) rename(parent string, by meaning) {
+	kind, ok := map[meaning]string{anAdvertisingID: AdvertisingID, anAdjustID: AdvertisingID, aVendorID: IDFV, anAndroidID: AndroidID, anAppSetID: AppSetID}[by]
+	for i := range s.found {
+		e := &s.found[i]
+		if of, _ := parentOf(e.Where); ok && e.Kind == InstallationID && of == parent && meaningOf(e.Name) == aDeviceID {
+			e.Kind = kind
+		}
 	}
 }
 
@@ -193,7 +210,7 @@ func (w written) Where() string { return string(w) }
 func (s *search) add(kind string, l leaf, normal, masked string) bool {
 	sum := sha256.Sum256([]byte(normal))
 	e := flow.Exposure{
-		Kind: kind, Name: strings.Clone(l.name[max(0, len(l.name)-maxName):]), Where: l.place.Where(), Layers: slices.Clone(l.layers), Masked: masked,
+		Kind: kind, Name: strings.Clone(l.name[max(0, len(l.name)-maxName):]), Where: l.place.Where(), Layers: l.layers, Masked: masked,
 		Digest: hex.EncodeToString(sum[:16]),
 	}
 	if len(l.text) >= 4 {
@@ -209,6 +226,23 @@ func (s *search) add(kind string, l leaf, normal, masked string) bool {
 		s.found = append(s.found, e)
 	}
 	return true
+}
+
+// innermost returns what was found without what was also found further inside: a text of
+// JSON has what the values in it have.
+func (s *search) innermost() []flow.Exposure {
+	return slices.DeleteFunc(s.found, func(a flow.Exposure) bool {
+		return slices.ContainsFunc(s.found, func(b flow.Exposure) bool {
+			switch {
+			case a.Kind != b.Kind:
+				return false
+			case a.Where == b.Where: // as it stood, and decoded
+				return len(b.Layers) > len(a.Layers) && (a.Digest == b.Digest || a.Kind != Email)
+			}
+			rest, inside := strings.CutPrefix(b.Where, a.Where)
+			return inside && a.Digest == b.Digest && strings.IndexByte(" .[", rest[0]) >= 0
+		})
+	})
 }
 
 // parentOf parts a place into what it stands in and its own name.
@@ -236,7 +270,8 @@ func lastName(where string) string {
 	return own
 }
 
-// inURL reports whether a place is in the URL.
+// inURL reports whether a place is in the URL, or in the one before it, which the Referer
+// header tells.
 func inURL(where string) bool {
-	return strings.HasPrefix(where, "query ") || strings.HasPrefix(where, "URL") || where == "query"
+	return strings.HasPrefix(where, "query") || strings.HasPrefix(where, "URL ") || strings.HasPrefix(where, "header Referer query")
 }

@@ -157,7 +157,7 @@ func (s *search) addSecret(l leaf) bool {
 func (s *search) tokenInBody(l leaf, where string) bool {
 	parent, _ := parentOf(where)
 	switch strings.ToLower(lastName(parent)) {
-	case "subscription", "push", "fcm", "apns", "notifications", "notification", "device":
+	case "subscription", "subscriptions", "push", "push_subscriptions", "fcm", "apns", "notifications", "notification", "device":
 		l.name = "push_token"
 		return s.pushToken(l)
 	}
