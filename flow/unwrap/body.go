@@ -99,7 +99,7 @@ func (w *walk) content(t mediaType, data []byte) {
 	case t.saysText():
 		w.written(t, data)
 	default:
-		w.show(data, false)
+		w.show(data)
 		w.passages(data)
 	}
 }

@@ -2,6 +2,8 @@ package unwrap
 
 import (
 	"bytes"
+
+	"telltale/flow"
 )
 
 // form takes a urlencoded form apart (WHATWG URL, 5.1).
@@ -22,14 +24,15 @@ func (w *walk) pairs(text []byte, at step) {
 		if at.kind == atPart {
 			w.push(step{kind: atPart, label: at.label})
 		}
-		w.name(name)
+		w.push(step{kind: atKey})
+		w.formText(name)
 		w.pop(n)
 		if !has || len(value) == 0 {
 			continue
 		}
 		at.name = w.plainName(name)
 		w.push(at)
-		w.formValue(value)
+		w.formText(value)
 		w.pop(n)
 	}
 }
@@ -43,22 +46,22 @@ func (w *walk) plainName(name []byte) []byte {
 	return w.keep(text)
 }
 
-// formValue shows a value in which a plus sign may stand for a space.
-func (w *walk) formValue(value []byte) {
-	if bytes.IndexByte(value, '+') < 0 {
-		w.leaf(value)
+// formText shows a text in which a plus sign may stand for a space.
+func (w *walk) formText(text []byte) {
+	if bytes.IndexByte(text, '+') < 0 {
+		w.leaf(text)
 		return
 	}
-	w.show(value, false)
+	w.show(text)
 	if w.exhausted() {
 		return
 	}
 	// An encoder that forgot to escape base64 leaves its plus signs.
-	if classify(value)&notBase64 == 0 {
-		w.runs(value)
+	if classify(text)&notBase64 == 0 {
+		w.runs(text)
 	}
-	spaced := w.room(len(value))
-	for _, c := range value {
+	spaced := w.room(len(text))
+	for _, c := range text {
 		if c == '+' {
 			c = ' '
 		}
@@ -67,18 +70,23 @@ func (w *walk) formValue(value []byte) {
 	w.decoded(layerPlus, w.keep(spaced), w.leaf)
 }
 
-// isForm reports whether a value looks like a form: pairs of simple names.
+// isForm reports whether a text looks like a form: pairs of simple names.
 func isForm(text []byte) bool {
 	eq := bytes.IndexByte(text, '=')
 	if eq <= 0 || eq+1 >= len(text) || text[eq+1] == '=' || eq > maxNameShown {
 		return false
 	}
-	for _, c := range text[:eq] {
-		if !isWordByte(c) && c != '.' && c != '-' && c != '[' && c != ']' && c != '%' && c != '$' {
+	for i, c := range text[:eq] {
+		if c == '%' { // brackets and dots only: other text in percent-encoding has "=" as well
+			c, _ = flow.PercentByte(text, i)
+		} else if isWordByte(c) {
+			continue
+		}
+		if bytes.IndexByte([]byte(".-[]$"), c) < 0 {
 			return false
 		}
 	}
-	return bytes.IndexAny(text, " \n<{\"") < 0
+	return bytes.IndexAny(text, " \n<{\"") < 0 && !bytes.Contains(text, []byte("&#"))
 }
 
 func isWordByte(c byte) bool {

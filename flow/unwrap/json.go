@@ -99,7 +99,7 @@ func (j *jsonWalk) quoted(i int) int {
 	}
 	if j.value == nil {
 		if flags&special != 0 || len(raw) >= minRun || flags&structure != 0 {
-			j.str(raw, flags, false)
+			j.str(raw, flags)
 		}
 		return i
 	}
@@ -108,7 +108,7 @@ func (j *jsonWalk) quoted(i int) int {
 		return i
 	}
 	j.next()
-	j.str(raw, flags, false)
+	j.str(raw, flags)
 	return i
 }
 
@@ -124,45 +124,43 @@ func (j *jsonWalk) isKey(i int) bool {
 	return false
 }
 
-// key enters the member of a name.
+// key shows the name of a member and enters the member.
 func (j *jsonWalk) key(raw []byte, flags class) {
-	if len(j.steps) <= j.base || j.deep > 0 || j.steps[len(j.steps)-1].kind != atMember {
-		j.str(raw, flags, true)
+	inObject := len(j.steps) > j.base && j.deep == 0 && j.steps[len(j.steps)-1].kind == atMember
+	if inObject {
+		j.steps[len(j.steps)-1].name = nil
+	}
+	j.at(step{kind: atKey}, func() { j.str(raw, flags) })
+	if !inObject {
 		return
 	}
-	top := len(j.steps) - 1
-	j.steps[top].name = nil
-	j.str(raw, flags, true)
 	if flags&hasBackslash != 0 {
 		raw, _ = decodeAll(j.room(len(raw)), raw, '\\', escapeStep)
 		raw = j.keep(raw)
 	}
-	j.steps[top].name = raw
+	j.steps[len(j.steps)-1].name = raw
 }
 
 // str shows a string and what is in it.
-func (j *jsonWalk) str(raw []byte, flags class, isName bool) {
-	j.show(raw, isName)
+func (j *jsonWalk) str(raw []byte, flags class) {
+	j.show(raw)
 	if flags&hasBackslash == 0 {
 		j.undo(raw, flags)
 		return
 	}
-	if j.exhausted() {
+	if j.exhausted() || len(raw) > j.left {
 		return
 	}
 	text, _ := decodeAll(j.room(len(raw)), raw, '\\', escapeStep)
 	text = j.keep(text)
 	if isJSON(text) {
 		j.decoded(layerString, text, func(text []byte) {
-			j.show(text, isName)
+			j.show(text)
 			j.json(text)
 		})
 		return
 	}
-	j.decoded(layerEscapes, text, func(text []byte) {
-		j.show(text, isName)
-		j.undo(text, classify(text))
-	})
+	j.decoded(layerEscapes, text, j.leaf)
 }
 
 // bare reads a literal, a number, or what stands there instead.
@@ -182,7 +180,7 @@ func (j *jsonWalk) bare(i int) int {
 	if j.value != nil {
 		j.next()
 	}
-	j.show(raw, false)
+	j.show(raw)
 	if flags&special != 0 || len(raw) >= minRun {
 		j.undo(raw, flags)
 	}

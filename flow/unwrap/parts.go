@@ -108,7 +108,7 @@ func (w *walk) basic(token, value []byte) {
 		w.leaf(value)
 		return
 	}
-	w.show(value, false)
+	w.show(value)
 	w.decoded(layerBase64, w.keep(text), w.leaf)
 }
 

@@ -24,6 +24,7 @@ const (
 	atName                        // field of a form, part of a multipart body: name
 	atField                       // of protobuf: index
 	atTag                         // element or attribute of XML: name
+	atKey                         // the name of a member or field
 )
 
 // body is the label of a request's body, behind which the format stands.
@@ -79,6 +80,7 @@ func (w *walk) intern(name []byte) string {
 // "body.json $.user.mail", "body.form mail", "body.multipart mail", "body.protobuf 2.1",
 // "WebSocket message 3 $.mail", "gRPC message 1 2.1", "DNS name". What stands in a value
 // has the place of the value in front: "query data $.mail", "body.json $.link query mail".
+// A name that is itself what was sent is at "body.json $.users (name)".
 //
 // Names that do not look as if a programmer chose them are shown as "*", since they may
 // be what identifies somebody: "body.json $.users.*.age". Other names can still hold a
@@ -91,9 +93,6 @@ func (v *Value) Where() string {
 			before = v.place[i-1].kind
 		}
 		s.write(&b, before, i == 1 && v.place[0].label == body)
-	}
-	if v.IsName {
-		b.WriteString(", as a name")
 	}
 	return b.String()
 }
@@ -133,6 +132,8 @@ func (s step) write(b *strings.Builder, before stepKind, format bool) {
 		b.WriteString(between(before == atField, ".") + strconv.Itoa(s.index))
 	case atTag:
 		b.WriteString(between(before == atTag, "/") + harmless(s.name))
+	case atKey:
+		b.WriteString(" (name)")
 	}
 }
 

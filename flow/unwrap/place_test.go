@@ -42,7 +42,7 @@ func TestPlaces(t *testing.T) {
 		"cookie b | b | [percent-encoding] | a@b",
 		"header Authorization | Authorization | [base64] | jane:p",
 		"header X-Link query q | q | [percent-encoding percent-encoding] | a@b",
-		"body.json $, as a name |  | [] | user",
+		"body.json $ (name) |  | [] | user",
 		"body.json $.user.mail | mail | [] | jane@x.org",
 		"body.json $.user.n[0] | n | [] | 1",
 		"body.json $.user.n[1].id | id | [JSON escapes] | x@y",

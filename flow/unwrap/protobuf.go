@@ -88,7 +88,7 @@ func (w *walk) numeral(out []byte) {
 	out = w.keep(out)
 	w.left -= len(out)
 	w.appeared(out)
-	w.show(out, false)
+	w.show(out)
 }
 
 // delimited shows a field of bytes: a text, a message, or something else.

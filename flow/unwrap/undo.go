@@ -7,7 +7,7 @@ func (w *walk) leaf(text []byte) {
 	if len(text) == 0 || w.over {
 		return
 	}
-	w.show(text, false)
+	w.show(text)
 	w.undo(text, classify(text))
 }
 
@@ -16,10 +16,13 @@ func (w *walk) name(text []byte) {
 	if len(text) == 0 || w.over {
 		return
 	}
-	w.show(text, true)
+	n := len(w.steps)
+	w.push(step{kind: atKey})
+	w.show(text)
 	if flags := classify(text); flags&special != 0 || len(text) >= minRun {
 		w.undo(text, flags)
 	}
+	w.pop(n)
 }
 
 // undo looks for formats and encodings in a text that was shown. One that covers the
@@ -59,7 +62,7 @@ func (w *walk) structured(text []byte) bool {
 		w.within(layer, func() { w.json(trimmed) })
 	case isMarkup(trimmed):
 		w.within("", func() { w.markup(trimmed, "xml") })
-	case isForm(trimmed) && !isURL(trimmed):
+	case isForm(trimmed):
 		w.within("", func() { w.form(trimmed) })
 	default:
 		return false

@@ -49,7 +49,8 @@ type Value struct {
 	// Layers are the encodings that were undone, the outermost first: "gzip", "base64",
 	// "percent-encoding", "JSON in a string". It may be kept, and must not be changed.
 	Layers []string
-	// IsName says that Text is itself a name: of a member or a parameter.
+	// IsName says that Text is itself a name, of a member, parameter or cookie. It has no
+	// Name then.
 	IsName bool
 
 	place []step
@@ -119,7 +120,7 @@ func (w *walk) release() {
 }
 
 // show shows a value at the current place.
-func (w *walk) show(text []byte, isName bool) {
+func (w *walk) show(text []byte) {
 	if w.value == nil || w.over || len(text) == 0 {
 		return
 	}
@@ -127,8 +128,10 @@ func (w *walk) show(text []byte, isName bool) {
 		w.over = true
 		return
 	}
-	w.shown = Value{Text: text, Layers: w.layers, IsName: isName, place: w.steps}
-	if !isName {
+	w.shown = Value{Text: text, Layers: w.layers, place: w.steps}
+	if top := len(w.steps) - 1; top >= 0 && w.steps[top].kind == atKey {
+		w.shown.IsName = true
+	} else {
 		w.shown.Name = w.nearest()
 	}
 	if !w.value(&w.shown) {
