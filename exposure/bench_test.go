@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"telltale/flow/flowtest"
+	"telltale/flow/unwrap"
 )
 
 // innocent returns about 4 KiB of JSON as apps send it, without identifiers.
@@ -40,5 +41,12 @@ func BenchmarkLookTracker(b *testing.B) {
 		if found := Look(f); len(found) != 4 {
 			b.Fatal(found)
 		}
+	}
+}
+
+func BenchmarkWalkOnly(b *testing.B) {
+	f := flowtest.Post("https://api.shop.test/v1/events", innocent())
+	for b.Loop() {
+		unwrap.Values(f, func(*unwrap.Value) bool { return true })
 	}
 }

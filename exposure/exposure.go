@@ -37,9 +37,11 @@ const MaxExposures = 64
 // Look returns the identifiers in a flow whose content is loaded, one entry for each
 // value at each place. It is pure.
 func Look(f *flow.Flow) []flow.Exposure {
-	s := search{flow: f, host: f.Host()}
+	s := newSearch(f)
 	unwrap.Values(f, func(v *unwrap.Value) bool {
-		s.look(leaf{name: v.Name, text: v.Text, layers: v.Layers, place: v})
+		if m := s.means(v.Name); !s.passes(m, v.Name, v.Text) {
+			s.look(m, leaf{name: v.Name, text: v.Text, layers: v.Layers, place: v})
+		}
 		return len(s.found) < MaxExposures
 	})
 	s.lookAtPath()

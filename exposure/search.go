@@ -20,13 +20,19 @@ type leaf struct {
 
 // search is the state of one [Look].
 type search struct {
-	flow  *flow.Flow
-	host  string
-	found []flow.Exposure
-	lat   half // of the pair that is being read
-	lon   half
-	sort  aside // of the value that is to come
-	part  aside // a value whose sort is to come
+	flow     *flow.Flow
+	host     string
+	measures bool // the host takes the messages of Google Analytics for Firebase
+	found    []flow.Exposure
+	lat      half // of the pair that is being read
+	lon      half
+	sort     aside // of the value that is to come
+	part     aside // a value whose sort is to come
+	// names are those that were seen last, by their form: most stand there again and again.
+	names [16]struct {
+		name    string
+		meaning meaning
+	}
 }
 
 // aside is a leaf that waits for the one beside it.
@@ -45,15 +51,30 @@ const (
 	maxValue = 512
 )
 
+func newSearch(f *flow.Flow) *search {
+	host := f.Host()
+	return &search{flow: f, host: host, measures: isMeasurement(host)}
+}
+
+// means returns what a name means.
+func (s *search) means(name string) meaning {
+	if name == "" {
+		return nothing
+	}
+	n := &s.names[(len(name)^int(name[0])^int(name[len(name)-1])<<1)&(len(s.names)-1)]
+	if n.name != name {
+		n.name, n.meaning = name, meaningOf(name)
+	}
+	return n.meaning
+}
+
+// passes reports whether a value need not be looked at: most of them.
+func (s *search) passes(m meaning, name string, text []byte) bool {
+	return len(text) < minValue || m == ofServer || m == aVersion || m == nothing && !s.promises(name, text)
+}
+
 // look looks at one value.
-func (s *search) look(l leaf) {
-	if len(l.text) < minValue {
-		return
-	}
-	m := meaningOf(l.name)
-	if m == ofServer || m == aVersion {
-		return
-	}
+func (s *search) look(m meaning, l leaf) {
 	if len(l.text) <= maxValue {
 		l.text = bytes.Trim(l.text, " \t\r\n\"'")
 		if m == aSort {
@@ -75,6 +96,29 @@ func (s *search) look(l leaf) {
 		}
 	}
 	s.byForm(m, l)
+}
+
+// signs are the characters that what is known by its form has, or begins with.
+var signs = func() (t [256]bool) {
+	for _, c := range []byte("@:%+") {
+		t[c] = true
+	}
+	return t
+}()
+
+// promises is a cheap look at a text whose name says nothing: most texts are not looked
+// at again.
+func (s *search) promises(name string, t []byte) bool {
+	dots := 0
+	for _, c := range t {
+		if signs[c] {
+			return true
+		}
+		if c == '.' || c == '-' {
+			dots++
+		}
+	}
+	return dots >= 2 || len(t) >= minFCM || name == "" && s.measures
 }
 
 // byName looks for what the name promises, and reports whether it is there.
@@ -138,7 +182,7 @@ func (s *search) partOf(l leaf, m meaning) meaning {
 		return m
 	}
 	if m == nothing {
-		if l.name != "" && !isDigit(l.name[len(l.name)-1]) || !isMeasurement(s.host) {
+		if l.name != "" && !isDigit(l.name[len(l.name)-1]) || !s.measures {
 			return m
 		}
 		return measured(l)
