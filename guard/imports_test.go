@@ -118,7 +118,7 @@ var homes = map[string][]string{
 	"github.com/spf13/pflag":                        {"cmd"},
 	"github.com/youmark/pkcs8":                      {"ca"},
 	"golang.org/x/image/webp":                       {"flow/pretty"},
-	"golang.org/x/text":                             {"flow/pretty"},
+	"golang.org/x/text":                             {"flow/pretty", "policy"},
 	"google.golang.org/protobuf/encoding/protowire": {"flow/pretty", "flow/unwrap"},
 	"golang.org/x/net/http/httpguts":                {"proxy"},
 	"golang.org/x/net/http2":                        {"bench"},

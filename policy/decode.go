@@ -14,13 +14,15 @@ import (
 // decoder turns a syntax tree into a document, strictly: what has no place in the
 // document is an error with its position.
 type decoder struct {
-	file    string
-	lines   []string
-	env     func(string) (string, bool)
-	now     time.Time
-	anchors map[string]ast.Node
-	vacant  string // top-level key that needs no value; "" in general
-	budget  int    // nodes that may still be visited; aliases make small files large
+	file  string
+	lines []string
+	env   func(string) (string, bool)
+	now   time.Time
+	// readFile reads the file of a value under never-send.
+	readFile func(string) ([]byte, error)
+	anchors  map[string]ast.Node
+	vacant   string // top-level key that needs no value; "" in general
+	budget   int    // nodes that may still be visited; aliases make small files large
 }
 
 // maxNodes bounds what a file may hold, aliases expanded.

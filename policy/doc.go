@@ -22,7 +22,7 @@
 // other byte; [WriteFile] writes it where nobody else did meanwhile.
 //
 // The package opens no connection, and reads and writes no file but those given to
-// [Load] and [WriteFile]. It does not keep verdicts (package capture does, and may
+// [Load] and [WriteFile], and those that a policy names for values under never-send. It does not keep verdicts (package capture does, and may
 // judge again).
 //
 // To see why a URL is judged as it is, ask [Policy.Explain], or run

@@ -62,7 +62,8 @@ type requireEntry struct {
 type secretEntry struct {
 	place
 	Name  text `yaml:"name" need:"true" about:"What the value is; findings name it in place of the value."`
-	Value text `yaml:"value" need:"true" about:"The value, at least 4 characters. Take it from the environment: ${TEST_EMAIL}."`
+	Value text `yaml:"value" about:"The value, at least 4 characters. Take it from the environment: ${TEST_EMAIL}."`
+	File  text `yaml:"file" about:"A file that holds the value and nothing else, in place of value. Its path is relative to the policy file; a line break at its end does not count."`
 }
 
 type waiverEntry struct {

@@ -1,30 +1,29 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	"telltale/exposure"
 	"telltale/flow"
 	"telltale/flow/content"
+	"telltale/flow/unwrap"
 )
 
-// maxScan bounds how much of a body is searched after its content coding is undone,
-// in bytes: a small body may claim to be a huge one.
-const maxScan = 8 << 20
-
-// A part is a piece of what the device sent.
-type part struct {
-	where, name string
-	text        []byte
-}
+// Limits of what is said of one value in one flow.
+const (
+	maxEvidence = 16 // places that are kept
+	maxPlaces   = 4  // of them, in a sentence
+)
 
 // detectLeaks looks for the values under never-send in everything that the device
 // sent, whatever the policy says of the host.
 func detectLeaks(s *Sighting) []Finding {
 	var findings []Finding
-	for i, where := range s.policy.findSecrets(s.Flow) {
-		if len(where) > 0 {
-			findings = append(findings, s.leak(&s.policy.secrets[i], where))
+	for i, evidence := range s.policy.findSecrets(s.Flow) {
+		if len(evidence) > 0 {
+			findings = append(findings, s.leak(&s.policy.secrets[i], evidence))
 		}
 	}
 	return findings
@@ -35,10 +34,15 @@ func detectLeaks(s *Sighting) []Finding {
 // is kept.
 func (p *Policy) Leaks(f *flow.Flow) []flow.Leak {
 	var leaks []flow.Leak
-	for i, where := range p.findSecrets(f) {
-		if len(where) > 0 {
-			leaks = append(leaks, flow.Leak{Name: p.secrets[i].Name, Where: where})
+	for i, evidence := range p.findSecrets(f) {
+		if len(evidence) == 0 {
+			continue
 		}
+		leak := flow.Leak{Name: p.secrets[i].Name}
+		for _, e := range evidence {
+			leak.Where = append(leak.Where, e.text())
+		}
+		leaks = append(leaks, leak)
 	}
 	for _, leak := range f.Leaks {
 		if !slices.ContainsFunc(p.secrets, func(s Secret) bool { return s.Name == leak.Name }) {
@@ -49,129 +53,165 @@ func (p *Policy) Leaks(f *flow.Flow) []flow.Leak {
 }
 
 // findSecrets returns, for each secret, the places in the flow where it stands or
-// stood before it was redacted.
-func (p *Policy) findSecrets(f *flow.Flow) [][]string {
-	secrets := p.secrets
-	if len(secrets) == 0 {
+// stood before it was redacted; nil where none does.
+func (p *Policy) findSecrets(f *flow.Flow) [][]Evidence {
+	if p.forms == nil || len(p.secrets) == 0 {
 		return nil
 	}
-	found := make([][]string, len(secrets))
-	search := func(parts []part) {
-		for _, p := range parts {
-			rs := searchable(p.text)
-			for i := range secrets {
-				if how := secrets[i].find(rs); how != "" {
-					found[i] = append(found[i], p.where+p.name+" ("+how+")")
-				}
-			}
-		}
+	var found [][]Evidence
+	// Nearly every flow holds none: that is found out without asking for places.
+	if held := p.forms.held(f); held != nil {
+		found = p.locate(f, held)
 	}
-	// Nearly every head holds none: one look at all of it tells.
-	if head, all := headParts(f); anyIn(secrets, all) {
-		search(head)
-	}
-	search(bodyParts(f))
 	for _, leak := range f.Leaks {
-		for i := range secrets {
-			if secrets[i].Name == leak.Name && len(found[i]) == 0 {
-				found[i] = leak.Where
+		for i := range p.secrets {
+			if p.secrets[i].Name != leak.Name {
+				continue
+			}
+			if found == nil {
+				found = make([][]Evidence, len(p.secrets))
+			}
+			if len(found[i]) == 0 {
+				found[i] = evidenceOf(leak.Where)
 			}
 		}
 	}
 	return found
 }
 
-func (s *Sighting) leak(secret *Secret, where []string) Finding {
-	f := s.finding(ValueLeaked, secret.source)
-	f.Subject = secret.Name
-	f.Title = "sends " + secret.Name
-	f.Message = "The policy says that " + secret.Name + " must not leave the device; it was sent to " + s.Host + " in " + strings.Join(where, ", ") + "."
-	if s.contact.verdict != Violation {
-		f.Message += " That the host may be contacted does not excuse it."
-	}
-	f.Remedy = "Find where the app puts it into the request. Values in a URL also end up in logs of servers and proxies on the way."
-	return f
-}
-
-// searchable returns the readings of a text, ready for [Secret.find].
-func searchable(text []byte) []reading {
-	rs := readings(text, false)
-	for i := range rs {
-		rs[i].lowered = lowerASCII(rs[i].text)
-	}
-	return rs
-}
-
-func anyIn(secrets []Secret, text []byte) bool {
-	rs := searchable(text)
-	for i := range secrets {
-		if secrets[i].find(rs) != "" {
+// held returns the forms that stand in what the device sent, the first of each value; nil
+// without any.
+func (s *secretForms) held(f *flow.Flow) map[int]*secretForm {
+	var held map[int]*secretForm
+	unwrap.Texts(f, func(text []byte) bool {
+		s.find(text, func(form *secretForm, _, _ int) bool {
+			if held == nil {
+				held = map[int]*secretForm{}
+			}
+			if held[form.secret] == nil {
+				held[form.secret] = form
+			}
 			return true
+		})
+		return true
+	})
+	return held
+}
+
+// locate returns the evidence for the values that a flow holds.
+func (p *Policy) locate(f *flow.Flow, held map[int]*secretForm) [][]Evidence {
+	found := make([][]Evidence, len(p.secrets))
+	ranks := make([]map[string]rank, len(p.secrets))
+	unwrap.Values(f, func(v *unwrap.Value) bool {
+		p.forms.find(v.Text, func(form *secretForm, start, end int) bool {
+			i, where := form.secret, p.Mask(v.Where())
+			if ranks[i] == nil {
+				ranks[i] = map[string]rank{}
+			}
+			e := Evidence{Where: where, Layers: v.Layers, Form: form.said(v.Text[start:end], p.secrets[i].value), Masked: flow.Redacted}
+			r := form.rank()
+			switch before, known := ranks[i][where]; {
+			case !known && len(found[i]) < maxEvidence:
+				found[i] = append(found[i], e)
+			case known && r < before:
+				at := slices.IndexFunc(found[i], func(e Evidence) bool { return e.Where == where })
+				found[i][at] = e
+			default:
+				return true
+			}
+			ranks[i][where] = r
+			return true
+		})
+		return true
+	})
+	for i, form := range held {
+		if len(found[i]) == 0 { // it goes from one value of the flow over into the next
+			found[i] = []Evidence{{Where: p.partWith(f, i), Form: form.how, Masked: flow.Redacted}}
 		}
 	}
-	return false
+	return found
 }
 
-// headParts returns what the device sent around the body: URL, header and trailer
-// fields; names where there is no request. They are slices of all, with a line break behind each, which keeps the
-// encoding of one from reaching into the next.
-func headParts(f *flow.Flow) (parts []part, all []byte) {
-	r := f.Request
-	if r == nil {
-		return nameParts(f)
+// rank orders the forms of one value at one place: that which says most comes first. What
+// is encoded is met as it stands, too, and a hash in hexadecimal as its bytes.
+type rank int
+
+func (f *secretForm) rank() rank {
+	switch {
+	case f.hash != "" && strings.Contains(f.how, ", in "):
+		return 1
+	case f.hash != "":
+		return 3
+	case strings.HasPrefix(f.how, "in hexadecimal"), strings.HasPrefix(f.how, "in base64"), strings.HasPrefix(f.how, "in UTF-16"):
+		return 2
 	}
-	size := len(r.URL) + 1
-	for _, fields := range [][]flow.Field{r.Header, r.Trailer} {
-		for _, field := range fields {
-			size += len(field.Reveal()) + 1
+	return 0
+}
+
+// said names the form for people, who may wonder about letters in another case.
+func (f *secretForm) said(text []byte, value string) string {
+	if f.how == asTyped && string(text) != value {
+		return "in another case of its letters"
+	}
+	return f.how
+}
+
+// partWith returns the part of a flow that holds a value, as package unwrap names places.
+func (p *Policy) partWith(f *flow.Flow, secret int) string {
+	otherwise := "body"
+	if f.Request == nil || len(f.Request.Body.Content) == 0 {
+		otherwise = "URL"
+	}
+	for _, part := range partsOf(f) {
+		holds := false
+		readings(part.text, func(r *reading) bool {
+			p.forms.find(r.text, func(form *secretForm, _, _ int) bool {
+				holds = form.secret == secret
+				return !holds
+			})
+			return !holds
+		})
+		if holds {
+			return part.where
 		}
 	}
-	all = make([]byte, 0, size)
-	parts = make([]part, 0, 1+len(r.Header)+len(r.Trailer))
-	add := func(where, name, text string) {
-		start := len(all)
-		all = append(append(all, text...), '\n')
-		parts = append(parts, part{where, name, all[start : len(all)-1]})
-	}
-	add("the URL", "", r.URL)
-	for _, field := range r.Header {
-		add("the header ", field.Name, field.Reveal())
-	}
-	for _, field := range r.Trailer {
-		add("the trailer ", field.Name, field.Reveal())
-	}
-	return parts, all
+	return otherwise
 }
 
-// nameParts returns the names that the device sent where it sent no request that could be
-// read: a value can leave in them too.
-func nameParts(f *flow.Flow) (parts []part, all []byte) {
-	if f.DNS != nil && f.DNS.Name != "" {
-		parts = append(parts, part{"the name that was asked of DNS", "", []byte(f.DNS.Name)})
-	}
-	if f.Server.SNI != "" {
-		parts = append(parts, part{"the TLS server name", "", []byte(f.Server.SNI)})
-	}
-	for _, p := range parts {
-		all = append(append(all, p.text...), '\n')
-	}
-	return parts, all
+// A part is a piece of what the device sent, as a whole.
+type part struct {
+	where string
+	text  []byte
 }
 
-// bodyParts returns the kept part of what the device sent as content: the body and
-// WebSocket messages.
-func bodyParts(f *flow.Flow) []part {
-	var parts []part
-	if r := f.Request; r != nil && len(r.Body.Content) > 0 {
-		parts = append(parts, part{"the request body", "", bodyOf(r)})
+// partsOf returns what the device sent.
+func partsOf(f *flow.Flow) (parts []part) {
+	add := func(where, text string) { parts = append(parts, part{where, []byte(text)}) }
+	if r := f.Request; r != nil {
+		add("URL", r.URL)
+		for _, field := range r.Header {
+			add("header "+field.Name, field.Reveal())
+		}
+		for _, field := range r.Trailer {
+			add("trailer "+field.Name, field.Reveal())
+		}
+		parts = append(parts, part{"body", bodyOf(r)})
+	} else if f.DNS != nil {
+		add("DNS name", f.DNS.Name)
+	} else {
+		add("TLS server name", f.Server.SNI)
 	}
 	for i := range f.Frames {
-		if f.Frames[i].FromClient && len(f.Frames[i].Data) > 0 {
-			parts = append(parts, part{"a WebSocket message", "", f.Frames[i].Data})
+		if f.Frames[i].FromClient {
+			parts = append(parts, part{fmt.Sprintf("WebSocket message %d", f.FrameOffset+i+1), f.Frames[i].Data})
 		}
 	}
 	return parts
 }
+
+// maxScan bounds what a body becomes when its content coding is undone, in bytes: a small
+// body may claim to be a huge one.
+const maxScan = 8 << 20
 
 // bodyOf returns the body without its content coding, as far as it can be undone, and
 // as it came where nothing can.
@@ -179,14 +219,72 @@ func bodyOf(r *flow.Request) []byte {
 	if r.Body.Decoded {
 		return r.Body.Content
 	}
-	coding := flow.Get(r.Header, "Content-Encoding")
-	if coding == "" {
-		return r.Body.Content
-	}
 	// A cut or damaged body gives what stands before the damage.
-	decoded, _ := content.Decode(coding, r.Body.Content, maxScan)
+	decoded, _ := content.Decode(flow.Get(r.Header, "Content-Encoding"), r.Body.Content, maxScan)
 	if len(decoded) == 0 {
 		return r.Body.Content
 	}
 	return decoded
+}
+
+func (s *Sighting) leak(secret *Secret, evidence []Evidence) Finding {
+	f := s.finding(ValueLeaked, secret.source)
+	f.Subject = secret.Name
+	f.Title = "sends " + secret.Name
+	f.Evidence = evidence
+	var places []string
+	hashed := ""
+	for _, e := range evidence {
+		if len(places) < maxPlaces {
+			places = append(places, exposure.Place(e.Where, e.Layers)+" ("+e.Form+")")
+		}
+		if name, _, ok := strings.Cut(e.Form, " of it"); ok && hashed == "" {
+			hashed = name
+		}
+	}
+	f.Message = "The policy says that " + secret.Name + " must not leave the device; it was sent to " + s.Host + ": " + strings.Join(places, "; ") + "."
+	if n := len(evidence) - len(places); n > 0 {
+		f.Message += fmt.Sprintf(" It stands in %d other places of the request.", n)
+	}
+	f.Remedy = "Find where the app puts it into the request."
+	if hashed != "" {
+		f.Message += " A hash such as " + hashed + " is no disguise: whoever knows the value, or has a list of likely ones, computes the same hash and recognises it."
+		f.Remedy += " Where the server only has to tell visits apart, a random number that the app makes anew serves as well as a hash and says nothing about the person."
+	}
+	if slices.ContainsFunc(evidence, func(e Evidence) bool { return strings.HasPrefix(e.Where, "URL") || strings.HasPrefix(e.Where, "query") }) {
+		f.Remedy += " Values in a URL also end up in logs of servers and proxies on the way."
+	}
+	if s.contact.verdict != Violation {
+		f.Message += " That the host may be contacted does not excuse it."
+	}
+	return f
+}
+
+// text writes evidence in one line, for a copy of the flow that no longer holds it:
+// "body.json $.mail, inside gzip, base64 (as typed)".
+func (e Evidence) text() string {
+	s := e.Where
+	if len(e.Layers) > 0 {
+		s += inside + strings.Join(e.Layers, ", ")
+	}
+	return s + " (" + e.Form + ")"
+}
+
+const inside = ", inside "
+
+// evidenceOf reads what text wrote. What somebody else wrote is a place.
+func evidenceOf(texts []string) []Evidence {
+	out := make([]Evidence, 0, len(texts))
+	for _, s := range texts {
+		e := Evidence{Where: s, Form: "somehow", Masked: flow.Redacted}
+		if i := strings.LastIndex(s, " ("); i >= 0 && strings.HasSuffix(s, ")") {
+			e.Where, e.Form = s[:i], s[i+2:len(s)-1]
+		}
+		if i := strings.LastIndex(e.Where, inside); i >= 0 {
+			e.Layers = strings.Split(e.Where[i+len(inside):], ", ")
+			e.Where = e.Where[:i]
+		}
+		out = append(out, e)
+	}
+	return out
 }

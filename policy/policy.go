@@ -27,6 +27,7 @@ type Policy struct {
 	waivers []waiver
 	devices []device
 	secrets []Secret
+	forms   *secretForms // of the secrets; nil without one
 	// identifiers is what the file says of kinds of package exposure, by their names.
 	identifiers map[string]identifierRule
 	require     requirements
@@ -173,10 +174,12 @@ func build(file string, data []byte, doc *document, lines []string) *Policy {
 		p.name = filepath.Base(file)
 	}
 	source := func(at place, text string) Source { return Source{File: file, Line: at.Line, Text: text} }
+	var secrets []Secret
 	for i := range doc.NeverSend {
 		e := &doc.NeverSend[i]
-		p.secrets = append(p.secrets, newSecret(e.Name.Value, e.Value.Value, source(e.place, "never-send: "+e.Name.written)))
+		secrets = append(secrets, Secret{e.Name.Value, e.Value.Value, source(e.place, "never-send: "+e.Name.written)})
 	}
+	p.setSecrets(secrets)
 	p.addIdentifiers(&doc.Identifiers, source)
 	p.buildRequirements(&doc.Require, source)
 	p.nothing = source(place{Line: keyLine(lines, "allow", doc.Line)}, "nothing in allow names this host")

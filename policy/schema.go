@@ -127,7 +127,7 @@ func describeStruct(s *jsonschema.Schema, t reflect.Type) {
 
 // describeEntry allows the short form where there is one.
 func describeEntry(s *jsonschema.Schema, t reflect.Type) *jsonschema.Schema {
-	for _, pair := range [][2]string{{"host", "preset"}, {"host", "category"}} {
+	for _, pair := range [][2]string{{"host", "preset"}, {"host", "category"}, {"value", "file"}} {
 		if _, ok := s.Properties.Get(pair[1]); ok {
 			s.OneOf = []*jsonschema.Schema{{Required: []string{pair[0]}}, {Required: []string{pair[1]}}}
 		}

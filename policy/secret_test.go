@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -19,14 +17,6 @@ import (
 const secret = "Jane.Doe+test@example.com"
 
 const secretPolicy = "version: 1\nallow: [a.example]\nignore: [n.example]\nnever-send:\n  - name: e-mail\n    value: " + secret + "\n  - name: phrase\n    value: correct horse/battery\n"
-
-func gzipped(s string) string {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, _ = w.Write([]byte(s))
-	_ = w.Close()
-	return b.String()
-}
 
 // encodings are the forms in which the secret must be found and masked.
 func encodings() map[string]string {
@@ -106,21 +96,21 @@ func TestLeaksAreFoundEverywhere(t *testing.T) {
 		where string
 		rules string
 	}{
-		"URL":           {flowtest.Get("https://a.example/?m=" + url.QueryEscape(secret)), "the URL (percent-encoded)", "value-leaked"},
-		"path":          {flowtest.Get("https://a.example/" + secret), "the URL (as it is)", "value-leaked"},
-		"header":        {flowtest.Get("https://a.example/", flowtest.Header("X-Mail", secret)), "the header X-Mail", "value-leaked"},
-		"cookie":        {flowtest.Get("https://a.example/", flowtest.Header("Cookie", "m="+secret)), "the header Cookie", "value-leaked"},
-		"authorization": {flowtest.Get("https://a.example/", flowtest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(secret+":pw")))), "the header Authorization (in base64)", "value-leaked"},
+		"URL":           {flowtest.Get("https://a.example/?m=" + url.QueryEscape(secret)), "in the URL, parameter m, inside percent-encoding (as typed)", "value-leaked"},
+		"path":          {flowtest.Get("https://a.example/" + secret), "in the path of the URL (as typed)", "value-leaked"},
+		"header":        {flowtest.Get("https://a.example/", flowtest.Header("X-Mail", secret)), "header field, named X-Mail (as typed)", "value-leaked"},
+		"cookie":        {flowtest.Get("https://a.example/", flowtest.Header("Cookie", "m="+secret)), "in a cookie, named m (as typed)", "value-leaked"},
+		"authorization": {flowtest.Get("https://a.example/", flowtest.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(secret+":pw")))), "named Authorization, inside base64 (as typed)", "value-leaked"},
 		"gzip body":     {zipped, "the request body", "value-leaked"},
 		"cut gzip body": {cut, "the request body", "value-leaked"},
 		"lying coding":  {lying, "the request body", "value-leaked"},
 		"decoded body":  {decoded, "the request body", "value-leaked"},
-		"trailer":       {trailer, "the trailer X-Sum", "value-leaked"},
-		"WebSocket":     {flowtest.WebSocket("wss://a.example/", []flow.Frame{flowtest.Text(true, 0, secret)}), "a WebSocket message", "value-leaked"},
-		"ignored host":  {flowtest.Get("https://n.example/?" + secret), "the URL", "value-leaked"},
-		"question":      {flowtest.DNS(hex.EncodeToString([]byte(secret)) + ".a.example"), "the name that was asked of DNS", "host-not-allowed+value-leaked"},
-		"server name":   {flowtest.PassedThrough("a.example", flowtest.SNI(hex.EncodeToString([]byte(secret))+".a.example")), "the TLS server name", "host-mismatch+value-leaked"},
-		"unknown host":  {flowtest.Get("https://x.example/?" + secret), "the URL", "host-not-allowed+value-leaked"},
+		"trailer":       {trailer, "in a trailer field, named X-Sum (as typed)", "value-leaked"},
+		"WebSocket":     {flowtest.WebSocket("wss://a.example/", []flow.Frame{flowtest.Text(true, 0, secret)}), "in WebSocket message 1 (as typed)", "value-leaked"},
+		"ignored host":  {flowtest.Get("https://n.example/?" + secret), "in the URL, ", "value-leaked"},
+		"question":      {flowtest.DNS(hex.EncodeToString([]byte(secret)) + ".a.example"), "in a name that DNS was asked for, inside hex", "host-not-allowed+value-leaked"},
+		"server name":   {flowtest.PassedThrough("a.example", flowtest.SNI(hex.EncodeToString([]byte(secret))+".a.example")), "in the server name of TLS, inside hex", "host-mismatch+value-leaked"},
+		"unknown host":  {flowtest.Get("https://x.example/?" + secret), "in the URL, ", "host-not-allowed+value-leaked"},
 	} {
 		j := p.Judge(tt.f)
 		if got := judged(j); !strings.HasPrefix(got, "violation "+tt.rules+" ") {

@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"telltale/flow"
+)
+
+// Mask returns the text with every value under never-send replaced by [flow.Redacted], in
+// whatever form of docs/never-send.md it stands there: hashes are taken out too, since
+// whoever knows the value recognises it by them. Of what is compressed or encrypted it
+// knows nothing.
+func (p *Policy) Mask(text string) string {
+	if p.forms == nil || len(text) < minSecret {
+		return text
+	}
+	var spans []span
+	readings([]byte(text), func(r *reading) bool {
+		p.forms.find(r.text, func(form *secretForm, start, end int) bool {
+			if form.margin { // the characters beside it hold bits of the value's ends
+				if start > 0 && base64Byte[r.text[start-1]] {
+					start--
+				}
+				if end < len(r.text) && base64Byte[r.text[end]] {
+					end++
+				}
+			}
+			spans = append(spans, span{r.origin(start).start, r.origin(end - 1).end})
+			return true
+		})
+		return true
+	})
+	if len(spans) == 0 {
+		return text
+	}
+	return redact(text, spans)
+}
+
+// redact returns the text with each of the spans, in any order, replaced once.
+func redact(text string, spans []span) string {
+	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
+	var b strings.Builder
+	done := 0
+	for _, sp := range spans {
+		if sp.end <= done {
+			continue
+		}
+		if sp.start > done || done == 0 {
+			b.WriteString(text[done:max(sp.start, done)] + flow.Redacted)
+		}
+		done = sp.end
+	}
+	return b.String() + text[done:]
+}

@@ -1,0 +1,236 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"html"
+	"strings"
+	"unicode/utf8"
+
+	"telltale/flow"
+)
+
+// A reading is a text with one layer or more of encoding undone. at says for each byte
+// where it comes from in the text; nil is identity.
+type reading struct {
+	text []byte
+	at   []span
+}
+
+// span is a part of a text, in bytes.
+type span struct{ start, end int }
+
+// maxUndone is how many encodings may stand in one another for a reading.
+const maxUndone = 2
+
+// A decoding undoes one encoding. step appends what the text at i stands for, and returns
+// how many bytes it took; 0 means that the byte is itself.
+type decoding struct {
+	// marks are bytes of which the encoding needs one; "" for none.
+	marks string
+	step  func(s []byte, i int, out []byte) ([]byte, int)
+	// only says that the reading holds nothing but what was decoded.
+	only bool
+}
+
+var decodings = []decoding{
+	{"%", decodePercent, false},
+	{"\\", decodeJSON, false},
+	{"&", decodeEntity, false},
+	{"", decodeRun, true},
+}
+
+// readings calls read with a text as it stands and as a receiver would decode it, until it
+// returns false: percent-encoding, escapes of JSON, character references of HTML, base64
+// and hexadecimal, up to two of them in one another.
+func readings(text []byte, read func(*reading) bool) {
+	all := []reading{{text: text}}
+	for depth, first := 0, 0; ; depth++ {
+		last := len(all)
+		for i := first; i < last; i++ {
+			if !read(&all[i]) {
+				return
+			}
+			if depth == maxUndone {
+				continue
+			}
+			for _, d := range decodings {
+				if d.marks != "" && bytes.IndexAny(all[i].text, d.marks) < 0 {
+					continue
+				}
+				if undone := all[i].undo(d); len(undone.text) > 0 {
+					all = append(all, undone)
+				}
+			}
+		}
+		if first = last; first == len(all) {
+			return
+		}
+	}
+}
+
+// undo removes one layer; the reading is empty where there is none.
+func (r *reading) undo(d decoding) reading {
+	var out reading
+	changed := false
+	for i := 0; i < len(r.text); {
+		before := len(out.text)
+		text, n := d.step(r.text, i, out.text)
+		if n == 0 {
+			if n = 1; !d.only {
+				text = append(text, r.text[i])
+			}
+		} else {
+			changed = changed || len(text) > before
+		}
+		out.text = text
+		from := span{r.origin(i).start, r.origin(i + n - 1).end}
+		for range len(out.text) - before {
+			out.at = append(out.at, from)
+		}
+		i += n
+	}
+	if !changed {
+		return reading{}
+	}
+	return out
+}
+
+// origin returns where a byte of the reading comes from.
+func (r *reading) origin(i int) span {
+	if r.at == nil {
+		return span{i, i + 1}
+	}
+	return r.at[i]
+}
+
+func decodePercent(s []byte, i int, out []byte) ([]byte, int) {
+	if c, ok := flow.PercentByte(s, i); ok {
+		return append(out, c), 3
+	}
+	return out, 0
+}
+
+// decodeJSON removes one escape of a JSON string (RFC 8259, 7).
+func decodeJSON(s []byte, i int, out []byte) ([]byte, int) {
+	if s[i] != '\\' || i+1 >= len(s) {
+		return out, 0
+	}
+	if j := strings.IndexByte(`"\/bfnrt`, s[i+1]); j >= 0 {
+		return append(out, "\"\\/\b\f\n\r\t"[j]), 2
+	}
+	r, n := jsonRune(s, i)
+	if n == 0 {
+		return out, 0
+	}
+	if r >= 0xd800 && r < 0xdc00 { // the first half of a surrogate pair
+		if low, m := jsonRune(s, i+n); m > 0 && low >= 0xdc00 && low < 0xe000 {
+			r, n = 0x10000+(r-0xd800)<<10+(low-0xdc00), n+m
+		}
+	}
+	return append(out, string(r)...), n
+}
+
+func jsonRune(s []byte, i int) (rune, int) {
+	if i+6 > len(s) || s[i] != '\\' || s[i+1] != 'u' {
+		return 0, 0
+	}
+	var unit [2]byte
+	if _, err := hex.Decode(unit[:], s[i+2:i+6]); err != nil {
+		return 0, 0
+	}
+	return rune(unit[0])<<8 | rune(unit[1]), 6
+}
+
+// maxEntity is the length of the longest character reference that is undone: the longest
+// of HTML has 33 (WHATWG HTML, 13.5).
+const maxEntity = 33
+
+// decodeEntity removes one character reference of HTML, with its semicolon (WHATWG HTML,
+// 13.2.5.72).
+func decodeEntity(s []byte, i int, out []byte) ([]byte, int) {
+	if s[i] != '&' {
+		return out, 0
+	}
+	n := bytes.IndexByte(s[i:min(len(s), i+maxEntity)], ';') + 1
+	if n < len("&lt;") {
+		return out, 0
+	}
+	reference := string(s[i : i+n])
+	plain := html.UnescapeString(reference)
+	if plain == reference {
+		return out, 0
+	}
+	return append(out, plain...), n
+}
+
+// minRun is the length of a run of base64 or hexadecimal that may hold a value.
+const minRun = 6
+
+// decodeRun decodes one run of hexadecimal or base64 that holds text. What is no text is
+// left to the forms of values in base64, which find them whatever is around.
+func decodeRun(s []byte, i int, out []byte) ([]byte, int) {
+	if !base64Byte[s[i]] {
+		return out, 0
+	}
+	n := 1
+	for i+n < len(s) && base64Byte[s[i+n]] {
+		n++
+	}
+	run, before := s[i:i+n], len(out)
+	if n < minRun {
+		return out, n
+	}
+	if n%2 == 0 && all(string(run), isHexDigit) {
+		if out, _ = hex.AppendDecode(out, run); isText(out[before:]) {
+			return append(out, '\n'), n // what follows is another text
+		}
+		out = out[:before]
+	}
+	for rest := run; len(rest) >= minRun; { // of a path, each segment may be one
+		out = appendBase64(out, rest)
+		slash := bytes.IndexByte(rest, '/')
+		if slash < 0 {
+			break
+		}
+		out = appendBase64(out, rest[:slash])
+		rest = rest[slash+1:]
+	}
+	return out, n
+}
+
+// appendBase64 appends what a run stands for and a line break, or nothing if it is no text.
+func appendBase64(out, run []byte) []byte {
+	if len(run)%4 == 1 || len(run) < minRun {
+		return out
+	}
+	alphabet := base64.RawStdEncoding
+	if bytes.ContainsAny(run, "-_") {
+		alphabet = base64.RawURLEncoding
+	}
+	before := len(out)
+	decoded, err := alphabet.AppendDecode(out, run)
+	if err != nil || !isText(decoded[before:]) {
+		return out[:before]
+	}
+	return append(decoded, '\n')
+}
+
+// base64Byte is the characters of both alphabets of base64, without padding.
+var base64Byte = func() (is [256]bool) {
+	for c := range is {
+		is[c] = c < utf8.RuneSelf && (isWord(byte(c)) || strings.IndexByte("+/-_", byte(c)) >= 0)
+	}
+	return is
+}()
+
+// isText reports whether bytes are UTF-8 without control characters other than white space.
+func isText(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
+			return false
+		}
+	}
+	return utf8.Valid(b)
+}
