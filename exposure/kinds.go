@@ -62,7 +62,7 @@ var Kinds = []Kind{
 
 	{Email, "e-mail address", "It names the person, and is the same nearly everywhere: lists of different companies are joined by it.", false, person},
 	{PhoneNumber, "phone number", "It names the person, and is the same nearly everywhere: lists of different companies are joined by it.", false, person},
-	{Location, "precise location", "It tells where the person is. A few of them tell where they live and work, and thereby who they are.", false, place},
+	{Location, "precise location", "It tells where the person is. A few of them tell where they live and work, and thereby who they are.", false, whereabouts},
 
 	{LocalAddress, "address of the device in the local network", "It helps to recognise the device among those that share a connection, and tells how the network is built.", false, network},
 	{PublicAddress, "public address of the connection", "It tells the provider and roughly the place, and joins what the devices of one household do.", false, network},
@@ -78,7 +78,7 @@ const (
 	person
 	secret
 	network
-	place
+	whereabouts
 	strange // of a newer version
 )
 

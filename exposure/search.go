@@ -29,7 +29,7 @@ type search struct {
 	sort     aside // of the value that is to come
 	part     aside // a value whose sort is to come
 	// names are those that were seen last, by their form: most stand there again and again.
-	names [16]struct {
+	names [64]struct {
 		name    string
 		meaning meaning
 	}
@@ -61,7 +61,7 @@ func (s *search) means(name string) meaning {
 	if name == "" {
 		return nothing
 	}
-	n := &s.names[(len(name)^int(name[0])^int(name[len(name)-1])<<1)&(len(s.names)-1)]
+	n := &s.names[(len(name)*5+int(name[0])*3+int(name[len(name)-1])+int(name[len(name)/2])*7)%len(s.names)]
 	if n.name != name {
 		n.name, n.meaning = name, meaningOf(name)
 	}
