@@ -34,6 +34,9 @@ var Detectors = []Detector{
 	{IdentifierLeaked, "sends an identifier of the person or the device", "What the device sent holds an identifier: one that follows the device for good, to whatever host, or any to a host that the policy does not allow. The section identifiers changes which.", SeverityError, detectIdentifiers},
 	{Undecryptable, "has content that could not be read", "The host is allowed, but what was said to it is unknown: the client refused the certificate, or spoke something that is neither TLS nor HTTP.", SeverityWarning, detectUndecryptable},
 	{EncryptedDNS, "hides which names are looked up", "The host is allowed and speaks encrypted DNS (over TLS, HTTPS or QUIC). An audit cannot see which names are looked up there, and connections that follow are addresses without names, unless TLS says them.", SeverityWarning, detectEncryptedDNS},
+	{UndeclaredTracking, "contacts a tracking service that the privacy manifest does not name", "Apple's privacy manifest lists the domains that an app or its kits use for tracking (NSPrivacyTrackingDomains), and iOS holds connections to them back while the person has not agreed. A tracking service that was contacted is not among them.", SeverityWarning, detectUndeclaredTracking},
+	{UndeclaredData, "sends data that the privacy manifest does not declare", "Apple's privacy manifest lists the types of data that an app or its kits collect (NSPrivacyCollectedDataTypes). A value of another type was sent.", SeverityWarning, detectUndeclaredData},
+	{NetworkSecurityConfig, "does not keep to the network security configuration", "Android's network security configuration says where cleartext is forbidden and which keys servers must have. What was seen does not fit it.", SeverityWarning, detectNetworkSecurity},
 }
 
 // detectorOf returns the row of a rule.

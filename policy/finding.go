@@ -26,6 +26,10 @@ const (
 	IdentifierLeaked   Rule = "identifier-leaked"
 	Undecryptable      Rule = "undecryptable"
 	EncryptedDNS       Rule = "encrypted-dns"
+	// The rules of what the app says of its own privacy; see [Policy.Declare].
+	UndeclaredTracking    Rule = "undeclared-tracking"
+	UndeclaredData        Rule = "undeclared-data"
+	NetworkSecurityConfig Rule = "network-security-config"
 )
 
 // OfContact reports whether a rule is about who is contacted, which a permission
@@ -42,6 +46,7 @@ func (r Rule) OfContact() bool {
 var Rules = []Rule{
 	HostDenied, Tracker, CaptivePortalProbe, HostNotAllowed, HostMismatch, Cleartext, WeakTLS,
 	InvalidCertificate, ValueLeaked, IdentifierLeaked, Undecryptable, EncryptedDNS,
+	UndeclaredTracking, UndeclaredData, NetworkSecurityConfig,
 }
 
 // Verdict is what the policy says of one flow, and of one host.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"telltale/declarations"
 	"telltale/policy/catalog"
 )
 
@@ -30,6 +31,7 @@ type Policy struct {
 	forms   *secretForms // of the secrets; nil without one
 	// identifiers is what the file says of kinds of package exposure, by their names.
 	identifiers map[string]identifierRule
+	declared    []declarations.Declaration
 	require     requirements
 	// deniesProbes says that deny names a category of probes.
 	deniesProbes bool
@@ -134,12 +136,16 @@ func (p *Policy) Name() string { return p.name }
 func (p *Policy) File() string { return p.file }
 
 // Digest identifies what the policy says: the lower-case hex SHA-256 of the file and
-// the patterns of --allow. Values of variables are not part of it.
+// the patterns of --allow, and of each declaration. Values of variables are not part of
+// it.
 func (p *Policy) Digest() string {
 	h := sha256.New()
 	h.Write(p.text)
 	for _, f := range p.flags {
 		h.Write([]byte("\x00--allow\x00" + f))
+	}
+	for i := range p.declared {
+		h.Write([]byte("\x00--declaration\x00" + p.declared[i].Digest))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
