@@ -88,10 +88,10 @@ func (w *walk) content(t mediaType, data []byte) {
 	switch {
 	case len(data) == 0 || w.over:
 	case strings.HasPrefix(t.name, "multipart/") && w.multipart(t.params["boundary"], data):
-	case t.isProtobuf() && tiles(data):
-		w.protobuf(data)
 	case isJSON(data[:min(len(data), 64)]):
 		w.json(data)
+	case t.isProtobuf() && (tiles(data) || startsAsField(data) && !looksLikeText(data)):
+		w.protobuf(data)
 	case looksLikeText(data):
 		w.written(t, data)
 	case w.binary(data):
@@ -119,7 +119,7 @@ func (w *walk) binary(data []byte) bool {
 		w.written(mediaType{}, rest)
 		return true
 	}
-	if w.decompress(data) {
+	if w.decompress(data) || w.plist(data) {
 		return true
 	}
 	if bigEndian, ok := utf16Order(data); ok && len(data) <= w.left {

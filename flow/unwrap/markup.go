@@ -5,8 +5,6 @@ import (
 	"strings"
 )
 
-const plistMagic = "bplist00"
-
 // isMarkup reports whether text starts as XML or HTML does.
 func isMarkup(text []byte) bool {
 	if len(text) < 4 || text[0] != '<' || bytes.IndexByte(text, '>') < 0 {

@@ -36,16 +36,32 @@ func (w *walk) fields(data []byte, level int) {
 			return
 		}
 		data = data[n:]
-		size := protowire.ConsumeFieldValue(number, kind, data)
-		if size < 0 { // cut: what is there of a text is still a text
-			w.passages(data)
-			return
-		}
 		s := len(w.steps)
 		w.push(step{kind: atField, index: int(number)})
+		size := protowire.ConsumeFieldValue(number, kind, data)
+		if size < 0 {
+			w.cutField(kind, data, level)
+			w.pop(s)
+			return
+		}
 		w.protobufField(number, kind, data[:size], level)
 		w.pop(s)
 		data = data[size:]
+	}
+}
+
+// cutField shows what there is of a field whose end is missing.
+func (w *walk) cutField(kind protowire.Type, data []byte, level int) {
+	_, n := protowire.ConsumeVarint(data)
+	switch {
+	case kind != protowire.BytesType || n < 0:
+		w.passages(data)
+	case looksLikeText(data[n:]):
+		w.leaf(data[n:])
+	case level < maxMessages && startsAsField(data[n:]):
+		w.fields(data[n:], level+1)
+	default:
+		w.passages(data[n:])
 	}
 }
 
@@ -110,6 +126,12 @@ func (w *walk) delimited(v []byte, level int) {
 	}
 }
 
+// startsAsField reports whether data starts with the tag of a field of a low number.
+func startsAsField(data []byte) bool {
+	number, kind, n := protowire.ConsumeTag(data)
+	return n > 0 && number <= maxFieldSeen && kind != protowire.StartGroupType && kind != protowire.EndGroupType
+}
+
 // tiles reports whether data is a sequence of whole fields.
 func tiles(data []byte) bool {
 	for len(data) > 0 {
@@ -125,10 +147,10 @@ func tiles(data []byte) bool {
 // maybeProtobuf reports whether a message of at most size bytes may start as head does.
 func maybeProtobuf(head []byte, size int) bool {
 	for len(head) > 0 {
-		number, kind, n := protowire.ConsumeTag(head)
-		if n < 0 || number > maxFieldSeen || kind == protowire.StartGroupType || kind == protowire.EndGroupType {
+		if !startsAsField(head) {
 			return false
 		}
+		number, kind, n := protowire.ConsumeTag(head)
 		length := protowire.ConsumeFieldValue(number, kind, head[n:])
 		if length < 0 { // it is longer than the head
 			text, m := protowire.ConsumeVarint(head[n:])

@@ -2,6 +2,7 @@ package unwrap
 
 import (
 	"bytes"
+	"errors"
 
 	"telltale/flow/content"
 )
@@ -199,7 +200,8 @@ func (w *walk) decompress(data []byte) bool {
 	}
 	// What is damaged gives what stands before the damage.
 	out, err := content.Decode(coding, data, int64(w.left))
-	if len(out) == 0 || err != nil && !looksLikeText(out) && !convincing(out) {
+	damaged := err != nil && !errors.Is(err, content.ErrTooLarge)
+	if len(out) == 0 || damaged && !looksLikeText(out) && !convincing(out) {
 		return false
 	}
 	if coding == "deflate" {

@@ -318,13 +318,16 @@ func nested(r *rand.Rand) (f *flow.Flow, how string) {
 	return p.put(text), p.name + " < " + strings.Join(names, " < ")
 }
 
-// TestNestedWrappings: whatever is wrapped in whatever, it is found, by Values and Texts.
-func TestNestedWrappings(t *testing.T) {
-	for seed := range uint64(2000) {
+// FuzzNestedWrappings: whatever is wrapped in whatever, it is found, by Values and Texts.
+func FuzzNestedWrappings(f *testing.F) {
+	for seed := range uint64(300) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
 		f, how := nested(rand.New(rand.NewPCG(seed, 7)))
 		places, _, inTexts := finds(f)
 		if len(places) == 0 || !inTexts {
-			t.Errorf("seed %d, %s: values %d, texts %v", seed, how, len(places), inTexts)
+			t.Errorf("%s: values %d, texts %v", how, len(places), inTexts)
 		}
-	}
+	})
 }
