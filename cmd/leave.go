@@ -38,6 +38,7 @@ func (a *audit) sayWhatIsAwaited(s *streams) (stop func()) {
 		return func() {}
 	}
 	timer := time.AfterFunc(patience, func() {
+		_ = a.store.Sync() // what came last is not counted yet
 		if n := a.store.Summary().Health.Open; n == 1 {
 			s.say("waiting for 1 flow that is under way; Ctrl-C ends now")
 		} else if n > 1 {

@@ -42,7 +42,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 					continue
 				case <-ended:
 				}
-				if took := time.Since(start); took >= grace {
+				if took := time.Since(start); took >= longGrace {
 					t.Errorf("ended after %v", took)
 				}
 				return
@@ -56,7 +56,7 @@ func startRecording(t *testing.T, before string, flags ...string) (c *exec.Cmd, 
 	t.Helper()
 	script := before + `exec telltale record --listen 127.0.0.1:0 --allow-local --allow-empty --quiet --ca "$0" "$@"`
 	c = exec.Command("sh", append([]string{"-c", script, t.TempDir()}, flags...)...)
-	c.Env = append(c.Environ(), "XDG_DATA_HOME="+t.TempDir())
+	c.Env = append(c.Environ(), "XDG_DATA_HOME="+t.TempDir(), graceVariable+"="+longGrace.String())
 	stderr, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 )
 
 // storyPatience is how long a whole story may take on a slow machine.
-const storyPatience = 60 * time.Second
+const storyPatience = 3 * time.Minute
 
 // storyPolicy has remarks that must outlive every decision.
 const storyPolicy = `# What the weather app may talk to.
