@@ -155,7 +155,7 @@ const canaryURL = "https://api.a.example/v1/items"
 func spots() []spot {
 	type bs = []byte
 	post := func(kind string, body []byte, opts ...flowtest.Option) *flow.Flow {
-		return flowtest.Post(canaryURL, string(body), append([]flowtest.Option{flowtest.Header("Content-Type", kind)}, opts...)...)
+		return flowtest.Request("POST", canaryURL, append([]flowtest.Option{flowtest.Header("Content-Type", kind), flowtest.RequestBody(string(body))}, opts...)...)
 	}
 	all := []spot{
 		{"path", "URL path", false, false, func(v bs) *flow.Flow { return flowtest.Get(canaryURL + "/" + url.PathEscape(string(v)) + "/x") }},
@@ -164,7 +164,7 @@ func spots() []spot {
 		}},
 		{"header", "header X-User", false, false, func(v bs) *flow.Flow { return flowtest.Get(canaryURL, flowtest.Header("X-User", string(v))) }},
 		{"cookie", "cookie u", false, false, func(v bs) *flow.Flow {
-			return flowtest.Get(canaryURL, flowtest.Header("Cookie", "a=b; u="+url.QueryEscape(string(v))+"; c=d"))
+			return flowtest.Get(canaryURL, flowtest.Header("Cookie", "a=b; u="+url.PathEscape(string(v))+"; c=d"))
 		}},
 		{"JSON", "body.json $.user.id", false, false, func(v bs) *flow.Flow { return post("application/json", jsonOf(v)) }},
 		{"JSON in a string", "body.json $.payload", false, false, func(v bs) *flow.Flow {

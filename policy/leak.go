@@ -238,7 +238,7 @@ func (s *Sighting) leak(secret *Secret, evidence []Evidence) Finding {
 		if len(places) < maxPlaces {
 			places = append(places, exposure.Place(e.Where, e.Layers)+" ("+e.Form+")")
 		}
-		if name, _, ok := strings.Cut(e.Form, " of it"); ok && hashed == "" {
+		if name, _, ok := strings.Cut(e.Form, " of it"); ok && hashed == "" && !strings.Contains(name, " ") {
 			hashed = name
 		}
 	}

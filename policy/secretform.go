@@ -20,8 +20,12 @@ type secretForm struct {
 	how    string // in words: "as typed", "SHA-256 of it in lower case, in hexadecimal"
 	hash   string // "SHA-256"; "" for the value itself
 	whole  whole
-	// margin says that the characters beside it hold bits of the value's ends.
-	margin bool
+	// alphabet is that of a value in base64, whatever is encoded with it; nil elsewhere.
+	// The characters beside it then hold bits of the value's ends.
+	alphabet *base64.Encoding
+	offset   int  // of the value in a group of three bytes
+	length   int  // of the value, in bytes
+	wide     bool // UTF-16
 }
 
 // whole says what must not stand beside a form: a short value is part of others by
@@ -55,6 +59,50 @@ func wholeOf(s string) whole {
 }
 
 // holds reports whether a form that stands in a text from start to end counts there.
+func (f *secretForm) holds(text []byte, start, end int) bool {
+	switch {
+	case f.whole == anywhere:
+		return true
+	case f.wide:
+		return (start < 2 || !isWideDigit(text[start-2:start])) && (end+2 > len(text) || !isWideDigit(text[end:end+2]))
+	case f.alphabet != nil:
+		return f.holdsDecoded(text, start)
+	}
+	return f.whole.holds(text, start, end)
+}
+
+// isWideDigit reports whether two bytes are a digit in UTF-16.
+func isWideDigit(pair []byte) bool {
+	return pair[0] == 0 && isDigit(pair[1]) || pair[1] == 0 && isDigit(pair[0])
+}
+
+// holdsDecoded is holds for base64: what stands beside the value is in the groups of four
+// characters around it.
+func (f *secretForm) holdsDecoded(text []byte, start int) bool {
+	group := start - (8*f.offset+5)/6
+	if group < 0 {
+		return false
+	}
+	from, end := group, group
+	for from > max(group-4, 0) && base64Byte[text[from-1]] {
+		from--
+	}
+	if group-from != 4 {
+		from = group
+	}
+	for end < min(len(text), group+(f.offset+f.length+2)/3*4+4) && base64Byte[text[end]] {
+		end++
+	}
+	if (end-from)%4 == 1 {
+		end--
+	}
+	decoded := make([]byte, f.alphabet.DecodedLen(end-from))
+	n, err := f.alphabet.Decode(decoded, text[from:end])
+	at := (group-from)/4*3 + f.offset
+	return err == nil && at+f.length <= n && f.whole.holds(decoded[:n], at, at+f.length)
+}
+
+// holds reports whether what must not stand beside a part of a text does not.
 func (w whole) holds(text []byte, start, end int) bool {
 	part := isWord
 	switch w {
@@ -92,7 +140,7 @@ func compileForms(secrets []Secret) *secretForms {
 func (s *secretForms) find(text []byte, found func(form *secretForm, start, end int) bool) {
 	s.set.Find(text, func(n *needle.Form, start int) bool {
 		form, end := &s.forms[n.Tag], start+len(n.Bytes)
-		return !form.whole.holds(text, start, end) || found(form, start, end)
+		return !form.holds(text, start, end) || found(form, start, end)
 	})
 }
 
@@ -150,24 +198,28 @@ func also(how string) string {
 // it stands alone is found here where it was encoded alone; within a longer text the
 // encoding must be undone to tell.
 func (b *formBuilder) addEncoded(text string, w whole, also string) {
-	if w != anywhere {
+	if w == word {
 		b.add([]byte(hex.EncodeToString([]byte(text))), true, secretForm{how: "in hexadecimal" + also, whole: word})
 		for _, alphabet := range alphabets {
 			b.add([]byte(alphabet.EncodeToString([]byte(text))), false, secretForm{how: "in base64" + also, whole: word})
 		}
 		return
 	}
-	b.add([]byte(hex.EncodeToString([]byte(text))), true, secretForm{how: "in hexadecimal" + also})
+	if w == anywhere {
+		b.add([]byte(hex.EncodeToString([]byte(text))), true, secretForm{how: "in hexadecimal" + also})
+	} else { // what stands beside it in hexadecimal is two digits, which are no digit of its own
+		b.add([]byte(hex.EncodeToString([]byte(text))), true, secretForm{how: "in hexadecimal" + also, whole: word})
+	}
 	for _, alphabet := range alphabets {
 		for offset := range 3 {
 			if stable := stableBase64(alphabet, text, offset); len(stable) >= minBase64 {
-				b.add([]byte(stable), false, secretForm{how: "in base64" + also, margin: true})
+				b.add([]byte(stable), false, secretForm{how: "in base64" + also, whole: w, alphabet: alphabet, offset: offset, length: len(text)})
 			}
 		}
 	}
 	little, big := utf16Bytes(text)
-	b.add(little, true, secretForm{how: "in UTF-16" + also})
-	b.add(big, true, secretForm{how: "in UTF-16" + also})
+	b.add(little, true, secretForm{how: "in UTF-16" + also, whole: w, wide: true})
+	b.add(big, true, secretForm{how: "in UTF-16" + also, whole: w, wide: true})
 }
 
 // alphabets are those of base64 (RFC 4648, 4 and 5).

@@ -18,7 +18,7 @@ func (p *Policy) Mask(text string) string {
 	var spans []span
 	readings([]byte(text), func(r *reading) bool {
 		p.forms.find(r.text, func(form *secretForm, start, end int) bool {
-			if form.margin { // the characters beside it hold bits of the value's ends
+			if form.alphabet != nil { // the characters beside it hold bits of the value's ends
 				if start > 0 && base64Byte[r.text[start-1]] {
 					start--
 				}

@@ -16,25 +16,29 @@ import (
 type reading struct {
 	text []byte
 	at   []span
+	runs bool // only what stood in runs of base64 or hexadecimal
 }
 
 // span is a part of a text, in bytes.
 type span struct{ start, end int }
 
-// maxUndone is how many encodings may stand in one another for a reading.
-const maxUndone = 2
+// Bounds of the readings of one text.
+const (
+	maxUndone   = 4  // encodings in one another: percent-encoded twice in a form in JSON
+	maxReadings = 48 // of a text that has all encodings at once
+)
 
 // A decoding undoes one encoding. step appends what the text at i stands for, and returns
 // how many bytes it took; 0 means that the byte is itself.
 type decoding struct {
-	// marks are bytes of which the encoding needs one; "" for none.
-	marks string
-	step  func(s []byte, i int, out []byte) ([]byte, int)
-	// only says that the reading holds nothing but what was decoded.
-	only bool
+	mark string // the byte without which a text has none of it; "" for any
+	step func(s []byte, i int, out []byte) ([]byte, int)
+	// runs says that the reading holds nothing but what was decoded.
+	runs bool
 }
 
 var decodings = []decoding{
+	{"+", decodePlus, false},
 	{"%", decodePercent, false},
 	{"\\", decodeJSON, false},
 	{"&", decodeEntity, false},
@@ -42,8 +46,8 @@ var decodings = []decoding{
 }
 
 // readings calls read with a text as it stands and as a receiver would decode it, until it
-// returns false: percent-encoding, escapes of JSON, character references of HTML, base64
-// and hexadecimal, up to two of them in one another.
+// returns false: plus signs for spaces, percent-encoding, escapes of JSON, character
+// references of HTML, base64 and hexadecimal, a few of them in one another.
 func readings(text []byte, read func(*reading) bool) {
 	all := []reading{{text: text}}
 	for depth, first := 0, 0; ; depth++ {
@@ -56,7 +60,7 @@ func readings(text []byte, read func(*reading) bool) {
 				continue
 			}
 			for _, d := range decodings {
-				if d.marks != "" && bytes.IndexAny(all[i].text, d.marks) < 0 {
+				if d.mark != "" && bytes.IndexByte(all[i].text, d.mark[0]) < 0 || d.runs && all[i].runs || len(all) == maxReadings {
 					continue
 				}
 				if undone := all[i].undo(d); len(undone.text) > 0 {
@@ -72,13 +76,13 @@ func readings(text []byte, read func(*reading) bool) {
 
 // undo removes one layer; the reading is empty where there is none.
 func (r *reading) undo(d decoding) reading {
-	var out reading
+	out := reading{runs: r.runs || d.runs}
 	changed := false
 	for i := 0; i < len(r.text); {
 		before := len(out.text)
 		text, n := d.step(r.text, i, out.text)
 		if n == 0 {
-			if n = 1; !d.only {
+			if n = 1; !d.runs {
 				text = append(text, r.text[i])
 			}
 		} else {
@@ -103,6 +107,14 @@ func (r *reading) origin(i int) span {
 		return span{i, i + 1}
 	}
 	return r.at[i]
+}
+
+// decodePlus is for forms (WHATWG URL, 5.1).
+func decodePlus(s []byte, i int, out []byte) ([]byte, int) {
+	if s[i] != '+' {
+		return out, 0
+	}
+	return append(out, ' '), 1
 }
 
 func decodePercent(s []byte, i int, out []byte) ([]byte, int) {
