@@ -16,8 +16,10 @@ import (
 // when they came.
 const (
 	maxValues = 10_000 // identifiers that stay for good before those of networks
-	maxPlaces = 64     // of one value
+	maxHosts  = 64     // of one value, and as many receivers
+	maxNames  = 32     // of one value
 	maxPhases = 32     // of one value
+	maxSlots  = 32     // of one value
 	maxText   = 255    // bytes of a name, a host or a digest that are kept
 )
 
@@ -47,28 +49,29 @@ func (k valueKey) compare(o valueKey) int {
 	return cmp.Or(cmp.Compare(k.family, o.family), strings.Compare(k.digest, o.digest))
 }
 
-// value is what is known of one.
+// value is what is known of one. Its lists are sorted.
 type value struct {
-	kind, masked string
-	places       []placed // sorted
-	phases       []string // sorted
+	kind, masked                    string
+	names, hosts, receivers, phases []string
+	uses                            []use
 	span
 	count int // flows
 }
 
-// placed is one name under which a value went to one host.
-type placed struct {
-	place
+// use is when a value was in a slot.
+type use struct {
+	slot
 	span
 }
 
-type place struct {
-	device               netip.Addr
-	name, host, receiver string
+// slot is where a device puts one value at a time.
+type slot struct {
+	device     netip.Addr
+	name, host string
 }
 
-func (p place) compare(o place) int {
-	return cmp.Or(strings.Compare(p.receiver, o.receiver), strings.Compare(p.host, o.host), strings.Compare(p.name, o.name), p.device.Compare(o.device))
+func compareUses(a, b use) int {
+	return cmp.Or(strings.Compare(a.host, b.host), strings.Compare(a.name, b.name), a.device.Compare(b.device))
 }
 
 // span is a time, from the first to the last.
@@ -103,7 +106,7 @@ func (b *Book) Learn(f *flow.Flow, receiver string) {
 		b.seen[f.ID>>6] |= bit
 	}
 	b.trails = nil
-	at := place{receiver: bounded(receiver), host: bounded(f.Host())}
+	at := slot{host: bounded(f.Host())}
 	if addr := f.Client.Addr.Addr(); addr.IsValid() {
 		at.device = addr.Unmap().WithZone("")
 	}
@@ -118,8 +121,9 @@ func (b *Book) Learn(f *flow.Flow, receiver string) {
 		if v == nil {
 			continue
 		}
-		at.name = e.Name
+		at.name = bounded(e.Name)
 		v.add(e, at, f)
+		v.receivers = insert(v.receivers, bounded(receiver), maxHosts)
 		if !slices.Contains(counted, key) {
 			counted = append(counted, key)
 			v.count++
@@ -173,30 +177,29 @@ func (h *keyHeap) Pop() any {
 }
 
 // add takes in that the value was sent.
-func (v *value) add(e *flow.Exposure, at place, f *flow.Flow) {
+func (v *value) add(e *flow.Exposure, at slot, f *flow.Flow) {
 	if v.kind == "" || cmp.Or(order(e.Kind)-order(v.kind), strings.Compare(e.Kind, v.kind), strings.Compare(e.Masked, v.masked)) < 0 {
 		v.kind, v.masked = bounded(e.Kind), bounded(e.Masked)
 	}
 	v.span.add(f.Times.Start)
-	if f.Phase != "" {
-		v.phases = insert(v.phases, bounded(f.Phase), maxPhases, strings.Compare)
-	}
-	i, known := slices.BinarySearchFunc(v.places, at, func(p placed, at place) int { return p.compare(at) })
+	v.names = insert(v.names, at.name, maxNames)
+	v.hosts = insert(v.hosts, at.host, maxHosts)
+	v.phases = insert(v.phases, bounded(f.Phase), maxPhases)
+	i, known := slices.BinarySearchFunc(v.uses, use{slot: at}, compareUses)
 	if !known {
-		if i == maxPlaces {
+		if i == maxSlots {
 			return
 		}
-		at.name = bounded(at.name)
-		v.places = slices.Insert(v.places, i, placed{place: at})
-		v.places = v.places[:min(len(v.places), maxPlaces)]
+		v.uses = slices.Insert(v.uses, i, use{slot: at})
+		v.uses = v.uses[:min(len(v.uses), maxSlots)]
 	}
-	v.places[i].span.add(f.Times.Start)
+	v.uses[i].span.add(f.Times.Start)
 }
 
 // insert adds what is not there yet to a sorted list, of which it keeps the first.
-func insert[T any](list []T, item T, most int, compare func(a, b T) int) []T {
-	i, known := slices.BinarySearchFunc(list, item, compare)
-	if known || i >= most {
+func insert(list []string, item string, most int) []string {
+	i, known := slices.BinarySearch(list, item)
+	if known || i >= most || item == "" {
 		return list
 	}
 	list = slices.Insert(list, i, item)

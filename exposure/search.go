@@ -275,7 +275,10 @@ func (s *search) add(kind string, l leaf, normal, masked string) bool {
 // innermost returns what was found without what was also found further inside: a text of
 // JSON has what the values in it have.
 func (s *search) innermost() []flow.Exposure {
-	return slices.DeleteFunc(s.found, func(a flow.Exposure) bool {
+	if len(s.found) < 2 {
+		return s.found
+	}
+	return slices.DeleteFunc(slices.Clone(s.found), func(a flow.Exposure) bool {
 		return slices.ContainsFunc(s.found, func(b flow.Exposure) bool {
 			switch {
 			case a.Kind != b.Kind:

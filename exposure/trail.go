@@ -69,30 +69,14 @@ func (b *Book) Trails() []Trail {
 }
 
 func (v *value) trail() Trail {
-	t := Trail{Kind: v.kind, Masked: v.masked, Count: v.count, First: v.first, Last: v.last, Phases: slices.Clone(v.phases)}
-	for _, p := range v.places {
-		if p.name != "" {
-			t.Names = insert(t.Names, p.name, maxPlaces, strings.Compare)
-		}
-		if p.host != "" {
-			t.Hosts = insert(t.Hosts, p.host, maxPlaces, strings.Compare)
-		}
-		if p.receiver != "" {
-			t.Receivers = insert(t.Receivers, p.receiver, maxPlaces, strings.Compare)
-		}
+	return Trail{
+		Kind: v.kind, Masked: v.masked, Names: slices.Clone(v.names), Hosts: slices.Clone(v.hosts), Receivers: slices.Clone(v.receivers),
+		Count: v.count, First: v.first, Last: v.last, Phases: slices.Clone(v.phases),
 	}
-	return t
 }
 
-// slot is where a device puts one value at a time.
-type slot struct {
-	device     netip.Addr
-	name, host string
-	family     family
-}
-
-// use is one value in a slot.
-type use struct {
+// turn is one value in a slot.
+type turn struct {
 	value *value
 	span  span
 }
@@ -102,33 +86,37 @@ type change struct{ before, after time.Time }
 
 const (
 	aDay = 24 * time.Hour
-	// minUses is how many values in a row are sessions, and not somebody who types another
+	// minTurns is how many values in a row are sessions, and not somebody who types another
 	// address; where each has a phase of its own, two are enough.
-	minUses    = 3
+	minTurns   = 3
 	maxChanges = 256 // of one device
 )
 
 // lastings tells of values how long they last.
 func lastings(values []*value) map[*value]Lasting {
-	slots := map[slot][]use{}
+	type part struct { // identifiers and secrets do not take turns with each other
+		slot
+		family family
+	}
+	slots := map[part][]turn{}
 	for _, v := range values {
 		if f := familyOf(v.kind); f == software || f == secret {
-			for _, p := range v.places {
-				s := slot{p.device, p.name, p.host, f}
-				slots[s] = append(slots[s], use{v, p.span})
+			for _, u := range v.uses {
+				s := part{u.slot, f}
+				slots[s] = append(slots[s], turn{v, u.span})
 			}
 		}
 	}
 	lasting := map[*value]Lasting{}
 	changes := map[netip.Addr][]change{}
-	for s, uses := range slots {
-		if !inTurn(uses) {
+	for s, turns := range slots {
+		if !inTurn(turns) {
 			continue
 		}
-		for i, u := range uses {
-			lasting[u.value] = Session
+		for i, t := range turns {
+			lasting[t.value] = Session
 			if i > 0 {
-				changes[s.device] = append(changes[s.device], change{uses[i-1].span.last, u.span.first})
+				changes[s.device] = append(changes[s.device], change{turns[i-1].span.last, t.span.first})
 			}
 		}
 	}
@@ -146,21 +134,21 @@ func lastings(values []*value) map[*value]Lasting {
 
 // inTurn sorts the values of a slot, and reports whether each came after the one before it
 // had gone.
-func inTurn(uses []use) bool {
-	if len(uses) < 2 {
+func inTurn(turns []turn) bool {
+	if len(turns) < 2 {
 		return false
 	}
-	slices.SortFunc(uses, func(a, b use) int { return a.span.first.Compare(b.span.first) })
+	slices.SortFunc(turns, func(a, b turn) int { return a.span.first.Compare(b.span.first) })
 	phases := map[string]bool{}
-	for i, u := range uses {
-		if i > 0 && !u.span.first.After(uses[i-1].span.last) {
+	for i, t := range turns {
+		if i > 0 && !t.span.first.After(turns[i-1].span.last) {
 			return false
 		}
-		if len(u.value.phases) == 1 {
-			phases[u.value.phases[0]] = true
+		if len(t.value.phases) == 1 {
+			phases[t.value.phases[0]] = true
 		}
 	}
-	return len(uses) >= minUses || len(phases) == len(uses)
+	return len(turns) >= minTurns || len(phases) == len(turns)
 }
 
 // lasts reports whether a value was the same in different sessions.
@@ -169,12 +157,12 @@ func (v *value) lasts(changes map[netip.Addr][]change) bool {
 		return true
 	}
 	devices := map[netip.Addr]*span{}
-	for _, p := range v.places {
-		if devices[p.device] == nil {
-			devices[p.device] = &span{}
+	for _, u := range v.uses {
+		if devices[u.device] == nil {
+			devices[u.device] = &span{}
 		}
-		devices[p.device].add(p.first)
-		devices[p.device].add(p.last)
+		devices[u.device].add(u.first)
+		devices[u.device].add(u.last)
 	}
 	for device, s := range devices {
 		for _, c := range changes[device] {
