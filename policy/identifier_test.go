@@ -307,3 +307,32 @@ func TestIdentifiersReference(t *testing.T) {
 		}
 	}
 }
+
+// TestIdentifiersAreFoundAndJudged goes the whole way: what a request holds is looked for,
+// and judged, and no value shows.
+func TestIdentifiersAreFoundAndJudged(t *testing.T) {
+	p := parse(t, "version: 1\nallow: [api.example.com]\nnever-send: [{name: mail, value: jane.doe@telltale-audit.net}]\n")
+	const body = `{"user": {"mail": "jane.doe@telltale-audit.net", "other": "john.roe@telltale-audit.net"}, "idfa": "6d92078a-8246-4ba4-ae5b-76104861e7dc"}`
+	for host, want := range map[string]string{
+		"api.example.com": "identifier-leaked advertising-id, value-leaked mail",
+		"ads.example":     "host-not-allowed, identifier-leaked advertising-id, identifier-leaked e-mail, value-leaked mail",
+	} {
+		f := flowtest.Post("https://"+host+"/v1", body)
+		f.Exposures = exposure.Look(f)
+		var got []string
+		for _, finding := range p.Judge(f).Findings {
+			got = append(got, strings.TrimSpace(string(finding.Rule)+" "+finding.Subject))
+			text := fmt.Sprintf("%+v", finding)
+			if strings.Contains(text, "jane.doe") || strings.Contains(text, "john.roe") || strings.Contains(text, "8246-4ba4") {
+				t.Errorf("a value shows: %s", text)
+			}
+			if finding.Subject == "e-mail" && (len(finding.Evidence) != 1 || finding.Evidence[0].Where != "body.json $.user.other") {
+				t.Errorf("%s: the listed value is blamed twice: %+v", host, finding.Evidence)
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
