@@ -164,7 +164,7 @@ func (p *Policy) partWith(f *flow.Flow, secret int) string {
 	}
 	for _, part := range partsOf(f) {
 		holds := false
-		readings(part.text, func(r *reading) bool {
+		readings(part.text, false, func(r *reading) bool {
 			p.forms.find(r.text, func(form *secretForm, _, _ int) bool {
 				holds = form.secret == secret
 				return !holds

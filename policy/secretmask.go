@@ -15,8 +15,19 @@ func (p *Policy) Mask(text string) string {
 	if p.forms == nil || len(text) < minSecret {
 		return text
 	}
+	held := false
+	readings([]byte(text), false, func(r *reading) bool {
+		p.forms.find(r.text, func(*secretForm, int, int) bool {
+			held = true
+			return false
+		})
+		return !held
+	})
+	if !held { // nearly always
+		return text
+	}
 	var spans []span
-	readings([]byte(text), func(r *reading) bool {
+	readings([]byte(text), true, func(r *reading) bool {
 		p.forms.find(r.text, func(form *secretForm, start, end int) bool {
 			if form.alphabet != nil { // the characters beside it hold bits of the value's ends
 				if start > 0 && base64Byte[r.text[start-1]] {
@@ -31,9 +42,6 @@ func (p *Policy) Mask(text string) string {
 		})
 		return true
 	})
-	if len(spans) == 0 {
-		return text
-	}
 	return redact(text, spans)
 }
 

@@ -24,74 +24,83 @@ type span struct{ start, end int }
 
 // Bounds of the readings of one text.
 const (
-	maxUndone   = 4  // encodings in one another: percent-encoded twice in a form in JSON
-	maxReadings = 48 // of a text that has all encodings at once
+	maxUndone   = 4   // encodings in one another: percent-encoded twice in a form in JSON
+	maxReadings = 150 // of a text that has all encodings at once
 )
 
 // A decoding undoes one encoding. step appends what the text at i stands for, and returns
 // how many bytes it took; 0 means that the byte is itself.
 type decoding struct {
-	mark string // the byte without which a text has none of it; "" for any
+	mark byte // without which a text has none of it; 0 for any
 	step func(s []byte, i int, out []byte) ([]byte, int)
 	// runs says that the reading holds nothing but what was decoded.
 	runs bool
 }
 
 var decodings = []decoding{
-	{"+", decodePlus, false},
-	{"%", decodePercent, false},
-	{"\\", decodeJSON, false},
-	{"&", decodeEntity, false},
-	{"", decodeRun, true},
+	{'+', decodePlus, false},
+	{'%', decodePercent, false},
+	{'\\', decodeJSON, false},
+	{'&', decodeEntity, false},
+	{0, decodeRun, true},
 }
 
 // readings calls read with a text as it stands and as a receiver would decode it, until it
 // returns false: plus signs for spaces, percent-encoding, escapes of JSON, character
-// references of HTML, base64 and hexadecimal, a few of them in one another.
-func readings(text []byte, read func(*reading) bool) {
-	all := []reading{{text: text}}
-	for depth, first := 0, 0; ; depth++ {
-		last := len(all)
-		for i := first; i < last; i++ {
-			if !read(&all[i]) {
-				return
-			}
-			if depth == maxUndone {
-				continue
-			}
-			for _, d := range decodings {
-				if d.mark != "" && bytes.IndexByte(all[i].text, d.mark[0]) < 0 || d.runs && all[i].runs || len(all) == maxReadings {
-					continue
-				}
-				if undone := all[i].undo(d); len(undone.text) > 0 {
-					all = append(all, undone)
-				}
-			}
+// references of HTML, base64 and hexadecimal, a few of them in one another. Only where
+// located is set do readings know where their bytes come from, which takes longer.
+func readings(text []byte, located bool, read func(*reading) bool) {
+	r := reader{located: located, left: maxReadings, read: read}
+	r.visit(&reading{text: text}, 0)
+}
+
+type reader struct {
+	located bool
+	left    int
+	read    func(*reading) bool
+}
+
+// visit calls read with a reading and with what decoding makes of it.
+func (r *reader) visit(in *reading, depth int) bool {
+	if r.left--; !r.read(in) {
+		return false
+	}
+	for i := range decodings {
+		d := &decodings[i]
+		if depth == maxUndone || r.left <= 0 || d.runs && in.runs || d.mark != 0 && bytes.IndexByte(in.text, d.mark) < 0 {
+			continue
 		}
-		if first = last; first == len(all) {
-			return
+		if out := in.undo(d, r.located); len(out.text) > 0 && !r.visit(&out, depth+1) {
+			return false
 		}
 	}
+	return true
 }
 
 // undo removes one layer; the reading is empty where there is none.
-func (r *reading) undo(d decoding) reading {
+func (r *reading) undo(d *decoding, located bool) reading {
 	out := reading{runs: r.runs || d.runs}
+	if !d.runs {
+		out.text = make([]byte, 0, len(r.text))
+	}
 	changed := false
 	for i := 0; i < len(r.text); {
 		before := len(out.text)
 		text, n := d.step(r.text, i, out.text)
-		if n == 0 {
-			if n = 1; !d.runs {
-				text = append(text, r.text[i])
-			}
-		} else {
+		switch {
+		case n > 0:
 			changed = changed || len(text) > before
+		case d.runs:
+			n = 1
+		default: // up to where it may begin
+			if n = bytes.IndexByte(r.text[i+1:], d.mark) + 1; n == 0 {
+				n = len(r.text) - i
+			}
+			text = append(text, r.text[i:i+n]...)
 		}
 		out.text = text
-		from := span{r.origin(i).start, r.origin(i + n - 1).end}
-		for range len(out.text) - before {
-			out.at = append(out.at, from)
+		if located {
+			out.at = r.trace(out.at, i, n, len(out.text)-before)
 		}
 		i += n
 	}
@@ -99,6 +108,18 @@ func (r *reading) undo(d decoding) reading {
 		return reading{}
 	}
 	return out
+}
+
+// trace appends where count bytes come from that were made of n at i.
+func (r *reading) trace(at []span, i, n, count int) []span {
+	for k := range count {
+		if n == count { // themselves
+			at = append(at, r.origin(i+k))
+		} else {
+			at = append(at, span{r.origin(i).start, r.origin(i + n - 1).end})
+		}
+	}
+	return at
 }
 
 // origin returns where a byte of the reading comes from.
@@ -177,8 +198,21 @@ func decodeEntity(s []byte, i int, out []byte) ([]byte, int) {
 	return append(out, plain...), n
 }
 
-// minRun is the length of a run of base64 or hexadecimal that may hold a value.
-const minRun = 6
+// Lengths of runs: from minRun on, one of base64 or hexadecimal may hold a value; below
+// maxWord, small letters alone are a word.
+const (
+	minRun  = 6
+	maxWord = 12
+)
+
+func isPlainWord(run []byte) bool {
+	for _, c := range run {
+		if c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return true
+}
 
 // decodeRun decodes one run of hexadecimal or base64 that holds text. What is no text is
 // left to the forms of values in base64, which find them whatever is around.
@@ -191,7 +225,7 @@ func decodeRun(s []byte, i int, out []byte) ([]byte, int) {
 		n++
 	}
 	run, before := s[i:i+n], len(out)
-	if n < minRun {
+	if n < minRun || n < maxWord && isPlainWord(run) {
 		return out, n
 	}
 	if n%2 == 0 && all(string(run), isHexDigit) {
