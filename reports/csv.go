@@ -3,10 +3,12 @@ package reports
 import (
 	"encoding/csv"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"telltale/exposure"
 	"telltale/flow/plain"
 )
 
@@ -14,11 +16,14 @@ import (
 var csvHeader = []string{
 	"host", "verdict", "rule", "category", "flows", "violating", "unread", "bytes_sent", "bytes_received",
 	"first", "last", "apps", "policy_file", "policy_line", "policy_text", "known",
+	"company", "product", "country", "purpose", "noise", "every_seconds", "told",
 }
 
 // writeCSV writes one row for each host, in the order of the JSON (RFC 4180).
 // Text that a spreadsheet would run as a formula gets a leading apostrophe.
 func writeCSV(w io.Writer, r *Report) error {
+	r = r.indexed()
+	told := kindsByHost(r)
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	if err := out.Write(csvHeader); err != nil {
@@ -40,18 +45,39 @@ func writeCSV(w io.Writer, r *Report) error {
 		if h.Source.Line > 0 {
 			line = strconv.Itoa(h.Source.Line)
 		}
+		who, every := r.whois(h.Name), ""
+		if s, ok := r.beatOf(h.Name); ok {
+			every = strconv.FormatFloat(s.Rhythm.Every.Seconds(), 'f', -1, 64)
+		}
 		if err := out.Write([]string{
 			text(h.Name), string(h.Verdict), string(h.Rule), text(h.Category),
 			strconv.Itoa(h.Flows), strconv.Itoa(h.Violating), strconv.Itoa(h.Unread),
 			strconv.FormatInt(h.BytesSent, 10), strconv.FormatInt(h.BytesReceived, 10),
 			csvTime(h.First), csvTime(h.Last), text(strings.Join(apps, " | ")),
 			text(h.Source.File), line, text(h.Source.Text), strconv.Itoa(known[h.Name]),
+			text(who.Company), text(who.Product), text(who.Country), text(who.Purpose), string(noiseOf(h.Name)), every,
+			text(strings.Join(told[h.Name], " | ")),
 		}); err != nil {
 			return err
 		}
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// kindsByHost lists the kinds of identifiers that each host was told.
+func kindsByHost(r *Report) map[string][]string {
+	out := map[string][]string{}
+	for _, kind := range exposure.KindsOf(r.Summary.Trails) {
+		for _, t := range r.Summary.Trails {
+			for _, host := range t.Hosts {
+				if t.Kind == kind && !slices.Contains(out[host], kind) {
+					out[host] = append(out[host], kind)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // csvTime writes a time in RFC 3339, UTC; an unknown one is empty.

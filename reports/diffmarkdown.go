@@ -40,7 +40,7 @@ func (m *markdown) diffViolations(d *Diff) {
 	if warning := credentialWarning(m.r, inMarkdown); warning != "" {
 		m.line("> **Before you share this:** %s\n", warning)
 	}
-	if done := m.writeOut(len(all), func(i int) string { return diffViolation(d, i+1, &all[i]) }); done < len(all) {
+	if done := m.writeOut(len(all), budgetDiff, func(i int) string { return diffViolation(d, i+1, &all[i]) }); done < len(all) {
 		m.diffRest(d, done)
 	}
 	m.line("\n*Fixed* means that what triggers a violation was done again, as far as the captures show. *Not exercised* means that it is gone, but that this is not shown.")

@@ -229,7 +229,7 @@ func lengthAnswer(d *Diff, a *compare.Answer, st style) string {
 		before = "it appeared with the first flow"
 	}
 	if a.Interval > 0 {
-		before += fmt.Sprintf(" and came %s", cadence(a.Interval))
+		before += fmt.Sprintf(" and came %s", interval(a.Interval))
 	}
 	had := fmt.Sprintf("The app was in use for %s afterwards%s", duration(a.Had), in)
 	if a.Had == 0 { // one flow, or several at once

@@ -85,7 +85,7 @@ func seen(v capture.Violation) string {
 		s += ", " + period(v.First, v.Last)
 	}
 	if v.Interval > 0 {
-		s += ", " + cadence(v.Interval)
+		s += ", " + interval(v.Interval)
 	}
 	return s
 }

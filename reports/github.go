@@ -35,6 +35,7 @@ type annotation struct {
 }
 
 func writeGitHub(w io.Writer, r *Report) error {
+	r = r.indexed()
 	g := &github{r: r, folder: workingFolder()}
 	if err := g.verdict(); err != nil {
 		return err

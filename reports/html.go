@@ -40,7 +40,7 @@ var loadPage = sync.OnceValues(func() (*pageParts, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New("page.html").Funcs(template.FuncMap{"segments": segments, "fields": strings.Fields}).ParseFS(pageFiles, "page/*.html")
+	t, err := template.New("page.html").Funcs(template.FuncMap{"segments": segments, "bare": bare, "fields": strings.Fields}).ParseFS(pageFiles, "page/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +132,9 @@ func segments(s string) []segment {
 	}
 	return out
 }
+
+// bare takes the marks out of a sentence, for an attribute.
+func bare(s string) string { return strings.NewReplacer(codeStart, "", codeEnd, "").Replace(s) }
 
 // A paragraph is prose, or lines of a program.
 type paragraph struct {

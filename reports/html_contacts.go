@@ -31,6 +31,7 @@ type hostRow struct {
 	SentBytes           int64
 	ReceivedBytes       int64
 	First, Last         string
+	Noise               string // that devices contact it by themselves; "" for no
 	Spark               string // path of a drawing of its activity, "" without one
 }
 
@@ -53,6 +54,9 @@ func newContactPart(r *Report) contactPart {
 		part.Rows = append(part.Rows, row)
 	}
 	part.More = len(hosts) - len(part.Rows)
+	if notesNoise(hosts) {
+		part.Note += " " + noiseNote
+	}
 	return part
 }
 
@@ -61,12 +65,15 @@ func newHostRow(r *Report, h capture.Host) hostRow {
 		Host: r.short(h.Name, maxHost), Verdict: plain.Text(string(h.Verdict)), Kind: kindOf(h.Verdict), Weight: h.Verdict.Weight(),
 		Rule: r.short(string(h.Rule), maxHost), Decided: decided(r, h.Source, inHTML), Flows: h.Flows, Unread: h.Unread,
 		Sent: size(h.BytesSent), Received: size(h.BytesReceived), SentBytes: h.BytesSent, ReceivedBytes: h.BytesReceived,
-		First: tableTime(h.First), Last: tableTime(h.Last),
+		First: tableTime(h.First), Last: tableTime(h.Last), Noise: noiseWords(h.Name),
 	}
 	if row.Verdict == "" {
 		row.Verdict = "not judged"
 	}
 	var about []string
+	if who := r.whois(h.Name); who.Company != "" {
+		about = append(about, r.short(who.Company, maxHost))
+	}
 	if h.Category != "" {
 		about = append(about, r.short(h.Category, maxHost))
 	}

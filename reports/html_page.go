@@ -48,6 +48,9 @@ type page struct {
 	Devices      devicePart
 	Violations   violationPart
 	Contacts     contactPart
+	Owners       []chapter
+	Sent         []chapter // what was told to whom, and when
+	Beside       []chapter // what the audit was judged beside
 	Phases       []phaseRow
 	PhasesNote   string
 	Waived       excuseList
@@ -102,6 +105,7 @@ type ruleRow struct{ Rule, Title, Help string }
 func (r *Report) short(s string, n int) string { return plain.Text(r.clipped(s, n)) }
 
 func newPage(r *Report) *page {
+	r = r.indexed()
 	kind := r.Verdict
 	if r.inconclusive() {
 		kind = Inconclusive
@@ -113,6 +117,7 @@ func newPage(r *Report) *page {
 		Coverage: newCoverageParts(r), Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Contacts: newContactPart(r),
 		Diagnoses: newDiagnosisPart(r), Devices: newDevicePart(r), Permitted: sentencesOf(permitted(r, inHTML)), Steps: pageSteps(r), Revealed: r.Reveal,
 	}
+	p.Owners, p.Sent, p.Beside = chaptersOf(pageListed, r.owners(inHTML)), chaptersOf(pageListed, r.sent(inHTML)...), chaptersOf(pageListed, r.beside(inHTML)...)
 	p.unread(r)
 	p.phases(r)
 	p.excused(r)

@@ -102,6 +102,9 @@ func newCard(r *Report, number int, v capture.Violation, why string) card {
 	}
 	add("Sender, as far as it is known", senders(r, v, inHTML))
 	add("Addressed to", addresses(r, v, inHTML))
+	for _, k := range known(r, v, inHTML) {
+		add(k.Label, k.Text)
+	}
 	add("Devices", devicesOf(r, v, inHTML))
 	add("Seen", seen(v))
 	add("Phase", phasesOf(r, v, inHTML.data))

@@ -34,10 +34,18 @@ type document struct {
 	Hosts      []host         `json:"hosts"`
 	Violations []Violation    `json:"violations"`
 	Waived     []Violation    `json:"waived"`
-	Health     health         `json:"health"`
-	Coverage   []covered      `json:"coverage"`
-	Checks     []check        `json:"checks"`
-	Command    string         `json:"command,omitempty"`
+	// Trails are the identifiers that were sent, and where each of them went.
+	Trails []trail `json:"trails"`
+	// Rhythms are the contacts that repeat by a timer.
+	Rhythms []timer `json:"rhythms"`
+	// Subtracted are the kinds of requests that an idle baseline explains.
+	Subtracted   []subtraction `json:"subtracted"`
+	Declarations []declaration `json:"declarations"` // what the app says of its own privacy
+	Lists        []listEntry   `json:"lists"`        // of trackers, that were used
+	Health       health        `json:"health"`
+	Coverage     []covered     `json:"coverage"`
+	Checks       []check       `json:"checks"`
+	Command      string        `json:"command,omitempty"`
 }
 
 type tool struct {
@@ -89,26 +97,6 @@ type phase struct {
 	Hosts      int     `json:"hosts"`
 	Violating  int     `json:"violating"`  // flows
 	Violations int     `json:"violations"` // that happened in it
-}
-
-type host struct {
-	Host          string   `json:"host"`
-	Verdict       string   `json:"verdict"`
-	Flows         int      `json:"flows"`
-	Rule          string   `json:"rule"`
-	Category      string   `json:"category"`
-	First         *string  `json:"first"`
-	Last          *string  `json:"last"`
-	BytesSent     int64    `json:"bytes_sent"`
-	BytesReceived int64    `json:"bytes_received"`
-	Violating     int      `json:"violating"`
-	Unread        int      `json:"unread"`
-	Apps          []string `json:"apps"`
-	Phases        []string `json:"phases,omitempty"`
-	Decided       *source  `json:"decided"`
-	QUICRefused   int      `json:"quic_refused"` // conversations that were refused, so that they came back over TCP
-	// Attributed are the apps of flows whose User-Agent names none.
-	Attributed []attributed `json:"attributed"`
 }
 
 // attributed is an app, and how it is known that it made a flow.
@@ -164,6 +152,14 @@ type Violation struct {
 	Remedy      string       `json:"remedy"`
 	Decided     *source      `json:"decided"`
 	Flows       []reference  `json:"flows"`
+	// Evidence is where in what was sent the value stood, of the rules about values.
+	Evidence []evidence `json:"evidence"`
+	Tests    []test     `json:"tests"` // of OWASP's MASTG that it bears on
+	Company  string     `json:"company"`
+	Product  string     `json:"product"`
+	Country  string     `json:"country"`
+	Purpose  string     `json:"purpose"`
+	Rhythm   *rhythm    `json:"rhythm"` // that contacts of the host keep
 }
 
 type reference struct {
@@ -250,13 +246,15 @@ func writeIndented(w io.Writer, value any, what string) error {
 }
 
 func newDocument(r *Report) *document {
+	r = r.indexed()
 	s := r.Summary
 	d := &document{
 		Schema: Schema, Tool: tool{r.Tool.Name, r.Tool.Version}, Generated: r.Generated.UTC().Format(time.RFC3339),
 		Policy: newPolicyInfo(r), Baseline: newBaseline(r),
 		Verdict: r.Verdict, Warnings: r.texts(r.Warnings), Summary: NewSummary(r), Command: r.text(r.Command),
 		Captures: newCaptures(r), Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
-		Health: newHealth(r), Coverage: newCoverage(r),
+		Health: newHealth(r), Coverage: newCoverage(r), Trails: r.trails(), Rhythms: r.rhythms(), Subtracted: r.subtractions(),
+		Declarations: r.declarations(), Lists: r.lists(),
 	}
 	violations := violationsByPhase(s)
 	for _, p := range s.Phases {
@@ -266,12 +264,7 @@ func newDocument(r *Report) *document {
 		})
 	}
 	for _, h := range s.Hosts {
-		d.Hosts = append(d.Hosts, host{
-			Host: r.text(h.Name), Verdict: string(h.Verdict), Flows: h.Flows, Rule: string(h.Rule), Category: h.Category,
-			First: stamp(h.First), Last: stamp(h.Last), BytesSent: h.BytesSent, BytesReceived: h.BytesReceived,
-			Violating: h.Violating, Unread: h.Unread, Apps: r.texts(h.Apps), Phases: r.texts(h.Phases), Decided: r.source(h.Source),
-			QUICRefused: h.QUICRefused, Attributed: r.attributed(h.Attributed),
-		})
+		d.Hosts = append(d.Hosts, r.host(h))
 	}
 	names := deviceNames(s.Health.Devices)
 	for _, v := range s.Violations {
@@ -340,8 +333,9 @@ func (r *Report) violation(v capture.Violation, names map[string]string) Violati
 		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
 		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
 		Attributed: r.attributed(v.Attributed), Known: f.Known, Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
-		Devices: make([]DeviceRef, 0, len(v.Clients)),
+		Devices: make([]DeviceRef, 0, len(v.Clients)), Evidence: r.proofs(f), Tests: []test{},
 	}
+	r.addKnown(&out, f)
 	for _, addr := range v.Clients {
 		out.Devices = append(out.Devices, DeviceRef{r.text(addr), r.text(names[addr])})
 	}

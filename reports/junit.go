@@ -99,6 +99,7 @@ type junit struct {
 }
 
 func writeJUnit(w io.Writer, r *Report) error {
+	r = r.indexed()
 	j := &junit{
 		r: r, byHost: map[string][]capture.Violation{}, byRule: map[policy.Rule][]capture.Violation{},
 		excusedHost: map[string][]capture.Violation{}, excusedRule: map[policy.Rule][]capture.Violation{},
@@ -319,6 +320,9 @@ func told(r *Report, v capture.Violation) string {
 	field("seen", seen(v))
 	field("phase", phasesOf(r, v, quoted))
 	field("where", place(r, v, onTerminal))
+	for _, k := range known(r, v, onTerminal) {
+		field(strings.ToLower(k.Label), k.Text)
+	}
 	field("decided by", decided(r, f.Source, onTerminal))
 	field("why", strings.Join(plain.Lines(r.clipped(f.Message, maxProse)), "\n"))
 	field("remedy", strings.Join(plain.Lines(r.clipped(f.Remedy, maxProse)), "\n"))

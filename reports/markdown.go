@@ -13,7 +13,8 @@ import (
 // GitHub takes 65,536 characters in an issue. Each part has a share of that, in
 // bytes; what does not fit is counted and stands in full in the JSON.
 const (
-	budgetViolations = 28_000 // written out
+	budgetViolations = 21_500 // written out, less what the chapters take
+	budgetDiff       = 28_000 // violations of a comparison
 	budgetRest       = 4_000  // violations beyond, a line each
 	budgetHosts      = 7_000
 	budgetWorth      = 4_000 // what the verdict is worth
@@ -31,6 +32,7 @@ type markdown struct {
 }
 
 func writeMarkdown(w io.Writer, r *Report) error {
+	r = r.indexed()
 	m := &markdown{r: r}
 	m.line("# %s: %s", title(r.Verdict), headline(r, inMarkdown))
 	m.warnings()
@@ -40,9 +42,13 @@ func writeMarkdown(w io.Writer, r *Report) error {
 	m.diagnoses()
 	m.devices()
 	m.contacted()
+	owners, sent, beside := r.inMarkdown(r.owners(inMarkdown)), r.inMarkdown(r.sent(inMarkdown)...), r.inMarkdown(r.beside(inMarkdown)...)
+	m.WriteString(owners)
 	m.phases()
-	m.violations()
+	m.violations(budgetViolations - len(owners) - len(sent) - len(beside))
+	m.WriteString(sent)
 	m.excused()
+	m.WriteString(beside)
 	m.allowed()
 	m.checks()
 	m.reproduce()
@@ -184,6 +190,9 @@ func (m *markdown) contacted() {
 		if h.Verdict == policy.Violation {
 			verdict = "**violation**"
 		}
+		if noise := noiseWords(h.Name); noise != "" {
+			verdict += ", " + noise
+		}
 		flows := fmt.Sprint(h.Flows)
 		if h.Unread > 0 {
 			flows += fmt.Sprintf(" (%d unread)", h.Unread)
@@ -195,6 +204,9 @@ func (m *markdown) contacted() {
 		rows, budgetHosts, fmt.Sprintf("All %d hosts", len(rows)))
 	m.WriteByte('\n')
 	m.line("%s", contentNote)
+	if notesNoise(m.r.Summary.Hosts) {
+		m.line("%s", noiseNote)
+	}
 }
 
 func tableTime(t time.Time) string {
@@ -204,8 +216,8 @@ func tableTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// violations writes out as many as fit; the others get a line each.
-func (m *markdown) violations() {
+// violations writes out as many as fit into these bytes; the others get a line each.
+func (m *markdown) violations(budget int) {
 	violations := m.r.Summary.Violations
 	if len(violations) == 0 {
 		return
@@ -214,21 +226,22 @@ func (m *markdown) violations() {
 	if warning := credentialWarning(m.r, inMarkdown); warning != "" {
 		m.line("> **Before you share this:** %s\n", warning)
 	}
-	done := m.writeOut(len(violations), func(i int) string { return m.violation(i+1, violations[i]) })
+	done := m.writeOut(len(violations), budget, func(i int) string { return m.violation(i+1, violations[i]) })
 	if done < len(violations) {
 		m.rest(done, violations[done:])
 	}
 }
 
-// writeOut writes as many of n violations as fit, at least one, and returns how many.
-func (m *markdown) writeOut(n int, violation func(i int) string) int {
+// writeOut writes as many of n violations as fit into the budget, at least one, and
+// returns how many.
+func (m *markdown) writeOut(n, budget int, violation func(i int) string) int {
 	used := 0
 	for i := range n {
 		text := violation(i)
 		if i > 0 {
 			text = "\n" + text
 		}
-		if used += len(text); used > budgetViolations && i > 0 {
+		if used += len(text); used > budget && i > 0 {
 			return i
 		}
 		m.WriteString(text)
@@ -278,6 +291,9 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	}
 	evidence("Sender, as far as it is known", senders(r, v, inMarkdown))
 	evidence("Addressed to", addresses(r, v, inMarkdown))
+	for _, k := range m.known(v) {
+		evidence(k.Label, k.Text)
+	}
 	evidence("Devices", devicesOf(r, v, inMarkdown))
 	evidence("Seen", seen(v))
 	evidence("Phase", phasesOf(r, v, code))
@@ -290,6 +306,20 @@ func (m *markdown) violation(number int, v capture.Violation) string {
 	}
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// known returns what there is room for of what is known of a violation.
+func (m *markdown) known(v capture.Violation) []fact {
+	all := known(m.r, v, inMarkdown)
+	rows := make([]string, len(all))
+	for i, k := range all {
+		rows[i] = k.Text
+	}
+	n := roomFor(rows, budgetSentences)
+	if left := len(all) - n; left > 0 {
+		return append(all[:n:n], fact{"And", plural(left, "more fact", "more facts") + "; a `.json` report has them all"})
+	}
+	return all
 }
 
 // excused lists what did not count: what the policy waives, and what the baseline

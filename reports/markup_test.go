@@ -146,7 +146,7 @@ func TestMarkdownCannotBeForged(t *testing.T) {
 func checkRow(t *testing.T, name, head, row string) {
 	t.Helper()
 	n := strings.Count(row, "|")
-	if n != strings.Count(head, "|") || n != 8 && n != 7 && n != 6 && n != 4 && n != 3 {
+	if n != strings.Count(head, "|") || n < 3 || n > 8 {
 		t.Errorf("%s: a row of %d pipes below %s: %s", name, n, head, row)
 	}
 }
@@ -154,11 +154,11 @@ func checkRow(t *testing.T, name, head, row string) {
 // TestMarkdownSections checks the outline, in order, of each kind of document.
 func TestMarkdownSections(t *testing.T) {
 	for name, want := range map[string]string{
-		"violations":   "What this verdict is worth, What this audit can have seen, What was contacted, Violations, What was allowed, What was checked, How to reproduce, Provenance",
+		"violations":   "What this verdict is worth, What this audit can have seen, What was contacted, Who these hosts are, Violations, What was allowed, What was checked, How to reproduce, Provenance",
 		"clean":        "What this verdict is worth, What this audit can have seen, Devices, What was contacted, What was allowed, What was checked, How to reproduce, Provenance",
 		"inconclusive": "What to do next, What this verdict is worth, What this audit can have seen, What was contacted, What was checked, How to reproduce, Provenance",
-		"phases":       "What this verdict is worth, What this audit can have seen, What was contacted, Phases, Violations, What was allowed, What was checked, How to reproduce, Provenance",
-		"unread":       "What this verdict is worth, What this audit can have seen, Devices, What was contacted, What was waived, What was allowed, What was checked, How to reproduce, Provenance",
+		"phases":       "What this verdict is worth, What this audit can have seen, What was contacted, Who these hosts are, Phases, Violations, What was allowed, What was checked, How to reproduce, Provenance",
+		"unread":       "What this verdict is worth, What this audit can have seen, Devices, What was contacted, Who these hosts are, What was waived, What was allowed, What was checked, How to reproduce, Provenance",
 	} {
 		f, _ := ByName("markdown")
 		var got []string

@@ -105,6 +105,8 @@ type Report struct {
 
 	Color bool // use the terminal's colours; text only
 	Width int  // columns of the terminal, 0 for 80; text only
+
+	index *index // see indexed
 }
 
 // Tool is the program that made the report.

@@ -291,7 +291,7 @@ func TestCSV(t *testing.T) {
 		}
 	}
 	row := strings.Split(strings.Split(render(t, f, covidAlert()), "\r\n")[2], ",")
-	want := []string{retrieval, "allowed", "", "", "2", "0", "0", "0", "48213", "2026-11-20T12:00:00Z", "2026-11-20T12:04:00Z", app, "telltale.yaml", "6", "*.canada.ca", "0"}
+	want := []string{retrieval, "allowed", "", "", "2", "0", "0", "0", "48213", "2026-11-20T12:00:00Z", "2026-11-20T12:04:00Z", app, "telltale.yaml", "6", "*.canada.ca", "0", "", "", "", "", "", "", ""}
 	if !slices.Equal(row, want) {
 		t.Errorf("got  %q\nwant %q", row, want)
 	}

@@ -41,10 +41,15 @@ func reproduce(r *Report) []step {
 		pick := []string{"--where", `verdict == "violation"`}
 		steps = append(steps, step{"list the flows that break the policy", shell("telltale", "flows", kept, pick, judge)})
 	}
+	var asked []string
 	for i, v := range r.Summary.Violations {
 		if i == maxExplain {
 			break
 		}
+		if slices.Contains(asked, explained(v)) {
+			continue
+		}
+		asked = append(asked, explained(v))
 		if about := explained(v); plain.Is(about) && r.url(about) == about && len(about) <= maxText && about != "" {
 			steps = append(steps, step{"see which line of the policy decides", shell("telltale", "policy explain", []string{about}, judge)})
 		}

@@ -203,6 +203,14 @@ type sarifResultBag struct {
 	Category string `json:"category,omitempty"`
 	Owner    string `json:"owner,omitempty"`
 	App      string `json:"userAgent,omitempty"`
+	Company  string `json:"company,omitempty"`
+	Product  string `json:"product,omitempty"`
+	Country  string `json:"country,omitempty"`
+	Purpose  string `json:"purpose,omitempty"`
+	// Evidence is where in what was sent the value stood.
+	Evidence []evidence `json:"evidence,omitempty"`
+	Tests    []string   `json:"mastg,omitempty"`
+	Rhythm   *rhythm    `json:"rhythm,omitempty"`
 }
 
 // sarif builds a log.
@@ -215,7 +223,7 @@ type sarif struct {
 }
 
 func writeSARIF(w io.Writer, r *Report) error {
-	s := &sarif{r: r, folder: workingFolder(), limits: sarifTakes, index: map[policy.Rule]int{}}
+	s := &sarif{r: r.indexed(), folder: workingFolder(), limits: sarifTakes, index: map[policy.Rule]int{}}
 	return writeIndented(w, sarifLog{Schema: sarifSchema, Version: sarifVersion, Runs: []sarifRun{s.run()}}, "the report as SARIF")
 }
 
@@ -339,7 +347,7 @@ func (s *sarif) result(v capture.Violation, excused, detailed bool) sarifResult 
 		Locations: []sarifLocation{s.location(v, excused)},
 		// Code scanning looks at the first name alone and adds the rule and file to it.
 		Fingerprints: map[string]string{"primaryLocationLineHash": v.ID, "telltaleViolation/v1": v.ID},
-		Properties:   &sarifResultBag{r.text(f.Host), r.text(f.Subject), f.Category, r.text(f.Owner), r.text(v.App)},
+		Properties:   s.bag(v),
 	}
 	if v.URL != "" && detailed {
 		res.Request = &sarifRequest{r.text(v.Method), validText(r.url(v.URL))}
@@ -370,6 +378,22 @@ func (s *sarif) result(v capture.Violation, excused, detailed bool) sarifResult 
 		res.Suppressions = []sarifSuppression{{"external", "accepted", why}}
 	}
 	return res
+}
+
+func (s *sarif) bag(v capture.Violation) *sarifResultBag {
+	r, f := s.r, v.Finding
+	who := r.whois(f.Host)
+	bag := &sarifResultBag{
+		Host: r.text(f.Host), Subject: r.text(f.Subject), Category: f.Category, Owner: r.text(f.Owner), App: r.text(v.App),
+		Company: r.text(who.Company), Product: r.text(who.Product), Country: who.Country, Purpose: who.Purpose, Evidence: r.proofs(f),
+	}
+	for _, t := range testsOf(f) {
+		bag.Tests = append(bag.Tests, t.ID)
+	}
+	if beat, ok := r.beatOf(f.Host); ok {
+		bag.Rhythm = newRhythm(beat)
+	}
+	return bag
 }
 
 func sarifLevel(s policy.Severity) string {

@@ -364,14 +364,11 @@ func TestEveryRuleIsDescribed(t *testing.T) {
 		if !ok || facts.full == "" || facts.remedy == "" || facts.precision == "" {
 			t.Errorf("%s: %+v", rule, facts)
 		}
-		for _, id := range facts.mastg {
+		for _, id := range mastgOf(rule) {
 			if !regexp.MustCompile(`^(MASTG-TEST|MASWE)-\d{4}$`).MatchString(id) {
 				t.Errorf("%s: %q", rule, id)
 			}
 		}
-	}
-	if len(ruleFactsOf) != len(policy.Rules) {
-		t.Errorf("%d rules are described, there are %d", len(ruleFactsOf), len(policy.Rules))
 	}
 }
 

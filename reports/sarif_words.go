@@ -79,6 +79,9 @@ func (s *sarif) message(v capture.Violation, shown []spot, detailed bool) sarifM
 	if !detailed {
 		return sarifMessage{Text: joined(text, " ")}
 	}
+	for _, k := range known(r, v, inSARIF) {
+		text = append(text, k.Label+": "+sentence(k.Text))
+	}
 	text = append(text, lines(r, f.Message), lines(r, f.Remedy))
 	return sarifMessage{Text: joined(text, "\n\n"), Markdown: s.markdown(v, shown)}
 }
@@ -118,6 +121,9 @@ func (s *sarif) markdown(v capture.Violation, shown []spot) string {
 		where += " (" + links(shown) + ")"
 	}
 	section("Where", where)
+	for _, k := range known(r, v, inMarkdown) {
+		section(k.Label, sentence(k.Text))
+	}
 	section("Why it matters", r.fitted(block, f.Message))
 	section("Likely cause and remedy", r.fitted(block, f.Remedy))
 	section("Deciding policy line", decided(r, f.Source, inMarkdown))

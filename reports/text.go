@@ -44,6 +44,7 @@ type screen struct {
 }
 
 func writeText(w io.Writer, r *Report) error {
+	r = r.indexed()
 	s := &screen{width: defaultWidth, color: r.Color}
 	if r.Width > 0 {
 		s.width = min(max(r.Width, minWidth), maxWidth)
@@ -58,8 +59,11 @@ func writeText(w io.Writer, r *Report) error {
 		}
 		s.violation(r, i+1, v, explained.of(r, v, onTerminal))
 	}
+	s.chapters(r.sent(onTerminal)...)
 	s.excused(r)
 	s.hosts(r)
+	s.chapters(r.owners(onTerminal))
+	s.chapters(r.beside(onTerminal)...)
 	s.devices(r)
 	s.list("What this verdict is worth", worthBeside(r, onTerminal))
 	s.list(coverageHeading, claims(r, onTerminal))
@@ -136,6 +140,9 @@ func (s *screen) violation(r *Report, number int, v capture.Violation, why strin
 	s.field(3, "user-agent", plain.Text(r.clipped(v.App, maxText)))
 	s.field(3, "app", senders(r, v, onTerminal))
 	s.field(3, "destination", addresses(r, v, onTerminal))
+	for _, k := range known(r, v, onTerminal) {
+		s.field(3, strings.ToLower(k.Label), k.Text)
+	}
 	s.field(3, "devices", devicesOf(r, v, onTerminal))
 	s.field(3, "seen", seen(v))
 	s.field(3, "phase", phasesOf(r, v, quoted))
@@ -185,6 +192,9 @@ func (s *screen) hosts(r *Report) {
 		name := plain.Text(r.clipped(h.Name, maxHost))
 		if h.Unread > 0 {
 			name += fmt.Sprintf(" (%d unread)", h.Unread)
+		}
+		if noise := noiseWords(h.Name); noise != "" {
+			name += " (" + noise + ")"
 		}
 		label := left
 		if h.Verdict == policy.Violation {

@@ -436,8 +436,8 @@ func decided(r *Report, s policy.Source, st style) string {
 	return where + ": " + text
 }
 
-// cadence says the median time between flows.
-func cadence(d time.Duration) string { return "every " + duration(round(d)) + " (median)" }
+// interval says the median time between flows.
+func interval(d time.Duration) string { return "every " + duration(round(d)) + " (median)" }
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
