@@ -44,7 +44,7 @@ func (r *reader) readBinary(d *Declaration, data []byte) error {
 	if b.size < 1 || b.size > 8 || b.refSize < 1 || b.refSize > 8 || table > room || b.count > (room-table)/uint64(b.size) {
 		return r.errorAt(0, "the end of the binary property list is damaged, expected a table of objects", "the file seems to be cut off: copy it again")
 	}
-	b.table = int(table) //nolint:gosec // within the file
+	b.table = int(table)
 	v, err := b.object(top, 0)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (b *bplist) object(ref uint64, depth int) (v value, err error) {
 	if ref >= b.count {
 		return v, b.errorAt(0, fmt.Sprintf("the binary property list names object %d, expected one below %d", ref, b.count), "")
 	}
-	entry := b.table + int(ref)*b.size //nolint:gosec // below count, which was checked
+	entry := b.table + int(ref)*b.size
 	at := number(b.data[entry : entry+b.size])
 	if at >= uint64(len(b.objects)) {
 		return v, b.damaged(at, "an object lies behind the end")
@@ -135,7 +135,7 @@ func (b *bplist) text(start, n, width uint64) (v value, err error) {
 	if start > room || n > (room-start)/width {
 		return v, b.damaged(start, "a text is cut off")
 	}
-	if b.budget -= int(n); b.budget < 0 { //nolint:gosec // within the file
+	if b.budget -= int(n); b.budget < 0 {
 		return v, b.damaged(start, "its texts are too many")
 	}
 	raw := b.data[start : start+n*width]
@@ -152,7 +152,7 @@ func (b *bplist) text(start, n, width uint64) (v value, err error) {
 
 // refs reads n references, and the objects that they name.
 func (b *bplist) refs(start, n uint64, depth int) ([]value, error) {
-	size := uint64(b.refSize) //nolint:gosec // 1 to 8
+	size := uint64(b.refSize)
 	room := uint64(len(b.objects))
 	if start > room || n > (room-start)/size {
 		return nil, b.damaged(start, "a collection is cut off")
@@ -177,7 +177,7 @@ func (b *bplist) dictionary(start, n uint64, depth int) (v value, err error) {
 	if err != nil {
 		return v, err
 	}
-	v.items, err = b.refs(start+n*uint64(b.refSize), n, depth) //nolint:gosec // 1 to 8
+	v.items, err = b.refs(start+n*uint64(b.refSize), n, depth)
 	seen := map[string]bool{}
 	for i := range keys {
 		if keys[i].kind != text || seen[keys[i].text] {

@@ -131,10 +131,13 @@ func (r *reader) readText(d *Declaration, data []byte) error {
 		}
 		return r.errorAt(line, "the file is neither XML in UTF-8 nor a binary property list", whatIsRead)
 	}
-	if text := bytes.TrimSpace(data); len(text) == 0 {
+	text := bytes.TrimLeft(data, " \t\r\n")
+	if len(text) == 0 {
 		return r.errorAt(0, "the file is empty", whatIsRead)
-	} else if text[0] != '<' {
-		return r.errorAt(1+bytes.Count(data[:bytes.Index(data, text[:1])], []byte("\n")), "the file is not XML, expected <plist> or <network-security-config>", whatIsRead)
+	}
+	if text[0] != '<' {
+		blank := data[:len(data)-len(text)]
+		return r.errorAt(1+bytes.Count(blank, []byte("\n")), "the file is not XML, expected <plist> or <network-security-config>", whatIsRead)
 	}
 	x := newXMLReader(r, data)
 	root, err := x.root()
