@@ -100,18 +100,24 @@ func (s *search) hardwareID(m meaning, l leaf) bool {
 	return false
 }
 
+var separators = strings.NewReplacer("-", "", ":", "", " ", "", "/", "")
+
 // addID adds an identifier whose value is the same with and without separators, and in
 // either case.
 func (s *search) addID(kind string, l leaf) bool {
 	bare := strings.ToLower(string(bytes.TrimPrefix(l.text, []byte("XZ"))))
-	normal := strings.NewReplacer("-", "", ":", "", " ", "").Replace(bare)
-	if isFID(l.text) || isOpaque(l.text) && !isHash(l.text) && !isUUID(l.text) {
+	normal := separators.Replace(bare)
+	if kind == InstallationID && isOpaque(l.text) && !isHash(l.text) && !isUUID(l.text) {
 		normal = string(l.text) // case counts
 	}
 	if useless([]byte(normal)) {
 		return true
 	}
-	return s.add(kind, l, normal, maskID(l.text))
+	masked := maskID(l.text)
+	if isHash(l.text) && len(l.text) > 32 { // 32 digits may also be a UUID without hyphens
+		masked += " (hashed)"
+	}
+	return s.add(kind, l, normal, masked)
 }
 
 // digitsOf returns a number without the separators that people write.

@@ -10,13 +10,7 @@ import (
 )
 
 // maskID shows the first four characters of an identifier.
-func maskID(t []byte) string {
-	form := ""
-	if isHash(t) && len(t) > 32 {
-		form = " (hashed)"
-	}
-	return shown(string(t[:min(4, len(t)/2)])) + "…" + form
-}
+func maskID(t []byte) string { return shown(string(t[:min(4, len(t)/2)])) + "…" }
 
 // maskText shows the first character of a text that somebody typed.
 func maskText(t string) string {

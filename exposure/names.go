@@ -118,7 +118,7 @@ var vocabulary = []struct {
 }
 
 // marks are words behind a name that say how its value is written.
-var marks = []string{"", "md5", "sha1", "sha256", "sha512", "hash", "hashed", "lower", "upper", "lowermd5", "uppermd5", "lowersha1", "uppersha1", "lowersha256", "1", "2", "0", "raw", "str", "string", "hex", "encrypted"}
+var marks = []string{"", "md5", "sha1", "sha256", "sha512", "hash", "hashed", "lower", "upper", "lowermd5", "uppermd5", "lowersha1", "uppersha1", "lowersha256", "1", "2", "0", "raw", "str", "string", "hex", "encrypted", "value"}
 
 // words are the meanings by names without what joins their words. Many texts are looked up,
 // and few are there: known has a bit for the hash of each.

@@ -116,7 +116,7 @@ func (s *search) addPlace(l leaf, lat, lon float64, decimals int) bool {
 		}
 	}
 	decimals = min(decimals, 7)
-	masked := fmt.Sprintf("%d.…, %d.… (to about %s)", int(lat), int(lon), precision(decimals))
+	masked := fmt.Sprintf("%d.…, %d.… (to %s)", int(lat), int(lon), precision(decimals))
 	return s.add(Location, l, fmt.Sprintf("%.4f,%.4f", lat, lon), masked)
 }
 
@@ -128,7 +128,7 @@ var manuals = [][2]float64{{37.421998, -122.084}, {37.422, -122.084}, {37.785834
 func precision(decimals int) string {
 	m := 111_000 / math.Pow10(decimals)
 	if m >= 1 {
-		return strconv.Itoa(int(math.Round(m))) + " m"
+		return "about " + strconv.Itoa(int(math.Round(m))) + " m"
 	}
 	return "less than 1 m"
 }

@@ -100,7 +100,7 @@ func (s *search) look(m meaning, l leaf) {
 
 // signs are the characters that what is known by its form has, or begins with.
 var signs = func() (t [256]bool) {
-	for _, c := range []byte("@:%+") {
+	for _, c := range []byte("@:%+[") {
 		t[c] = true
 	}
 	return t
