@@ -20,7 +20,7 @@ const everyone = "*"
 
 // crowded returns the key of a row of which there may not be too many: the own one, that
 // of its parent, or the last one.
-func crowded[V any](rows *table[string, V], own, parent, last string) string {
+func crowded[K comparable, V any](rows *table[K, V], own, parent, last K) K {
 	switch n := rows.len(); {
 	case n < maxRows || rows.has(own):
 		return own
@@ -93,6 +93,9 @@ func (t *totals) crowdNotes() (notes []string) {
 	}
 	if t.manyViolations {
 		notes = append(notes, fmt.Sprintf("there were more than %d violations: of those that came later, the ones of a rule are counted together for all names below one parent, as in *.example.com", maxRows))
+	}
+	if t.manyShapes {
+		notes = append(notes, fmt.Sprintf("there were more than %d kinds of requests: those that came later are counted together for all names below one parent, and whether they keep a rhythm is not known", MaxShapes))
 	}
 	return notes
 }

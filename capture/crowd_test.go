@@ -78,8 +78,8 @@ func TestCrowdsOfHosts(t *testing.T) {
 	if flows != sum.Flows || hosts["h0.before.example"] != 2 || hosts["*.made-up.example"] != many || hosts["h0.x.made-up.example"] != 1 || hosts["198.51.*.*"] != 1 || hosts["2001:db8:1:*"] != 1 {
 		t.Errorf("%d flows in %d hosts: %v", flows, len(sum.Hosts), []int{hosts["h0.before.example"], hosts["*.made-up.example"], hosts["h0.x.made-up.example"], hosts["198.51.*.*"], hosts["2001:db8:1:*"]})
 	}
-	if len(sum.Hosts) > rows+5 || len(sum.Violations) > rows+5 {
-		t.Errorf("%d hosts, %d violations", len(sum.Hosts), len(sum.Violations))
+	if len(sum.Hosts) > rows+5 || len(sum.Violations) > rows+5 || len(sum.Shapes) > rows+5 {
+		t.Errorf("%d hosts, %d violations, %d shapes", len(sum.Hosts), len(sum.Violations), len(sum.Shapes))
 	}
 	for _, v := range sum.Violations {
 		if v.Finding.Host != "*.made-up.example" {
@@ -89,10 +89,10 @@ func TestCrowdsOfHosts(t *testing.T) {
 			t.Errorf("%d of %+v", v.Count, v.Finding)
 		}
 	}
-	if notes := sum.Health.Notes; len(notes) != 2 || !strings.HasPrefix(notes[0], "more than 10000 hosts") || !strings.HasPrefix(notes[1], "there were more than 10000 violations") {
+	if notes := sum.Health.Notes; len(notes) != 3 || !strings.HasPrefix(notes[0], "more than 10000 hosts") || !strings.HasPrefix(notes[1], "there were more than 10000 violations") {
 		t.Errorf("notes %q", notes)
 	}
-	if again := s.Summary().Health.Notes; len(again) != 2 {
+	if again := s.Summary().Health.Notes; len(again) != 3 {
 		t.Errorf("notes %q", again)
 	}
 }

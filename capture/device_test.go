@@ -102,9 +102,12 @@ func recordedWhole(t *testing.T, path string) (whole *flow.Flow) {
 }
 
 // version2 unpacks a capture that was made before whole devices were recorded.
-func version2(t *testing.T) string {
+func version2(t *testing.T) string { return unpacked(t, "testdata/version2.telltale.gz") }
+
+// unpacked returns the path of a copy of a file.
+func unpacked(t *testing.T, name string) string {
 	t.Helper()
-	f, err := os.Open("testdata/version2.telltale.gz")
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +167,7 @@ func TestVersion2IsReadAndMigrated(t *testing.T) {
 	if diff := cmp.Diff(append(want, added), got, sameFlow); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if v := query(t, path, "SELECT user_version || ' ' || (SELECT count(*) FROM notes) FROM pragma_user_version"); v != "3 1" {
+	if v := query(t, path, "SELECT user_version || ' ' || (SELECT count(*) FROM notes) FROM pragma_user_version"); v != "4 1" {
 		t.Errorf("version and notes: %s", v)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // flowColumns are the columns of flows in the order of the table.
 const flowColumns = "id,kind_id,host_id,connection_id,url_id,error_id,started,ended,blocked,dns,connect,tls,send,wait,receive," +
 	"request_headers,request_body,request_size,response_headers,response_body,response_size,sent,received,more," +
-	"datagrams_sent,datagrams_received,answers_id"
+	"datagrams_sent,datagrams_received,answers_id,exposures_id"
 
 // The place of some of them, and their number.
 const (
@@ -24,7 +24,8 @@ const (
 	columnMore       = 23
 	columnDatagrams  = 24
 	columnAnswers    = 26
-	flowColumnCount  = 27
+	columnExposures  = 27
+	flowColumnCount  = 28
 	columnsDefaulted = 1<<(columnRequest+2) | 1<<(columnResponse+2) | 3<<columnSent | 3<<columnDatagrams // 0 when left out
 )
 
@@ -97,6 +98,9 @@ func (w *writer) flow(f *flow.Flow, replace bool) error {
 		if row[columnAnswers], err = w.textRow(w.answersText(f.DNS, f.Server.Asked)); err != nil {
 			return err
 		}
+	}
+	if row[columnExposures], err = w.exposures(f.Exposures); err != nil {
+		return err
 	}
 	return w.insert(&row, replace)
 }

@@ -16,11 +16,18 @@ const recentJudgements = 4096
 type judgements struct {
 	mu    sync.Mutex
 	ask   policy.Judge // nil leaves everything unjudged
-	known *recent[flow.ID, policy.Judgement]
+	known *recent[flow.ID, remembered]
+}
+
+// remembered is a judgement, and what an examination found that is not in the file.
+type remembered struct {
+	policy.Judgement
+	exposures []flow.Exposure
+	examined  int
 }
 
 func newJudgements(j policy.Judge) *judgements {
-	return &judgements{ask: j, known: newRecent[flow.ID, policy.Judgement](recentJudgements)}
+	return &judgements{ask: j, known: newRecent[flow.ID, remembered](recentJudgements)}
 }
 
 // judge judges a flow whose bodies are loaded. What was said of it before counts
@@ -37,12 +44,12 @@ func (js *judgements) judge(f *flow.Flow, before policy.Judgement) policy.Judgem
 
 // judgeBy judges by the policy of one moment and remembers it in the memory of that
 // moment.
-func (js *judgements) judgeBy(ask policy.Judge, known *recent[flow.ID, policy.Judgement], f *flow.Flow, before policy.Judgement) policy.Judgement {
+func (js *judgements) judgeBy(ask policy.Judge, known *recent[flow.ID, remembered], f *flow.Flow, before policy.Judgement) policy.Judgement {
 	j := judgeState(ask, f, before)
 	if f.Ended() {
 		js.mu.Lock()
 		if known == js.known { // else the policy has changed meanwhile
-			known.put(f.ID, j)
+			known.put(f.ID, remembered{j, f.Exposures, f.Examined})
 		}
 		js.mu.Unlock()
 	}
@@ -66,8 +73,11 @@ func (js *judgements) of(f *flow.Flow, l *loader) (policy.Judgement, error) {
 	ask, known := js.ask, js.known
 	j, ok := known.get(f.ID)
 	js.mu.Unlock()
+	if ok && f.Ended() && f.Examined == 0 {
+		f.Exposures, f.Examined = j.exposures, j.examined
+	}
 	if ok && f.Ended() || ask == nil {
-		return j, nil
+		return j.Judgement, nil
 	}
 	judge := func(part *flow.Flow, before policy.Judgement) policy.Judgement {
 		return js.judgeBy(ask, known, part, before)

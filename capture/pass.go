@@ -15,6 +15,7 @@ type passOptions struct {
 	headers     bool         // header blocks
 	bodies      bool         // contents of bodies, and frames
 	judge       policy.Judge // nil leaves flows unjudged; judging needs the headers
+	examine     bool         // look for identifiers also where nothing judges
 }
 
 const (
@@ -179,31 +180,33 @@ func (p *pass) load(ctx context.Context, l *loader, flows *stmt, st *step) ([]Re
 	if err != nil {
 		return nil, err
 	}
-	if p.opts.headers || p.opts.judge != nil {
+	if p.opts.headers || p.opts.judge != nil || p.opts.examine {
 		if err := l.headers(rows); err != nil {
 			return nil, err
 		}
 	}
-	batch, content := make([]Recorded, len(rows)), policy.ReadsContent(p.opts.judge)
+	batch, content := make([]Recorded, len(rows)), p.opts.judge != nil && policy.ReadsContent(p.opts.judge)
 	for i, row := range rows {
+		if p.opts.judge != nil || p.opts.examine {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if batch[i].Judgement, err = l.judge(p.judge, content, row.flow); err != nil {
+				return nil, err
+			}
+		}
 		if batch[i].Flow = row.flow; p.opts.bodies {
 			if batch[i].Flow, err = l.whole(row.flow); err != nil {
 				return nil, err
 			}
-		}
-		if p.opts.judge == nil {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if batch[i].Judgement, err = l.judge(p.judge, content, row.flow); err != nil {
-			return nil, err
 		}
 	}
 	return batch, nil
 }
 
 func (p *pass) judge(part *flow.Flow, before policy.Judgement) policy.Judgement {
+	if p.opts.judge == nil {
+		return policy.Judgement{}
+	}
 	return judgeState(p.opts.judge, part, before)
 }

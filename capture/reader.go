@@ -294,6 +294,11 @@ func (s *Store) load(ctx context.Context) error {
 			return err
 		}
 		s.lastID.Store(last)
+		idle, err := c.integer("SELECT value FROM meta WHERE key = ?", idleTag)
+		if err != nil {
+			return err
+		}
+		s.idle.Store(idle != 0)
 		st, err := c.prepare("SELECT text FROM notes ORDER BY id")
 		if err != nil {
 			return err

@@ -233,7 +233,7 @@ func (r *rebuild) readAll(ctx context.Context, progress func(done, total int)) e
 }
 
 func (r *rebuild) read(ctx context.Context, after flow.ID, visit func([]Recorded) error) error {
-	return r.store.pass(ctx, passOptions{after: after, upto: r.upto, headers: true, judge: r.judge}, visit)
+	return r.store.pass(ctx, passOptions{after: after, upto: r.upto, headers: true, judge: r.judge, examine: true}, visit)
 }
 
 // add counts flows that have ended and keeps the others.

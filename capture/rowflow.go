@@ -110,6 +110,7 @@ const (
 	colDatagramsSent
 	colDatagramsReceived
 	colAnswers
+	colExposures
 )
 
 // loadedRow is a flow whose header blocks are still to come.
@@ -162,6 +163,10 @@ func (l *loader) decode(row columns) (*flow.Flow, error) {
 		if err := parseAnswers(row.str(colAnswers), f.DNS); err != nil {
 			return nil, fmt.Errorf("%w: %w", errRow, err)
 		}
+	}
+	f.Examined = k.examined
+	if f.Exposures, err = l.exposures(row.int(colExposures)); err != nil {
+		return nil, err
 	}
 	if !row.null(colRequestHeaders) {
 		if f.Request, err = decodeRequest(row, &k, &m); err != nil {
@@ -220,7 +225,7 @@ func (l *loader) kind(id int64) (kindKey, error) {
 		k = kindKey{
 			kind: flow.Kind(row.str(0)), mode: row.str(1), phase: row.str(2), outcome: flow.Outcome(row.str(3)), failure: row.str(4),
 			method: row.str(5), protocol: row.str(6), status: int(row.int(7)), reason: row.str(8), protocolOfEnd: row.str(9),
-			speech: row.str(10), asks: !row.null(11), question: row.str(11), answer: row.str(12),
+			speech: row.str(10), asks: !row.null(11), question: row.str(11), answer: row.str(12), examined: int(row.int(13)),
 		}
 		return nil
 	}, id)

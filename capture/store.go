@@ -51,6 +51,7 @@ type Store struct {
 	worker  *worker
 	lastID  atomic.Int64
 	phase   atomic.Pointer[string]
+	idle    atomic.Bool
 	names   atomic.Pointer[deviceNames]
 	naming  sync.Mutex // held while a name is changed
 	verdict *judgements

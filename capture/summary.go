@@ -37,10 +37,12 @@ type Summary struct {
 	// contact has a phase. Of more phases it has the first by name: the sum of
 	// Flows then is less than that of the summary.
 	Phases []Phase
-	// Shapes has a row for each kind of request that was made, at most MaxShapes, those
-	// with most flows first: what an idle baseline is compared by, and what keeps a rhythm.
+	// Shapes has a row for each kind of request that was made, those with most flows
+	// first: what an idle baseline is compared by, and what keeps a rhythm. Of more than
+	// MaxShapes, those that came later are in a row with others, as hosts are.
 	Shapes []Shape
-	// Trails is where the identifiers went that devices sent.
+	// Trails is where the identifiers went that devices sent, in all contacts: also those
+	// that the policy allows or ignores.
 	Trails []exposure.Trail
 	// Subtracted counts the flows that an idle baseline explains; Ignored counts them, too.
 	Subtracted int
@@ -76,6 +78,9 @@ type Host struct {
 	// Attributed are the apps that made those flows whose User-Agent names none, as far
 	// as they are known, and how: sorted, each once, at most MaxApps.
 	Attributed []attribution.Attribution
+	// Rhythm is that of the kind of request to it by which most contacts keep one; zero
+	// where none does.
+	Rhythm cadence.Rhythm
 }
 
 // Limits of what a summary lists; counts are always exact. Of a User-Agent it has the
@@ -107,7 +112,8 @@ type Violation struct {
 	// Interval is the median time between flows, 0 when there are fewer than
 	// three: a probe that fires by a timer shows here.
 	Interval time.Duration
-	Flows    []Reference // the first MaxReferences of them
+	Rhythm   cadence.Rhythm // that its flows keep; zero where they keep none
+	Flows    []Reference    // the first MaxReferences of them
 }
 
 // Reference points at one flow in its capture.
@@ -199,7 +205,7 @@ type Device struct {
 func (s Summary) Inconclusive() bool { return s.Flows == 0 }
 
 // MaxShapes is how many shapes are counted apart.
-const MaxShapes = 10_000
+const MaxShapes = maxRows
 
 // A Shape is a kind of request: its host, its method and its path with what changes from
 // one request to the next left out.
@@ -209,5 +215,5 @@ type Shape struct {
 	Subtracted  int // of them, by an idle baseline
 	First, Last time.Time
 	Rhythm      cadence.Rhythm // zero where they keep none
-	App         string         // that made the first of them, as far as it is known
+	App         string         // that made the first of them, as far as it is known or likely
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"telltale/attribution"
+	"telltale/exposure"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -26,9 +27,15 @@ type totals struct {
 	violations, waivers            table[string, violationTotal]
 	devices                        table[netip.Addr, deviceTotal]
 	phases                         phaseTotals
+	shapes                         table[policy.Shape, shapeTotal]
+	subtracted                     int
 	lookups                        int
-	manyHosts, manyViolations      bool              // some are counted together: see maxRows
-	book                           *attribution.Book // shared by totals that lie over each other
+	manyHosts, manyViolations      bool // some are counted together: see maxRows
+	manyShapes                     bool // likewise
+	// Books are shared by totals that lie over each other: to learn a flow twice changes
+	// nothing in them.
+	book   *attribution.Book
+	values *exposure.Book
 }
 
 // verdictCounts counts contacts by verdict.
@@ -50,7 +57,8 @@ func (c *verdictCounts) add(v policy.Verdict) {
 func newTotals() *totals {
 	return &totals{
 		hosts: newTable[string, hostTotal](), devices: newTable[netip.Addr, deviceTotal](),
-		violations: newTable[string, violationTotal](), waivers: newTable[string, violationTotal](), book: attribution.NewBook(),
+		violations: newTable[string, violationTotal](), waivers: newTable[string, violationTotal](),
+		shapes: newTable[policy.Shape, shapeTotal](), book: attribution.NewBook(), values: exposure.NewBook(),
 	}
 }
 
@@ -61,7 +69,7 @@ func (t *totals) over() *totals {
 	c.activity = t.activity.clone()
 	c.hosts, c.devices = t.hosts.over(), t.devices.over()
 	c.violations, c.waivers = t.violations.over(), t.waivers.over()
-	c.phases = slices.Clone(t.phases)
+	c.phases, c.shapes = slices.Clone(t.phases), t.shapes.over()
 	return &c
 }
 
@@ -107,6 +115,13 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	host := t.hosts.row(t.hostRow(name), newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
 	host.add(f, j, trace)
+	t.addShape(f, j, trace)
+	if len(f.Exposures) > 0 {
+		t.values.Learn(f, policy.Receiver(name))
+	}
+	if j.Subtracted {
+		t.subtracted++
+	}
 	if device != nil {
 		device.addContact(f, j.Verdict, host.name)
 	}
@@ -136,7 +151,9 @@ func (t *totals) addFindings(rows *table[string, violationTotal], f *flow.Flow, 
 // summary writes the totals out, sorted, with the names that name gives to devices. What
 // it hands out will not change.
 func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
+	shapes, rhythms := t.shapeRows()
 	s := Summary{
+		Shapes: shapes, Trails: t.values.Trails(), Subtracted: t.subtracted,
 		Flows: t.flows, Allowed: t.verdicts.allowed, Ignored: t.verdicts.ignored, Waived: t.verdicts.waived, Violating: t.verdicts.violating,
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
 		Violations: violationRows(&t.violations, t.book), Waivers: violationRows(&t.waivers, t.book), Phases: t.phases.rows(),
@@ -149,6 +166,7 @@ func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
 	s.Hosts = make([]Host, len(hosts))
 	for i, h := range hosts {
 		s.Hosts[i] = h.row(t.book)
+		s.Hosts[i].Rhythm = rhythms[h.name]
 		if h.quicRefused > 0 {
 			s.Health.QUICRefused[h.name] = h.quicRefused
 		}

@@ -164,7 +164,7 @@ func TestSummaryDoesNotDependOnOrder(t *testing.T) {
 	hosts := []string{"a.canada.ca", "two.example", "x.waived.example", "captive.apple.com", "z.example"}
 	random := rand.New(rand.NewPCG(3, 4))
 	for i := range 400 {
-		f := flowtest.Get("https://"+hosts[random.IntN(len(hosts))]+fmt.Sprintf("/%d", i), flowtest.At(time.Duration(random.IntN(1e6))*time.Millisecond),
+		f := flowtest.Get("https://"+hosts[random.IntN(len(hosts))]+fmt.Sprintf("/%c%d", "abcd"[random.IntN(4)], i), flowtest.At(time.Duration(random.IntN(1e6))*time.Millisecond),
 			flowtest.UserAgentOf(fmt.Sprintf("app %d", random.IntN(12))), flowtest.From(fmt.Sprintf("192.168.1.%d:99", random.IntN(15))), flowtest.Device(fmt.Sprint("d", i)), flowtest.Phase([]string{"", "a", "b", "c"}[random.IntN(4)]))
 		if i%9 == 0 {
 			f = flowtest.Refused(hosts[i%len(hosts)])

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"telltale/attribution"
+	"telltale/cadence"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -25,6 +26,7 @@ type violationTotal struct {
 	clients     clientSet
 	phases      phaseSet
 	samples     samples
+	series      cadence.Series
 	unnamed     unnamedApps
 }
 
@@ -34,7 +36,7 @@ func newViolation(fingerprint string) *violationTotal {
 
 func (v *violationTotal) clone() *violationTotal {
 	c := *v
-	c.samples = v.samples.clone()
+	c.samples, c.series = v.samples.clone(), v.series.Clone()
 	return &c
 }
 
@@ -59,6 +61,7 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 		r.Entry = int(f.ID)
 	}
 	v.samples.add(r, f.Times.Start)
+	v.series.Add(f.Times.Start)
 }
 
 // describedBetterBy reports whether a flow says more of the violation than the one that
@@ -74,9 +77,10 @@ func (v *violationTotal) describedBetterBy(f *flow.Flow, finding policy.Finding)
 }
 
 func (v *violationTotal) row(book *attribution.Book) Violation {
+	rhythm, _ := v.series.Rhythm()
 	return Violation{
 		ID: v.fingerprint, Finding: v.finding, Count: v.count, Method: v.method, URL: v.url, App: v.app,
-		First: v.span.first, Last: v.span.last, LastFlow: v.last, Interval: v.samples.interval(),
+		First: v.span.first, Last: v.span.last, LastFlow: v.last, Interval: v.samples.interval(), Rhythm: rhythm,
 		Clients: slices.Clip(v.clients.names), Phases: v.phases.names(), Flows: v.samples.handOut(), Attributed: v.unnamed.attributed(book),
 	}
 }

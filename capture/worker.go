@@ -59,8 +59,10 @@ type entry struct {
 	written bool // an earlier state is on disk
 	ended   bool
 	judged  policy.Judgement // of the states before, then of this one
-	frames  []frames         // of all states since the last that was written
-	bytes   int64
+
+	exposures []flow.Exposure // found in the states before, then also in this one
+	frames    []frames        // of all states since the last that was written
+	bytes     int64
 }
 
 // settle puts into the flow what the store knows better than its last state: its
@@ -274,8 +276,11 @@ func (k *worker) flush(all bool) int {
 	batch := k.batch(all || k.store.queue.pressed())
 	if len(batch) > 0 {
 		judged := make([]policy.Judgement, len(batch))
-		for i, e := range batch {
+		for _, e := range batch {
 			e.settle()
+		}
+		k.examine(batch)
+		for i, e := range batch {
 			e.judged = k.store.verdict.judge(e.flow, e.judged)
 			judged[i] = e.judged
 		}

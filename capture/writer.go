@@ -25,6 +25,7 @@ const (
 	recentBodies      = 8192
 	recentKinds       = 1024
 	recentBlocks      = 8192
+	recentExposures   = 2048
 )
 
 // compressAbove is the size from which a body is worth a try with zstd.
@@ -43,14 +44,16 @@ type writer struct {
 	insertFlow                map[flowShape]*rowInsert
 	insertText, insertHeaders rowInsert
 	insertConnection          rowInsert
+	insertExposures           rowInsert
 
-	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind int64
+	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind, nextExposures int64
 
 	// IDs of rows as the driver takes them: to put a number into an interface
 	// costs an allocation.
 	hosts        map[string]driver.Value
 	texts        *recent[textKey, driver.Value]
 	headers      *recent[textKey, driver.Value]
+	exposed      *recent[textKey, driver.Value]
 	bodies       *recent[[sha256.Size]byte, driver.Value]
 	connections  *recent[connectionKey, driver.Value]
 	certificates *recent[string, driver.Value]
@@ -81,6 +84,7 @@ type kindKey struct {
 	speech                string
 	asks                  bool // it has a question of DNS
 	question, answer      string
+	examined              int
 }
 
 // hostBlock is how many IDs are a block of host_blocks.
@@ -98,6 +102,7 @@ func newWriter(path string, c *conn) (*writer, error) {
 		conn: c, path: path, zstd: enc, hosts: map[string]driver.Value{}, insertFlow: map[flowShape]*rowInsert{},
 		insertText: rowInsert{into: "INSERT INTO texts", width: 2}, insertHeaders: rowInsert{into: "INSERT INTO headers", width: 2},
 		insertConnection: rowInsert{into: "INSERT INTO connections", width: connectionWidth},
+		insertExposures:  rowInsert{into: "INSERT INTO exposures", width: 2},
 		seeds:            [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 	w.forget()
@@ -113,7 +118,7 @@ func newWriter(path string, c *conn) (*writer, error) {
 		{&w.findBody, "SELECT id FROM bodies WHERE sha256 = ?"},
 		{&w.insertDoc, "INSERT INTO search(rowid,text) VALUES (?,?)"},
 		{&w.insertTag, "INSERT OR REPLACE INTO meta VALUES (?,?)"},
-		{&w.insertKind, "INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+		{&w.insertKind, "INSERT INTO kinds VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 		{&w.insertBlock, "INSERT OR IGNORE INTO host_blocks VALUES (?,?)"},
 		{&w.insertEnds, "INSERT INTO ends VALUES (?,?)"},
 	} {
@@ -131,6 +136,7 @@ func (w *writer) forget() {
 	}
 	w.texts = newRecent[textKey, driver.Value](recentTexts)
 	w.headers = newRecent[textKey, driver.Value](recentHeaders)
+	w.exposed = newRecent[textKey, driver.Value](recentExposures)
 	w.bodies = newRecent[[sha256.Size]byte, driver.Value](recentBodies)
 	w.connections = newRecent[connectionKey, driver.Value](recentConnections)
 	w.certificates = newRecent[string, driver.Value](recentConnections)
@@ -143,7 +149,7 @@ func (w *writer) forget() {
 // gathering returns where rows may wait to be written.
 func (w *writer) gathering() iter.Seq[*rowInsert] {
 	return func(yield func(*rowInsert) bool) {
-		ok := yield(&w.insertText) && yield(&w.insertHeaders) && yield(&w.insertConnection)
+		ok := yield(&w.insertText) && yield(&w.insertHeaders) && yield(&w.insertConnection) && yield(&w.insertExposures)
 		for _, rows := range w.insertFlow {
 			ok = ok && yield(rows)
 		}
@@ -157,7 +163,7 @@ func (w *writer) resume() error {
 		table string
 	}{
 		{&w.nextHost, "hosts"}, {&w.nextText, "texts"}, {&w.nextHeaders, "headers"}, {&w.nextBody, "bodies"},
-		{&w.nextConnection, "connections"}, {&w.nextCertificate, "certificates"}, {&w.nextKind, "kinds"},
+		{&w.nextConnection, "connections"}, {&w.nextCertificate, "certificates"}, {&w.nextKind, "kinds"}, {&w.nextExposures, "exposures"},
 	} {
 		n, err := w.conn.integer("SELECT max(id) FROM " + t.table)
 		if err != nil {
@@ -231,7 +237,7 @@ func (w *writer) host(name string, f flow.ID) (driver.Value, error) {
 
 // kind returns the row of what a flow has in common with many.
 func (w *writer) kind(f *flow.Flow) (driver.Value, error) {
-	key := kindKey{kind: f.Kind, outcome: f.Outcome, mode: f.Mode, phase: f.Phase, failure: f.Failure, method: f.Method(), status: -1}
+	key := kindKey{kind: f.Kind, outcome: f.Outcome, mode: f.Mode, phase: f.Phase, failure: f.Failure, method: f.Method(), status: -1, examined: f.Examined}
 	if r := f.Request; r != nil {
 		key.protocol = r.Proto
 	}
@@ -250,7 +256,7 @@ func (w *writer) kind(f *flow.Flow) (driver.Value, error) {
 	}
 	id := w.nextKind
 	err := w.insertKind.exec(id, string(f.Kind), f.Mode, text(f.Phase), string(f.Outcome), text(f.Failure), text(key.method),
-		text(key.protocol), status, text(key.reason), text(key.protocolOfEnd), text(key.speech), question, answer)
+		text(key.protocol), status, text(key.reason), text(key.protocolOfEnd), text(key.speech), question, answer, number(int64(f.Examined)))
 	if err != nil {
 		return nil, err
 	}
