@@ -86,7 +86,12 @@ func isForm(text []byte) bool {
 			return false
 		}
 	}
-	return bytes.IndexAny(text, " \n<{\"") < 0 && !bytes.Contains(text, []byte("&#"))
+	return !bytes.ContainsAny(text, " \n<{\"") && !hasEntities(text)
+}
+
+// hasEntities reports whether ampersands start entities in a text rather than pairs.
+func hasEntities(text []byte) bool {
+	return bytes.Contains(text, []byte("&#")) || bytes.Contains(text, []byte("&amp;"))
 }
 
 func isWordByte(c byte) bool {

@@ -10,8 +10,20 @@ func isMarkup(text []byte) bool {
 	if len(text) < 4 || text[0] != '<' || bytes.IndexByte(text, '>') < 0 {
 		return false
 	}
-	c := text[1]
-	return c == '?' || c == '!' || isWordByte(c)
+	if text[1] == '?' || text[1] == '!' {
+		return true
+	}
+	name := text[1:]
+	end := bytes.IndexAny(name[:min(len(name), maxNameShown)], " \t\r\n/>")
+	if end <= 0 {
+		return false
+	}
+	for _, c := range name[:end] {
+		if !isWordByte(c) && c != ':' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 func markupFormat(t mediaType, text []byte) string {

@@ -81,7 +81,7 @@ func isURL(text []byte) bool {
 			return false
 		}
 	}
-	return len(text) > scheme+3
+	return len(text) > scheme+3 && !hasEntities(text)
 }
 
 // whole undoes an encoding of a whole text, and reports whether it had it.

@@ -24,6 +24,7 @@
 package unwrap
 
 import (
+	"slices"
 	"sync"
 
 	"telltale/flow"
@@ -157,7 +158,7 @@ func (w *walk) within(layer string, look func()) {
 	}
 	before := w.layers
 	if layer != "" && w.value != nil {
-		w.layers = append(before[:len(before):len(before)], layer)
+		w.layers = slices.Concat(before, []string{layer})
 	}
 	w.depth++
 	look()
