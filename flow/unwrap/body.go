@@ -166,10 +166,12 @@ func (w *walk) embedded(text []byte) {
 const (
 	minPassage  = 6 // bytes of text among others that are shown
 	maxPassages = 1000
+	maxOpaque   = 1 << 20 // bytes of an unknown format that are looked at
 )
 
 // passages shows the texts within bytes of an unknown format.
 func (w *walk) passages(data []byte) {
+	data = data[:min(len(data), maxOpaque)]
 	for n := 0; len(data) >= minPassage && n < maxPassages && !w.over; {
 		end := 0
 		for end < len(data) {
