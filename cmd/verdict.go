@@ -103,6 +103,7 @@ func (r *reportFlags) document(pol *policy.Policy, allow []string, sum capture.S
 		Summary:   sum,
 		Reveal:    r.reveal,
 		Mask:      masker(pol, r.reveal),
+		MaskBody:  pol.MaskBody,
 		Leaks:     pol.Leaks,
 		Diagnose:  diagnose(pol, sum, masker(pol, r.reveal), time.Time{}),
 		Width:     80,

@@ -13,6 +13,19 @@ func (w *Writer) masked(s string) string {
 	return w.opts.Mask(s)
 }
 
+// maskedBody masks the content of a message, or a message itself. decoded says that its
+// content coding is undone.
+func (w *Writer) maskedBody(header []flow.Field, data []byte, decoded bool) []byte {
+	switch {
+	case len(data) == 0:
+	case w.opts.MaskBody != nil:
+		return w.opts.MaskBody(header, flow.Body{Size: int64(len(data)), Content: data, Decoded: decoded})
+	case w.opts.Mask != nil:
+		return []byte(w.opts.Mask(string(data)))
+	}
+	return data
+}
+
 func (w *Writer) maskedAll(texts []string) []string {
 	var out []string
 	for _, s := range texts {

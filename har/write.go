@@ -25,6 +25,9 @@ type WriterOptions struct {
 	// servers, sentences on what went wrong. It puts [flow.Redacted] in its
 	// place. Nil changes nothing.
 	Mask func(string) string
+	// MaskBody is applied in place of Mask to contents and messages, which may hold a
+	// value in what only taking them apart brings out. Nil is Mask.
+	MaskBody func(header []flow.Field, body flow.Body) []byte
 	// Leaks returns the values that Mask takes out of a flow, which its copy in the
 	// file then names. Nil names none.
 	Leaks func(*flow.Flow) []flow.Leak

@@ -68,6 +68,31 @@ func TestMaskReachesDecodedParameters(t *testing.T) {
 	}
 }
 
+// Contents and messages have a mask of their own, which knows what they are; compressed
+// messages, of which one may refer to another, go as a whole where the flow holds a value.
+func TestMaskBody(t *testing.T) {
+	opts := har.WriterOptions{
+		Mask:  func(s string) string { return s },
+		Leaks: func(f *flow.Flow) []flow.Leak { return []flow.Leak{{Name: "mail", Where: []string{"body (as typed)"}}} },
+		MaskBody: func(header []flow.Field, body flow.Body) []byte {
+			return bytes.ReplaceAll(body.Content, []byte("packed"), []byte("<"+flow.Get(header, "Content-Type")+">"))
+		},
+	}
+	ws := flowtest.WebSocket("wss://a.example/", []flow.Frame{flowtest.Text(true, 0, "a packed message"), flowtest.Text(true, 0, "deflated")})
+	ws.Frames[1].Compressed = true
+	out := string(write(t, []*flow.Flow{flowtest.Post("https://a.example/", "a packed body", flowtest.ResponseBody("text/plain", "packed, too")), ws}, opts))
+	for _, want := range []string{"a <application/json> body", "<text/plain>, too", "a <> message"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	for _, shown := range []string{"packed", "deflated"} {
+		if strings.Contains(out, shown) {
+			t.Errorf("%q shows in\n%s", shown, out)
+		}
+	}
+}
+
 const token = "t0ken-0123"
 
 func maskToken(s string) string { return strings.ReplaceAll(s, token, flow.Redacted) }

@@ -1,6 +1,7 @@
 package har
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -41,7 +42,7 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 			return nil, err
 		}
 	}
-	e.Messages = w.frames(f.Frames)
+	e.Messages = w.frames(f)
 	e.Telltale.Leaks = leakRecords(f.Leaks)
 	e.Error = f.Error
 	if f.Kind == flow.WebSocket {
@@ -139,10 +140,8 @@ func (w *Writer) body(b flow.Body, header []flow.Field) ([]byte, messageRecord, 
 			data, rec.Decoded = plain, true
 		}
 	}
-	if w.opts.Mask != nil && len(data) > 0 {
-		if masked := w.opts.Mask(string(data)); masked != string(data) {
-			data, rec.Digest = []byte(masked), "" // a digest would let a short secret be guessed
-		}
+	if masked := w.maskedBody(header, data, rec.Decoded); !bytes.Equal(masked, data) {
+		data, rec.Digest = masked, "" // a digest would let a short secret be guessed
 	}
 	return data, rec, nil
 }
@@ -186,14 +185,17 @@ func unescaped(s string) string {
 }
 
 // frames writes WebSocket messages as Chrome does.
-func (w *Writer) frames(frames []flow.Frame) []frame {
+func (w *Writer) frames(exchange *flow.Flow) []frame {
 	var out []frame
-	for _, f := range frames {
+	for _, f := range exchange.Frames {
 		m := frame{Type: "receive", Time: seconds9(f.Time), Opcode: f.Opcode, Truncated: f.Truncated, Compressed: f.Compressed}
 		if f.FromClient {
 			m.Type = "send"
 		}
-		data := w.masked(string(f.Data))
+		data := string(w.maskedBody(nil, f.Data, true))
+		if f.Compressed && w.opts.Leaks != nil && len(exchange.Leaks) > 0 { // one may refer to another
+			data = flow.Redacted
+		}
 		if f.Size != int64(len(data)) {
 			m.Size = f.Size
 		}

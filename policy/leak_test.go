@@ -289,3 +289,24 @@ func BenchmarkCompileForms(b *testing.B) {
 		compileForms(p.secrets)
 	}
 }
+
+// What masking texts does not reach is taken out as a whole.
+func TestMaskBody(t *testing.T) {
+	p := canaryPolicy()
+	value := canaries[0].value
+	for label, tt := range map[string]struct{ kind, body, want string }{
+		"text":         {"text/plain", "to " + value + ".", "to [redacted]."},
+		"nothing":      {"text/plain", "to nobody", "to nobody"},
+		"empty":        {"text/plain", "", ""},
+		"gzip unnamed": {"application/octet-stream", gzipped("to " + value), flow.Redacted},
+		"gzip of none": {"application/octet-stream", gzipped("to nobody"), gzipped("to nobody")},
+		"gzip in text": {"application/json", `{"a":"` + base64.StdEncoding.EncodeToString([]byte(gzipped("to "+value))) + `"}`, flow.Redacted},
+		"gRPC":         {"application/grpc", string(messageOf(1, []byte(gzipped(string(protobufOf([]byte(value))))))), flow.Redacted},
+		"a number":     {"text/plain", "a short PIN 7319402!", "a short PIN [redacted]!"},
+	} {
+		header := []flow.Field{flow.NewField("Content-Type", tt.kind), flow.NewField("grpc-encoding", "gzip"), flow.NewField("X-Mail", value)}
+		if got := string(p.MaskBody(header, flow.Body{Content: []byte(tt.body), Decoded: true})); got != tt.want {
+			t.Errorf("%s: %q, want %q", label, got, tt.want)
+		}
+	}
+}

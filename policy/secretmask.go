@@ -45,6 +45,30 @@ func (p *Policy) Mask(text string) string {
 	return redact(text, spans)
 }
 
+// MaskBody returns the content of a message as it may be shown: masked as [Policy.Mask]
+// does, and replaced by [flow.Redacted] as a whole where it still holds a value that only
+// taking it apart brings out, such as in something compressed within it. The header says
+// what the content is.
+func (p *Policy) MaskBody(header []flow.Field, body flow.Body) []byte {
+	if p.forms == nil || len(body.Content) < minSecret {
+		return body.Content
+	}
+	if masked := p.Mask(string(body.Content)); masked != string(body.Content) {
+		body.Content = []byte(masked)
+	}
+	message := flow.Request{Body: body}
+	for _, field := range header {
+		switch strings.ToLower(field.Name) {
+		case "content-type", "content-encoding", "grpc-encoding":
+			message.Header = append(message.Header, field)
+		}
+	}
+	if p.forms.held(&flow.Flow{Kind: flow.HTTP, Request: &message}) != nil {
+		return []byte(flow.Redacted)
+	}
+	return body.Content
+}
+
 // redact returns the text with each of the spans, in any order, replaced once.
 func redact(text string, spans []span) string {
 	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })

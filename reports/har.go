@@ -45,7 +45,7 @@ func newHAR(w io.Writer, r *Report) *harFile {
 	safe := &visibleWriter{w: w}
 	opts := har.WriterOptions{Name: r.Tool.Name, Version: r.Tool.Version, Reveal: r.Reveal, Content: r.Content}
 	if !r.Reveal {
-		opts.Mask, opts.Leaks = r.Mask, r.Leaks
+		opts.Mask, opts.MaskBody, opts.Leaks = r.Mask, r.MaskBody, r.Leaks
 	}
 	return &harFile{report: r, safe: safe, out: har.NewWriter(safe, opts)}
 }

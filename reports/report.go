@@ -92,6 +92,9 @@ type Report struct {
 	Reveal bool
 	// Mask hides never-send values in a text. Nil hides nothing.
 	Mask func(string) string
+	// MaskBody hides them in the content of a message, for formats that write it. Nil
+	// is Mask.
+	MaskBody func(header []flow.Field, body flow.Body) []byte
 	// Leaks returns which never-send values a flow holds, for formats that write
 	// redacted flows. Nil says nothing.
 	Leaks func(*flow.Flow) []flow.Leak
