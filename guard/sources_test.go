@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"telltale/guard/raced"
 )
 
 // The limits. A file is read in one sitting; a function on the way of a flow is
@@ -151,7 +153,11 @@ func TestFilesAreShort(t *testing.T)              { hold(t, longFiles) }
 func TestFunctionsOnThePathAreShort(t *testing.T) { hold(t, longFunctions) }
 func TestPackagesExplainThemselves(t *testing.T)  { hold(t, thinComments) }
 func TestPackageNamesSayWhat(t *testing.T)        { hold(t, vagueNames) }
-func TestBannedWords(t *testing.T)                { hold(t, banned) }
+
+func TestBannedWords(t *testing.T) {
+	raced.SkipMeasure(t)
+	hold(t, banned)
+}
 
 func TestSourceRulesCatch(t *testing.T) {
 	long := func(n int) string { return "package flow\nfunc f() {" + strings.Repeat("\n", n-1) + "}\n" }

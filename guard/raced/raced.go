@@ -21,12 +21,11 @@ func Size(all, few int) int {
 	return all
 }
 
-// SkipMeasure skips, under the race detector, a test that measures: how much memory
-// or time a lot takes says nothing there, and one goroutine that reads much cannot
-// race.
+// SkipMeasure skips, under the race detector, a test in which one goroutine goes
+// through a lot: it cannot race, and what it takes of memory or time says nothing there.
 func SkipMeasure(t testing.TB) {
 	t.Helper()
 	if Detector {
-		t.Skip("measured without the race detector, which takes memory and time of its own")
+		t.Skip("one goroutine and a lot to do: done without the race detector, which takes memory and time of its own")
 	}
 }
