@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -49,6 +50,7 @@ func TestDetectors(t *testing.T) {
 		{"android_id", "4f8a1c9be07d235", "android-id 4f8a…"}, // leading zeros are left out
 		{"android_id", "34", ""},
 		{"appSetId", "b8d0e6a3-7c21-4e5f-93ab-0f6d482c1e97", "app-set-id b8d0…"},
+		{"asid", "6e3e5c10-2563-11e6-b67b-9e71128cae77", ""}, // of a page
 		{"fid", "dK3xQ9vTRmO7pLw2YzNb-4", "installation-id dK3x…"},
 		{"fid", "zK3xQ9vTRmO7pLw2YzNb", "installation-id zK3x…"}, // not Firebase's, but opaque
 		{"appid", "dK3xQ9vTRmO7pLw2YzNb-4", "installation-id dK3x…"},
@@ -165,6 +167,7 @@ func TestDetectors(t *testing.T) {
 		{"x", "dK3xQ9vTRmO7pLw2YzNb-4:APA91b" + strings.Repeat("Hq9zT", 27), "push-token dK3x…"},
 		{"x", "APA91b" + strings.Repeat("Hq9zT", 10), ""},
 		{"push_token", strings.Repeat("9c1f0b7a", 8), "push-token 9c1f…"},
+		{"identifier", strings.Repeat("9c1f0b7a", 8), ""}, // but for OneSignal
 		{"checksum", strings.Repeat("9c1f0b7a", 8), ""},
 		{"to", "ExponentPushToken[xYz0aBcDeFgHiJkLmNoPqR]", "push-token Expo…"},
 		{"access_token", "t9Kq2vXz7Lm4Pw8Rb1Ny6Jc3", ""}, // not in the URL
@@ -184,10 +187,14 @@ func TestSecretsInURLs(t *testing.T) {
 		{"anything", jwt, "access-token eyJh…"},
 		{"password", "Sommer2026!", "access-token …"},
 		{"password", "***", ""},
-		{"session", "e3a7c1d4-58b2-4f96-8e0d-a41b97c2f065", "access-token e3a7…"},
+		{"session", "e3a7c1d4-58b2-4f96-8e0d-a41b97c2f065", ""}, // as analytics number visits
+		{"session_token", "e3a7c1d4-58b2-4f96-8e0d-a41b97c2f065", "access-token e3a7…"},
+		{"session", "t9Kq2vXz7Lm4Pw8Rb1Ny6Jc3", "access-token t9Kq…"},
 		{"session", "1", ""},
 		{"session", "android", ""},
-		{"sid", "0d4a2f86c9e1b7354f8a1c9be07d2356", "access-token 0d4a…"},
+		{"sid", "0d4a2f86c9e1b7354f8a1c9be07d2356", ""},
+		{"sid", "1763640000123456", ""},
+		{"PHPSESSID", "0d4a2f86c9e1b7354f8a1c9be07d2356", "access-token 0d4a…"},
 		{"token", "t9Kq2vXz7Lm4Pw8Rb1Ny6Jc3", "access-token t9Kq…"},
 		{"token", "0d4a2f86c9e1b7354f8a1c9be07d2356", ""},
 		{"key", "AIzaSyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q", ""},
@@ -254,6 +261,24 @@ func TestLookIsBounded(t *testing.T) {
 	}
 }
 
+// The track of a run does not hide what comes after it, and nothing costs more the more
+// often it is sent.
+func TestLookFindsWhatComesLate(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"points":[`)
+	for i := range 30_000 {
+		fmt.Fprintf(&b, `{"lat":52.%06d,"lon":13.377775,"id":"51c8e09d-4a7b-4263-9f1e-%012d","note":"@@@@"},`, i, i)
+	}
+	b.WriteString(`{}],"gaid":"7c9b1e52-3f4a-4d08-9a6e-5b2c80f1d34e"}`)
+	kinds := map[string]int{}
+	for _, e := range Look(flowtest.Post("https://api.run.test/", b.String())) {
+		kinds[e.Kind]++
+	}
+	if kinds[Location] != maxOfKind || kinds[AdvertisingID] != 1 {
+		t.Errorf("%v", kinds)
+	}
+}
+
 // A place can itself be called like a value.
 func TestPlacesHoldNoValues(t *testing.T) {
 	f := flowtest.Post("https://api.shop.test/", `{"users":{"lena.probst@gmx.de":{"age":3,"mail":"lena.probst@gmx.de"}}}`)
@@ -272,7 +297,7 @@ func TestMeaningOf(t *testing.T) {
 	tests := map[string]meaning{
 		"idfa": anAdvertisingID, "IDFA": anAdvertisingID, "device_idfa": anAdvertisingID, "deviceIDFA": anAdvertisingID, "IDFAValue": anAdvertisingID, "idfa_md5": anAdvertisingID,
 		"xidfa": nothing, "advertisingID": anAdvertisingID, "user[email]": anEmail, "$email": anEmail, "userEmail": anEmail, "email_sent": nothing, "voicemail": nothing,
-		"": nothing, "]": nothing, "e-mail": anEmail, "E-Mail Address": anEmail, "X-Request-ID": ofServer, "requestId": ofServer, "sessionid": aSecret,
+		"": nothing, "]": nothing, "e-mail": anEmail, "E-Mail Address": anEmail, "X-Request-ID": ofServer, "requestId": ofServer, "sessionid": aSession,
 		strings.Repeat("x", 100) + "_idfa": anAdvertisingID, "idfa" + strings.Repeat("\x00", 10): anAdvertisingID,
 	}
 	for name, want := range tests {

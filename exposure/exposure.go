@@ -17,8 +17,9 @@
 // A [Book] says where values went: which receivers one value links, and whether it lasts.
 //
 // It does not judge (package policy) and does not undo encodings (package flow/unwrap). To
-// see why a value is found or is not, add a request with it to testdata/requests.txtar,
-// with what you expect, and run `go test ./exposure -run TestRequests -v`.
+// see why a value is found or is not, add a request with it to one of
+// testdata/templates-*.txt, with what you expect, and run
+// `go test ./exposure -run TestRequests -update`.
 package exposure
 
 import (

@@ -30,8 +30,8 @@ func (s *search) softwareID(m meaning, l leaf) bool {
 		if allHex(t, 14, 16) || isHash(t) || isSigned(t) {
 			return s.addID(AndroidID, l)
 		}
-	case anAppSetID:
-		if uuid || isHash(t) {
+	case anAppSetID: // random; advertising servers number their pages as "asid", with times
+		if isRandomUUID(t) && t[14] == '4' {
 			return s.addID(AppSetID, l)
 		}
 	case anInstallation:
@@ -249,8 +249,8 @@ func isMeasurement(host string) bool {
 
 // measured says what a value in such a message is: of all that is in them only the
 // advertising identifier and the vendor's are UUIDs.
-func measured(l leaf) meaning {
-	if !strings.Contains(l.place.Where(), "protobuf") {
+func (s *search) measured(l leaf) meaning {
+	if where, _ := s.where(l); !strings.Contains(where, "protobuf") {
 		return nothing
 	}
 	switch {

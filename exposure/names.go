@@ -34,7 +34,8 @@ const (
 	aPlace // both, in one text
 	aPushToken
 	aSecret
-	aToken // which also is the public key of an app
+	aSession // which is also how analytics number visits
+	aToken   // which also is the public key of an app
 	aPassword
 	anAddress
 	aVersion
@@ -97,13 +98,14 @@ var vocabulary = []struct {
 	{aLongitude, `lon, lng, long, longitude, geo lon, geo lng, geo long, geolon, geolng, geo longitude, gps lon, gps lng, gps longitude, location lon, location lng, location longitude, user lon, user lng, loc lon, loc lng, device lon, device lng, current lon, last longitude, last known lon`},
 	{aLatitudeE7, `latitude e7, latitudee7, lat e7, late7, latitude e6, lat e6`},
 	{aLongitudeE7, `longitude e7, longitudee7, lng e7, lnge7, lon e7, longitude e6, lon e6, lng e6`},
-	{aPlace, `location, loc, ll, latlng, lat lng, lat lon, latlon, lat long, latlong, sll, lonlat, lng lat, coords, coordinates, coordinate, geo, geo location, geolocation, gps, gps location, position, geo point, geopoint, point, origin, destination, near, here, u latlong accu, latlong accu,
-		user location, current location, last location, last known location, my location, x location, x geo, geo uri, center, at, uule, proximity`},
+	{aPlace, `location, loc, ll, latlng, lat lng, lat lon, latlon, lat long, latlong, sll, lonlat, lng lat, coords, coordinates, coordinate, geo, geo location, geolocation, gps, gps location, geo point, geopoint, origin, near, u latlong accu, latlong accu,
+		user location, current location, last location, last known location, my location, x location, x geo, geo uri, proximity`},
 	{aPushToken, `push token, pushtoken, device token, devicetoken, fcm token, fcmtoken, fcm registration token, fcm id, gcm token, gcm id, gcm regid, gcm registration id, apns token, apnstoken, apns device token, apns id, apn token, push id, pushid,
 		push device token, pushdevicetoken, push notification token, pushnotificationtoken, notification token, notificationtoken, registration id, registrationid, registration token, registrationtoken, reg id, regid,
 		android token, ios token, ios push token, android push token, android devices, ios devices, identifier, push endpoint, expo push token, expopushtoken, hms token, uninstall token, af gcm token, fcm push token, voip token, remote notification token, subscription token, apns, fcm`},
-	{aSecret, `access token, accesstoken, auth token, authtoken, id token, idtoken, refresh token, refreshtoken, jwt, bearer, bearer token, oauth token, oauthtoken, session, session id, sessionid, session token, sessiontoken, session key, sid,
+	{aSecret, `access token, accesstoken, auth token, authtoken, id token, idtoken, refresh token, refreshtoken, jwt, bearer, bearer token, oauth token, oauthtoken, session token, sessiontoken, session key,
 		jsessionid, phpsessid, asp net session id, x access token, x auth token, authorization, login token, user token, security token, api token, apitoken, secret, x amz security token, magic token, reset token, otp token, sso token, ticket, credential, auth key`},
+	{aSession, `session, session id, sessionid, sid`},
 	{aToken, `token, auth, key, api key, apikey`},
 	{aPassword, `password, passwd, pwd, passphrase, pass, user password, login password, passcode, pin code, pincode`},
 	{anAddress, `ip, ip address, ipaddress, ip addr, ipaddr, ipv4, ipv6, ipv4 address, ipv6 address, public ip, publicip, client ip, clientip, client ip address, external ip, externalip, wan ip, user ip, userip, device ip, deviceip, remote ip, remote addr, my ip, myip,

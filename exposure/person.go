@@ -23,13 +23,16 @@ func (s *search) personal(m meaning, l leaf) bool {
 	return s.phone(l, m == aPhone)
 }
 
-// maxEmails is how many addresses are taken from one text.
-const maxEmails = 8
+// Bounds of one text: how many addresses are taken from it, and at how many "@" is looked.
+const (
+	maxEmails = 8
+	maxAts    = 1000
+)
 
 // emails adds the e-mail addresses that stand in a text.
 func (s *search) emails(l leaf) {
 	text := l.text
-	for found, at := 0, 0; found < maxEmails; at++ {
+	for found, ats, at := 0, 0, 0; found < maxEmails && ats < maxAts; ats, at = ats+1, at+1 {
 		i := bytes.IndexByte(text[at:], '@')
 		if i < 0 {
 			return
@@ -117,10 +120,14 @@ func (s *search) isPerson(text, local, domain []byte, at int) bool {
 	return !nobody[name] && !(roles[name] && sameSite(host, s.host))
 }
 
+// maxUser is how far before an "@" the scheme of a URL may stand, in bytes.
+const maxUser = 256
+
 // isAuthority reports whether what stands there is the user and the host of a URL or of
 // a place for ssh and git: "https://user@host/", "git@host:path".
 func isAuthority(text []byte, start, end int) bool {
-	if scheme := bytes.LastIndex(text[:start], []byte("://")); scheme >= 0 && bytes.IndexAny(text[scheme+3:start], "/?# \"'<>") < 0 {
+	before := text[max(0, start-maxUser):start]
+	if scheme := bytes.LastIndex(before, []byte("://")); scheme >= 0 && bytes.IndexAny(before[scheme+3:], "/?# \"'<>") < 0 {
 		return true
 	}
 	if end+1 < len(text) && text[end] == ':' && (alphanumeric(text[end+1]) || text[end+1] == '~' || text[end+1] == '/') {

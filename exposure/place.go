@@ -36,7 +36,10 @@ func (s *search) located(m meaning, l leaf) bool {
 	if !ok || isLat && math.Abs(value) > 90 || math.Abs(value) > 180 {
 		return false
 	}
-	where := l.place.Where()
+	where, ok := s.where(l)
+	if !ok {
+		return false
+	}
 	parent, _ := parentOf(where)
 	h := half{true, value, decimals, l.name, parent, where, l.layers}
 	if isLat {

@@ -24,6 +24,7 @@ type search struct {
 	host     string
 	measures bool // the host takes the messages of Google Analytics for Firebase
 	found    []flow.Exposure
+	asked    int  // how often a place was written out
 	lat      half // of the pair that is being read
 	lon      half
 	sort     aside // of the value that is to come
@@ -87,7 +88,8 @@ func (s *search) look(m meaning, l leaf) {
 			m = s.partOf(l, m)
 		}
 		if m == aDeviceID && s.sort.set {
-			if parent, _ := parentOf(l.place.Where()); parent == s.sort.where {
+			where, _ := s.where(l)
+			if parent, _ := parentOf(where); parent == s.sort.where {
 				defer s.rename(parent, meaningOf(s.sort.text))
 			}
 		}
@@ -138,7 +140,7 @@ func (s *search) byName(m meaning, l leaf) bool {
 		return s.located(m, l)
 	case aPushToken:
 		return s.pushToken(l)
-	case aSecret, aToken, aPassword:
+	case aSecret, aSession, aToken, aPassword:
 		return s.secretInURL(m, l)
 	}
 	return false
@@ -176,7 +178,20 @@ func (s *search) byForm(m meaning, l leaf) {
 	}
 }
 
-// look-alikes of protobuf: what SDKs are known to put into messages without names.
+// where writes out the place of a value, which costs more than a look at it: that is done
+// for a bounded number of values that turn out to be nothing.
+func (s *search) where(l leaf) (string, bool) {
+	if s.asked++; s.asked > maxAsked {
+		return "", false
+	}
+	return l.place.Where(), true
+}
+
+// maxAsked is how many places of one flow are written out.
+const maxAsked = 10_000
+
+// partOf returns what a value is whose name does not say it: by what it stands in, or by
+// what stands beside it.
 func (s *search) partOf(l leaf, m meaning) meaning {
 	if len(l.text) < 8 || len(l.text) > 64 {
 		return m
@@ -185,12 +200,15 @@ func (s *search) partOf(l leaf, m meaning) meaning {
 		if l.name != "" && !isDigit(l.name[len(l.name)-1]) || !s.measures {
 			return m
 		}
-		return measured(l)
+		return s.measured(l)
 	}
 	if !identifies(l.text) {
 		return m
 	}
-	where := l.place.Where()
+	where, ok := s.where(l)
+	if !ok {
+		return m
+	}
 	parent, own := parentOf(where)
 	if s.sort.set && s.sort.where == parent {
 		if by := meaningOf(s.sort.text); by != nothing && by != aPart && by != aSort {
@@ -220,7 +238,11 @@ func (s *search) keepSort(l leaf) {
 	if by == nothing || by == aPart || by == aSort || by == ofServer {
 		return
 	}
-	parent, _ := parentOf(l.place.Where())
+	where, ok := s.where(l)
+	if !ok {
+		return
+	}
+	parent, _ := parentOf(where)
 	s.sort = aside{set: true, text: string(l.text), where: parent}
 	s.rename(parent, by)
 	if !s.part.set {
@@ -249,6 +271,10 @@ type written string
 // Where returns the place.
 func (w written) Where() string { return string(w) }
 
+// maxOfKind is how many entries of a kind a flow has: the track of a run must not hide
+// what comes after it.
+const maxOfKind = 16
+
 // add keeps what was found. normal is the value in the one way in which its digest is
 // made, masked what people may see of it.
 func (s *search) add(kind string, l leaf, normal, masked string) bool {
@@ -261,8 +287,12 @@ func (s *search) add(kind string, l leaf, normal, masked string) bool {
 		e.Where = strings.ReplaceAll(e.Where, string(l.text), masked)
 		e.Name = strings.ReplaceAll(e.Name, string(l.text), masked)
 	}
+	same := 0
 	for _, o := range s.found {
-		if o.Kind == e.Kind && o.Digest == e.Digest && o.Where == e.Where {
+		if o.Kind != e.Kind {
+			continue
+		}
+		if same++; same == maxOfKind || o.Digest == e.Digest && o.Where == e.Where {
 			return true
 		}
 	}

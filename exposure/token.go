@@ -46,8 +46,8 @@ func (s *search) fcmTokens(l leaf) {
 func (s *search) pushToken(l leaf) bool {
 	t := l.text
 	switch {
-	case bytes.Contains(t, []byte("APA91b")):
-		return false // its form tells
+	case bytes.Contains(t, []byte("APA91b")), strings.EqualFold(l.name, "identifier") && !strings.Contains(s.host, "onesignal"):
+		return false // its form tells, or the name is too general
 	case len(t) >= minAPNs && len(t) <= 200 && len(t)%2 == 0 && all(t, isHex) && distinct(t) >= 8:
 		return s.add(PushToken, l, strings.ToLower(string(t)), maskID(t))
 	case strings.EqualFold(l.name, "identifier") || strings.EqualFold(l.name, "token"):
@@ -117,7 +117,7 @@ var public = []string{"AIza", "pk.", "pk_", "phc_", "pub", "mob-", "appl_", "goo
 
 // secretInURL looks for what lets its holder act as somebody, in the URL.
 func (s *search) secretInURL(m meaning, l leaf) bool {
-	where := l.place.Where()
+	where, _ := s.where(l)
 	if !inURL(where) {
 		if m == aToken && strings.EqualFold(l.name, "token") {
 			return s.tokenInBody(l, where)
@@ -136,7 +136,11 @@ func (s *search) secretInURL(m meaning, l leaf) bool {
 	case aPassword:
 		return len(l.text) >= 4 && s.add(AccessToken, l, string(l.text), "…")
 	case aSecret:
-		if (isToken(l.text) || isUUID(l.text) || isOpaque(l.text)) && !isAppToken(l.text) {
+		if (isToken(l.text) || isUUID(l.text)) && !isAppToken(l.text) {
+			return s.addSecret(l)
+		}
+	case aSession: // a UUID and a digest are how analytics number visits
+		if isToken(l.text) && !isUUID(l.text) && !isHash(l.text) {
 			return s.addSecret(l)
 		}
 	case aToken:
