@@ -25,10 +25,9 @@ func isRandomUUID(t []byte) bool {
 
 func isHex(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
 
-// allHex reports whether a text is hex digits, between min and max of them.
-func allHex(t []byte, least, most int) bool {
-	return len(t) >= least && len(t) <= most && all(t, isHex)
-}
+// isHex64 reports whether a text is a number of 64 bits in hexadecimal, of which up to two
+// leading zeros may be left out.
+func isHex64(t []byte) bool { return len(t) >= 14 && len(t) <= 16 && all(t, isHex) }
 
 // isHash reports whether a text has the form of a digest in hexadecimal: MD5, SHA-1,
 // SHA-256, SHA-384 or SHA-512.
@@ -85,7 +84,7 @@ func isOpaque(t []byte) bool {
 
 // identifies reports whether a text has a form that identifiers have.
 func identifies(t []byte) bool {
-	return isUUID(t) || isHash(t) || allHex(t, 14, 16) || isFID(t) || isAppsFlyer(t) || isMAC(t) || bytes.IndexByte(t, '@') > 0 || t[0] == '+' || isToken(t)
+	return isUUID(t) || isHash(t) || isHex64(t) || isFID(t) || isAppsFlyer(t) || isMAC(t) || bytes.IndexByte(t, '@') > 0 || t[0] == '+' || isToken(t)
 }
 
 // distinct counts the different characters of a text, in either case one.

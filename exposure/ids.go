@@ -12,7 +12,7 @@ func (s *search) softwareID(m meaning, l leaf) bool {
 	uuid := isUUID(t)
 	switch m {
 	case anAdvertisingID:
-		if uuid || isHash(t) || allHex(t, 16, 16) {
+		if uuid || isHash(t) || len(t) == 16 && isHex64(t) {
 			return s.addID(AdvertisingID, l)
 		}
 	case anAdjustID:
@@ -27,7 +27,7 @@ func (s *search) softwareID(m meaning, l leaf) bool {
 			return s.addID(IDFV, l)
 		}
 	case anAndroidID:
-		if allHex(t, 14, 16) || isHash(t) || isSigned(t) {
+		if isHex64(t) || isHash(t) || isSigned(t) {
 			return s.addID(AndroidID, l)
 		}
 	case anAppSetID: // random; advertising servers number their pages as "asid", with times
@@ -58,7 +58,7 @@ func (s *search) deviceID(l leaf) bool {
 			return s.addID(IMEI, l)
 		}
 		return s.addID(MEID, l)
-	case allHex(t, 16, 16) && !allDigits(t):
+	case len(t) == 16 && isHex64(t) && !allDigits(t):
 		return s.addID(AndroidID, l)
 	case isRandomUUID(t), isHash(t), isFID(t), isOpaque(t):
 		return s.addID(InstallationID, l)

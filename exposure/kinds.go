@@ -20,7 +20,7 @@ const (
 	PhoneNumber    = "phone-number"
 	Location       = "location"
 	PushToken      = "push-token"
-	AccessToken    = "access-token" //nolint:gosec // the name of a kind
+	AccessToken    = "access-token"
 	LocalAddress   = "local-address"
 	PublicAddress  = "public-address"
 )

@@ -127,7 +127,7 @@ const maxUser = 256
 // a place for ssh and git: "https://user@host/", "git@host:path".
 func isAuthority(text []byte, start, end int) bool {
 	before := text[max(0, start-maxUser):start]
-	if scheme := bytes.LastIndex(before, []byte("://")); scheme >= 0 && bytes.IndexAny(before[scheme+3:], "/?# \"'<>") < 0 {
+	if scheme := bytes.LastIndex(before, []byte("://")); scheme >= 0 && !bytes.ContainsAny(before[scheme+3:], "/?# \"'<>") {
 		return true
 	}
 	if end+1 < len(text) && text[end] == ':' && (alphanumeric(text[end+1]) || text[end+1] == '~' || text[end+1] == '/') {

@@ -311,11 +311,10 @@ func (r request) variants() []request {
 	text := strings.Join(r.lines, "\n")
 	filled := func(d map[string]string) request {
 		v := r
-		escape := func(s string) string { return s }
 		var out []string
 		inBody := false
 		for _, line := range r.lines {
-			escape = func(s string) string { return s }
+			escape := func(s string) string { return s }
 			form := strings.Contains(text, "x-www-form-urlencoded") && inBody
 			if first, _, _ := strings.Cut(line, " "); !inBody && strings.Contains(line, "://") && first == strings.ToUpper(first) || form {
 				escape = func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
