@@ -121,6 +121,8 @@ func TestDetectors(t *testing.T) {
 		{"ip", "127.0.0.1", ""},
 		{"ip", "999.1.1.1", ""},
 		{"app_version", "192.168.1.4", ""},
+		{"candidate", "candidate:1 1 udp 2122260223 10.0.4.117 50123 typ host generation 0", "local-address 10.0.…"},
+		{"sdp", "v=0\r\na=candidate:1 1 udp 2122260223 9c1f0b7a.local 50123 typ host\r\na=candidate:2 1 udp 1686052607 91.12.64.207 50123 typ srflx raddr 0.0.0.0 rport 0\r\n", "public-address 91.12.…"},
 
 		// People.
 		{"", "lena.probst@gmx.de", "e-mail l…@gmx.de"},
@@ -128,6 +130,7 @@ func TestDetectors(t *testing.T) {
 		{"", "<Lena.Probst+x@Mail.GMX.de>, omar@outlook.com", "e-mail L…@mail.gmx.de, e-mail o…@outlook.com"},
 		{"", "jürgen@müller.de", "e-mail j…@müller.de"},
 		{"", "a***@gmx.de", ""},
+		{"", "test@test.com", ""},
 		{"", "lena@localhost", ""},
 		{"", "lena@example.com", ""},
 		{"", "lena@sub.example.org", ""},
@@ -146,6 +149,8 @@ func TestDetectors(t *testing.T) {
 		{"phone", "0151 2345907", "phone-number …07"},
 		{"phone", "0049 1512 345907", "phone-number +49…07"},
 		{"", "+49 (1512) 345-907", "phone-number +49…07"},
+		{"", "tel:+491512345907", "phone-number +49…07"},
+		{"", "tel:", ""},
 		{"", "+4915123", ""},
 		{"", "+0491512345907", ""},
 		{"", "+1 202 555 0143", ""}, // for films
@@ -276,6 +281,17 @@ func TestLookFindsWhatComesLate(t *testing.T) {
 	}
 	if kinds[Location] != maxOfKind || kinds[AdvertisingID] != 1 {
 		t.Errorf("%v", kinds)
+	}
+}
+
+func TestLookAtMessages(t *testing.T) {
+	f := flowtest.WebSocket("wss://live.shop.test/", []flow.Frame{
+		{FromClient: false, Opcode: 1, Data: []byte(`{"gaid":"7c9b1e52-3f4a-4d08-9a6e-5b2c80f1d34e"}`)},
+		{FromClient: true, Opcode: 1, Data: []byte(`{"gaid":"7c9b1e52-3f4a-4d08-9a6e-5b2c80f1d34e"}`)},
+	})
+	got := Look(f)
+	if len(got) != 1 || got[0].Kind != AdvertisingID || got[0].Where != "WebSocket message 2 $.gaid" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -23,6 +23,9 @@ func (s *search) networkID(m meaning, l leaf) bool {
 	case anSSID:
 		return s.ssid(l)
 	}
+	if bytes.Contains(l.text, []byte("candidate:")) {
+		return false // its form tells
+	}
 	if isMAC(l.text) {
 		if m != anAddress && !bytes.ContainsAny(l.text, "abcdefABCDEF") {
 			return false // six numbers may be anything
@@ -176,6 +179,27 @@ func (s *search) address(m meaning, l leaf) bool {
 		return s.add(PublicAddress, l, ip.String(), maskAddress(ip))
 	}
 	return false
+}
+
+// maxCandidates is how many are taken from one text.
+const maxCandidates = 32
+
+// candidates adds the addresses at which a device can be called, as WebRTC tells them:
+// "candidate:1 1 udp 2122260223 192.168.178.31 50123 typ host" (RFC 8839, 5.1).
+func (s *search) candidates(l leaf) {
+	n := 0
+	for line := range bytes.SplitSeq(l.text, []byte("candidate:")) {
+		if n++; n > maxCandidates {
+			return
+		}
+		fields := bytes.Fields(line[:min(len(line), maxValue)])
+		if len(fields) < 6 {
+			continue
+		}
+		one := l
+		one.text = fields[4]
+		s.address(anAddress, one)
+	}
 }
 
 // isServer reports whether an address is that of the server, or is called like it.

@@ -76,8 +76,9 @@ func domainAfter(text []byte, at int) []byte {
 // files are endings that follow an "@" in the names of files and packages.
 var files = set("png jpg jpeg gif webp svg ico css js mjs json html htm xml txt pdf zip ttf woff woff2 otf mp3 mp4 mov avif heic jar aar so dll py rs sh md ts tsx jsx local lan internal home localhost example invalid test onion arpa")
 
-// machines are domains whose addresses belong to no person.
-var machines = []string{"gserviceaccount.com", "group.calendar.google.com", "gcm.googleapis.com", "appspot.gserviceaccount.com", "sentry.io", "users.noreply.github.com"}
+// machines are domains whose addresses belong to no person: of documents (RFC 2606, 3),
+// and of services.
+var machines = []string{"example.com", "example.net", "example.org", "domain.com", "yourdomain.com", "gserviceaccount.com", "group.calendar.google.com", "gcm.googleapis.com", "appspot.gserviceaccount.com", "sentry.io", "users.noreply.github.com"}
 
 // roles are local parts that belong to nobody; the second ones only where the domain is the
 // server's own.
@@ -86,19 +87,26 @@ var (
 	roles  = set("support info help contact admin webmaster abuse security privacy legal sales feedback hello team press office service services hostmaster dpo")
 )
 
-// isPerson reports whether an address can be that of a person.
+// isPerson reports whether an address, whose "@" stands at text[at], can be that of a person.
 func (s *search) isPerson(text, local, domain []byte, at int) bool {
-	if len(local) == 0 || len(domain) < 4 || bytes.Contains(local, []byte("..")) || bytes.Contains(local, []byte("**")) || at-len(local) < 0 {
-		return false
-	}
 	start := at - len(local)
-	if !bytes.Equal(text[start:at], local) || isAuthority(text, start, at+1+len(domain)) {
+	if len(local) == 0 || len(domain) < 4 || bytes.Contains(local, []byte("..")) || !bytes.Equal(text[start:at], local) || start > 0 && text[start-1] == '*' {
 		return false
 	}
 	host := strings.ToLower(string(domain))
+	if isAuthority(text, start, at+1+len(domain)) || !isMailDomain(host) {
+		return false
+	}
+	name := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(string(local)))
+	return !nobody[name] && !samples[name+"@"+host] && !(roles[name] && sameSite(host, s.host))
+}
+
+// isMailDomain reports whether a domain can be one at which people have mail: it is under
+// a top-level domain that is in use, is not kept for documents (RFC 2606) or for machines,
+// and is not the end of a file's or a package's name.
+func isMailDomain(host string) bool {
 	labels := strings.Split(host, ".")
-	last := labels[len(labels)-1]
-	if len(labels) < 2 || files[last] || isScale(labels[0]) || isDocument(host) {
+	if len(labels) < 2 || files[labels[len(labels)-1]] || isScale(labels[0]) {
 		return false
 	}
 	for _, label := range labels {
@@ -106,18 +114,13 @@ func (s *search) isPerson(text, local, domain []byte, at int) bool {
 			return false
 		}
 	}
-	if _, icann := publicsuffix.PublicSuffix(host); !icann {
-		if suffix, _ := publicsuffix.PublicSuffix(host); !strings.Contains(suffix, ".") {
-			return false // no such top-level domain
-		}
-	}
 	for _, m := range machines {
 		if host == m || strings.HasSuffix(host, "."+m) {
 			return false
 		}
 	}
-	name := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(string(local)))
-	return !nobody[name] && !(roles[name] && sameSite(host, s.host))
+	suffix, icann := publicsuffix.PublicSuffix(host)
+	return icann || strings.Contains(suffix, ".") // of a company, below one of ICANN's
 }
 
 // maxUser is how far before an "@" the scheme of a URL may stand, in bytes.
@@ -139,16 +142,6 @@ func isAuthority(text []byte, start, end int) bool {
 // isScale reports whether a label is the scale of a picture: "2x".
 func isScale(label string) bool {
 	return len(label) <= 3 && strings.HasSuffix(label, "x") && len(label) > 1 && isDigit(label[0])
-}
-
-// isDocument reports whether a domain is for documents (RFC 2606, 3).
-func isDocument(host string) bool {
-	for _, d := range []string{"example.com", "example.net", "example.org", "domain.com", "email.com", "yourdomain.com"} {
-		if host == d || strings.HasSuffix(host, "."+d) && strings.HasPrefix(d, "example") {
-			return host != "email.com" // whose mail is real
-		}
-	}
-	return false
 }
 
 // sameSite reports whether two hosts belong to one registrable domain.

@@ -159,7 +159,14 @@ func (s *search) byForm(m meaning, l leaf) {
 		s.secretInURL(aSecret, l)
 		return
 	}
+	if bytes.Contains(l.text, []byte("candidate:")) {
+		s.candidates(l)
+		return
+	}
 	if len(l.text) > maxValue {
+		return
+	}
+	if l.text = bytes.TrimPrefix(l.text, []byte("tel:")); len(l.text) < minValue { // RFC 3966
 		return
 	}
 	switch c := l.text[0]; {
