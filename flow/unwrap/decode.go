@@ -37,6 +37,7 @@ const (
 	notBase64
 	endsBare // a literal of JSON
 	hasColon
+	endsString // or is an escape in it
 )
 
 // special are the bytes that say that a text is encoded, at any length.
@@ -58,6 +59,8 @@ var classes = func() (t [256]class) {
 	t['\\'] |= hasBackslash
 	t['&'] |= hasAmpersand
 	t[':'] |= hasColon
+	t['"'] |= endsString
+	t['\\'] |= endsString
 	for _, c := range []byte("{[<=") {
 		t[c] |= structure
 	}

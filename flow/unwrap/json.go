@@ -82,15 +82,16 @@ func (j *jsonWalk) next() {
 func (j *jsonWalk) quoted(i int) int {
 	start, flags := i, class(0)
 	data := j.data
-	for ; i < len(data); i++ {
-		c := data[i]
-		if c == '"' {
-			break
-		}
-		if c == '\\' {
+	for i < len(data) {
+		c := classes[data[i]]
+		if c&endsString != 0 {
+			if data[i] == '"' {
+				break
+			}
 			i++
 		}
-		flags |= classes[c]
+		flags |= c
+		i++
 	}
 	raw := data[start:min(i, len(data))]
 	i = min(i+1, len(data))

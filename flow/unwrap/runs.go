@@ -10,6 +10,9 @@ import (
 // minRun is the length from which a run of characters is tried as base64, base32 or hex.
 const minRun = 16
 
+// headDigits is how much of a run is decoded to see whether the rest is worth it.
+const headDigits = 8
+
 // maxTries bounds how many pieces of one run are tried by themselves.
 const maxTries = 64
 
@@ -122,8 +125,8 @@ func (w *walk) token(run []byte, what runClass) bool {
 
 // tried decodes a run of digits of so many bits if that makes something.
 func (w *walk) tried(layer string, run []byte, digit *[256]int8, bits uint) bool {
-	var head [minRun]byte
-	if !promising(appendDigits(head[:0], run[:minRun], digit, bits), len(run)) || len(run) > w.left {
+	var head [headDigits]byte
+	if !promising(appendDigits(head[:0], run[:headDigits], digit, bits), len(run)) || len(run) > w.left {
 		return false
 	}
 	out := appendDigits(w.room(len(run)), run, digit, bits)
@@ -181,7 +184,7 @@ func worthwhile(data []byte) bool {
 // compression returns the coding that data starts as, "" for none.
 func compression(data []byte) string {
 	switch {
-	case len(data) < 8:
+	case len(data) < 4:
 	case data[0] == 0x1f && data[1] == 0x8b && data[2] == 8:
 		return "gzip"
 	case data[0] == 0x78 && (int(data[0])<<8|int(data[1]))%31 == 0 && data[1]&0x20 == 0:
