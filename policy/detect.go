@@ -30,7 +30,7 @@ var Detectors = []Detector{
 	{Cleartext, "sends its content unencrypted", "Everyone between the phone and the server can read and change cleartext HTTP.", SeverityError, detectCleartext},
 	{WeakTLS, "uses an outdated version of TLS", "The connection to the server uses a version of TLS below the one that the policy requires.", SeverityError, detectWeakTLS},
 	{InvalidCertificate, "talks to a server whose certificate is not valid", "The server's certificate did not verify: anyone could have answered in its place.", SeverityError, detectCertificate},
-	{ValueLeaked, "sends a value that must not leave the device", "A value under never-send stands in what the device sent, as it is or encoded, to whatever host.", SeverityError, detectLeaks},
+	{ValueLeaked, "sends a value that must not leave the device", "A value under never-send stands in what the device sent, as it is, encoded or hashed, to whatever host.", SeverityError, detectLeaks},
 	{IdentifierLeaked, "sends an identifier of the person or the device", "What the device sent holds an identifier: one that follows the device for good, to whatever host, or any to a host that the policy does not allow. The section identifiers changes which.", SeverityError, detectIdentifiers},
 	{Undecryptable, "has content that could not be read", "The host is allowed, but what was said to it is unknown: the client refused the certificate, or spoke something that is neither TLS nor HTTP.", SeverityWarning, detectUndecryptable},
 	{EncryptedDNS, "hides which names are looked up", "The host is allowed and speaks encrypted DNS (over TLS, HTTPS or QUIC). An audit cannot see which names are looked up there, and connections that follow are addresses without names, unless TLS says them.", SeverityWarning, detectEncryptedDNS},

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -307,6 +308,58 @@ func TestMaskBody(t *testing.T) {
 		header := []flow.Field{flow.NewField("Content-Type", tt.kind), flow.NewField("grpc-encoding", "gzip"), flow.NewField("X-Mail", value)}
 		if got := string(p.MaskBody(header, flow.Body{Content: []byte(tt.body), Decoded: true})); got != tt.want {
 			t.Errorf("%s: %q, want %q", label, got, tt.want)
+		}
+	}
+}
+
+// TestNeverSendReference holds docs/never-send.md against the code: its policy parses, each
+// of its examples of a form is found, and the limits that it names are those of the code.
+func TestNeverSendReference(t *testing.T) {
+	data, err := os.ReadFile("../docs/never-send.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(data)
+	example := strings.Split(strings.Split(doc, "```yaml\n")[1], "```")[0]
+	opts := options()
+	opts.ReadFile = func(string) ([]byte, error) { return []byte("+1 (555) 010-4477\n"), nil }
+	opts.Env = func(string) (string, bool) { return "Jane.Doe@example.org", true }
+	p, err := Parse("docs/never-send.md", []byte(example), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := doc[strings.Index(doc, "| form | of"):]
+	table = table[strings.Index(table, "---"):strings.Index(table, "\n\n")]
+	n := 0
+	for _, row := range strings.Split(table, "\n") {
+		cells := strings.Split(row, " | ")
+		if len(cells) < 2 {
+			continue
+		}
+		for i, example := range strings.Split(cells[1], "`") {
+			if i%2 == 0 || example == "+1 (555) 010-4477" {
+				continue
+			}
+			n++
+			if leaks := p.Leaks(flowtest.Post("https://www.canada.ca/", example)); len(leaks) != 1 {
+				t.Errorf("%q is not found", example)
+			}
+			if masked := p.Mask(example); masked != flow.Redacted && masked != flow.Redacted+"=" {
+				t.Errorf("Mask(%q) = %q", example, masked)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("%d examples", n)
+	}
+	for _, limit := range []string{
+		fmt.Sprintf("A value has %d to %d bytes", minSecret, maxSecret),
+		fmt.Sprintf("a value of %d or %d characters counts where", minSecret, minAnywhere-1),
+		fmt.Sprintf("up to %d digits count where", minNumber-1),
+		fmt.Sprintf("counts from %d characters on, reversed from %d", minStripped, minReversed),
+	} {
+		if !strings.Contains(doc, limit) {
+			t.Errorf("the reference does not say %q", limit)
 		}
 	}
 }
