@@ -16,6 +16,7 @@ type shapeTotal struct {
 	shape             policy.Shape
 	flows, subtracted int
 	span              span
+	agents            []string // sorted; never changed in place: summaries share them
 	series            cadence.Series
 	first             flow.ID           // lowest
 	trace             attribution.Trace // of that flow
@@ -43,6 +44,7 @@ func (s *shapeTotal) add(f *flow.Flow, j policy.Judgement, trace attribution.Tra
 		s.subtracted++
 	}
 	s.span.add(f)
+	s.agents = withFirst(s.agents, appOf(f), MaxApps)
 	s.series.Add(f.Times.Start)
 }
 
@@ -66,7 +68,7 @@ func (s *shapeTotal) row(book *attribution.Book) Shape {
 	if now := book.Generation() + 1; s.generation != now { // 0 is never
 		s.app, s.generation = book.OfTrace(s.trace).App, now
 	}
-	row := Shape{Shape: s.shape, Flows: s.flows, Subtracted: s.subtracted, First: s.span.first, Last: s.span.last, App: s.app}
+	row := Shape{Shape: s.shape, Flows: s.flows, Subtracted: s.subtracted, First: s.span.first, Last: s.span.last, App: s.app, Agents: slices.Clip(s.agents)}
 	if !row.Crowd() {
 		row.Rhythm, _ = s.series.Rhythm()
 	}

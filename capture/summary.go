@@ -216,4 +216,5 @@ type Shape struct {
 	First, Last time.Time
 	Rhythm      cadence.Rhythm // zero where they keep none
 	App         string         // that made the first of them, as far as it is known or likely
+	Agents      []string       // distinct User-Agents, sorted, at most MaxApps
 }

@@ -52,7 +52,7 @@ var places = map[string][]string{
 
 	// 2: the store.
 	"capture":        {"flow", "flow/content", "flow/plain", "useragent", "policy", "diagnosis", "attribution", "coverage", "cadence", "exposure"},
-	"capture/filter": {"flow", "flow/content", "policy"},
+	"capture/filter": {"exposure", "flow", "flow/content", "policy"},
 	"compare":        {"flow", "policy", "capture"},
 
 	// 3: the edges, which never see each other.
@@ -124,7 +124,7 @@ var homes = map[string][]string{
 	"golang.org/x/net/http2":                        {"bench"},
 	"golang.org/x/net/idna":                         {"flow", "policy"},
 	"golang.org/x/net/proxy":                        {"proxy"},
-	"golang.org/x/net/publicsuffix":                 {"policy"},
+	"golang.org/x/net/publicsuffix":                 {"exposure", "policy"},
 	"golang.org/x/sync":                             {"ca"},
 	"golang.org/x/sys":                              {"ca", "capture", "proxy", "proxy/wireguard", "wire/dns"},
 	"golang.org/x/term":                             {"cmd"},

@@ -3,8 +3,10 @@ package filter
 import (
 	"cmp"
 	"crypto/tls"
+	"slices"
 	"strings"
 
+	"telltale/exposure"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -86,6 +88,8 @@ var Fields = []Field{
 		"QUIC v1", "QUIC v2", "NTP", "STUN", "DNS over TLS", "DNS over QUIC"),
 	text("question", "type of a DNS question", question, "A", "AAAA", "HTTPS", "PTR", "SRV", "TXT"),
 	text("code", "code of the response to a DNS question", code, "NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"),
+	text("exposure", "kinds of identifiers that were found in what the device sent, a line for each", exposures, exposureKinds()...),
+	text("subtracted", "what of an idle baseline explains the flow, where it is subtracted; empty for the rest", subtracted),
 	text("answers", "answers to a DNS question, a line for each: owner, type, data", answers),
 	count("datagrams", "packets of UDP, ICMP and other protocols, both directions", func(s *sighting) int { return int(s.flow.DatagramsSent + s.flow.DatagramsReceived) }),
 	text("sni", "server name in the client's TLS hello", func(s *sighting) string { return s.flow.Server.SNI }),
@@ -138,6 +142,32 @@ func (f Field) bind(s *sighting) any {
 		return func() float64 { return read(s) }
 	}
 	panic("filter: field " + f.Name + " has no reader")
+}
+
+func exposureKinds() []string {
+	all := make([]string, len(exposure.Kinds))
+	for i, k := range exposure.Kinds {
+		all[i] = k.Name
+	}
+	return all
+}
+
+// exposures lists the kinds of identifiers, each once.
+func exposures(s *sighting) string {
+	var kinds []string
+	for i := range s.flow.Exposures {
+		if kind := s.flow.Exposures[i].Kind; !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return strings.Join(kinds, "\n")
+}
+
+func subtracted(s *sighting) string {
+	if !s.judgement.Subtracted {
+		return ""
+	}
+	return s.judgement.Source.Text
 }
 
 func query(s *sighting) string {

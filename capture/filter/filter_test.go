@@ -96,6 +96,28 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestFieldsOfWhatIsSent(t *testing.T) {
+	f := flowtest.Get("https://a.example/")
+	f.Exposures = []flow.Exposure{{Kind: "e-mail", Where: "query a"}, {Kind: "advertising-id"}, {Kind: "e-mail", Where: "query b"}}
+	idle := policy.Judgement{Verdict: policy.Ignored, Subtracted: true, Source: policy.Source{Text: "idle baseline: GET a.example/, every minute"}}
+	for text, want := range map[string]bool{
+		`exposure contains "e-mail"`:           true,
+		`exposure == "e-mail\nadvertising-id"`: true,
+		`exposure contains "imei"`:             false,
+		`exposure != "" and subtracted != ""`:  true,
+		`subtracted contains "every minute"`:   true,
+	} {
+		if got := match(t, text, f, idle); got != want {
+			t.Errorf("%s: got %v", text, got)
+		}
+	}
+	ignored := idle
+	ignored.Subtracted = false
+	if match(t, `subtracted != ""`, f, ignored) || match(t, `exposure != ""`, flowtest.Get("https://a.example/"), idle) {
+		t.Error("a field has what the flow has not")
+	}
+}
+
 func TestFieldsOfPackets(t *testing.T) {
 	dns := flowtest.DNS("a.example", flowtest.Answers("192.0.2.11"))
 	ntp := flowtest.Datagrams("192.0.2.7:123", flowtest.Speech("NTP"), flowtest.Resolved("time.example"), flowtest.Noted("clock of 1970"))
