@@ -30,6 +30,7 @@ const (
 // longest.
 type Book struct {
 	mu     sync.Mutex
+	most   int // values that are kept
 	values map[valueKey]*value
 	order  keyHeap            // of the values, the last one on top; nil while there is room
 	seen   map[flow.ID]uint64 // that were learned: a bit for each of 64 flows
@@ -37,7 +38,11 @@ type Book struct {
 }
 
 // NewBook returns an empty book.
-func NewBook() *Book { return &Book{values: map[valueKey]*value{}, seen: map[flow.ID]uint64{}} }
+func NewBook() *Book { return newBook(maxValues) }
+
+func newBook(most int) *Book {
+	return &Book{most: most, values: map[valueKey]*value{}, seen: map[flow.ID]uint64{}}
+}
 
 // valueKey names a value. Kinds of one family share it.
 type valueKey struct {
@@ -136,7 +141,7 @@ func (b *Book) row(key valueKey) *value {
 	if v := b.values[key]; v != nil {
 		return v
 	}
-	if len(b.values) >= maxValues {
+	if len(b.values) >= b.most {
 		if b.order == nil {
 			for k := range b.values {
 				b.order = append(b.order, k)

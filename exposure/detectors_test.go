@@ -271,7 +271,7 @@ func TestLookIsBounded(t *testing.T) {
 func TestLookFindsWhatComesLate(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"points":[`)
-	for i := range 30_000 {
+	for i := range maxAsked / 2 {
 		fmt.Fprintf(&b, `{"lat":52.%06d,"lon":13.377775,"id":"51c8e09d-4a7b-4263-9f1e-%012d","note":"@@@@"},`, i, i)
 	}
 	b.WriteString(`{}],"gaid":"7c9b1e52-3f4a-4d08-9a6e-5b2c80f1d34e"}`)
@@ -341,7 +341,10 @@ func TestKinds(t *testing.T) {
 // FuzzLook holds that nothing makes a search fail, that it finds the same again, and that
 // what it returns is safe to show.
 func FuzzLook(f *testing.F) {
-	for _, r := range read(f, "testdata/requests.txt") {
+	for i, r := range read(f, "testdata/requests.txt") {
+		if i%5 != 0 { // seeds run in every test
+			continue
+		}
 		flow := r.flow(f)
 		f.Add(flow.Request == nil, flow.UserAgent(), flow.Host(), flow.Server.SNI, []byte{})
 		if flow.Request != nil {

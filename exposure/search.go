@@ -195,7 +195,7 @@ func (s *search) where(l leaf) (string, bool) {
 }
 
 // maxAsked is how many places of one flow are written out.
-const maxAsked = 10_000
+const maxAsked = 4000
 
 // partOf returns what a value is whose name does not say it: by what it stands in, or by
 // what stands beside it.
