@@ -11,7 +11,7 @@ import (
 // in bytes of text and costOfValue for each value: objects may be shared, so that small
 // files unfold to huge ones. It is why no general reader is used, which would unfold them.
 const (
-	maxUnfolded = 2 << 20
+	maxUnfolded = 1 << 20
 	costOfValue = 32
 )
 

@@ -25,8 +25,8 @@ var reaches = []string{string(reachNever), string(reachThirdParties), string(rea
 // identifierRule is what holds for one kind of identifiers.
 type identifierRule struct {
 	reach  reach
-	source Source
-	column int // 0 where the file does not say
+	source Source // where the file says it; zero where it does not
+	column int    // 0 where it does not
 }
 
 // usualReach is what holds for a kind of which the policy says nothing.
@@ -42,8 +42,15 @@ func (p *Policy) identifierRule(kind exposure.Kind) identifierRule {
 	if r, ok := p.identifiers[kind.Name]; ok {
 		return r
 	}
-	usual := usualReach(kind)
-	return identifierRule{usual, Source{File: p.file, Text: fmt.Sprintf("identifiers: %s: %s (default)", kind.Name, usual)}, 0}
+	return identifierRule{reach: usualReach(kind)}
+}
+
+// decidedBy returns the line of the file, or what stands for it.
+func (r identifierRule) decidedBy(p *Policy, kind exposure.Kind) Source {
+	if r.column > 0 {
+		return r.source
+	}
+	return Source{File: p.file, Text: fmt.Sprintf("identifiers: %s: %s (default)", kind.Name, r.reach)}
 }
 
 // forbids reports whether a host of which the policy says this must not get the
@@ -65,7 +72,11 @@ func detectIdentifiers(s *Sighting) []Finding {
 		return nil
 	}
 	var findings []Finding
-	for _, name := range kindsIn(s.Flow.Exposures) {
+	for i := range s.Flow.Exposures {
+		name := s.Flow.Exposures[i].Kind
+		if slices.ContainsFunc(s.Flow.Exposures[:i], func(x flow.Exposure) bool { return x.Kind == name }) {
+			continue
+		}
 		kind := exposure.KindOf(name)
 		rule := s.policy.identifierRule(kind)
 		if !rule.forbids(s.contact.verdict) {
@@ -76,17 +87,6 @@ func detectIdentifiers(s *Sighting) []Finding {
 		}
 	}
 	return findings
-}
-
-// kindsIn returns the kinds of exposures, each once, in their first order.
-func kindsIn(exposures []flow.Exposure) []string {
-	var names []string
-	for i := range exposures {
-		if !slices.Contains(names, exposures[i].Kind) {
-			names = append(names, exposures[i].Kind)
-		}
-	}
-	return names
 }
 
 // evidenceOf returns where identifiers of a kind stood, but for values that the rule
@@ -128,7 +128,7 @@ func (p *Policy) secretNamed(name string) *Secret {
 
 // identifier describes one kind of identifiers that a host must not get.
 func (s *Sighting) identifier(kind exposure.Kind, rule identifierRule, evidence []Evidence) Finding {
-	f := s.finding(IdentifierLeaked, rule.source)
+	f := s.finding(IdentifierLeaked, rule.decidedBy(s.policy, kind))
 	f.Severity = SeverityWarning
 	if kind.Grave || rule.column > 0 && rule.reach == reachNever {
 		f.Severity = SeverityError
