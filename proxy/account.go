@@ -140,13 +140,16 @@ func (a *account) close() error {
 
 func (a *account) finish() {
 	if a.flows.Load() == 0 {
-		f := a.last.tunnel()
+		a.mu.Lock()
+		last := a.last // a handshake over QUIC may end while it is told of
+		a.mu.Unlock()
+		f := last.tunnel()
 		f.Outcome, f.Error = a.verdict(time.Now())
 		if f.Outcome == flow.ClientSilent {
 			go a.settle(f)
 			return
 		}
-		a.proxy.observe(a.last, f)
+		a.proxy.observe(last, f)
 	}
 	a.forget()
 }
