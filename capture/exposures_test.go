@@ -147,6 +147,9 @@ func TestStoreExamines(t *testing.T) {
 				t.Errorf("%s, flow %d: %v, examined %d", what, r.Flow.ID, r.Flow.Exposures, r.Flow.Examined)
 			}
 		}
+		if trails := s.Summary().Trails; len(trails) != 2 || len(trails[0].Receivers) != 2 || trails[0].Count != 2 {
+			t.Errorf("%s: trails %+v", what, trails)
+		}
 	}
 	check(s, "live")
 	s.Close()
@@ -193,6 +196,9 @@ func TestVersion3IsExamined(t *testing.T) {
 	})
 	if err != nil || scanned != 6 {
 		t.Errorf("scanned %d flows, error %v", scanned, err)
+	}
+	if trails := s.Summary().Trails; len(trails) != 2 || len(trails[0].Receivers) != 2 {
+		t.Errorf("trails %+v", trails)
 	}
 	s.Close()
 	if now, err := os.ReadFile(path); err != nil || !cmp.Equal(now, before) {

@@ -172,10 +172,21 @@ func TestSummaryDoesNotDependOnOrder(t *testing.T) {
 		if i%7 == 0 {
 			f.Outcome, f.Request = flow.Served, &flow.Request{Method: "GET", URL: fmt.Sprintf("http://setup.telltale/%d", random.IntN(40))}
 		}
+		for range random.IntN(3) {
+			who := fmt.Sprint(random.IntN(6))
+			f.Exposures = append(f.Exposures, flow.Exposure{Kind: "e-mail", Name: "mail", Where: "query mail", Masked: who + "…", Digest: "d" + who})
+		}
+		f.Examined = 1
 		flows = append(flows, f)
+	}
+	for i := range 20 { // a rhythm, with others of its shape between
+		flows = append(flows, flowtest.Head("https://two.example/beat", flowtest.At(time.Duration(i)*time.Minute)))
 	}
 	flowtest.Number(flows...)
 	want := summarize(t, flows...)
+	if len(want.Shapes) < 10 || len(want.Trails) == 0 || want.Hosts[2].Rhythm.String() != "every minute" {
+		t.Errorf("%d shapes, trails %v, rhythm %v of %s", len(want.Shapes), want.Trails, want.Hosts[2].Rhythm, want.Hosts[2].Name)
+	}
 	for range 5 {
 		random.Shuffle(len(flows), func(i, j int) { flows[i], flows[j] = flows[j], flows[i] })
 		s := capture.New(capture.Options{Judge: hostJudge{}})
