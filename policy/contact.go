@@ -112,6 +112,11 @@ func (s *Sighting) describeUnknownProbe(f *Finding) {
 }
 
 func (s *Sighting) describeTracker(f *Finding) {
+	if s.contact.listed() {
+		s.describeListed(f)
+		s.sayDeniedCategory(f)
+		return
+	}
 	t := s.contact.product
 	f.Category, f.Owner = t.Category, t.Owner()
 	category, _ := catalog.FindCategory(t.Category)
@@ -119,16 +124,36 @@ func (s *Sighting) describeTracker(f *Finding) {
 	if s.Flow.Kind == flow.DNS {
 		f.Title = "asks DNS for " + t.Owner()
 	}
-	f.Message = fmt.Sprintf("%s belongs to %s, which %s (%s). %s", s.Host, t.Owner(), category.Title, t.Category, s.who(t.Company))
+	f.Message = fmt.Sprintf("%s belongs to %s, which %s (%s).%s%s%s %s", s.Host, t.Owner(), category.Title, t.Category, seat(t), verified(t), onLists(s.contact.listings), s.who(t.Company))
 	f.Remedy = fmt.Sprintf("Remove the kit %s from the app, or switch its collection off before its first use. A search for the host in the unpacked app finds which part brings it. "+
 		"If the app is meant to use it, name the host under allow with a reason.", t.Name)
-	if strings.HasPrefix(f.Source.Text, "category:") {
+	s.sayDeniedCategory(f)
+}
+
+func (s *Sighting) sayDeniedCategory(f *Finding) {
+	if f.Source.File == s.policy.file && strings.HasPrefix(f.Source.Text, "category:") {
 		f.Message += " The policy denies this category."
 	}
 }
 
+// seat says where the company of a product is, as a sentence; "" where that is not known.
+func seat(p *catalog.Product) string {
+	if country := catalog.CountryName(p.Country); country != "" {
+		return " " + p.Company + " has its head office in " + country + "."
+	}
+	return ""
+}
+
+// verified says of a fact that nobody confirms that it is none.
+func verified(p *catalog.Product) string {
+	if p.Confidence == catalog.Unverified {
+		return " That the host is theirs is not verified: take it as a lead."
+	}
+	return ""
+}
+
 func (s *Sighting) describeDenied(f *Finding) {
-	f.Message = s.Host + " is forbidden by the policy (" + f.Source.Text + ")." + s.known()
+	f.Message = s.Host + " is forbidden by the policy (" + f.Source.Text + ")." + s.known() + onLists(s.contact.listings)
 	if s.Flow.Kind == flow.DNS {
 		f.Message += " " + s.asked()
 	}
@@ -185,7 +210,7 @@ func (s *Sighting) known() string {
 	}
 	if t := s.contact.product; t != nil {
 		category, _ := catalog.FindCategory(t.Category)
-		return " It belongs to " + t.Owner() + ", which " + category.Title + "."
+		return " It belongs to " + t.Owner() + ", which " + category.Title + "." + seat(t) + verified(t)
 	}
 	return ""
 }

@@ -22,7 +22,7 @@ type Explanation struct {
 
 // A Step is one question to the policy.
 type Step struct {
-	Stage   string // "waiver", "deny", "allow", "ignore", "otherwise", "sending"
+	Stage   string // "waiver", "deny", "allow", "ignore", "list", "otherwise", "sending"
 	Source  Source
 	Matched bool   // it names the host
 	Decided bool   // it settled the matter
@@ -65,6 +65,7 @@ func (p *Policy) ExplainFrom(client netip.Addr, method, rawURL string) (Explanat
 	e.explainDeny(s)
 	e.explainAllow(s)
 	e.explainIgnore(s)
+	e.explainLists(s)
 	e.explainEnd(s)
 	e.explainIdentifiers(s)
 	return e, nil

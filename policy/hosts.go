@@ -22,8 +22,9 @@ type hostFacts struct {
 	ignore       []*ignoreRule    // in the file's order
 	product      *catalog.Product // whatever the path is
 	resolver     *catalog.Resolver
-	category     string // of the product; ""
-	// byPath says that other paths of the host may be other products.
+	category     string    // of the product; ""
+	listings     []listing // whatever the path is
+	// byPath says that other paths of the host may be other products, or listed.
 	byPath bool
 }
 
@@ -77,21 +78,40 @@ func (p *Policy) lookUp(key hostKey) *hostFacts {
 		facts.product, facts.category = product, product.Category
 		facts.denyCategory = p.categoryRule(product.Category)
 	}
-	facts.byPath = catalog.ByPath(host)
+	facts.listings = p.listings(host, "")
+	facts.byPath = catalog.ByPath(host) || p.listedByPath(host)
 	if r, ok := catalog.FindResolver(host); ok {
 		facts.resolver = r
 	}
 	return facts
 }
 
-// categoryRule returns the first entry that denies a category.
+// categoryRule returns the first entry that denies a category, nil for none and for "".
 func (p *Policy) categoryRule(category string) *denyRule {
 	for i := range p.deny {
-		if p.deny[i].Category == category {
+		if category != "" && p.deny[i].Category == category {
 			return &p.deny[i]
 		}
 	}
 	return nil
+}
+
+// deniedCategory reports whether deny names the category of the host, by the catalogue or
+// by a list.
+func (f *hostFacts) deniedCategory() bool {
+	for i := range f.listings {
+		if f.listings[i].denied != nil {
+			return true
+		}
+	}
+	return f.denyCategory != nil
+}
+
+// forgetHosts empties the memo, after a change of what it holds.
+func (p *Policy) forgetHosts() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hosts = nil
 }
 
 // nameVerdict judges one of a flow's names by host rules alone: Allowed, Ignored or
@@ -99,7 +119,7 @@ func (p *Policy) categoryRule(category string) *denyRule {
 func (p *Policy) nameVerdict(host, port string) Verdict {
 	facts := p.factsOf(hostKey{host: host, port: port})
 	switch {
-	case facts.deny != nil, facts.denyCategory != nil:
+	case facts.deny != nil, facts.deniedCategory():
 		return Violation
 	case len(facts.allow) > 0:
 		return Allowed

@@ -33,6 +33,7 @@ type contact struct {
 	probe    catalog.Match
 	product  *catalog.Product
 	denied   *denyRule // denies the product's category
+	listings []listing // what lists say, as hostFacts has them
 }
 
 // Judge says what the policy thinks of a flow. It is pure, so that the same facts
@@ -145,9 +146,12 @@ func (s *Sighting) readURL() requestPath {
 // judgeContact applies deny, allow and ignore in the contract's order; waivers come
 // after, since they excuse findings.
 func (s *Sighting) judgeContact() contact {
-	c := contact{product: s.facts.product, category: s.facts.category, denied: s.facts.denyCategory}
+	c := contact{product: s.facts.product, category: s.facts.category, denied: s.facts.denyCategory, listings: s.facts.listings}
 	if s.facts.byPath && s.request.Read {
-		s.findProduct(&c)
+		s.lookCloser(&c)
+	}
+	if c.category == "" {
+		c.category = categoryOf(c.listings)
 	}
 	if c.category == "" && (s.hiding.how != "" || s.hiding.resolver != nil && s.Flow.Kind == flow.DNS) {
 		c.category = catalog.EncryptedDNS
@@ -165,7 +169,10 @@ func (s *Sighting) judgeContact() contact {
 	}
 	c = s.classify(c)
 	c.verdict, c.rule, c.source = Violation, s.ruleOf(c), s.policy.nothing
-	if c.near != nil {
+	switch {
+	case c.rule == Tracker && c.listed():
+		c.source = c.listings[0].source()
+	case c.near != nil:
 		c.source = c.near.Source
 	}
 	if r := s.ignoredBy(c); r != nil {
@@ -226,13 +233,6 @@ func (s *Sighting) classify(c contact) contact {
 	return c
 }
 
-// findProduct looks again for what is behind a host where that depends on the path.
-func (s *Sighting) findProduct(c *contact) {
-	if product, ok := catalog.FindProduct(s.Host, s.readURL().normal); ok {
-		c.product, c.category, c.denied = product, product.Category, s.policy.categoryRule(product.Category)
-	}
-}
-
 // isProbe reports whether classify found one.
 func (c *contact) isProbe() bool {
 	return c.category == catalog.CaptivePortal || c.probe.Probe != nil
@@ -243,7 +243,7 @@ func (s *Sighting) ruleOf(c contact) Rule {
 	switch {
 	case c.isProbe():
 		return CaptivePortalProbe
-	case c.product != nil && tracks(c.product.Category):
+	case c.product != nil && tracks(c.product.Category), c.listed():
 		return Tracker
 	}
 	return HostNotAllowed
@@ -267,6 +267,11 @@ func (s *Sighting) deniedCategory(c *contact) *denyRule {
 		}
 	}
 	r := c.denied
+	for i := 0; r == nil && i < len(c.listings); i++ {
+		if r = c.listings[i].denied; r != nil {
+			c.category = r.Category
+		}
+	}
 	if r == nil && c.category == catalog.EncryptedDNS {
 		r = s.policy.categoryRule(c.category)
 	}

@@ -11,10 +11,12 @@ import (
 
 	"telltale/declarations"
 	"telltale/policy/catalog"
+	"telltale/policy/lists"
 )
 
 // A Policy judges flows. It is made by [Load], [Parse] or [New] and safe for
-// concurrent use once [Policy.AllowAlso] is no longer called.
+// concurrent use once [Policy.AllowAlso], [Policy.AddList] and [Policy.Declare] are no
+// longer called.
 type Policy struct {
 	name   string
 	file   string
@@ -32,6 +34,7 @@ type Policy struct {
 	// identifiers is what the file says of kinds of package exposure, by their names.
 	identifiers map[string]identifierRule
 	declared    []declarations.Declaration
+	lists       []*lists.List
 	require     requirements
 	// deniesProbes says that deny names a category of probes.
 	deniesProbes bool
@@ -124,9 +127,7 @@ func (p *Policy) AllowAlso(pattern string) error {
 
 func (p *Policy) allowAlso(r allowRule) {
 	p.allow = append(p.allow, r)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.hosts = nil
+	p.forgetHosts()
 }
 
 // Name returns the policy's name, never "".
@@ -135,14 +136,17 @@ func (p *Policy) Name() string { return p.name }
 // File returns the file as the user named it, "" without one.
 func (p *Policy) File() string { return p.file }
 
-// Digest identifies what the policy says: the lower-case hex SHA-256 of the file and
-// the patterns of --allow, and of each declaration. Values of variables are not part of
+// Digest identifies what the policy says: the lower-case hex SHA-256 of the file, the
+// patterns of --allow, and each list and declaration. Values of variables are not part of
 // it.
 func (p *Policy) Digest() string {
 	h := sha256.New()
 	h.Write(p.text)
 	for _, f := range p.flags {
 		h.Write([]byte("\x00--allow\x00" + f))
+	}
+	for _, l := range p.lists {
+		h.Write([]byte("\x00--list\x00" + l.Digest))
 	}
 	for i := range p.declared {
 		h.Write([]byte("\x00--declaration\x00" + p.declared[i].Digest))

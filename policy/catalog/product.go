@@ -141,3 +141,13 @@ func (d *data) addProducts() {
 		d.productHosts.add(i, p.Hosts)
 	}
 }
+
+// countryNames are those of companies.yaml, as they stand behind "in".
+var countryNames = map[string]string{
+	"CA": "Canada", "CN": "China", "DE": "Germany", "EE": "Estonia", "FR": "France", "GB": "the United Kingdom", "IL": "Israel",
+	"NL": "the Netherlands", "NZ": "New Zealand", "PL": "Poland", "RU": "Russia", "SG": "Singapore", "US": "the United States",
+}
+
+// CountryName returns the name of a country of the table ("the United States"), "" for
+// any other code.
+func CountryName(code string) string { return countryNames[code] }

@@ -126,6 +126,7 @@ func (l *List) addRegexp(part string, r rule) {
 	case len(l.regexps) >= maxRegexps:
 		l.note(int(r.line), 1, fmt.Sprintf("more than %d regular expressions", maxRegexps))
 	default:
+		r.text = harmless(r.text)
 		l.regexps = append(l.regexps, signature{re, strings.Contains(part, "/"), r})
 		l.Rules++
 	}

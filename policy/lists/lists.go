@@ -19,6 +19,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"telltale/flow/plain"
 )
 
 // An Entry is what a list says of a host.
@@ -27,7 +29,7 @@ type Entry struct {
 	Product  string // "" where the list names none
 	Category string // one of the catalogue's, "" where the list's own has no match
 	Line     int    // 1-based
-	Text     string // as written, at most maxText bytes
+	Text     string // as written, at most maxText bytes, harmless to show
 }
 
 // Owner returns the product with its company, whichever the list names: "Crashlytics
@@ -166,15 +168,24 @@ func (l *List) add(name string, r rule) error {
 	if len(l.rules) > maxRules {
 		return l.fail(int(r.line), 1, fmt.Sprintf("the list has more than %d rules", maxRules))
 	}
-	if len(r.text) > maxText {
-		r.text = strings.ToValidUTF8(r.text[:maxText], "") + "…"
-	}
+	r.text = harmless(r.text)
 	r.next = l.hosts[name]
 	l.hosts[name] = int32(len(l.rules))
 	l.rules = append(l.rules, r)
 	l.exempting = l.exempting || r.exempt
 	l.Rules++
 	return nil
+}
+
+// harmless returns what may be quoted of a list.
+func harmless(s string) string {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	}
+	if plain.Is(s) {
+		return s
+	}
+	return plain.Text(s)
 }
 
 // Find returns what the list says of a request to a canonical host. The path is decoded
@@ -258,6 +269,7 @@ func (l *List) ownedBy(o owner) int32 {
 	if o == l.owners[len(l.owners)-1] {
 		return int32(len(l.owners) - 1)
 	}
+	o.company, o.product = harmless(o.company), harmless(o.product)
 	l.owners = append(l.owners, o)
 	return int32(len(l.owners) - 1)
 }
