@@ -11,7 +11,7 @@ import (
 
 // lookAt returns "kind masked" of what is found in one value.
 func lookAt(name, text, where string) string {
-	s := newSearch(flowtest.Get("https://api.shop.test/", flowtest.From("192.168.1.23:50123")))
+	s := newSearch(flowtest.Get("https://api.shop.test/", flowtest.From("192.168.1.23:50123"), flowtest.UserAgentOf("okhttp/4.12.0")))
 	if m := s.means(name); !s.passes(m, name, []byte(text)) {
 		s.look(m, leaf{name: name, text: []byte(text), place: written(where)})
 	}
@@ -214,6 +214,22 @@ func TestSecretsInURLs(t *testing.T) {
 			if got := lookAt(test.name, test.text, where); got != want {
 				t.Errorf("%s: %s=%q\nfound %q\nwant  %q", where, test.name, test.text, got, want)
 			}
+		}
+	}
+}
+
+// Sixteen digits under a name that says "device" are an Android ID only where Android may
+// have sent them.
+func TestDeviceIDBySystem(t *testing.T) {
+	for agent, want := range map[string]string{
+		"okhttp/4.12.0": AndroidID, "": AndroidID,
+		"Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UD1A.231105.004)":                                              AndroidID,
+		"Shop/4.2 CFNetwork/1494.0.7 Darwin/23.4.0":                                                                       InstallationID,
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/119.0.0.0 Safari/537.36": InstallationID,
+	} {
+		got := Look(flowtest.Get("https://api.shop.test/?duid=4f8a1c9be07d2356", flowtest.UserAgentOf(agent)))
+		if len(got) != 1 || got[0].Kind != want {
+			t.Errorf("%s: %+v, want %s", agent, got, want)
 		}
 	}
 }

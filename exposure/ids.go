@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"telltale/useragent"
 )
 
 // softwareID looks for the identifiers that systems and SDKs make.
@@ -58,12 +60,18 @@ func (s *search) deviceID(l leaf) bool {
 			return s.addID(IMEI, l)
 		}
 		return s.addID(MEID, l)
-	case len(t) == 16 && isHex64(t) && !allDigits(t):
+	case len(t) == 16 && isHex64(t) && !allDigits(t) && s.mayBeAndroid():
 		return s.addID(AndroidID, l)
 	case isRandomUUID(t), isHash(t), isFID(t), isOpaque(t):
 		return s.addID(InstallationID, l)
 	}
 	return false
+}
+
+// mayBeAndroid reports whether the User-Agent names no other system than Android.
+func (s *search) mayBeAndroid() bool {
+	os := useragent.Parse(s.flow.UserAgent()).OS
+	return os == useragent.Android || os == ""
 }
 
 // hardwareID looks for the numbers of phones and cards.

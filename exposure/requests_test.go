@@ -78,7 +78,7 @@ func (r request) flow(t testing.TB) *flow.Flow {
 	if method == "DNS" {
 		return flowtest.DNS(target)
 	}
-	f := flowtest.Get(target)
+	f := flowtest.Get(target, flowtest.UserAgentOf("")) // which else is of iOS
 	f.Request.Method = method
 	i := 1
 	for ; i < len(lines) && lines[i] != ""; i++ {
