@@ -40,6 +40,8 @@ func (m *model) do(a action) tea.Cmd {
 		m.connect.nextPeer(m)
 	case showCoverage:
 		m.openCoverage()
+	case showSent:
+		m.openSent()
 	case hideQuestions:
 		return m.search.hideQuestions(m)
 	case sortHosts:

@@ -216,7 +216,7 @@ func (d *detail) write(m *model) tea.Cmd {
 		return nil
 	}
 	of, shown := d.asked(m), *d
-	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), policy: m.desk.policy, explained: of.explained, apps: m.cfg.Store.Attribution(), now: m.news.at}
+	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), policy: m.desk.policy, explained: of.explained, apps: m.cfg.Store.Attribution(), now: m.news.at, timer: m.timerOf(d.recorded.Flow.Host())}
 	return func() tea.Msg {
 		detailTabs[of.tab].draw(p, &shown)
 		return linesMsg{of, p.lines}

@@ -13,6 +13,7 @@ import (
 	"telltale/flow"
 	"telltale/flow/plain"
 	"telltale/policy"
+	"telltale/policy/catalog"
 )
 
 // flowsView lists flows in the order in which they began. It holds a window of the
@@ -43,6 +44,7 @@ type flowRow struct {
 	weight                                   policy.Verdict
 	warning                                  bool
 	open, failed                             bool
+	dimmed                                   bool // the device does it by itself
 }
 
 // flowsMsg is a window that was fetched.
@@ -341,6 +343,13 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 	if sender := deviceOf(f); sender.IsValid() {
 		row.sender = sender.String()
 	}
+	if n, ok := catalog.NoiseOf(sighting(f)); ok && r.Judgement.Verdict != policy.Unjudged {
+		row.verdict = marked(row.verdict, r.Judgement.Verdict, n.Class)
+		row.dimmed = n.Class == catalog.ClassNoise && r.Judgement.Verdict != policy.Violation
+	}
+	if r.Judgement.Subtracted {
+		row.verdict, row.dimmed = "with app closed, too", true
+	}
 	if f.Outcome == flow.Served {
 		row.verdict = "set-up page"
 	}
@@ -414,19 +423,22 @@ func (r *flowRow) cells(m *model) []cell {
 	if r.warning {
 		mark, style = "!", t.warning
 	}
-	state := t.bar
+	state, title, text := t.bar, t.title, t.bar
+	if r.dimmed {
+		state, title, text = t.dim, t.dim, t.dim
+	}
 	if r.open || r.failed {
 		state = t.warning
 	}
 	return []cell{
 		{mark, style},
 		{r.time, t.dim},
-		plainCell(r.method),
+		{r.method, text},
 		{r.status, state},
 		{r.protocol, t.dim},
-		{r.hostText, t.title},
-		plainCell(r.path),
-		plainCell(r.size),
+		{r.hostText, title},
+		{r.path, text},
+		{r.size, text},
 		{r.duration, t.dim},
 		{plain.Text(m.nameOf(r.sender)), t.dim},
 		{r.verdict, style},

@@ -8,6 +8,7 @@ import (
 
 	"telltale/capture"
 	"telltale/policy"
+	"telltale/policy/catalog"
 )
 
 // hostsView lists who was contacted: one row for each host, or for each
@@ -51,11 +52,12 @@ var hostColumns = []column{
 	{title: "HOST", width: 24, flex: 2, host: true},
 	{title: "VERDICT", width: 20, rank: 1},
 	{title: "FLOWS", width: 7, right: true},
-	{title: "UP", width: 6, right: true, rank: 4},
-	{title: "DOWN", width: 6, right: true, rank: 3},
-	{title: "FIRST", width: 8, rank: 6},
+	{title: "RUN BY", width: 10, flex: 1, rank: 3},
+	{title: "UP", width: 6, right: true, rank: 5},
+	{title: "DOWN", width: 6, right: true, rank: 4},
+	{title: "FIRST", width: 8, rank: 8},
 	{title: "LAST", width: 8, rank: 2},
-	{title: "ACTIVITY", width: sparkWidth, chart: true, rank: 5},
+	{title: "ACTIVITY", width: sparkWidth, chart: true, rank: 6},
 	{title: "SENT BY", width: 10, flex: 2, rank: 7},
 }
 
@@ -207,14 +209,24 @@ func (h *hostsView) draw(m *model, width, height int) []string {
 // cells returns the cells of hostColumns. first and last bound the sparklines.
 func (h *hostsView) cells(m *model, r hostRow, first, last time.Time) []cell {
 	t, secrets := &m.theme, m.mask(false)
-	style := t.verdictStyle(r.Verdict)
+	style, title, figures := t.verdictStyle(r.Verdict), t.title, t.bar
+	verdict, who := verdictWord(r.Verdict, r.Rule), ""
+	if !r.domain {
+		who = runBy(r.Name)
+		n, _ := catalog.NoiseOf(catalog.Sighting{Host: r.Name})
+		verdict = marked(verdict, r.Verdict, n.Class)
+		if n.Class == catalog.ClassNoise && r.Verdict != policy.Violation {
+			title, figures = t.dim, t.dim
+		}
+	}
 	return []cell{
 		{verdicts[r.Verdict].mark, style},
-		{r.title(secrets), t.title},
-		{verdictWord(r.Verdict, r.Rule), style},
-		plainCell(m.flowsOf(r.below, r.Host)),
-		plainCell(bytesText(r.BytesSent)),
-		plainCell(bytesText(r.BytesReceived)),
+		{r.title(secrets), title},
+		{verdict, style},
+		{m.flowsOf(r.below, r.Host), figures},
+		{secrets.shown(who), t.dim},
+		{bytesText(r.BytesSent), figures},
+		{bytesText(r.BytesReceived), figures},
 		{clock(r.First), t.dim},
 		{clock(r.Last), t.dim},
 		{sparks(r.activity(first, last)), style},

@@ -45,6 +45,7 @@ const (
 	addPeer
 	copyConfig
 	showCoverage
+	showSent
 	hideQuestions
 	allowIt
 	ignoreIt
@@ -145,6 +146,7 @@ var bindings = []binding{
 	{keys: []string{"y"}, do: copyIt, in: inLists | inDetail, topic: topicLeave, help: "copy a URL, a curl command or a Markdown line"},
 	{keys: []string{"y"}, do: copyConfig, in: inConnect, topic: topicLeave, help: "copy the tunnel's configuration, its private key in it"},
 	{keys: []string{"h"}, do: hideQuestions, in: inLists, topic: topicFind, hint: "hide DNS", help: "hide DNS questions in every list, or show them again"},
+	{keys: []string{"s"}, do: showSent, in: everywhere, topic: topicLook, hint: "told", help: "what was told to whom: identifiers, who got them, what repeats"},
 	{keys: []string{"?"}, do: showHelp, in: everywhere, topic: topicLeave, hint: "keys", help: "all keys"},
 	{keys: []string{"q", "ctrl+c"}, do: quit, in: everywhere, topic: topicLeave, hint: "quit", help: "quit; asks where something would be lost"},
 }

@@ -22,6 +22,7 @@ type paper struct {
 	policy    *policy.Policy
 	explained explanation // why the flow could not be read
 	apps      *attribution.Book
+	timer     string // what repeats at the host of the flow; "" for nothing
 	now       time.Time
 	lines     []string
 }

@@ -18,9 +18,12 @@ func drawWhy(p *paper, d *detail) {
 	for _, finding := range j.Findings {
 		p.finding(finding)
 	}
+	p.exposures(f)
 	p.heading("Contact")
 	p.fact("host", cmp.Or(j.Host, f.Host()))
 	p.fact("category", j.Category)
+	p.company(cmp.Or(j.Host, f.Host()), f.Path())
+	p.noise(f)
 	if len(j.Findings) == 0 {
 		p.fact("decided by", j.Source.String())
 	}
@@ -53,6 +56,10 @@ func (p *paper) verdict(f *flow.Flow, j policy.Judgement) {
 	case policy.Allowed:
 		p.prose("✓ Allowed by "+j.Source.String(), style)
 	case policy.Ignored:
+		if j.Subtracted {
+			p.prose("· Subtracted: it also happens with the app closed, by "+j.Source.String(), style)
+			return
+		}
 		p.prose("· Ignored as noise of the device by "+j.Source.String(), style)
 	default:
 		p.prose("– Not judged: "+unjudgedText(f), style)
@@ -82,6 +89,10 @@ func askable(f *flow.Flow) string {
 func (p *paper) finding(f policy.Finding) {
 	p.heading(string(f.Rule) + " · " + string(f.Severity))
 	p.fact("decided by", f.Source.String())
+	p.evidence(f)
+	if f.Rule.OfContact() {
+		p.fact("timer", p.timer)
+	}
 	p.prose(p.mask.text(f.Message), p.theme.bar)
 	if f.Remedy != "" {
 		p.heading("What to do")
@@ -90,6 +101,7 @@ func (p *paper) finding(f policy.Finding) {
 	p.blank()
 	p.fact("about", p.mask.text(f.Subject))
 	p.fact("run by", f.Owner)
+	p.tests(f)
 	p.fact("fingerprint", f.Fingerprint())
 }
 
