@@ -65,7 +65,7 @@ func shapeOfSegment(s string) string {
 	switch {
 	case l.digits == 0 && l.length < 16 && len(s) <= maxShapeSegment && strings.IndexByte(s, '@') < 0:
 		return s // the usual case: nothing below would change it
-	case len(s) > maxShapeSegment, strings.IndexByte(s, '@') >= 0, l.isToken():
+	case l.digits == len(s), len(s) > maxShapeSegment, strings.IndexByte(s, '@') >= 0, l.isToken():
 		return "*"
 	}
 	stem := s
