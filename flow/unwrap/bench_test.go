@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/flow/unwrap"
 )
@@ -73,4 +72,16 @@ func BenchmarkTextsHead(b *testing.B) {
 	}
 }
 
-var _ = flow.HTTP
+// TestPlainJSONAllocatesLittle, however many values it has.
+func TestPlainJSONAllocatesLittle(t *testing.T) {
+	f := flowtest.Post("https://api.example.com/2/httpapi", analytics(64<<10))
+	for name, walk := range map[string]func(){
+		"Texts":  func() { unwrap.Texts(f, func([]byte) bool { return true }) },
+		"Values": func() { unwrap.Values(f, func(*unwrap.Value) bool { return true }) },
+	} {
+		// Nothing is usual; a pool may lose what it holds.
+		if n := testing.AllocsPerRun(20, walk); n > 10 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}

@@ -45,7 +45,9 @@ func consistent(t *testing.T, f *flow.Flow) {
 		return false
 	})
 	unwrap.Values(f, func(*unwrap.Value) bool { n++; return n%3 != 0 })
-	if n > 3 {
+	m := 0
+	unwrap.Texts(f, func([]byte) bool { m++; return m%2 != 0 })
+	if n > 3 || m > 2 {
 		t.Error("the visitor had enough and was called again")
 	}
 	if after := fmt.Sprint(f.Request, f.Frames); after != before {

@@ -109,6 +109,9 @@ func (j *jsonWalk) quoted(i int) int {
 		return i
 	}
 	j.next()
+	if top := &j.steps[len(j.steps)-1]; top.kind == atMember && isTitleName(top.name) && len(raw) <= maxInterned {
+		top.title = raw
+	}
 	j.str(raw, flags)
 	return i
 }

@@ -11,6 +11,9 @@ type step struct {
 	label string
 	name  []byte
 	index int
+	// title is, in an object of JSON that spells a pair out as {"name": "x", "value": 1},
+	// the name.
+	title []byte
 }
 
 type stepKind uint8
@@ -55,11 +58,33 @@ func (w *walk) at(s step, look func()) {
 // nearest returns the name of the innermost step that has one.
 func (w *walk) nearest() string {
 	for i := len(w.steps) - 1; i >= 0; i-- {
-		if name := w.steps[i].name; len(name) > 0 {
-			return w.intern(name)
+		s := &w.steps[i]
+		if s.title != nil && isValueName(s.name) {
+			return w.intern(s.title)
+		}
+		if len(s.name) > 0 {
+			return w.intern(s.name)
 		}
 	}
 	return ""
+}
+
+// isTitleName reports whether a member of this name has the name of another.
+func isTitleName(name []byte) bool {
+	switch string(name) {
+	case "name", "key", "k", "Name", "Key":
+		return true
+	}
+	return false
+}
+
+// isValueName reports whether a member of this name has the value of a pair.
+func isValueName(name []byte) bool {
+	switch string(name) {
+	case "value", "val", "v", "Value", "string_value", "stringValue":
+		return true
+	}
+	return false
 }
 
 // maxInterned is the length of a name that is worth keeping, in bytes.

@@ -143,6 +143,9 @@ func TestPlaceOfEachFormat(t *testing.T) {
 		{"application/json", "\xef\xbb\xbf" + `{"mail":"x"}`, []string{"body.json $.mail | mail | [] | x"}},
 		{"text/plain", `callback({"mail":"x"})`, []string{"body |  | [] | callback({\"mail\":\"x\"})", "body.json $.mail | mail | [] | x"}},
 		{"application/json", `{"query":"mutation($m:String){set(mail:$m)}","variables":{"m":"jane@example.org"}}`, []string{"body.json $.variables.m | m | [] | jane@example.org"}},
+		{"application/json", `[{"key":"idfa","value":"6d92"},{"value":"x","name":"y"},{"name":"n","value":{"z":"q"}}]`, []string{
+			"body.json $[0].value | idfa | [] | 6d92", "body.json $[1].value | value | [] | x", "body.json $[2].value.z | z | [] | q",
+		}},
 		{"application/json", `{"users":{"jane@example.org":{"age":7},"490154203237518":{"age":8},"a b":1,"ok":{"x":2}}}`, []string{
 			"body.json $.users.*.age | age | [] | 7", "body.json $.users.*.age | age | [] | 8", "body.json $.users['a b'] | a b | [] | 1", "body.json $.users.ok.x | x | [] | 2", "body.json $.users (name) |  | [] | jane@example.org",
 		}},

@@ -43,7 +43,8 @@ const (
 
 // A Value is one text that the device sent, at its place. It is valid during the visit.
 type Value struct {
-	// Name is the nearest name: of the member, parameter, field, part or header; "" for none.
+	// Name is the nearest name: of the member, parameter, field, part or header; "" for
+	// none. In {"name": "x", "value": 1}, that of the value is "x".
 	Name string
 	// Text is the value without the encodings in Layers. It must not be kept or changed.
 	Text []byte
