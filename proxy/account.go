@@ -146,7 +146,7 @@ func (a *account) finish() {
 		f := last.tunnel()
 		f.Outcome, f.Error = a.verdict(time.Now())
 		if f.Outcome == flow.ClientSilent {
-			go a.settle(f)
+			go a.settle(last, f)
 			return
 		}
 		a.proxy.observe(last, f)

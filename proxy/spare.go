@@ -47,9 +47,9 @@ func (u *uses) has(c *connection) bool {
 
 func useOf(c *connection) use { return use{c.client.Addr.Addr(), flow.CanonicalHost(c.asked)} }
 
-// settle records a connection that the client accepted and never used, once it can
-// be told whether it was a spare one.
-func (a *account) settle(f *flow.Flow) {
+// settle records the flow of a connection that the client accepted and never used, once
+// it can be told whether it was a spare one.
+func (a *account) settle(c *connection, f *flow.Flow) {
 	f.Times.End = time.Now()
 	wait := time.NewTimer(a.proxy.waits.spare)
 	defer wait.Stop()
@@ -57,9 +57,9 @@ func (a *account) settle(f *flow.Flow) {
 	case <-wait.C:
 	case <-a.proxy.stopping:
 	}
-	if a.proxy.uses.has(a.last) {
+	if a.proxy.uses.has(c) {
 		f.Outcome, f.Error = flow.Abandoned, spareReason
 	}
-	a.proxy.observe(a.last, f)
+	a.proxy.observe(c, f)
 	a.forget()
 }
