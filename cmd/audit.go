@@ -270,7 +270,31 @@ func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble
 		trouble = true
 	}
 	a.closeWays() // and what came by them is in the books
+	if err := a.settleRest(); err != nil {
+		s.complain(err)
+		trouble = true
+	}
 	return a.document(command), trouble
+}
+
+// settleRest judges again where something happened more often than it does at rest, which
+// shows at the end.
+func (a *audit) settleRest() error {
+	if len(a.flags.gate.rest.files) == 0 {
+		return nil
+	}
+	ctx := context.Background()
+	if err := a.store.Sync(); err != nil {
+		return err
+	}
+	watched, err := a.store.Watched(ctx)
+	if err != nil {
+		return err
+	}
+	if !a.flags.gate.rest.settle(a.store.Summary(), watched) {
+		return nil
+	}
+	return a.store.Rejudge(ctx, a.flags.gate.judge(a.policy.Load()), nil)
 }
 
 // document returns the audit as it is at this moment.
@@ -280,6 +304,7 @@ func (a *audit) document(command string) *reports.Report {
 	doc := a.flags.report.document(a.policy.Load(), a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
 	doc.Earlier = a.earlier
 	a.flags.gate.apply(doc, a.policy.Load())
+	a.flags.policy.facts.apply(doc)
 	if recordedNothing(doc) && doc.Verdict == reports.Clean && !a.flags.report.allowEmpty {
 		doc.Verdict = reports.Inconclusive
 	}

@@ -101,11 +101,15 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	in, troubles := intake.Find(ctx, args, s.in)
 	defer in.Close()
-	if err := spare(j.report.files, in, append(j.gate.baselines, pol.File())...); err != nil {
+	if err := spare(j.report.files, in, slices.Concat(j.gate.baselines, j.gate.rest.files, []string{pol.File()})...); err != nil {
 		return nil, false, err
 	}
 	stop := startMeter(s, in, j.report.quiet)
-	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), pol.ReadsContent())
+	if len(j.gate.rest.files) > 0 {
+		sum, _, _, _ := judge(ctx, in, nil, intake.Options{}) // what is wrong with an input is said the second time
+		j.gate.rest.settle(sum, 0)
+	}
+	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), needed(pol))
 	stop()
 	if ctx.Err() != nil {
 		return nil, false, errInterrupted
@@ -119,6 +123,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 		doc.Verdict = reports.Inconclusive // an input that is not there at all
 	}
 	j.gate.apply(doc, pol)
+	j.policy.facts.apply(doc)
 	doc.Command, doc.Modes = commandLine(c, args), modes
 	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
 	j.warn(s, doc)
@@ -180,7 +185,7 @@ func commandLine(c *cobra.Command, args []string) string {
 	for _, arg := range args {
 		words = append(words, quote(arg))
 	}
-	for _, name := range []string{"policy", "allow", "baseline"} {
+	for _, name := range []string{"policy", "allow", "baseline", "list", "declaration", "subtract"} {
 		f := c.Flags().Lookup(name)
 		if f == nil || !f.Changed {
 			continue

@@ -124,7 +124,7 @@ func (d *comparison) read(ctx context.Context, s *streams, name string, pol *pol
 	defer in.Close()
 	recorder := compare.NewRecorder(d.gate.judge(pol), pol)
 	stop := startMeter(s, in, d.quiet)
-	sum, infos, _, more := judge(ctx, in, recorder, pol.ReadsContent())
+	sum, infos, _, more := judge(ctx, in, recorder, needed(pol))
 	stop()
 	troubles = append(troubles, more...)
 	for _, t := range troubles {

@@ -61,7 +61,7 @@ func (d *doctor) run(ctx context.Context, s *streams, args []string) error {
 	in, troubles := intake.Find(ctx, args, s.in)
 	defer in.Close()
 	stop := startMeter(s, in, false)
-	sum, infos, modes, more := judge(ctx, in, pol, pol.ReadsContent(), d.troubles.Add, d.unnamed.add)
+	sum, infos, modes, more := judge(ctx, in, pol, needed(pol), d.troubles.Add, d.unnamed.add)
 	stop()
 	if ctx.Err() != nil {
 		return errInterrupted

@@ -43,9 +43,12 @@ type flowEvent struct {
 	Speech      string         `json:"speech,omitempty"`
 	DNS         *questionEvent `json:"dns,omitempty"`
 	// The packets of the kinds udp, icmp and ip.
-	DatagramsSent     int64    `json:"datagrams_sent,omitempty"`
-	DatagramsReceived int64    `json:"datagrams_received,omitempty"`
-	Notes             []string `json:"notes,omitempty"`
+	DatagramsSent     int64           `json:"datagrams_sent,omitempty"`
+	DatagramsReceived int64           `json:"datagrams_received,omitempty"`
+	Notes             []string        `json:"notes,omitempty"`
+	Exposures         []exposureEvent `json:"exposures,omitempty"`
+	// Subtracted is set where a device at rest makes the contact, too.
+	Subtracted bool `json:"subtracted,omitempty"`
 	// Attributed is the app, as far as it is known when the event is told.
 	Attributed *attributedEvent `json:"attributed,omitempty"`
 }
@@ -63,6 +66,23 @@ func newAttributedEvent(a attribution.Attribution, text func(string) string) *at
 		return nil
 	}
 	return &attributedEvent{text(a.App), text(a.ID), string(a.How), text(a.Words)}
+}
+
+// exposureEvent is an identifier that the flow carried, masked.
+type exposureEvent struct {
+	Kind   string   `json:"kind"`
+	Name   string   `json:"name,omitempty"`
+	Where  string   `json:"where"`
+	Layers []string `json:"layers,omitempty"`
+	Masked string   `json:"masked"`
+}
+
+func newExposureEvents(all []flow.Exposure, text func(string) string) []exposureEvent {
+	var events []exposureEvent
+	for _, e := range all {
+		events = append(events, exposureEvent{e.Kind, text(e.Name), text(e.Where), texts(e.Layers, text), text(e.Masked)})
+	}
+	return events
 }
 
 // questionEvent is a question of DNS and what it was answered.
@@ -108,6 +128,7 @@ func newFlowEvent(r capture.Recorded, apps *attribution.Book, mask func(string) 
 		SNI: text(f.Server.SNI), Failure: text(f.Failure), Destination: text(f.Server.AddressedTo()), Resolved: text(f.Server.Resolved),
 		Device: text(f.Client.Device), Speech: text(f.Speech), DNS: newQuestionEvent(f.DNS, text),
 		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Notes: texts(f.Notes, text),
+		Exposures: newExposureEvents(f.Exposures, text), Subtracted: r.Judgement.Subtracted,
 		Attributed: newAttributedEvent(apps.Of(f), text),
 	}
 	if f.Client.Addr.IsValid() {

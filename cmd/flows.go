@@ -51,13 +51,14 @@ func newFlows(s *streams) *cobra.Command {
 		if pick.Names("device") || len(pick.Words()) > 0 {
 			pick.NameDevices(deviceNames(ctx, in, pol))
 		}
-		bodies := format == "har" || pol.ReadsContent() || pick.Names("body") || pick.Words() != nil
+		opts := needed(pol)
+		opts.Bodies = format == "har" || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
 		if format == "json" || pick.Names("attributed") {
 			l.apps = apps(ctx, in)
 			pick.NameApps(func(f *flow.Flow) string { return l.apps.Of(f).App })
 		}
-		more, err := l.list(ctx, s.out, format, in, bodies)
+		more, err := l.list(ctx, s.out, format, in, opts)
 		for _, t := range append(troubles, more...) {
 			s.complain(masked(t, masker(pol, reveal)))
 			err = exitCode(ExitFailed)
@@ -78,7 +79,7 @@ func newFlows(s *streams) *cobra.Command {
 // deviceNames reads the inputs once and returns what names the device of a flow as reports
 // do: a name that is made of User-Agents is known when all of them were seen.
 func deviceNames(ctx context.Context, in *intake.Set, pol *policy.Policy) func(*flow.Flow) string {
-	sum, _, _, _ := judge(ctx, in, pol, false) // what is wrong with an input is said when its flows are listed
+	sum, _, _, _ := judge(ctx, in, pol, intake.Options{}) // what is wrong with an input is said when its flows are listed
 	names := make(map[string]string, len(sum.Health.Devices))
 	for _, device := range sum.Health.Devices {
 		names[device.Addr] = device.Name
@@ -109,9 +110,9 @@ type lister struct {
 	next   flow.ID
 }
 
-func (l *lister) list(ctx context.Context, w io.Writer, format string, in *intake.Set, bodies bool) (troubles []error, err error) {
+func (l *lister) list(ctx context.Context, w io.Writer, format string, in *intake.Set, opts intake.Options) (troubles []error, err error) {
 	write, finish := l.printer(w, format)
-	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
+	infos, err := in.Read(ctx, opts, func(f *flow.Flow) error {
 		if f.ID == 0 || f.Origin.Capture != "" {
 			l.next++
 			f.ID = l.next
@@ -201,7 +202,7 @@ func (l *lister) printer(w io.Writer, format string) (write func(capture.Recorde
 		return reports.FlowsCSV(w, l.mask)
 	case "har":
 		return reports.FlowsHAR(w, &reports.Report{
-			Tool: reports.Tool{Name: "telltale", Version: version()}, Mask: l.mask, Reveal: l.reveal, Leaks: l.policy.Leaks,
+			Tool: reports.Tool{Name: "telltale", Version: version()}, Mask: l.mask, Reveal: l.reveal, MaskBody: l.policy.MaskBody, Leaks: l.policy.Leaks,
 		})
 	}
 	return l.table(w)

@@ -23,6 +23,7 @@ type gateFlags struct {
 	baselines []string
 	strict    bool
 	minFlows  int
+	rest      restFlags
 
 	known policy.Baseline
 	info  *reports.BaselineInfo
@@ -30,6 +31,7 @@ type gateFlags struct {
 
 func (g *gateFlags) register(c *cobra.Command) {
 	g.registerBaseline(c)
+	g.rest.register(c)
 	c.Flags().BoolVar(&g.strict, "strict", false, "a clean verdict that is worth little is inconclusive: packets that came in are missing, nearly empty, mostly unread, mostly failed, or not the app's")
 	c.Flags().IntVar(&g.minFlows, "min-flows", reports.FewFlows, "warn of audits with fewer than this `number` of flows")
 }
@@ -43,8 +45,8 @@ func (g *gateFlags) load(ctx context.Context, pol *policy.Policy) error {
 	if g.minFlows < 0 {
 		return fmt.Errorf("--min-flows: %d is no number of flows", g.minFlows)
 	}
-	if len(g.baselines) == 0 {
-		return nil
+	if err := g.rest.load(ctx, pol); err != nil || len(g.baselines) == 0 {
+		return err
 	}
 	g.known = policy.Baseline{}
 	for _, file := range g.baselines {
@@ -62,11 +64,12 @@ func (g *gateFlags) load(ctx context.Context, pol *policy.Policy) error {
 }
 
 // judge returns what flows are judged by.
-func (g *gateFlags) judge(pol *policy.Policy) policy.Judge { return g.known.Beside(pol) }
+func (g *gateFlags) judge(pol *policy.Policy) policy.Judge { return g.known.Beside(g.rest.beside(pol)) }
 
 // apply completes a document by what the flags ask.
 func (g *gateFlags) apply(doc *reports.Report, pol *policy.Policy) {
 	doc.Baseline = g.info
+	g.rest.apply(doc)
 	doc.Warnings = reports.WarningsOf(doc.Summary, doc.Captures, appUnseen(pol, doc.Summary), g.minFlows)
 	if recordedNothing(doc) {
 		doc.Warnings = append(doc.Warnings, fmt.Sprintf("Nothing new: this audit recorded no contact. The capture held %s before.", plural(doc.Earlier, "contact")))
@@ -131,7 +134,7 @@ func baselineOfReport(file string) (known policy.Baseline, isReport bool, err er
 func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (policy.Baseline, error) {
 	in, troubles := intake.Find(ctx, []string{file}, nil)
 	defer in.Close()
-	sum, _, _, more := judge(ctx, in, pol, pol.ReadsContent())
+	sum, _, _, more := judge(ctx, in, pol, needed(pol))
 	if err := errors.Join(append(troubles, more...)...); err != nil {
 		return nil, err
 	}
@@ -145,12 +148,17 @@ func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (po
 	return known, nil
 }
 
+// needed is what has to be read of captures for a verdict by a policy.
+func needed(pol *policy.Policy) intake.Options {
+	return intake.Options{Sent: pol.ReadsContent(), Examine: true}
+}
+
 // judge sends every flow of the inputs through a store that keeps totals alone, and
 // to those who look on. The summary has the books of the inputs; modes are the ways in by
 // which the flows came, in order of appearance.
-func judge(ctx context.Context, in *intake.Set, by policy.Judge, bodies bool, lookOn ...func(*flow.Flow)) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
+func judge(ctx context.Context, in *intake.Set, by policy.Judge, opts intake.Options, lookOn ...func(*flow.Flow)) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
 	store := capture.New(capture.Options{Judge: by})
-	infos, err := in.Read(ctx, intake.Options{Bodies: bodies}, func(f *flow.Flow) error {
+	infos, err := in.Read(ctx, opts, func(f *flow.Flow) error {
 		f.ID = store.NextID()
 		store.Observe(f)
 		for _, look := range lookOn {

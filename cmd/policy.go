@@ -60,7 +60,7 @@ func draftPolicy(c *cobra.Command, s *streams, name string, from []string) ([]by
 	defer stop()
 	in, troubles := intake.Find(ctx, from, s.in)
 	defer in.Close()
-	sum, _, _, more := judge(ctx, in, nothing, false)
+	sum, _, _, more := judge(ctx, in, nothing, intake.Options{})
 	if err := errors.Join(append(troubles, more...)...); err != nil {
 		return nil, err
 	}

@@ -19,12 +19,14 @@ const defaultPolicy = "telltale.yaml"
 type policyFlags struct {
 	file  string
 	allow []string
+	facts factFlags
 }
 
 func (p *policyFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&p.file, "policy", "", "policy `file` (default: "+defaultPolicy+" in the working folder, where there is one)")
 	c.Flags().StringArrayVar(&p.allow, "allow", nil, "also allow hosts that match `pattern`; repeatable")
 	_ = c.MarkFlagFilename("policy", "yaml", "yml")
+	p.facts.register(c)
 }
 
 // errNoPolicy says that neither a file nor a flag allows anything.
@@ -46,18 +48,23 @@ func (p *policyFlags) load() (*policy.Policy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--allow: %w", err)
 		}
-		return pol, nil
+		return pol, p.facts.tell(pol)
 	}
 	pol, err := policy.Load(file, policyOptions())
 	if err != nil {
 		return nil, err
 	}
+	return pol, p.complete(pol)
+}
+
+// complete adds to the policy of a file what other flags say.
+func (p *policyFlags) complete(pol *policy.Policy) error {
 	for _, pattern := range p.allow {
 		if err := pol.AllowAlso(pattern); err != nil {
-			return nil, fmt.Errorf("--allow: %w", err)
+			return fmt.Errorf("--allow: %w", err)
 		}
 	}
-	return pol, nil
+	return p.facts.tell(pol)
 }
 
 // chosenFile returns the file that the flag names, else the one in the working
@@ -81,7 +88,9 @@ func (p *policyFlags) chosenFile() (string, error) {
 func (p *policyFlags) orNothing() (*policy.Policy, error) {
 	pol, err := p.load()
 	if errors.Is(err, errNoPolicy) {
-		return policy.New(nil)
+		if pol, err = policy.New(nil); err == nil {
+			err = p.facts.tell(pol)
+		}
 	}
 	return pol, err
 }

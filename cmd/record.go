@@ -12,18 +12,19 @@ import (
 
 func newRecord(s *streams) *cobra.Command {
 	flags := &liveFlags{}
-	var events bool
+	var events, idle bool
 	c := command("record", func(c *cobra.Command, args []string) error {
-		return record(c, s, flags, events, args)
+		return record(c, s, flags, events, idle, args)
 	})
 	c.Args = cobra.ArbitraryArgs
 	flags.register(c)
 	flags.gate.register(c)
 	c.Flags().BoolVar(&events, "events", false, "print one JSON object a line on standard output, as things happen")
+	c.Flags().BoolVar(&idle, "idle", false, "record what the device does while the app is closed, for --subtract; there is no verdict")
 	return c
 }
 
-func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child []string) error {
+func record(c *cobra.Command, s *streams, flags *liveFlags, events, idle bool, child []string) error {
 	if len(child) > 0 && c.ArgsLenAtDash() != 0 {
 		if err := flags.ways.misplaced(child[0]); err != nil {
 			return err
@@ -34,6 +35,11 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 	a, err := startAudit(s, flags, nil)
 	if err != nil {
 		return err
+	}
+	if idle {
+		if err := a.store.SetIdle(); err != nil {
+			s.complain(err) // the recording is of use all the same
+		}
 	}
 	ctx, end := context.WithCancel(c.Context())
 	defer end()
@@ -65,6 +71,9 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 			s.complain(err)
 			trouble = true
 		}
+	}
+	if idle {
+		return a.concludeIdle(s, doc, trouble)
 	}
 	trouble = flags.conclude(s, a, doc, events, len(child) > 0) || trouble
 	return s.verdictExit(doc, trouble)
@@ -123,6 +132,36 @@ func (a *audit) await(ctx context.Context, s *streams, child []string) (trouble 
 		s.complain(fmt.Errorf("the proxy stopped: %w", err))
 		return true
 	}
+}
+
+// concludeIdle ends a recording of a device at rest. It has no verdict: there is nothing to
+// compare it with.
+func (a *audit) concludeIdle(s *streams, doc *reports.Report, trouble bool) error {
+	trouble = a.flags.report.writeAll(s, doc) || trouble
+	timed := 0
+	for _, shape := range doc.Summary.Shapes {
+		if shape.Rhythm.Count > 0 {
+			timed++
+		}
+	}
+	if err := a.close(); err != nil {
+		s.complain(err)
+		trouble = true
+	}
+	if !a.flags.report.quiet {
+		s.say("recorded %s of the device at rest, of %s, %d of them by a timer", plural(doc.Summary.Flows, "contact"), plural(len(doc.Summary.Shapes), "kind"), timed)
+		if !a.discard {
+			s.say("leave them out of an audit with: telltale check CAPTURE --subtract %s", quote(a.path))
+		}
+	}
+	switch {
+	case trouble:
+		return exitCode(ExitFailed)
+	case doc.Summary.Inconclusive() && !a.flags.report.allowEmpty:
+		s.say("warning: nothing was recorded, so nothing can be left out")
+		return exitCode(ExitFailed)
+	}
+	return nil
 }
 
 // conclude writes the reports and prints the verdict. With --events, standard

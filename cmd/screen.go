@@ -42,17 +42,19 @@ func (p *policyFlags) forScreen(said *notices, current *policy.Policy, adopt fun
 	if edited.File == "" {
 		edited.File, edited.Draft = defaultPolicy, policy.NewFile("what the app may contact", p.allow)
 		edited.Parse = func(text []byte) (*policy.Policy, error) {
-			return policy.Parse(defaultPolicy, text, policyOptions())
+			drafted, err := policy.Parse(defaultPolicy, text, policyOptions())
+			if err == nil {
+				err = p.facts.tell(drafted) // what --allow says is in the draft
+			}
+			return drafted, err
 		}
 		return edited
 	}
 	edited.Text, _ = os.ReadFile(edited.File) // it was read a moment ago; what is missing shows when it is written
 	edited.Parse = func(text []byte) (*policy.Policy, error) {
 		changed, err := policy.Parse(edited.File, text, policyOptions())
-		for _, pattern := range p.allow {
-			if err == nil {
-				err = changed.AllowAlso(pattern)
-			}
+		if err == nil {
+			err = p.complete(changed)
 		}
 		return changed, err
 	}

@@ -45,7 +45,13 @@ type tunnelled struct {
 // openTunnel starts telltale with a tunnel in the world.
 func openTunnel(t *testing.T, policy string, flags ...string) *tunnelled {
 	t.Helper()
-	a := &tunnelled{t: t, world: newWorld(t), folder: t.TempDir(), events: make(chan map[string]any, 4096)}
+	return openTunnelIn(t, t.TempDir(), policy, nil, flags...)
+}
+
+// openTunnelIn does so with its files in a folder, and with variables for the policy.
+func openTunnelIn(t *testing.T, folder, policy string, env []string, flags ...string) *tunnelled {
+	t.Helper()
+	a := &tunnelled{t: t, world: newWorld(t), folder: folder, events: make(chan map[string]any, 4096)}
 	a.report = filepath.Join(a.folder, "audit.json")
 	rules := filepath.Join(a.folder, "telltale.yaml")
 	if err := os.WriteFile(rules, []byte(policy), 0o600); err != nil {
@@ -58,7 +64,7 @@ func openTunnel(t *testing.T, policy string, flags ...string) *tunnelled {
 		args = append(args, "--resolve", rule)
 	}
 	a.cmd = exec.CommandContext(t.Context(), "telltale", append(args, flags...)...)
-	a.cmd.Env = append(a.cmd.Environ(), "XDG_DATA_HOME="+filepath.Join(a.folder, "data"))
+	a.cmd.Env = append(append(a.cmd.Environ(), env...), "XDG_DATA_HOME="+filepath.Join(a.folder, "data"))
 	a.cmd.Stderr = os.Stderr
 	out, err := a.cmd.StdoutPipe()
 	if err == nil {

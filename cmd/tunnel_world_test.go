@@ -91,15 +91,17 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(rw, "%s %s %s", r.Method, r.Host, r.URL)
 		return
 	}
-	c, err := websocket.Accept(rw, r, nil)
+	c, err := websocket.Accept(rw, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionContextTakeover})
 	if err != nil {
 		return
 	}
-	defer c.CloseNow() //nolint:errcheck // it was closed, or the client is gone
-	kind, text, err := c.Read(r.Context())
-	if err == nil {
-		c.Write(r.Context(), kind, text)           //nolint:errcheck // the client says whether it came
-		c.Close(websocket.StatusNormalClosure, "") //nolint:errcheck // likewise
+	defer c.CloseNow() //nolint:errcheck // the client closed it, or is gone
+	for {
+		kind, text, err := c.Read(r.Context())
+		if err != nil {
+			return
+		}
+		c.Write(r.Context(), kind, text) //nolint:errcheck // the client says whether it came
 	}
 }
 

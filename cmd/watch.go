@@ -155,6 +155,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 		sum := w.store.Summary()
 		doc := flags.report.document(w.policy.Load(), flags.policy.allow, sum, w.infos)
 		flags.gate.apply(doc, w.policy.Load())
+		flags.policy.facts.apply(doc)
 		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modesRead()
 		return doc
 	}
@@ -183,7 +184,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 
 // onlyForLive refuses flags that mean nothing for a capture that exists.
 func onlyForLive(set *pflag.FlagSet) (err error) {
-	both := []string{"policy", "allow", "report", "reveal", "allow-empty", "quiet", "no-color", "exit-code"}
+	both := []string{"policy", "allow", "list", "declaration", "report", "reveal", "allow-empty", "quiet", "no-color", "exit-code"}
 	set.Visit(func(f *pflag.Flag) {
 		for _, name := range both {
 			if f.Name == name {
