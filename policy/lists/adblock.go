@@ -2,7 +2,6 @@ package lists
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"telltale/policy/catalog"
 )
@@ -24,7 +23,7 @@ func isAboutElements(s string) bool {
 }
 
 // readFilter reads an Adblock filter: "||host^", "||host/path", "@@||host^$third-party".
-func (l *List) readFilter(n int, s string) error {
+func (l *List) readFilter(n int, s, line string) error {
 	body, exempt := strings.CutPrefix(s, "@@")
 	body, options := cutOptions(body)
 	if !apply(options) {
@@ -37,7 +36,7 @@ func (l *List) readFilter(n int, s string) error {
 		l.Skipped++
 		return nil
 	case problem != "":
-		l.note(n, utf8.RuneCountInString(s[:len(s)-len(strings.TrimLeft(s, "@|"))])+1, problem)
+		l.note(n, columnOf(line, strings.TrimLeft(s, "@|")), problem)
 		return nil
 	}
 	r := rule{text: s, line: int32(n), below: strings.HasPrefix(body, "||"), exempt: exempt, path: path}
@@ -50,7 +49,7 @@ func (l *List) readFilter(n int, s string) error {
 		}
 	}
 	if !ok {
-		l.note(n, len(s)-len(strings.TrimLeft(s, "@|"))+1, "expected a host name, found "+quoted(host))
+		l.note(n, columnOf(line, host), "expected a host name, found "+quoted(host))
 		return nil
 	}
 	r.below = (r.below || below) && r.glob == ""

@@ -117,6 +117,10 @@ func (l *List) addSignature(t *tracker) error {
 }
 
 func (l *List) addRegexp(part string, r rule) {
+	if repeats(part) {
+		l.note(int(r.line), 1, "expected a regular expression of names, found one that counts: "+quoted(part))
+		return
+	}
 	re, err := regexp.Compile("(?i:" + part + ")")
 	switch {
 	case err != nil:
@@ -131,6 +135,18 @@ func (l *List) addRegexp(part string, r rule) {
 		l.Rules++
 	}
 }
+
+// highCount is a count of three digits in a regular expression: "{100}", "{1,999}".
+var highCount = regexp.MustCompile(`\{\d*,?\d{3}`)
+
+// repeats reports whether a regular expression counts high, or in several places: each
+// count makes what is compiled as many times as large.
+func repeats(part string) bool {
+	return strings.Count(part, "{") > maxCounts || highCount.MatchString(part)
+}
+
+// maxCounts bounds the counts {n,m} of a regular expression.
+const maxCounts = 2
 
 // alternatives parts a regular expression at the bars that are outside of groups and
 // classes.

@@ -202,7 +202,12 @@ func TestReadErrors(t *testing.T) {
 		{`{"trackers": 1}`, `list:1:14: expected an object or an array of trackers, found "1"`},
 		{`[{"name": "a", "network_signature": "a\\.example"`, "list:1:50: expected more JSON, found the end of the file"},
 		{"{\n\"a\": x}", "list:2:6: expected JSON: invalid character 'x' looking for beginning of value"},
+		{strings.Repeat("\n", 5_000_000), "list:1:1: no usable rule: the list is empty"},
+		{`[{"name": "a", "network_signature": "(a{90}){90}{90}\\.example"}]`, `list:1:1: expected a regular expression of names, found one that counts: "(a{90}){90}{90}\\.example"`},
+		{`[{"name": "a", "network_signature": "a{1,500}\\.example"}]`, `list:1:1: expected a regular expression of names, found one that counts: "a{1,500}\\.example"`},
+		{`[{"name": "a", "network_signature": "` + strings.Repeat("a", 1001) + `"}]`, "list:1:1: expected a regular expression of at most 1000 bytes, found one of 1001"},
 		{"||*^\n", "list:1:1: no usable rule: all 1 rules are about web pages"},
+		{"  @@||é ex^\n", `list:1:7: expected a host name, found "\u00e9 ex"`},
 		{"||ex ample^\n", `list:1:3: expected a host name, found "ex ample"`},
 	} {
 		l, err := Read("list", []byte(tt.text))

@@ -12,7 +12,7 @@ import (
 // mix them.
 func (l *List) readText(text string) error {
 	l.Format = DomainList
-	l.hosts = make(map[string]int32, strings.Count(text, "\n")+1)
+	l.hosts = make(map[string]int32, min(strings.Count(text, "\n")+1, maxExpected))
 	for n := 1; text != ""; n++ {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
@@ -22,6 +22,9 @@ func (l *List) readText(text string) error {
 	}
 	return nil
 }
+
+// maxExpected bounds what room is made before a rule is read: lines may be empty.
+const maxExpected = 1 << 18
 
 func (l *List) readLine(n int, line string) error {
 	indent := len(line) - len(strings.TrimLeft(line, " \t"))
@@ -40,7 +43,7 @@ func (l *List) readLine(n int, line string) error {
 		return nil
 	case strings.HasPrefix(s, "||") || strings.HasPrefix(s, "@@") || strings.HasPrefix(s, "|http"):
 		l.Format = Adblock
-		return l.readFilter(n, s)
+		return l.readFilter(n, s, line)
 	}
 	s, _, _ = strings.Cut(s, "#")
 	fields := strings.Fields(s)
@@ -63,8 +66,7 @@ func (l *List) readLine(n int, line string) error {
 			at = fields[1]
 		}
 	}
-	column := utf8.RuneCountInString(line[:strings.Index(line, at)]) + 1
-	l.note(n, column, "expected an address and host names, a domain or an Adblock filter, found "+quoted(at))
+	l.note(n, columnOf(line, at), "expected an address and host names, a domain or an Adblock filter, found "+quoted(at))
 	return nil
 }
 
@@ -82,7 +84,7 @@ func (l *List) readHosts(n int, addr netip.Addr, names []string, line string) er
 		switch {
 		case isLocal(s):
 		case !ok || below:
-			l.note(n, utf8.RuneCountInString(line[:strings.Index(line, s)])+1, "expected a host name, found "+quoted(s))
+			l.note(n, columnOf(line, s), "expected a host name, found "+quoted(s))
 		default:
 			if err := l.add(name, rule{text: s, line: int32(n)}); err != nil {
 				return err
@@ -90,6 +92,12 @@ func (l *List) readHosts(n int, addr netip.Addr, names []string, line string) er
 		}
 	}
 	return nil
+}
+
+// columnOf returns where a part of a line stands, 1-based, in characters.
+func columnOf(line, part string) int {
+	before, _, _ := strings.Cut(line, part)
+	return utf8.RuneCountInString(before) + 1
 }
 
 // isLocal reports whether a name is one that every hosts file has for the machine itself.
