@@ -87,6 +87,8 @@ var (
 	roles  = set("support info help contact admin webmaster abuse security privacy legal sales feedback hello team press office service services hostmaster dpo")
 )
 
+var joints = strings.NewReplacer("-", "", "_", "", ".", "")
+
 // isPerson reports whether an address, whose "@" stands at text[at], can be that of a person.
 func (s *search) isPerson(text, local, domain []byte, at int) bool {
 	start := at - len(local)
@@ -97,7 +99,7 @@ func (s *search) isPerson(text, local, domain []byte, at int) bool {
 	if isAuthority(text, start, at+1+len(domain)) || !isMailDomain(host) {
 		return false
 	}
-	name := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(string(local)))
+	name := joints.Replace(strings.ToLower(string(local)))
 	return !nobody[name] && !samples[name+"@"+host] && !(roles[name] && sameSite(host, s.host))
 }
 
