@@ -143,7 +143,7 @@ func classifyDraft(h DraftHost) (preset, note string) {
 	switch t, tracked := catalog.FindProduct(h.Name, s.Path); {
 	case probe && m.Probe != nil:
 		return "", fmt.Sprintf("%s: %s, likely sent by %s.", h.Name, m.Probe.What, m.Probe.Sender)
-	case tracked && (tracks(t.Category) || t.Category == catalog.PublicIP):
+	case tracked && t.Category != catalog.CDN: // what a CDN delivers is its customer's
 		c, _ := catalog.FindCategory(t.Category)
 		return "", fmt.Sprintf("%s: %s, which %s (%s).", h.Name, t.Owner(), c.Title, t.Category)
 	case probe:

@@ -208,3 +208,18 @@ func TestReceiver(t *testing.T) {
 		}
 	}
 }
+
+// TestDraftOfProducts: what a product's hosts are for is for a person to decide; a CDN's
+// hosts are the app's own.
+func TestDraftOfProducts(t *testing.T) {
+	for host, want := range map[string]string{
+		"api.stripe.com":      "api.stripe.com: Stripe, which handles purchases (payments).",
+		"t.appsflyer.com":     "t.appsflyer.com: AppsFlyer, which tells which advertisement led to an installation (attribution).",
+		"d111.cloudfront.net": "",
+		"api.server.example":  "",
+	} {
+		if _, note := classifyDraft(DraftHost{Name: host}); note != want {
+			t.Errorf("%s: %q, want %q", host, note, want)
+		}
+	}
+}
