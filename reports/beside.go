@@ -106,7 +106,7 @@ func (r *Report) atRest(s policy.Shape) (known, file string) {
 }
 
 // ofDeclarations are the rules about what an app declares.
-var ofDeclarations = []policy.Rule{"undeclared-tracking", "undeclared-data", "network-security-config"}
+var ofDeclarations = []policy.Rule{policy.UndeclaredTracking, policy.UndeclaredData, policy.NetworkSecurityConfig}
 
 // declared says what the app declares, and whether it keeps to it.
 func (r *Report) declared(st style) chapter {

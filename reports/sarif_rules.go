@@ -77,17 +77,17 @@ var ruleFactsOf = map[policy.Rule]ruleFacts{
 		remedy:    "Send no identifier where none is needed, and one that is made for the purpose where one is. What is meant to be sent can be allowed in the policy under identifiers.",
 		precision: "medium",
 	},
-	"undeclared-tracking": {
+	policy.UndeclaredTracking: {
 		full:      "The app contacted a company that tracks people, and its privacy manifest does not say so: the host is missing under NSPrivacyTrackingDomains, or the manifest says that the app does not track. iOS blocks declared domains for people who refused tracking; an undeclared one is contacted all the same.",
 		remedy:    "Name the domain in PrivacyInfo.xcprivacy and set NSPrivacyTracking, or remove what contacts it.",
 		precision: "high",
 	},
-	"undeclared-data": {
+	policy.UndeclaredData: {
 		full:      "The app sent data of a kind that its privacy manifest does not list under NSPrivacyCollectedDataTypes. What people read about the app in the store is then not what it does.",
 		remedy:    "Declare the kind of data with its purpose in PrivacyInfo.xcprivacy, or do not send it.",
 		precision: "medium",
 	},
-	"network-security-config": {
+	policy.NetworkSecurityConfig: {
 		full:      "What was seen does not fit the network security configuration of the app: content went unencrypted where it forbids that, a host that it pins could be intercepted, or its pins have expired.",
 		remedy:    "Check that the manifest names the configuration, that this build uses it, and that no library goes past it.",
 		precision: "high",

@@ -359,6 +359,9 @@ func TestSARIFFitsWhenCompressed(t *testing.T) {
 
 // TestEveryRuleIsDescribed checks that no rule is without advice.
 func TestEveryRuleIsDescribed(t *testing.T) {
+	if len(ruleFactsOf) != len(policy.Rules) {
+		t.Errorf("%d rules are described, there are %d", len(ruleFactsOf), len(policy.Rules))
+	}
 	for _, rule := range policy.Rules {
 		facts, ok := ruleFactsOf[rule]
 		if !ok || facts.full == "" || facts.remedy == "" || facts.precision == "" {
