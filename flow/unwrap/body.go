@@ -47,7 +47,15 @@ func (w *walk) requestBody(r *flow.Request) {
 	protocol := rpcProtocol(t)
 	look := func() {
 		coding := flow.Get(r.Header, "Content-Encoding")
-		if codings := content.Codings(coding); !r.Body.Decoded && len(codings) > 0 {
+		switch codings := content.Codings(coding); {
+		case len(codings) == 0:
+		case r.Body.Decoded: // by who recorded it; on the wire it was not
+			before := w.layers
+			w.layers = undone(codings)
+			w.requestContent(r, t, protocol, data)
+			w.layers = before
+			return
+		default:
 			out, _ := content.Decode(coding, data, int64(w.left)) // as far as it goes
 			if len(out) > 0 {
 				w.decodings(codings, out, func() { w.requestContent(r, t, protocol, out) })
@@ -63,14 +71,17 @@ func (w *walk) requestBody(r *flow.Request) {
 	w.at(step{kind: atPart, label: body}, look)
 }
 
+// undone returns codings in the order in which they are undone.
+func undone(codings []string) []string {
+	layers := slices.Clone(codings)
+	slices.Reverse(layers)
+	return layers
+}
+
 // decodings looks at what stood in a stack of codings.
 func (w *walk) decodings(codings []string, out []byte, look func()) {
 	before := w.layers
-	layers := before[:len(before):len(before)]
-	for i := len(codings) - 1; i > 0; i-- {
-		layers = append(layers, codings[i])
-	}
-	w.layers = layers
+	w.layers = slices.Concat(before, undone(codings[1:]))
 	w.decoded(codings[0], out, func([]byte) { look() })
 	w.layers = before
 }

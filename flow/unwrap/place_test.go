@@ -169,3 +169,17 @@ func TestDamage(t *testing.T) {
 	shows(t, posted("multipart/form-data; boundary=B0undary", parts("", "jane")[:110]), "body.multipart other | other | [] | 1")
 	shows(t, posted("application/json", "{\"a\":\"b\xff\xfec\"}"), "body.json $.a | a | [] | b\xff\xfec")
 }
+
+// A body that was recorded without its coding came in it all the same: a HAR says of a
+// request what the wire did.
+func TestDecodedBodiesKeepTheirLayers(t *testing.T) {
+	const text = `{"mail":"jane@example.org"}`
+	coded := posted("application/json", compressed(text), "Content-Encoding", "gzip")
+	decoded := posted("application/json", text, "Content-Encoding", "gzip")
+	decoded.Request.Body.Decoded = true
+	const want = "body.json $.mail | mail | [gzip] | jane@example.org"
+	shows(t, coded, want)
+	shows(t, decoded, want)
+	decoded.Request.Header = append(decoded.Request.Header[:1:1], flow.NewField("Content-Encoding", "br, gzip"))
+	shows(t, decoded, "body.json $.mail | mail | [gzip br] | jane@example.org")
+}
