@@ -71,7 +71,7 @@ func wrappings() []wrapping {
 		text("as typed", func(s string) string { return s }),
 		text("lower case", strings.ToLower),
 		text("upper case", strings.ToUpper),
-		text("without separators", func(s string) string { return bareOf(s) }),
+		text("without separators", bareOf),
 		text("percent", url.PathEscape),
 		text("percent, every byte", everyByte),
 		text("percent twice", func(s string) string { return everyByte(everyByte(s)) }),

@@ -29,7 +29,7 @@ func TestEveryFormAtEveryPlace(t *testing.T) {
 			written := w.write(secret.value)
 			for j, s := range spots() {
 				// What a hash is of makes no difference to where it stands.
-				if w.binary && !s.binary || (i > 0 && k > 16 || raced.Detector) && (i+j+k)%20 != 0 {
+				if w.binary && !s.binary || (i > 0 && k > 16 || raced.Detector) && (i+j+k)%raced.Size(20, 40) != 0 {
 					continue
 				}
 				n++
@@ -46,7 +46,7 @@ func TestEveryFormAtEveryPlace(t *testing.T) {
 			}
 		}
 	}
-	if n < 300 {
+	if n < raced.Size(300, 100) {
 		t.Errorf("only %d requests", n)
 	}
 	t.Logf("%d requests with a value", n)
@@ -98,9 +98,13 @@ func checkMasked(t *testing.T, label string, p *Policy, f *flow.Flow) {
 func TestNothingIsAccusedByChance(t *testing.T) {
 	p := canaryPolicy()
 	random := rand.New(rand.NewPCG(5, 6))
-	n := 0
+	n, turn := 0, 0
 	innocent := func(label, value string) {
-		for _, s := range spots() {
+		turn++
+		for j, s := range spots() {
+			if (j+turn)%raced.Size(2, 8) != 0 {
+				continue
+			}
 			n++
 			for _, x := range p.Judge(s.put([]byte(value))).Findings {
 				if x.Rule == ValueLeaked {
@@ -115,7 +119,7 @@ func TestNothingIsAccusedByChance(t *testing.T) {
 		innocent("the end of "+secret.Name, v[1:len(v)-1])
 		innocent("a neighbour of "+secret.Name, v[:len(v)-1]+"~")
 		for _, w := range hashings() {
-			if strings.Contains(w.name, "lower") && !raced.Detector {
+			if strings.Contains(w.name, "lower") {
 				innocent("the hash of another than "+secret.Name, string(w.write("x"+v)))
 			}
 			if sum := string(w.write(v)); strings.HasSuffix(w.name, "raw hex") {
@@ -136,7 +140,7 @@ func TestNothingIsAccusedByChance(t *testing.T) {
 	innocent("a longer number", "917319402")
 	innocent("a longer number", "73194021")
 	innocent("part of a longer address", "Jane.Doe+tester@example.com")
-	if n < 300 {
+	if n < raced.Size(300, 100) {
 		t.Errorf("only %d requests", n)
 	}
 	t.Logf("%d requests without a value", n)
@@ -328,12 +332,12 @@ func TestNeverSendReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := doc[strings.Index(doc, "| form | of"):]
-	table = table[strings.Index(table, "---"):strings.Index(table, "\n\n")]
+	_, table, _ := strings.Cut(doc, "| form | of")
+	table, _, _ = strings.Cut(table, "\n\n")
 	n := 0
 	for _, row := range strings.Split(table, "\n") {
 		cells := strings.Split(row, " | ")
-		if len(cells) < 2 {
+		if len(cells) < 2 || strings.HasPrefix(row, " `Jane") {
 			continue
 		}
 		for i, example := range strings.Split(cells[1], "`") {

@@ -82,10 +82,10 @@ func TestLeaksAreFoundEverywhere(t *testing.T) {
 	zipped := flowtest.Post("https://a.example/", gzipped("x"+secret), flowtest.Header("Content-Encoding", "gzip"))
 	var long strings.Builder
 	long.WriteString(secret)
-	for i := range 100_000 {
+	for i := range 10_000 {
 		fmt.Fprint(&long, i*i)
 	}
-	cut := flowtest.Post("https://a.example/", gzipped(long.String())[:100_000], flowtest.Header("Content-Encoding", "gzip"))
+	cut := flowtest.Post("https://a.example/", gzipped(long.String())[:10_000], flowtest.Header("Content-Encoding", "gzip"))
 	lying := flowtest.Post("https://a.example/", secret, flowtest.Header("Content-Encoding", "gzip"))
 	decoded := flowtest.Post("https://a.example/", secret, flowtest.Header("Content-Encoding", "gzip"))
 	decoded.Request.Body.Decoded = true
