@@ -4,7 +4,7 @@
 // worker behind a bounded queue judges it, adds it to the totals, writes it to
 // the capture file when there is one, and wakes the readers:
 //
-//	Observe → queue → worker: judge → totals → SQLite → wake
+//	Observe → queue → worker: examine → judge → SQLite → totals → wake
 //
 // It knows the file format (docs/capture-format.md) and the arithmetic of a
 // [Summary]. It promises that
@@ -19,7 +19,7 @@
 //     violations, never by flows.
 //
 // The file holds facts, not verdicts: judging again ([Store.Rejudge]) needs no
-// new recording. It holds the truth, secrets included, and is readable by its
+// new recording, nor, for the sake of identifiers, a look at contents. It holds the truth, secrets included, and is readable by its
 // owner alone.
 //
 // It does not make flows (packages proxy and har), decide what is forbidden

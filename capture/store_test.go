@@ -101,8 +101,7 @@ func reopen(t testing.TB, path string, opts capture.Options) *capture.Store {
 var sameFlow = cmp.Options{
 	cmp.AllowUnexported(flow.Field{}),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
-	cmpopts.EquateEmpty(),
-	cmpopts.IgnoreFields(flow.Flow{}, "Examined"), // the store does that
+	cmpopts.EquateEmpty(), cmpopts.IgnoreFields(flow.Flow{}, "Examined"), // by the store
 }
 
 // everyKind returns one flow of each sort, with every fact set in some of them.
