@@ -1,8 +1,8 @@
 // Package capture is the store: one way in, many readers.
 //
 // Every flow, live or read from a file, enters through [Store.Observe]. A single
-// worker behind a bounded queue judges it, adds it to the totals, writes it to
-// the capture file when there is one, and wakes the readers:
+// worker behind a bounded queue looks for identifiers in it, judges it, writes it
+// to the capture file when there is one, adds it to the totals, and wakes the readers:
 //
 //	Observe → queue → worker: examine → judge → SQLite → totals → wake
 //
@@ -15,12 +15,13 @@
 //     moment (about a quarter of a second);
 //   - the same flows under the same policy give the same summary, in whatever
 //     order they ended;
-//   - memory stays bounded: the queue by bytes, the totals by hosts and
-//     violations, never by flows.
+//   - memory stays bounded: the queue by bytes, the totals by hosts, violations
+//     and kinds of requests, never by flows.
 //
 // The file holds facts, not verdicts: judging again ([Store.Rejudge]) needs no
-// new recording, nor, for the sake of identifiers, a look at contents. It holds the truth, secrets included, and is readable by its
-// owner alone.
+// new recording. Identifiers that were found are such facts, so that contents are
+// read again for the sake of values under never-send alone. It holds the truth,
+// secrets included, and is readable by its owner alone.
 //
 // It does not make flows (packages proxy and har), decide what is forbidden
 // (package policy) or write reports (package reports).
