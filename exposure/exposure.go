@@ -37,12 +37,17 @@ const MaxExposures = 64
 // value at each place. It is pure.
 func Look(f *flow.Flow) []flow.Exposure {
 	s := newSearch(f)
-	unwrap.Values(f, func(v *unwrap.Value) bool {
+	s.run()
+	return s.innermost()
+}
+
+// run looks at everything.
+func (s *search) run() {
+	unwrap.Values(s.flow, func(v *unwrap.Value) bool {
 		if m := s.means(v.Name); !s.passes(m, v.Name, v.Text) {
 			s.look(m, leaf{name: v.Name, text: v.Text, layers: v.Layers, place: v})
 		}
 		return len(s.found) < MaxExposures
 	})
 	s.lookAtPath()
-	return s.innermost()
 }

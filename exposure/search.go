@@ -24,6 +24,8 @@ type search struct {
 	host     string
 	measures bool // the host takes the messages of Google Analytics for Firebase
 	found    []flow.Exposure
+	raw      []string // the texts of found as they were sent, where somebody asked for them
+	keepRaw  bool
 	asked    int  // how often a place was written out
 	lat      half // of the pair that is being read
 	lon      half
@@ -305,6 +307,9 @@ func (s *search) add(kind string, l leaf, normal, masked string) bool {
 	}
 	if len(s.found) < MaxExposures {
 		s.found = append(s.found, e)
+		if s.keepRaw {
+			s.raw = append(s.raw, string(l.text))
+		}
 	}
 	return true
 }
