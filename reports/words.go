@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"telltale/capture"
+	"telltale/exposure"
 	"telltale/flow"
 	"telltale/flow/plain"
 	"telltale/policy"
@@ -68,17 +69,17 @@ func (r *Report) fitted(render func(string) string, s string) string {
 	return fit(render, r.mask(s), maxProse)
 }
 
-// url masks a URL: never-send values, a user's name and password, and the values of
-// parameters that are called like a credential.
+// url masks a URL: never-send values, identifiers, a user's name and password, and the
+// values of parameters that are called like a credential.
 func (r *Report) url(s string) string {
 	if r.Reveal {
 		return s
 	}
-	return r.mask(flow.MaskURL(s))
+	return r.mask(exposure.MaskURL(flow.MaskURL(s)))
 }
 
-// URL masks a URL as reports do: its never-send values, a user's name and password,
-// and the values of parameters that are called like a credential. A nil mask shows
+// URL masks a URL as reports do: its never-send values, identifiers, a user's name and
+// password, and the values of parameters that are called like a credential. A nil mask shows
 // everything.
 func URL(s string, mask func(string) string) string {
 	return (&Report{Mask: mask, Reveal: mask == nil}).url(s)
