@@ -125,11 +125,19 @@ func (p *Policy) locate(f *flow.Flow, held map[int]*secretForm) [][]Evidence {
 		return true
 	})
 	for i, form := range held {
+		found[i] = innermost(found[i])
 		if len(found[i]) == 0 { // it goes from one value of the flow over into the next
 			found[i] = []Evidence{{Where: p.partWith(f, i), Form: form.how, Masked: flow.Redacted}}
 		}
 	}
 	return found
+}
+
+// innermost leaves out the places that only wrap another: of JSON in a string, the string.
+func innermost(evidence []Evidence) []Evidence {
+	return slices.DeleteFunc(slices.Clone(evidence), func(outer Evidence) bool {
+		return slices.ContainsFunc(evidence, func(e Evidence) bool { return strings.HasPrefix(e.Where, outer.Where+" ") })
+	})
 }
 
 // rank orders the forms of one value at one place: that which says most comes first. What
@@ -243,8 +251,11 @@ func (s *Sighting) leak(secret *Secret, evidence []Evidence) Finding {
 		}
 	}
 	f.Message = "The policy says that " + secret.Name + " must not leave the device; it was sent to " + s.Host + ": " + strings.Join(places, "; ") + "."
-	if n := len(evidence) - len(places); n > 0 {
-		f.Message += fmt.Sprintf(" It stands in %d other places of the request.", n)
+	switch n := len(evidence) - len(places); {
+	case n == 1:
+		f.Message += " It stands in one more place of the request."
+	case n > 1:
+		f.Message += fmt.Sprintf(" It stands in %d more places of the request.", n)
 	}
 	f.Remedy = "Find where the app puts it into the request."
 	if hashed != "" {

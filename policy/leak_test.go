@@ -305,7 +305,7 @@ func TestMaskBody(t *testing.T) {
 		"empty":        {"text/plain", "", ""},
 		"gzip unnamed": {"application/octet-stream", gzipped("to " + value), flow.Redacted},
 		"gzip of none": {"application/octet-stream", gzipped("to nobody"), gzipped("to nobody")},
-		"gzip in text": {"application/json", `{"a":"` + base64.StdEncoding.EncodeToString([]byte(gzipped("to "+value))) + `"}`, flow.Redacted},
+		"packed twice": {"application/json", `{"a":"` + base64.StdEncoding.EncodeToString([]byte(gzipped(gzipped("to "+value)))) + `"}`, flow.Redacted},
 		"gRPC":         {"application/grpc", string(messageOf(1, []byte(gzipped(string(protobufOf([]byte(value))))))), flow.Redacted},
 		"a number":     {"text/plain", "a short PIN 7319402!", "a short PIN [redacted]!"},
 	} {
@@ -365,5 +365,15 @@ func TestNeverSendReference(t *testing.T) {
 		if !strings.Contains(doc, limit) {
 			t.Errorf("the reference does not say %q", limit)
 		}
+	}
+}
+
+// Of JSON in a string, the member is the place, and not the string around it as well.
+func TestLeakIsNamedOnce(t *testing.T) {
+	p := canaryPolicy()
+	f := flowtest.Post("https://a.example/", `{"payload":"{\"mail\":\"`+canaries[0].value+`\"}"}`)
+	leaks := p.Leaks(f)
+	if len(leaks) != 1 || len(leaks[0].Where) != 1 || !strings.HasPrefix(leaks[0].Where[0], "body.json $.payload $.mail, inside JSON in a string") {
+		t.Errorf("leaks %q", leaks)
 	}
 }

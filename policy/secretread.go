@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"telltale/flow"
+	"telltale/flow/content"
 )
 
 // A reading is a text with one layer or more of encoding undone. at says for each byte
@@ -257,10 +258,39 @@ func appendBase64(out, run []byte) []byte {
 	}
 	before := len(out)
 	decoded, err := alphabet.AppendDecode(out, run)
-	if err != nil || !isText(decoded[before:]) {
+	if err != nil {
+		return out[:before]
+	}
+	if plain := inflated(decoded[before:]); plain != nil {
+		decoded = append(decoded[:before], plain...)
+	}
+	if !isText(decoded[before:]) {
 		return out[:before]
 	}
 	return append(decoded, '\n')
+}
+
+// maxInflated bounds what is made of what was compressed before it was written in base64.
+const maxInflated = 64 << 10
+
+// inflated undoes compression that shows by its first bytes: gzip (RFC 1952, 2.3.1), zlib
+// (RFC 1950, 2.2) and Zstandard (RFC 8878, 3.1.1). It returns nil where there is none.
+func inflated(b []byte) []byte {
+	coding := ""
+	switch {
+	case len(b) < 8:
+	case b[0] == 0x1f && b[1] == 0x8b:
+		coding = "gzip"
+	case b[0]&0x0f == 8 && (uint(b[0])<<8|uint(b[1]))%31 == 0:
+		coding = "deflate"
+	case string(b[:4]) == "\x28\xb5\x2f\xfd":
+		coding = "zstd"
+	}
+	if coding == "" {
+		return nil
+	}
+	plain, _ := content.Decode(coding, b, maxInflated) // what stands before damage counts
+	return plain
 }
 
 // base64Byte is the characters of both alphabets of base64, without padding.
