@@ -112,7 +112,11 @@ var ofDeclarations = []policy.Rule{policy.UndeclaredTracking, policy.UndeclaredD
 func (r *Report) declared(st style) chapter {
 	c := chapter{ID: "declared", Heading: "What the app declares"}
 	for _, d := range r.Declarations {
-		c.Items = append(c.Items, st.data(r.clipped(d.File, maxText))+": "+declares(r, d, st))
+		file := st.data(r.clipped(d.File, maxText))
+		c.Items = append(c.Items, file+": "+declares(r, d, st))
+		for _, note := range firstOf(d.Notes) {
+			c.Items = append(c.Items, file+": "+sentence(st.prose(r.clipped(note, maxText))))
+		}
 	}
 	if len(c.Items) == 0 {
 		return c
@@ -161,9 +165,37 @@ func declares(r *Report, d declarations.Declaration, st style) string {
 		}
 		return text + ", and that it collects: " + joinAnd(firstOf(kinds)) + "."
 	case d.Network != nil:
-		return "Android's network security configuration."
+		return "Android's network security configuration. It " + permits(d.Network) + "."
 	}
 	return "nothing that is known of declarations."
+}
+
+// permits says what a network security configuration permits, and which hosts it pins.
+func permits(n *declarations.NetworkSecurity) string {
+	parts := []string{map[declarations.Permission]string{
+		declarations.Permitted: "permits unencrypted traffic",
+		declarations.Forbidden: "forbids unencrypted traffic",
+		declarations.Unsaid:    "does not say whether traffic may be unencrypted",
+	}[n.Base.Cleartext]}
+	exceptions, pinned := 0, 0
+	for _, c := range n.Domains {
+		if c.Cleartext != n.Base.Cleartext {
+			exceptions++
+		}
+		if c.Pins != nil {
+			pinned++
+		}
+	}
+	if exceptions > 0 {
+		parts[0] += ", with " + plural(exceptions, "exception", "exceptions")
+	}
+	if pinned > 0 {
+		parts = append(parts, "pins certificates in "+plural(pinned, "entry", "entries"))
+	}
+	if trusts, _ := n.Base.TrustsUser(); trusts {
+		parts = append(parts, "trusts authorities that the person installed")
+	}
+	return joinAnd(parts)
 }
 
 // collected writes a type of Apple's as words: "email address".
@@ -246,16 +278,18 @@ func (r *Report) rhythms() []timer {
 // declaration is what an app says of its own privacy, as JSON has it.
 type declaration struct {
 	File      string   `json:"file"`
+	SHA256    string   `json:"sha256,omitempty"`
 	Kind      string   `json:"kind"`     // "privacy-manifest" or "network-security-config"
 	Tracking  *bool    `json:"tracking"` // of a privacy manifest
 	Domains   []string `json:"tracking_domains"`
 	Collected []string `json:"collected"`
+	Notes     []string `json:"notes"`
 }
 
 func (r *Report) declarations() []declaration {
 	out := []declaration{}
 	for _, d := range r.Declarations {
-		one := declaration{File: r.text(d.File), Domains: []string{}, Collected: []string{}}
+		one := declaration{File: r.text(d.File), SHA256: d.Digest, Notes: r.texts(d.Notes), Domains: []string{}, Collected: []string{}}
 		switch {
 		case d.Privacy != nil:
 			one.Kind, one.Tracking, one.Domains = "privacy-manifest", &d.Privacy.Tracking, r.texts(d.Privacy.TrackingDomains)
@@ -273,6 +307,7 @@ func (r *Report) declarations() []declaration {
 // listEntry is a list of trackers that was used, as JSON has it.
 type listEntry struct {
 	File    string   `json:"file"`
+	SHA256  string   `json:"sha256,omitempty"`
 	Format  string   `json:"format"`
 	Rules   int      `json:"rules"`
 	Skipped int      `json:"skipped"` // rules about pages
@@ -283,7 +318,7 @@ func (r *Report) lists() []listEntry {
 	out := []listEntry{}
 	for _, l := range r.Lists {
 		if l != nil {
-			out = append(out, listEntry{r.text(l.Name), r.text(l.Format), l.Rules, l.Skipped, r.texts(l.Notes)})
+			out = append(out, listEntry{r.text(l.Name), l.Digest, r.text(l.Format), l.Rules, l.Skipped, r.texts(l.Notes)})
 		}
 	}
 	return out

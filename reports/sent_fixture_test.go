@@ -73,7 +73,7 @@ func whatWasSent() *Report {
 		{File: "PrivacyInfo.xcprivacy", Privacy: &declarations.PrivacyManifest{
 			Tracking: true, TrackingDomains: []string{"appsflyer.com"}, Collected: []declarations.CollectedType{{Type: "NSPrivacyCollectedDataTypeEmailAddress"}, {Type: "NSPrivacyCollectedDataTypeDeviceID"}},
 		}},
-		{File: "res/xml/network_security_config.xml", Network: &declarations.NetworkSecurity{}},
+		{File: "res/xml/network_security_config.xml", Network: &declarations.NetworkSecurity{Base: declarations.NetworkConfig{Cleartext: declarations.Forbidden, Anchors: []declarations.Anchor{{Source: "user"}}}, Domains: []declarations.NetworkConfig{{Cleartext: declarations.Permitted, Pins: &declarations.PinSet{}}}}},
 	}
 	r.Lists = []*lists.List{{Name: "easyprivacy.txt", Format: "Adblock", Rules: 48211, Skipped: 3920, Notes: []string{"line 7: an unknown option"}}}
 	r.Flows = each(flowtest.Post("https://"+attributed1+"/api/v6?adid=x", `{"user":{}}`, flowtest.At(time.Minute)))
@@ -94,7 +94,7 @@ func hostileSent(r *Report, bad string) {
 		{Kind: exposure.Email, Label: bad, Hosts: []string{bad}, Receivers: []string{bad}, Count: 1, Lasting: exposure.Session},
 	}
 	r.Idle = []*policy.Idle{{File: bad, Shapes: map[policy.Shape]string{shape: bad}}}
-	r.Declarations = []declarations.Declaration{{File: bad, Privacy: &declarations.PrivacyManifest{TrackingDomains: []string{bad}, Collected: []declarations.CollectedType{{Type: bad}}}}}
+	r.Declarations = []declarations.Declaration{{File: bad, Notes: []string{bad}, Privacy: &declarations.PrivacyManifest{TrackingDomains: []string{bad}, Collected: []declarations.CollectedType{{Type: bad}}}}}
 	r.Lists = []*lists.List{{Name: bad, Format: bad, Rules: 1, Skipped: 1, Notes: []string{bad}}}
 }
 
