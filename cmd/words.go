@@ -62,6 +62,10 @@ Exit codes: telltale help exit-codes`,
   telltale record --wireguard --allow '*.canada.ca' --report audit.md
   telltale record --wireguard=192.0.2.1:51821 --allow '*.canada.ca'
 
+  # what the phone does with the app closed, to be left out of an audit
+  telltale record --idle --for 30m --save idle.telltale
+  telltale record --policy telltale.yaml --subtract idle.telltale
+
   # ten minutes, as JSON lines
   telltale record --events --for 10m > events.jsonl`,
 	},
@@ -73,13 +77,17 @@ captures of telltale, flow files of mitmproxy; plain, with gzip or in a ZIP
 archive; folders of them, or - for standard input.
 
 With --baseline, what an earlier audit had does not count: only what is new
-fails. A verdict that is worth little comes with a warning; --strict makes it
+fails. With --subtract, what the device does with the app closed does not.
+--declaration compares what was seen with what the app says of its own privacy,
+--list takes a list of trackers that others keep. A verdict that is worth little comes with a warning; --strict makes it
 exit code 2.
 
 Exit codes: telltale help exit-codes`,
 		example: `  telltale check capture.har --policy telltale.yaml
   telltale check captures/ --allow '*.canada.ca' --report audit.md
   telltale check run.har.zip --baseline known.json --report audit.sarif
+  telltale check audit.telltale --subtract idle.telltale --list hosts.txt
+  telltale check audit.telltale --declaration PrivacyInfo.xcprivacy
   curl -s https://ci.example/last.har | telltale check - --format json`,
 	},
 	"report": {

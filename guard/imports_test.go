@@ -128,7 +128,7 @@ var homes = map[string][]string{
 	"golang.org/x/sync":                             {"ca"},
 	"golang.org/x/sys":                              {"ca", "capture", "proxy", "proxy/wireguard", "wire/dns"},
 	"golang.org/x/term":                             {"cmd"},
-	"howett.net/plist":                              {"declarations", "setup"},
+	"howett.net/plist":                              {"setup"},
 	"modernc.org/sqlite":                            {"capture"},
 	"rsc.io/qr":                                     {"setup"},
 	"software.sslmate.com/src/go-pkcs12":            {"ca"},
