@@ -12,8 +12,8 @@
 //     slept, the app was closed.
 //
 // It promises that a series takes bounded memory, and that its rhythm depends on the times
-// alone and not on the order in which they came. Times at random have none, but for about
-// one in a hundred of those that are only five to a dozen: tests measure it.
+// alone and not on the order in which they came. Times at random have none, but for one or
+// two in a hundred of those that are only five to a dozen: tests measure it.
 //
 // It does not say who keeps the rhythm, nor whether it is bad. To see why a rhythm is or
 // is not found, print what measure returns for the period that was expected.
