@@ -9,8 +9,8 @@ import (
 
 // Mask returns the text with every value under never-send replaced by [flow.Redacted], in
 // whatever form of docs/never-send.md it stands there: hashes are taken out too, since
-// whoever knows the value recognises it by them. Of what is compressed or encrypted it
-// knows nothing.
+// whoever knows the value recognises it by them. Of bytes that are compressed or encrypted
+// it knows nothing; see [Policy.MaskBody].
 func (p *Policy) Mask(text string) string {
 	if p.forms == nil || len(text) < minSecret {
 		return text
