@@ -75,7 +75,7 @@ func (r *Report) url(s string) string {
 	if r.Reveal {
 		return s
 	}
-	return r.mask(exposure.MaskURL(flow.MaskURL(s)))
+	return exposure.MaskURL(r.mask(flow.MaskURL(s)))
 }
 
 // URL masks a URL as reports do: its never-send values, identifiers, a user's name and

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"telltale/exposure"
 	"telltale/flow"
 	"telltale/flow/plain"
 )
@@ -37,7 +38,7 @@ func (k mask) url(s string) string {
 	if k.values == nil {
 		return s
 	}
-	return k.values(flow.MaskURL(s))
+	return exposure.MaskURL(k.values(flow.MaskURL(s)))
 }
 
 // field returns the value of a header field.
