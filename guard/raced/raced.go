@@ -2,9 +2,11 @@
 // a test does takes ten times as long, and a hundred times as many of the same steps
 // find no other races, so that tests do less there.
 //
-// It promises that what is left out under the detector is done without it: `make
-// check` runs all tests in both ways. It knows nothing of what the tests do. To see
-// what is left out, run `go test -race -v` and look for what was skipped.
+// It promises that what is left out under the detector is done without it: `make check`
+// runs all tests under it, and without it those that name this package. For that they
+// name it themselves, not in what they call: a rule of the tree holds them to it. It
+// knows nothing of what the tests do. To see what is left out, run `make full` and
+// `go test -race -v` on the same package.
 package raced
 
 import "testing"
