@@ -21,6 +21,8 @@
 //     redacted: its user part and the values of parameters that are named like a
 //     credential (flow.MaskURL). Report.Reveal shows all of it; documents for
 //     people then name the parameters.
+//   - Where a value stood that was sent, and who was told it, is said without the value
+//     (proof.go, told.go); who stands behind a host comes from the catalogue (who.go).
 //   - A file is written whole or not at all ([WriteFile]).
 //
 // It judges nothing, reads no capture by itself and prints nothing. When a
