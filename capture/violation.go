@@ -28,6 +28,7 @@ type violationTotal struct {
 	samples     samples
 	series      cadence.Series
 	unnamed     unnamedApps
+	evidence    evidenceSet
 }
 
 func newViolation(fingerprint string) *violationTotal {
@@ -42,6 +43,7 @@ func (v *violationTotal) clone() *violationTotal {
 
 func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding policy.Finding) {
 	v.unnamed.add(trace)
+	v.evidence = v.evidence.with(finding.Evidence)
 	if v.count == 0 || v.describedBetterBy(f, finding) {
 		v.finding, v.id, v.method, v.url, v.prelude = finding, f.ID, f.Method(), f.URL(), f.IsPrelude()
 	}
@@ -78,8 +80,10 @@ func (v *violationTotal) describedBetterBy(f *flow.Flow, finding policy.Finding)
 
 func (v *violationTotal) row(book *attribution.Book) Violation {
 	rhythm, _ := v.series.Rhythm()
+	finding := v.finding
+	finding.Evidence = v.evidence.behind(finding.Evidence)
 	return Violation{
-		ID: v.fingerprint, Finding: v.finding, Count: v.count, Method: v.method, URL: v.url, App: v.app,
+		ID: v.fingerprint, Finding: finding, Count: v.count, Method: v.method, URL: v.url, App: v.app,
 		First: v.span.first, Last: v.span.last, LastFlow: v.last, Interval: v.samples.interval(), Rhythm: rhythm,
 		Clients: slices.Clip(v.clients.names), Phases: v.phases.names(), Flows: v.samples.handOut(), Attributed: v.unnamed.attributed(book),
 	}

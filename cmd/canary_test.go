@@ -57,7 +57,7 @@ func TestCanaryStory(t *testing.T) {
 	}
 	live := valueLeaks(report)
 	for _, want := range []string{
-		"body.json $.account.mail (gzip)", "gRPC message 1 2", "WebSocket message 2 $.card", "query q", "header X-Trace", "DNS name", "body.multipart note",
+		"body.json $.account.mail (gzip)", "gRPC message 1 2", "WebSocket message 3 $.card", "query q (percent-encoding, percent-encoding)", "header x-trace (base64)", "DNS name", "body.multipart note",
 	} {
 		if !slices.ContainsFunc(live, func(s string) bool { return strings.Contains(s, want) }) {
 			t.Errorf("no evidence %q in\n%s", want, strings.Join(live, "\n"))
@@ -107,7 +107,11 @@ func valueLeaks(report map[string]any) (lines []string) {
 			at := e.(map[string]any)
 			line := fmt.Sprintf("%s: %s", violation["host"], at["where"])
 			if layers, _ := at["layers"].([]any); len(layers) > 0 {
-				line += fmt.Sprintf(" (%s)", strings.Trim(fmt.Sprint(layers...), "[]"))
+				var words []string
+				for _, layer := range layers {
+					words = append(words, fmt.Sprint(layer))
+				}
+				line += " (" + strings.Join(words, ", ") + ")"
 			}
 			lines = append(lines, line)
 		}
