@@ -200,7 +200,11 @@ func (p *paper) evidence(f policy.Finding) {
 	for _, e := range f.Evidence {
 		text := exposure.Place(e.Where, e.Layers)
 		if e.Form != "" {
-			text += ", as " + strings.TrimPrefix(e.Form, "as ")
+			form := e.Form
+			if first, _, _ := strings.Cut(form, " "); first != "as" && first != "in" {
+				form = "as " + form
+			}
+			text += ", " + form
 		}
 		if e.Masked != "" {
 			text += ": " + e.Masked
