@@ -3,6 +3,8 @@ package reports
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"telltale/capture"
 	"telltale/exposure"
@@ -34,7 +36,7 @@ func proof(r *Report, e policy.Evidence, st style) string {
 	text := exposure.QuotedPlace(e.Where, layers, func(name string) string { return st.data(r.clipped(name, maxHost)) })
 	if e.Form != "" {
 		form := st.prose(r.clipped(e.Form, maxHost))
-		if !strings.HasPrefix(form, "as ") {
+		if first, _ := utf8.DecodeRuneInString(form); unicode.IsUpper(first) { // the name of a hash
 			form = "as " + form
 		}
 		text += ": " + form
