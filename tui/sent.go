@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"telltale/capture"
 	"telltale/exposure"
@@ -201,7 +203,7 @@ func (p *paper) evidence(f policy.Finding) {
 		text := exposure.Place(e.Where, e.Layers)
 		if e.Form != "" {
 			form := e.Form
-			if first, _, _ := strings.Cut(form, " "); first != "as" && first != "in" {
+			if first, _ := utf8.DecodeRuneInString(form); unicode.IsUpper(first) { // the name of a hash
 				form = "as " + form
 			}
 			text += ", " + form
