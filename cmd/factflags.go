@@ -61,7 +61,7 @@ func (f *factFlags) load() error {
 		f.lists = append(f.lists, list)
 	}
 	for _, file := range f.declarationFiles {
-		declared, err := readFacts(file, maxDeclaration, declarations.Read)
+		declared, err := readFacts(file, declarations.MaxSize, declarations.Read)
 		if err != nil {
 			return fmt.Errorf("--declaration: %w", err)
 		}
@@ -71,11 +71,8 @@ func (f *factFlags) load() error {
 	return nil
 }
 
-// No list that people keep, and no declaration of an app, is near these sizes.
-const (
-	maxList        = 256 << 20
-	maxDeclaration = 16 << 20
-)
+// maxList is a size that no list that people keep is near, in bytes.
+const maxList = 256 << 20
 
 // readFacts reads a file whole, up to a limit that only a mistake exceeds.
 func readFacts[T any](file string, limit int64, read func(name string, data []byte) (T, error)) (facts T, err error) {
