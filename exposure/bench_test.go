@@ -2,9 +2,11 @@ package exposure
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
+	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/flow/unwrap"
 )
@@ -48,5 +50,29 @@ func BenchmarkWalkOnly(b *testing.B) {
 	f := flowtest.Post("https://api.shop.test/v1/events", innocent())
 	for b.Loop() {
 		unwrap.Values(f, func(*unwrap.Value) bool { return true })
+	}
+}
+
+// ordinary is a GET as most are, with the header fields that apps send.
+func ordinary(n int) *flow.Flow {
+	return flowtest.Get("https://service7.alpha.canada.ca/retrieve/302/"+strconv.Itoa(n),
+		flowtest.Header(":authority", "service7.alpha.canada.ca"), flowtest.Header("user-agent", "CovidShield/1.0.2 (Android 11; okhttp 3.12.12)"),
+		flowtest.Header("accept", "application/json, text/plain, */*"), flowtest.Header("accept-encoding", "gzip, deflate, br"),
+		flowtest.Header("accept-language", "en-CA,en;q=0.9,fr-CA;q=0.8"), flowtest.Header("cookie", "session="+strings.Repeat("abcdefghijklmnopqrstuvwxyz0123456789", 4)),
+		flowtest.Header("cache-control", "no-store"))
+}
+
+func BenchmarkLookGET(b *testing.B) {
+	var flows [100]*flow.Flow
+	for i := range flows {
+		flows[i] = ordinary(4711 + i)
+	}
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		if found := Look(flows[n%len(flows)]); len(found) != 0 {
+			b.Fatal(found)
+		}
+		n++
 	}
 }

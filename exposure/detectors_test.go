@@ -12,7 +12,7 @@ import (
 // lookAt returns "kind masked" of what is found in one value.
 func lookAt(name, text, where string) string {
 	s := newSearch(flowtest.Get("https://api.shop.test/", flowtest.From("192.168.1.23:50123"), flowtest.UserAgentOf("okhttp/4.12.0")))
-	if m := s.means(name); !s.passes(m, name, []byte(text)) {
+	if m := s.means(name); !s.passes(m, "", name, []byte(text)) {
 		s.look(m, leaf{name: name, text: []byte(text), place: written(where)})
 	}
 	var found []string

@@ -38,16 +38,44 @@ const MaxExposures = 64
 func Look(f *flow.Flow) []flow.Exposure {
 	s := newSearch(f)
 	s.run()
-	return s.innermost()
+	found := s.innermost()
+	s.release()
+	return found
 }
 
 // run looks at everything.
 func (s *search) run() {
-	unwrap.Values(s.flow, func(v *unwrap.Value) bool {
-		if m := s.means(v.Name); !s.passes(m, v.Name, v.Text) {
-			s.look(m, leaf{name: v.Name, text: v.Text, layers: v.Layers, place: v})
-		}
-		return len(s.found) < MaxExposures
-	})
+	filter := unwrap.Filter{Known: s.known, Done: s.done, Names: true}
+	if s.measures { // what stands there without a name may be something, too
+		filter = unwrap.Filter{}
+	}
+	unwrap.Wanted(s.flow, filter, s.visit)
 	s.lookAtPath()
+}
+
+// visit looks at a value, and reports whether there is room for more.
+func (s *search) visit(v *unwrap.Value) bool {
+	if m := s.means(v.Name); !s.passes(m, v.Part(), v.Name, v.Text) {
+		s.looked++
+		s.look(m, leaf{name: v.Name, text: v.Text, layers: v.Layers, place: v})
+	}
+	return len(s.found) < MaxExposures
+}
+
+// idle remembers header fields in which nothing was worth a look, whatever flow they are in.
+var idle = unwrap.NewMemo()
+
+// known reports whether a field is among the idle ones.
+func (s *search) known(field []byte) bool {
+	var known bool
+	s.field, known = idle.Has(field)
+	s.before = s.looked
+	return known
+}
+
+// done adds the field that was visited to the idle ones if it is.
+func (s *search) done() {
+	if s.looked == s.before {
+		idle.Add(s.field)
+	}
 }

@@ -25,6 +25,7 @@ func MaskURL(url string) string {
 	for n, raw := range s.raw {
 		rest = maskPieces(rest, raw, s.found[n].Masked)
 	}
+	s.release()
 	return authority + rest
 }
 

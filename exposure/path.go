@@ -24,12 +24,15 @@ func (s *search) lookAtPath() {
 	for n := 0; path != "" && n < 64; n++ {
 		segment, rest, _ := strings.Cut(path, "/")
 		segment = flow.Unpercent(segment)
-		if before != "" && len(segment) >= minValue && len(segment) <= maxValue {
+		if before != "" && len(segment) >= minSegment && len(segment) <= maxValue {
 			s.segment(before, segment)
 		}
 		before, path = segment, rest
 	}
 }
+
+// minSegment is the length of the shortest identifier below: a phone number, in bytes.
+const minSegment = 7
 
 func (s *search) segment(before, segment string) {
 	l := leaf{name: before, text: []byte(segment), place: written("URL path")}

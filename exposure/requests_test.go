@@ -343,3 +343,19 @@ func (r request) variants() []request {
 	}
 	return all
 }
+
+// TestLookAgain: what Look remembers from one flow to the next changes nothing, whichever
+// came before.
+func TestLookAgain(t *testing.T) {
+	requests := read(t, "testdata/requests.txt")
+	flows, want := make([]*flow.Flow, len(requests)), make([]string, len(requests))
+	for i, r := range requests {
+		flows[i] = r.flow(t)
+		want[i] = fmt.Sprint(Look(flows[i]))
+	}
+	for i := range slices.Backward(flows) {
+		if got := fmt.Sprint(Look(flows[i])); got != want[i] {
+			t.Errorf("%s: %s, want %s", title(requests[i]), got, want[i])
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"sync"
 
 	"telltale/flow"
 )
@@ -29,14 +30,20 @@ type search struct {
 	asked    int  // how often a place was written out
 	lat      half // of the pair that is being read
 	lon      half
-	sort     aside // of the value that is to come
-	part     aside // a value whose sort is to come
+	sort     aside  // of the value that is to come
+	part     aside  // a value whose sort is to come
+	looked   int    // how many values did not pass
+	field    uint64 // the hash of the header field that is being visited
+	before   int    // what looked was before it
 	// names are those that were seen last, by their form: most stand there again and again.
 	names [64]struct {
 		name    string
 		meaning meaning
 	}
 }
+
+// searches are kept for the names that they have seen.
+var searches = sync.Pool{New: func() any { return new(search) }}
 
 // aside is a leaf that waits for the one beside it.
 type aside struct {
@@ -55,14 +62,27 @@ const (
 )
 
 func newSearch(f *flow.Flow) *search {
-	host := f.Host()
-	return &search{flow: f, host: host, measures: isMeasurement(host)}
+	s := searches.Get().(*search)
+	s.flow, s.host = f, f.Host()
+	s.measures = isMeasurement(s.host)
+	return s
+}
+
+// release makes the search ready for the next flow.
+func (s *search) release() {
+	s.flow, s.host, s.found, s.raw, s.keepRaw = nil, "", nil, nil, false
+	s.asked, s.looked, s.field, s.before = 0, 0, 0, 0
+	s.lat, s.lon, s.sort, s.part = half{}, half{}, aside{}, aside{}
+	searches.Put(s)
 }
 
 // means returns what a name means.
 func (s *search) means(name string) meaning {
 	if name == "" {
 		return nothing
+	}
+	if len(name) > maxName {
+		return meaningOf(name)
 	}
 	n := &s.names[(len(name)*5+int(name[0])*3+int(name[len(name)-1])+int(name[len(name)/2])*7)%len(s.names)]
 	if n.name != name {
@@ -71,9 +91,23 @@ func (s *search) means(name string) meaning {
 	return n.meaning
 }
 
-// passes reports whether a value need not be looked at: most of them.
-func (s *search) passes(m meaning, name string, text []byte) bool {
-	return len(text) < minValue || m == ofServer || m == aVersion || m == nothing && !s.promises(name, text)
+// passes reports whether a value in a part of the flow need not be looked at: most of them.
+func (s *search) passes(m meaning, part, name string, text []byte) bool {
+	if len(text) < minValue {
+		return true
+	}
+	switch m {
+	case ofServer, aVersion:
+		return true
+	case nothing:
+	case aSecret, aSession, aPassword: // they count in URLs, which a Referer has as well
+		if part != "body" && part != "cookie" {
+			return false
+		}
+	default:
+		return false
+	}
+	return !s.promises(name, text)
 }
 
 // look looks at one value.
@@ -102,27 +136,47 @@ func (s *search) look(m meaning, l leaf) {
 	s.byForm(m, l)
 }
 
-// signs are the characters that what is known by its form has, or begins with.
-var signs = func() (t [256]bool) {
-	for _, c := range []byte("@:%+[") {
-		t[c] = true
+// A sign is what a character says of the text that it is in, with those of the others.
+type sign uint8
+
+const (
+	telling   sign = 1 << iota // what is known by its form has one, or begins with one
+	separates                  // the groups of an address, or the parts of a JWT
+	foreign                    // in an address
+)
+
+var signs = func() (t [256]sign) {
+	for i := range t {
+		if !isHex(byte(i)) {
+			t[i] = foreign
+		}
 	}
+	for _, c := range []byte(" \t\r\n\"'/%]") { // around an address
+		t[c] = 0
+	}
+	for _, c := range []byte("@:+[") {
+		t[c] = telling
+	}
+	t['.'], t['-'] = separates, separates
 	return t
 }()
 
 // promises is a cheap look at a text whose name says nothing: most texts are not looked
 // at again.
 func (s *search) promises(name string, t []byte) bool {
-	dots := 0
+	var has sign
 	for _, c := range t {
-		if signs[c] {
-			return true
-		}
-		if c == '.' || c == '-' {
-			dots++
-		}
+		has |= signs[c]
 	}
-	return dots >= 2 || len(t) >= minFCM || name == "" && s.measures
+	switch {
+	case has&telling != 0, name == "" && s.measures:
+		return true
+	case has&(separates|foreign) == separates && bytes.Count(t, []byte(".")) >= 2:
+		return true
+	case has&(separates|foreign) == separates && bytes.Count(t, []byte("-")) >= 2:
+		return true
+	}
+	return len(t) >= minJWT && has&separates != 0 && bytes.Contains(t, []byte("eyJ")) || len(t) >= minFCM && bytes.Contains(t, []byte("APA91b"))
 }
 
 // byName looks for what the name promises, and reports whether it is there.

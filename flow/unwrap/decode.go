@@ -38,6 +38,7 @@ const (
 	endsBare // a literal of JSON
 	hasColon
 	endsString // or is an escape in it
+	notWord    // no letter, no digit and no "_"
 )
 
 // special are the bytes that say that a text is encoded, at any length.
@@ -45,10 +46,12 @@ const special = hasPercent | hasBackslash | hasAmpersand | hasControl | hasHigh
 
 var classes = func() (t [256]class) {
 	for c := range t {
-		t[c] = notBase64
+		t[c] = notBase64 | notWord
 		switch b := byte(c); {
-		case isWordByte(b), bytes.IndexByte([]byte("+/-="), b) >= 0:
+		case isWordByte(b):
 			t[c] = 0
+		case bytes.IndexByte([]byte("+/-="), b) >= 0:
+			t[c] = notWord
 		case b >= utf8.RuneSelf:
 			t[c] |= hasHigh
 		case b < ' ' && bytes.IndexByte([]byte("\n\r\t\f\x1e"), b) < 0, b == 0x7f:

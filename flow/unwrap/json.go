@@ -134,7 +134,11 @@ func (j *jsonWalk) key(raw []byte, flags class) {
 	if inObject {
 		j.steps[len(j.steps)-1].name = nil
 	}
-	j.at(step{kind: atKey}, func() { j.str(raw, flags) })
+	if flags&(special|structure) == 0 && len(raw) < minRun { // there is nothing in it
+		j.named(raw, flags)
+	} else {
+		j.at(step{kind: atKey}, func() { j.str(raw, flags) })
+	}
 	if !inObject {
 		return
 	}
@@ -143,6 +147,13 @@ func (j *jsonWalk) key(raw []byte, flags class) {
 		raw = j.keep(raw)
 	}
 	j.steps[len(j.steps)-1].name = raw
+}
+
+// named shows a name that is nothing else.
+func (j *jsonWalk) named(raw []byte, flags class) {
+	if !j.over && !(j.filter.Names && flags&notWord == 0) {
+		j.visit("", raw, true)
+	}
 }
 
 // str shows a string and what is in it.

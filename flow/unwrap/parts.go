@@ -37,17 +37,52 @@ func (w *walk) request(r *flow.Request) {
 	head = w.keep(head)
 	w.appeared(head)
 	w.url(head[:len(r.URL)])
-	at := len(r.URL) + 1
-	for n, fields := range [2][]flow.Field{r.Header, r.Trailer} {
-		for i := range fields {
-			name := head[at : at+len(fields[i].Name)]
-			at += len(name) + 2
-			value := head[at : at+len(fields[i].Reveal())]
-			at += len(value) + 1
-			w.field([2]string{"header", "trailer"}[n], name, value)
+	rest := w.headFields("header", head[len(r.URL)+1:], r.Header)
+	w.headFields("trailer", rest, r.Trailer)
+	w.requestBody(r)
+}
+
+// headFields takes the fields apart with which head begins, and returns the rest of it.
+func (w *walk) headFields(label string, head []byte, fields []flow.Field) []byte {
+	for i := range fields {
+		n := len(fields[i].Name)
+		end := n + len(": ") + len(fields[i].Reveal())
+		if !w.over {
+			w.headField(label, head[:end], n)
+		}
+		head = head[end+1:]
+	}
+	return head
+}
+
+// encoded remembers fields in which no encoding is undone.
+var encoded = NewMemo()
+
+// headField takes a field apart whose name has n bytes, unless there is nothing in it.
+func (w *walk) headField(label string, field []byte, n int) {
+	name, value := field[:n], field[n+len(": "):]
+	switch {
+	case w.text != nil:
+		hash, plain := encoded.Has(field)
+		if plain {
+			return
+		}
+		pieces := w.pieces
+		if w.field(label, name, value); w.pieces == pieces && w.ample(field) {
+			encoded.Add(hash)
+		}
+	case w.filter.Known == nil:
+		w.field(label, name, value)
+	case !w.filter.Known(field):
+		if w.field(label, name, value); w.ample(field) {
+			w.filter.Done()
 		}
 	}
-	w.requestBody(r)
+}
+
+// ample reports whether no bound has kept anything in a text from being seen.
+func (w *walk) ample(text []byte) bool {
+	return !w.over && w.left > MaxDecoded/2 && len(text) < MaxDecoded/2
 }
 
 // url takes a URL apart (RFC 3986, 3) without judging it.

@@ -91,13 +91,20 @@ func isValueName(name []byte) bool {
 const maxInterned = 64
 
 func (w *walk) intern(name []byte) string {
-	if s, ok := w.names[string(name)]; ok {
-		return s
+	n := len(name)
+	recent := &w.recent[(n*5+int(name[0])*3+int(name[n-1])+int(name[n/2])*7)%len(w.recent)]
+	if *recent == string(name) {
+		return *recent
 	}
-	s := string(name)
-	if len(s) <= maxInterned {
+	s, ok := w.names[string(name)]
+	if !ok {
+		s = string(name)
+		if n > maxInterned {
+			return s
+		}
 		w.names[s] = s
 	}
+	*recent = s
 	return s
 }
 
@@ -119,7 +126,19 @@ func (v *Value) Where() string {
 		}
 		s.write(&b, before, i == 1 && v.place[0].label == body)
 	}
+	if n := len(v.place); v.IsName && (n == 0 || v.place[n-1].kind != atKey) {
+		step{kind: atKey}.write(&b, 0, false)
+	}
 	return b.String()
+}
+
+// Part returns the part of the flow that the value stands in, as [Value.Where] begins:
+// "query", "header", "cookie", "body", "URL path".
+func (v *Value) Part() string {
+	if len(v.place) == 0 {
+		return ""
+	}
+	return v.place[0].label
 }
 
 // write writes a step. format says that a body's format is to be named.

@@ -2,6 +2,7 @@ package unwrap
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 
 	"telltale/flow/content"
@@ -60,13 +61,28 @@ var runClasses = func() (t [256]runClass) {
 
 // runs tries each long run of base64's characters in a text.
 func (w *walk) runs(text []byte) {
-	for i := 0; i+minRun <= len(text) && !w.exhausted(); {
+	for i := nextRun(text, 0); i < len(text) && !w.exhausted(); {
 		end, what := runEnd(text, i)
-		if end-i >= minRun {
-			w.run(text[i:end], what)
-		}
-		i = end + 1
+		w.run(text[i:end], what)
+		i = nextRun(text, end+1)
 	}
+}
+
+// nextRun returns where the next run of at least minRun bytes begins that begins at i or
+// later; len(text) for none. Runs are looked for from their far end, so that most bytes of
+// other texts are not looked at.
+func nextRun(text []byte, i int) int {
+	for i+minRun <= len(text) {
+		k := i + minRun - 1
+		for k >= i && runClasses[text[k]] != 0 {
+			k--
+		}
+		if k < i {
+			return i
+		}
+		i = k + 1
+	}
+	return len(text)
 }
 
 // runEnd returns where the run that starts at i ends, and what it consists of. A line
@@ -125,8 +141,17 @@ func (w *walk) token(run []byte, what runClass) bool {
 
 // tried decodes a run of digits of so many bits if that makes something.
 func (w *walk) tried(layer string, run []byte, digit *[256]int8, bits uint) bool {
-	var head [headDigits]byte
-	if !promising(appendDigits(head[:0], run[:headDigits], digit, bits), len(run)) || len(run) > w.left {
+	var v uint64
+	var have uint
+	for _, c := range run[:headDigits] {
+		if d := digit[c]; d >= 0 {
+			v = v<<bits | uint64(d)
+			have += bits
+		}
+	}
+	var head [8]byte
+	binary.BigEndian.PutUint64(head[:], v<<(64-have))
+	if !promising(head[:have/8], len(run)) || len(run) > w.left {
 		return false
 	}
 	out := appendDigits(w.room(len(run)), run, digit, bits)

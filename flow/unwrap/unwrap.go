@@ -58,12 +58,29 @@ type Value struct {
 	place []step
 }
 
+// A Filter says what of the values of a flow a visitor does not want, so that it need not
+// be visited. The zero value leaves nothing out.
+type Filter struct {
+	// Known reports whether a header or trailer field, as "name: value", is known to hold
+	// nothing: clients send the same ones again and again. It must not keep the text. When
+	// all values of one that it does not know were visited, Done is called; it is not where
+	// a bound of the walk may have hidden some.
+	Known func(field []byte) bool
+	Done  func()
+	// Names says that short names of letters, digits and "_" are not wanted where they name a
+	// member of JSON.
+	Names bool
+}
+
 // Values visits every value that the device sent in a flow whose content is loaded,
 // until visit returns false. A value that is encoded is visited as it stands, and
 // again for each encoding that was undone.
-func Values(f *flow.Flow, visit func(*Value) bool) {
+func Values(f *flow.Flow, visit func(*Value) bool) { Wanted(f, Filter{}, visit) }
+
+// Wanted is [Values] without what a filter leaves out.
+func Wanted(f *flow.Flow, filter Filter, visit func(*Value) bool) {
 	w := newWalk()
-	w.value = visit
+	w.value, w.filter = visit, filter
 	w.flow(f)
 	w.release()
 }
@@ -83,6 +100,7 @@ type walk struct {
 	value func(*Value) bool // nil where texts are shown
 	text  func([]byte) bool // nil where values are shown
 
+	filter Filter
 	shown  Value
 	steps  []step   // to the place; empty where texts are shown
 	layers []string // that were undone; each level has a slice of its own
@@ -91,8 +109,9 @@ type walk struct {
 	pieces int      // that were shown
 	over   bool     // the visitor has enough
 
-	arena []byte            // where decoded bytes are put
-	names map[string]string // that were seen, so that they are made once
+	arena  []byte            // where decoded bytes are put
+	names  map[string]string // that were seen, so that they are made once
+	recent [64]string        // of them, by their form: most stand there again and again
 }
 
 var walks = sync.Pool{New: func() any { return &walk{names: map[string]string{}} }}
@@ -117,7 +136,9 @@ func (w *walk) release() {
 		clear(w.names)
 	}
 	clear(w.steps[:cap(w.steps)])
-	*w = walk{arena: w.arena[:0], names: w.names, steps: w.steps[:0]}
+	w.value, w.text, w.filter = nil, nil, Filter{}
+	w.shown, w.steps, w.layers, w.arena = Value{}, w.steps[:0], nil, w.arena[:0]
+	w.depth, w.pieces, w.over = 0, 0, false
 	walks.Put(w)
 }
 
@@ -126,17 +147,21 @@ func (w *walk) show(text []byte) {
 	if w.value == nil || w.over || len(text) == 0 {
 		return
 	}
+	if top := len(w.steps) - 1; top >= 0 && w.steps[top].kind == atKey {
+		w.visit("", text, true)
+	} else {
+		w.visit(w.nearest(), text, false)
+	}
+}
+
+func (w *walk) visit(name string, text []byte, isName bool) {
 	if w.pieces++; w.pieces > MaxPieces {
 		w.over = true
 		return
 	}
-	w.shown = Value{Text: text, Layers: w.layers, place: w.steps}
-	if top := len(w.steps) - 1; top >= 0 && w.steps[top].kind == atKey {
-		w.shown.IsName = true
-	} else {
-		w.shown.Name = w.nearest()
-	}
-	if !w.value(&w.shown) {
+	v := &w.shown
+	v.Name, v.Text, v.Layers, v.IsName, v.place = name, text, w.layers, isName, w.steps
+	if !w.value(v) {
 		w.over = true
 	}
 }
