@@ -8,6 +8,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 )
 
 var scopes = map[string]scope{"connect": inConnect, "violations": inViolations, "hosts": inHosts, "flows": inFlows, "detail": inDetail, "devices": inDevices, "device": inDevice}
@@ -43,8 +44,8 @@ func TestEveryActionHasAKeyAndDoesSomething(t *testing.T) {
 	}
 	// Each key changes the screen, or asks for something, in each scope that has it.
 	for name, in := range scopes {
-		for _, b := range bindings {
-			if b.in&in == 0 {
+		for i, b := range bindings {
+			if b.in&in == 0 || i%raced.Size(1, 8) != 0 {
 				continue
 			}
 			r := newRig(t, setting{flows: append(story(), visits(100, 125, "")...), w: 40, h: 14})
