@@ -155,7 +155,7 @@ func leak(p *handset) {
 
 	sum := sha256.Sum256([]byte(strings.ToLower(canaryMail)))
 	digest := hex.EncodeToString(sum[:])
-	message := append([]byte{1<<3 | 0, 5, 2<<3 | 2, byte(len(digest))}, digest...) // 1: 5, 2: digest
+	message := append([]byte{1 << 3, 5, 2<<3 | 2, byte(len(digest))}, digest...) // 1: 5, 2: digest
 	p.post(h2, "https://api.canada.ca/health.v1.Users/Sync", "application/grpc", append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...), "Te", "trailers")
 
 	p.talk("wss://api.canada.ca/ws", fmt.Sprintf(`{"hello":"card, mail and more","mail":%q}`, "somebody@else.example"), fmt.Sprintf(`{"card":%q}`, canaryCard), `{"bye":1}`)
