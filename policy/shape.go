@@ -35,20 +35,19 @@ func ShapeOf(f *flow.Flow) Shape {
 
 // shapeOfPath copies a path only where something in it changes.
 func shapeOfPath(path string) string {
-	var b strings.Builder
-	written, segments := 0, 0 // written: bytes of path that are in b, or have a star there
+	var room [128]byte
+	out, written, segments := room[:0], 0, 0 // written: bytes of path that are in out, or have a star there
 	for start := 0; start < len(path); {
 		end := start + strings.IndexByte(path[start:], '/')
 		if end < start {
 			end = len(path)
 		}
 		if segments++; segments > maxShapeSegments+1 { // one is before the first slash
-			return b.String() + path[written:start] + "*"
+			return string(append(append(out, path[written:start]...), '*'))
 		}
 		segment := path[start:end]
 		if shape := shapeOfSegment(segment); shape != segment {
-			b.WriteString(path[written:start])
-			b.WriteString(shape)
+			out = append(append(out, path[written:start]...), shape...)
 			written = end
 		}
 		start = end + 1
@@ -56,15 +55,35 @@ func shapeOfPath(path string) string {
 	if written == 0 {
 		return path
 	}
-	return b.String() + path[written:]
+	return string(append(out, path[written:]...))
+}
+
+// maxWordLike is how long a segment without a digit may be that is a name in any case, in
+// bytes.
+const maxWordLike = 15
+
+// isPlainSegment reports whether a segment is one that has nothing that varies: most are.
+func isPlainSegment(s string) bool {
+	if len(s) > maxWordLike {
+		return false
+	}
+	for i := range len(s) {
+		if isDigit(s[i]) || s[i] == '@' {
+			return false
+		}
+	}
+	return true
 }
 
 // shapeOfSegment puts a star in the place of each run of words that vary.
 func shapeOfSegment(s string) string {
+	if isPlainSegment(s) {
+		return s
+	}
 	l := lookOf(s)
 	switch {
-	case l.digits == 0 && l.length < 16 && len(s) <= maxShapeSegment && strings.IndexByte(s, '@') < 0:
-		return s // the usual case: nothing below would change it
+	case l.digits == 0 && l.length <= maxWordLike && len(s) <= maxShapeSegment && strings.IndexByte(s, '@') < 0:
+		return s // nothing below would change it
 	case l.digits == len(s), len(s) > maxShapeSegment, strings.IndexByte(s, '@') >= 0, l.isToken():
 		return "*"
 	}
