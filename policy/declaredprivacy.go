@@ -91,6 +91,14 @@ var collectedTypes = []collectedType{
 	{"UserID", "identifier of the person or the device", []string{kindUUID}, []string{"DeviceID"}},
 }
 
+// isCollected reports whether a kind of identifiers is of a type, which is written with
+// Apple's prefix.
+func isCollected(name, kind string) bool {
+	return slices.ContainsFunc(collectedTypes, func(t collectedType) bool {
+		return collectedPrefix+t.name == name && contains(t.kinds, kind)
+	})
+}
+
 // kindUUID stands for a value under never-send of which no more is known.
 const kindUUID = "uuid"
 

@@ -2,9 +2,11 @@ package policy_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"telltale/declarations"
 	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/policy"
@@ -29,11 +31,12 @@ devices:
     name: Ann's phone
 `
 
-// atRest is a baseline with two shapes.
+// atRest is a baseline with some shapes, one of which sent an identifier.
 func atRest() *policy.Idle {
-	return &policy.Idle{File: "idle.telltale", Shapes: map[policy.Shape]string{
+	sync := policy.Shape{Host: "sync.example", Method: "POST", Path: "/v1/*"}
+	return &policy.Idle{File: "idle.telltale", Sent: map[policy.Shape][]string{sync: {"e-mail"}}, Shapes: map[policy.Shape]string{
 		{Host: "clients3.google.com", Method: "HEAD", Path: "/generate_204"}: "every minute",
-		{Host: "sync.example", Method: "POST", Path: "/v1/*"}:                "",
+		sync: "",
 		{Host: "waived.example", Method: "GET", Path: "/"}:                   "",
 		{Host: "a.canada.ca", Method: "GET", Path: "/"}:                      "",
 	}}
@@ -103,6 +106,92 @@ func TestIdleLeavesVerdicts(t *testing.T) {
 		if got.Verdict != was.Verdict || got.Subtracted || len(got.Findings) != len(was.Findings) {
 			t.Errorf("%s: %+v, was %+v", f.URL(), got, was)
 		}
+	}
+}
+
+// withKinds makes a request with identifiers in it.
+func withKinds(url string, kinds ...string) *flow.Flow {
+	f := flowtest.Post(url, "x", flowtest.UserAgentOf("Dalvik/2.1"))
+	for _, kind := range kinds {
+		f.Exposures = append(f.Exposures, flow.Exposure{Kind: kind, Where: "query " + kind, Masked: "b…", Digest: kind})
+	}
+	f.Examined = 1
+	return f
+}
+
+// What the baseline never sent is told, of every kind by itself; and to a host that may be
+// contacted, what it did send, too.
+func TestIdleLeavesIdentifiersThatItNeverSent(t *testing.T) {
+	_, judge := idleJudge(t)
+	allowed := policy.Shape{Host: "a.canada.ca", Method: "POST", Path: "/"}
+	sending := atRest()
+	sending.Shapes[allowed], sending.Sent[allowed] = "", []string{"advertising-id"}
+	p, _ := idleJudge(t)
+	for name, c := range map[string]struct {
+		judge policy.Judge
+		flow  *flow.Flow
+		want  []string // kinds
+	}{
+		"none":                    {judge, withKinds("https://sync.example/v1/55231"), nil},
+		"known":                   {judge, withKinds("https://sync.example/v1/55231", "e-mail"), nil},
+		"new":                     {judge, withKinds("https://sync.example/v1/55231", "imei"), []string{"imei"}},
+		"known and new":           {judge, withKinds("https://sync.example/v1/55231", "e-mail", "imei", "idfv"), []string{"imei", "idfv"}},
+		"to an allowed host":      {sending.Beside(p), withKinds("https://a.canada.ca/", "advertising-id"), []string{"advertising-id"}},
+		"known to two, the first": {(&policy.Idle{File: "bare", Shapes: sending.Shapes}).Beside(sending.Beside(p)), withKinds("https://sync.example/v1/1", "e-mail"), nil},
+		"known to two, the other": {sending.Beside((&policy.Idle{File: "bare", Shapes: sending.Shapes}).Beside(p)), withKinds("https://sync.example/v1/1", "e-mail"), nil},
+	} {
+		j := c.judge.Judge(c.flow)
+		var kinds []string
+		for _, f := range j.Findings {
+			if f.Rule != policy.IdentifierLeaked {
+				t.Errorf("%s: %s counts", name, f.Rule)
+			}
+			kinds = append(kinds, f.Subject)
+		}
+		if !slices.Equal(kinds, c.want) || j.Subtracted != (c.want == nil) {
+			t.Errorf("%s: %v counts, subtracted %v", name, kinds, j.Subtracted)
+		}
+	}
+}
+
+// What a manifest does not declare is no fault of the app where the phone does it by
+// itself.
+func TestIdleSubtractsWhatIsNotDeclared(t *testing.T) {
+	p, _ := idleJudge(t)
+	d, err := declarations.Read("PrivacyInfo.xcprivacy", []byte("<plist><dict><key>NSPrivacyTracking</key><false/></dict></plist>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.(*policy.Policy).Declare(d)
+	tracker := policy.Shape{Host: "app-measurement.com", Method: "POST", Path: "/a"}
+	idle := &policy.Idle{File: "idle.telltale", Shapes: map[policy.Shape]string{tracker: ""}, Sent: map[policy.Shape][]string{tracker: {"e-mail"}}}
+	judge := idle.Beside(p)
+	request := func(kinds ...string) *flow.Flow {
+		f := withKinds("https://app-measurement.com/a", kinds...)
+		flowtest.UserAgentOf("")(f) // else it says that it is another app's
+		return f
+	}
+	was := p.Judge(request("e-mail"))
+	for _, rule := range []policy.Rule{policy.UndeclaredTracking, policy.UndeclaredData} {
+		if !slices.ContainsFunc(was.Findings, func(f policy.Finding) bool { return f.Rule == rule }) {
+			t.Fatalf("without a baseline, %s is missing: %+v", rule, was.Findings)
+		}
+	}
+	if j := judge.Judge(request("e-mail")); !j.Subtracted || len(j.Findings) > 0 {
+		t.Errorf("%+v", j)
+	}
+	j := judge.Judge(request("e-mail", "phone-number"))
+	var left []string
+	for _, f := range j.Findings {
+		left = append(left, string(f.Rule)+" "+f.Subject)
+	}
+	if want := []string{"identifier-leaked phone-number", "undeclared-data NSPrivacyCollectedDataTypePhoneNumber"}; !slices.Equal(left, want) {
+		t.Errorf("%q", left)
+	}
+	secret := request("e-mail")
+	secret.Request.URL += "?m=ann@example.org"
+	if j := judge.Judge(secret); !slices.ContainsFunc(j.Findings, func(f policy.Finding) bool { return f.Rule == policy.UndeclaredData }) {
+		t.Errorf("a value under never-send is not declared: %+v", j.Findings)
 	}
 }
 
