@@ -39,6 +39,8 @@ const (
 	hasColon
 	endsString // or is an escape in it
 	notWord    // no letter, no digit and no "_"
+	hasPlus
+	hasQuery // "?"
 )
 
 // special are the bytes that say that a text is encoded, at any length.
@@ -62,6 +64,8 @@ var classes = func() (t [256]class) {
 	t['\\'] |= hasBackslash
 	t['&'] |= hasAmpersand
 	t[':'] |= hasColon
+	t['+'] |= hasPlus
+	t['?'] |= hasQuery
 	t['"'] |= endsString
 	t['\\'] |= endsString
 	for _, c := range []byte("{[<=") {
@@ -75,6 +79,11 @@ var classes = func() (t [256]class) {
 
 func classify(text []byte) class {
 	var flags class
+	for len(text) >= 8 {
+		flags |= classes[text[0]] | classes[text[1]] | classes[text[2]] | classes[text[3]] |
+			classes[text[4]] | classes[text[5]] | classes[text[6]] | classes[text[7]]
+		text = text[8:]
+	}
 	for _, c := range text {
 		flags |= classes[c]
 	}

@@ -9,11 +9,40 @@ const maxLevels = 200
 // it. It does not check the grammar: each string and each run of other characters is a
 // value wherever it stands, so that damage hides nothing.
 func (w *walk) json(data []byte) {
+	if w.value == nil && w.plainJSON(data) {
+		return
+	}
 	n := len(w.steps)
 	w.push(step{kind: atJSON})
 	j := jsonWalk{walk: w, data: data, base: len(w.steps)}
 	j.run()
 	w.pop(n)
+}
+
+// plainJSON shows the texts in JSON of which nothing is encoded but, perhaps, runs of
+// base64 and the like: they are found without its structure, which is much faster. It
+// reports whether this is such JSON.
+func (w *walk) plainJSON(data []byte) bool {
+	flags := classify(data)
+	// A plus sign is a space in the forms and URLs that may stand in a string.
+	if flags&special != 0 || flags&hasPlus != 0 && flags&(hasQuery|structure) != 0 && bytes.ContainsAny(data, "=?") {
+		return false
+	}
+	for i := nextRun(data, 0); i < len(data) && !w.exhausted(); {
+		end, what := runEnd(data, i)
+		run := data[i:end]
+		if len(run) >= 4*minRun && bytes.ContainsAny(run, "\r\n") {
+			return false // where one value ends and another begins
+		}
+		w.run(run, what)
+		if what&separates != 0 && bytes.IndexByte(run, '/') >= 0 { // it may be of the path of a URL
+			for segment := range bytes.SplitSeq(run, []byte("/")) {
+				w.runs(segment)
+			}
+		}
+		i = nextRun(data, end+1)
+	}
+	return true
 }
 
 // jsonWalk is one pass over JSON.
