@@ -201,6 +201,9 @@ const (
 	maxDigitsShown = 6  // more are a number of something, or part of an identifier
 )
 
+// ShownName returns a name as [Value.Where] shows it: "*" for one that may identify somebody.
+func ShownName(name string) string { return harmless([]byte(name)) }
+
 // harmless returns a name that a programmer chose, and "*" for another.
 func harmless(name []byte) string {
 	if len(name) == 0 || len(name) > maxNameShown {
