@@ -80,7 +80,7 @@ type exposureEvent struct {
 func newExposureEvents(all []flow.Exposure, text func(string) string) []exposureEvent {
 	var events []exposureEvent
 	for _, e := range all {
-		events = append(events, exposureEvent{e.Kind, text(e.Name), text(e.Where), texts(e.Layers, text), text(e.Masked)})
+		events = append(events, exposureEvent{text(e.Kind), text(e.Name), text(e.Where), texts(e.Layers, text), text(e.Masked)})
 	}
 	return events
 }

@@ -77,10 +77,10 @@ captures of telltale, flow files of mitmproxy; plain, with gzip or in a ZIP
 archive; folders of them, or - for standard input.
 
 With --baseline, what an earlier audit had does not count: only what is new
-fails. With --subtract, what the device does with the app closed does not.
---declaration compares what was seen with what the app says of its own privacy,
---list takes a list of trackers that others keep. A verdict that is worth little comes with a warning; --strict makes it
-exit code 2.
+fails. With --subtract, what the device does with the app closed does not count
+either. --declaration compares what was seen with what the app says of its own
+privacy, --list takes a list of trackers that others keep. A verdict that is
+worth little comes with a warning; --strict makes it exit code 2.
 
 Exit codes: telltale help exit-codes`,
 		example: `  telltale check capture.har --policy telltale.yaml
