@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -32,12 +33,22 @@ func (s *Store) SetIdle() error {
 }
 
 // Watched returns for how long recorders had the capture open: the time in which what is
-// not there did not happen. Of a recorder that was killed, and of one that is at it, the
-// time up to its newest flow counts.
+// not there did not happen. It is now that a recording ends which this store makes. Of a
+// recorder that was killed, and of another one that is at it, the time up to its newest
+// flow counts. The time between two recordings never does.
 func (s *Store) Watched(ctx context.Context) (time.Duration, error) {
 	var micros int64
+	recording := "NULL" // the end of the last session
+	if s.worker != nil {
+		recording = strconv.FormatInt(s.opts.Now().UnixMicro(), 10)
+	}
 	err := s.read(ctx, func(c *conn) (err error) {
-		micros, err = c.integer("SELECT sum(max(0, coalesce(s.ended, (SELECT max(coalesce(f.ended, f.started)) FROM flows f), s.started) - s.started)) FROM sessions s")
+		micros, err = c.integer(`WITH spans AS (SELECT id, started, ended, lead(started) OVER (ORDER BY id) AS next FROM sessions)
+			SELECT sum(max(0, coalesce(
+				ended,
+				CASE WHEN next IS NULL THEN ` + recording + ` END,
+				(SELECT max(coalesce(f.ended, f.started)) FROM flows AS f WHERE f.started >= spans.started AND f.started < coalesce(next, 9e18)),
+				started) - started)) FROM spans`)
 		return err
 	})
 	return time.Duration(micros) * time.Microsecond, err

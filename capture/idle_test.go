@@ -38,3 +38,40 @@ func TestIdleMarkIsKept(t *testing.T) {
 		t.Error("a store without a file was marked")
 	}
 }
+
+// The time between two recordings was not watched, also where the first was killed.
+func TestWatchedLeavesOutTheTimeBetween(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		now := flowtest.Epoch
+		opts := capture.Options{Now: func() time.Time { return now }}
+		s, path := create(t, opts)
+		seen := func(watched time.Duration) {
+			t.Helper()
+			if got, err := s.Watched(context.Background()); err != nil || got != watched {
+				t.Errorf("killed %v: watched for %v, want %v, error %v", killed, got, watched, err)
+			}
+		}
+		f := flowtest.Get("https://a.example/", flowtest.ID(s.NextID()), flowtest.At(4*time.Minute))
+		f.Times.End = f.Times.Start
+		observe(t, s, f)
+		now = now.Add(10 * time.Minute)
+		seen(10 * time.Minute) // of this recording, it ends now
+		s.Close()
+		first := 10 * time.Minute
+		if killed {
+			queryRW(t, path, "UPDATE sessions SET ended = NULL RETURNING id")
+			first = 4 * time.Minute
+		}
+		now = now.Add(72 * time.Hour)
+		s, err := capture.Create(path, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		observe(t, s, flowtest.Get("https://a.example/", flowtest.ID(s.NextID()), flowtest.At(72*time.Hour+11*time.Minute)))
+		now = now.Add(5 * time.Minute)
+		seen(first + 5*time.Minute)
+		s.Close()
+		s = reopen(t, path, capture.Options{})
+		seen(first + 5*time.Minute)
+	}
+}

@@ -17,6 +17,7 @@ type shapeTotal struct {
 	flows, subtracted int
 	span              span
 	agents            []string // sorted; never changed in place: summaries share them
+	sent              []string // kinds of identifiers; likewise
 	series            cadence.Series
 	first             flow.ID           // lowest
 	trace             attribution.Trace // of that flow
@@ -45,6 +46,9 @@ func (s *shapeTotal) add(f *flow.Flow, j policy.Judgement, trace attribution.Tra
 	}
 	s.span.add(f)
 	s.agents = withFirst(s.agents, appOf(f), MaxApps)
+	for i := range f.Exposures {
+		s.sent = withFirst(s.sent, f.Exposures[i].Kind, MaxKinds)
+	}
 	s.series.Add(f.Times.Start)
 }
 
@@ -64,11 +68,20 @@ func (t *totals) addShape(f *flow.Flow, j policy.Judgement, trace attribution.Tr
 // Crowd reports whether the row is that of several shapes: there were too many.
 func (s Shape) Crowd() bool { return s.Method == everyone }
 
+// MayHold reports whether the row is that of several shapes, which may be where one
+// without a row of its own is counted.
+func (s Shape) MayHold(shape policy.Shape) bool {
+	return s.Crowd() && (s.Host == everyone || s.Host == parentOf(shape.Host))
+}
+
 func (s *shapeTotal) row(book *attribution.Book) Shape {
 	if now := book.Generation() + 1; s.generation != now { // 0 is never
 		s.app, s.generation = book.OfTrace(s.trace).App, now
 	}
-	row := Shape{Shape: s.shape, Flows: s.flows, Subtracted: s.subtracted, First: s.span.first, Last: s.span.last, App: s.app, Agents: slices.Clip(s.agents)}
+	row := Shape{
+		Shape: s.shape, Flows: s.flows, Subtracted: s.subtracted, First: s.span.first, Last: s.span.last, App: s.app,
+		Agents: slices.Clip(s.agents), Sent: slices.Clip(s.sent),
+	}
 	if !row.Crowd() {
 		row.Rhythm, _ = s.series.Rhythm()
 	}

@@ -32,6 +32,8 @@ func TestShapesAndRhythms(t *testing.T) {
 		return flowtest.Get(fmt.Sprintf("https://two.example/user/%d", 7000+random.IntN(1000)), at, flowtest.UserAgentOf(""))
 	})...)
 	flows = append(flows, flowtest.Get("https://a.canada.ca/1"), flowtest.Tunnel("a.canada.ca:443"))
+	flows[8].Exposures, flows[8].Examined = []flow.Exposure{{Kind: "imei"}, {Kind: "imei"}}, 1
+	flows[9].Exposures, flows[9].Examined = []flow.Exposure{{Kind: "imei"}, {Kind: "e-mail"}}, 1
 	sum := summarize(t, flowtest.Number(flows...)...)
 	var got []string
 	for _, s := range sum.Shapes {
@@ -43,6 +45,9 @@ func TestShapesAndRhythms(t *testing.T) {
 	}
 	if !cmp.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+	if !cmp.Equal(sum.Shapes[1].Sent, []string{"e-mail", "imei"}) || sum.Shapes[0].Sent != nil {
+		t.Errorf("sent %v and %v", sum.Shapes[1].Sent, sum.Shapes[0].Sent)
 	}
 	if s := sum.Shapes[0]; s.App != "Weather" || !s.First.Equal(flowtest.Epoch) || s.Last.Before(flowtest.Epoch.Add(6*time.Minute)) {
 		t.Errorf("%+v", s)
@@ -96,6 +101,12 @@ func TestManyShapesAreCountedTogether(t *testing.T) {
 			if row.Rhythm.Count > 0 {
 				t.Errorf("%+v", row)
 			}
+		}
+	}
+	for _, row := range sum.Shapes {
+		lost := policy.Shape{Host: "two.example", Method: "GET", Path: "/lost"}
+		if held := row.MayHold(lost); held != (row.Host == "*.two.example") {
+			t.Errorf("%v may hold %v: %v", row.Shape, lost, held)
 		}
 	}
 	want := map[policy.Shape]int{{Host: "*.two.example", Method: "*", Path: "*"}: more, {Host: "*.other.example", Method: "*", Path: "*"}: 1}

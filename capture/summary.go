@@ -89,6 +89,7 @@ const (
 	MaxApps       = 8
 	MaxClients    = 32
 	MaxServed     = 16
+	MaxKinds      = 64
 	MaxPhases     = 64
 	MaxReferences = 1000
 )
@@ -217,4 +218,5 @@ type Shape struct {
 	Rhythm      cadence.Rhythm // zero where they keep none
 	App         string         // that made the first of them, as far as it is known or likely
 	Agents      []string       // distinct User-Agents, sorted, at most MaxApps
+	Sent        []string       // distinct kinds of identifiers in them, sorted, at most MaxKinds
 }

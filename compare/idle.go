@@ -23,10 +23,11 @@ type AtRest struct {
 }
 
 // NewAtRest takes a baseline from the summary of a file, judged by nobody. watched is for
-// how long it was recorded ([capture.Store.Watched]); where that is not known, or less than
-// what is there took, that counts. isApp tells the app's own User-Agents and may be nil.
+// how long it was recorded, without the time between recordings; 0 where nobody knows: then
+// what is there counts, from the first to the last. isApp tells the app's own User-Agents
+// and may be nil.
 func NewAtRest(file string, sum capture.Summary, watched time.Duration, isApp func(userAgent string) bool) *AtRest {
-	r := &AtRest{File: file, shapes: map[policy.Shape]capture.Shape{}, watched: max(watched, sum.Last.Sub(sum.First))}
+	r := &AtRest{File: file, shapes: map[policy.Shape]capture.Shape{}, watched: watchedFor(sum, watched)}
 	for _, s := range sum.Shapes {
 		switch {
 		case s.Crowd(): // whatever it was
@@ -39,10 +40,17 @@ func NewAtRest(file string, sum capture.Summary, watched time.Duration, isApp fu
 	return r
 }
 
+func watchedFor(sum capture.Summary, known time.Duration) time.Duration {
+	return cmp.Or(known, sum.Last.Sub(sum.First))
+}
+
 // Idle returns the baseline for a policy.
 func (r *AtRest) Idle() *policy.Idle {
-	i := &policy.Idle{File: r.File, Shapes: make(map[policy.Shape]string, len(r.shapes))}
+	i := &policy.Idle{File: r.File, Shapes: make(map[policy.Shape]string, len(r.shapes)), Sent: map[policy.Shape][]string{}}
 	for shape, s := range r.shapes {
+		if len(s.Sent) > 0 {
+			i.Sent[shape] = s.Sent
+		}
 		if i.Shapes[shape] = s.Rhythm.String(); s.Rhythm.Count == 0 {
 			i.Shapes[shape] = times(s.Flows, r.watched)
 		}
@@ -50,11 +58,11 @@ func (r *AtRest) Idle() *policy.Idle {
 	return i
 }
 
-// Faster is a kind of request that an audit made clearly more often than its baseline:
-// what the device does by itself does not explain it.
+// Faster is a kind of request that an audit made clearly more often than its baseline, or
+// may have made: what the device does by itself does not explain it.
 type Faster struct {
 	policy.Shape
-	Why string // a sentence
+	Why string // a sentence; kinds of requests may share it
 }
 
 const (
@@ -65,24 +73,47 @@ const (
 	chance = 2
 )
 
-// Faster returns the kinds of requests that an audit, watched for so long, made clearly
-// faster than the baseline, sorted: to be left out of what is subtracted
-// ([policy.Idle.Without]). Where both keep a rhythm, the periods are compared, and how many
-// requests there were while they went on; else how many there were in all that was watched.
+// Faster returns the kinds of requests that an audit, watched for so long (as in
+// [NewAtRest]), made clearly faster than the baseline, sorted: to be left out of what is
+// subtracted ([policy.Idle.Without]). Where both keep a rhythm, the periods are compared,
+// and how many requests there were while they went on; else how many there were in all that
+// was watched. Those that may have been counted together with others are among them.
 func (r *AtRest) Faster(audit capture.Summary, watched time.Duration) (out []Faster) {
-	watched = max(watched, audit.Last.Sub(audit.First))
+	watched = watchedFor(audit, watched)
+	counted := map[policy.Shape]bool{} // apart from others
+	var crowds []capture.Shape
 	for _, s := range audit.Shapes {
+		if s.Crowd() {
+			crowds = append(crowds, s)
+		}
 		rest, ok := r.shapes[s.Shape]
 		if !ok {
 			continue
 		}
+		counted[s.Shape] = true
 		if why := r.faster(rest, s, watched); why != "" {
 			out = append(out, Faster{s.Shape, why})
 		}
 	}
+	out = append(out, r.uncounted(counted, crowds)...)
 	slices.SortFunc(out, func(a, b Faster) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
 	})
+	return out
+}
+
+// uncounted returns the kinds of requests that may be among those that an audit counted
+// together with others, because there were too many.
+func (r *AtRest) uncounted(counted map[policy.Shape]bool, crowds []capture.Shape) (out []Faster) {
+	for shape := range r.shapes {
+		if !counted[shape] && slices.ContainsFunc(crowds, func(s capture.Shape) bool { return s.MayHold(shape) }) {
+			out = append(out, Faster{Shape: shape})
+		}
+	}
+	for i := range out {
+		out[i].Why = fmt.Sprintf("there were more than %d kinds of requests, so that some were counted together: how often %d of those in %s came is not known, and they are not left out",
+			capture.MaxShapes, len(out), r.File)
+	}
 	return out
 }
 
@@ -94,7 +125,7 @@ func (r *AtRest) faster(rest, audit capture.Shape, watched time.Duration) string
 		if float64(rest.Rhythm.Every) > muchFaster*float64(audit.Rhythm.Every) {
 			return r.unlike(audit.Shape, audit.Rhythm.String(), "only "+rest.Rhythm.String())
 		}
-		at, watched = rest.Last.Sub(rest.First), audit.Last.Sub(audit.First)
+		at, watched = min(at, rest.Last.Sub(rest.First)), min(watched, audit.Last.Sub(audit.First))
 	}
 	expected := float64(rest.Flows) * seconds(watched) / seconds(at)
 	if n := float64(audit.Flows); n <= muchFaster*expected || n <= expected+chance*math.Sqrt(expected)+1 {

@@ -22,6 +22,26 @@ func every(period, length time.Duration, method, url, agent string) (flows []*fl
 	return flows
 }
 
+// later puts flows off.
+func later(by time.Duration, flows []*flow.Flow) []*flow.Flow {
+	for _, f := range flows {
+		f.Times.Start = f.Times.Start.Add(by)
+		if !f.Times.End.IsZero() {
+			f.Times.End = f.Times.End.Add(by)
+		}
+	}
+	return flows
+}
+
+// twice makes each of the flows two.
+func twice(flows []*flow.Flow) (all []*flow.Flow) {
+	for _, f := range flows {
+		again := *f
+		all = append(all, f, &again)
+	}
+	return all
+}
+
 // summaryOf counts flows that nobody judges.
 func summaryOf(t *testing.T, flows ...*flow.Flow) capture.Summary {
 	t.Helper()
@@ -42,13 +62,17 @@ var probe = policy.Shape{Host: "clients3.google.com", Method: "HEAD", Path: "/ge
 
 func TestIdleOfACapture(t *testing.T) {
 	flows := every(time.Minute, 10*time.Minute, "HEAD", probeURL, "Dalvik/2.1")
-	flows = append(flows, flowtest.Post("https://sync.example/v1/8812", "", flowtest.UserAgentOf("Sync/1")))
+	sending := flowtest.Post("https://sync.example/v1/8812", "", flowtest.UserAgentOf("Sync/1"))
+	sending.Exposures, sending.Examined = []flow.Exposure{{Kind: "imei", Digest: "a"}, {Kind: "e-mail", Digest: "b"}}, 1
+	flows = append(flows, sending)
 	flows = append(flows, flowtest.Get("https://a.canada.ca/", flowtest.UserAgentOf("CovidShield/1.0")))
 	isApp := func(agent string) bool { return strings.HasPrefix(agent, "CovidShield") }
 	rest := compare.NewAtRest("idle.telltale", summaryOf(t, flows...), 20*time.Minute, isApp)
-	want := &policy.Idle{File: "idle.telltale", Shapes: map[policy.Shape]string{
-		probe: "every minute", {Host: "sync.example", Method: "POST", Path: "/v1/*"}: "once in 20 minutes",
-	}}
+	sync := policy.Shape{Host: "sync.example", Method: "POST", Path: "/v1/*"}
+	want := &policy.Idle{
+		File: "idle.telltale", Shapes: map[policy.Shape]string{probe: "every minute", sync: "once in 20 minutes"},
+		Sent: map[policy.Shape][]string{sync: {"e-mail", "imei"}},
+	}
 	if diff := cmp.Diff(want, rest.Idle()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -76,6 +100,9 @@ func TestFasterIsNotExplained(t *testing.T) {
 		"once, and by chance":               {beat(minute, 1), beat(minute, 3*minute), [2]time.Duration{10 * minute, 10 * minute}, ""},
 		"once, and a timer":                 {beat(minute, 1), beat(minute, 10*minute), [2]time.Duration{10 * minute, 10 * minute}, "10 times in 10 minutes, and with the app closed once in 10 minutes"},
 		"once in ten minutes, and in a day": {beat(minute, 1), beat(10*minute, 24*time.Hour), [2]time.Duration{10 * minute, 24 * time.Hour}, ""},
+		"a day between two recordings":      {beat(minute, 1), append(beat(minute, 5*minute), later(24*time.Hour, beat(minute, 5*minute))...), [2]time.Duration{10 * minute, 10 * minute}, "10 times in 10 minutes"},
+		"likewise, two in each beat":        {beat(minute, 20*minute), append(twice(beat(minute, 20*minute)), later(24*time.Hour, twice(beat(minute, 20*minute)))...), [2]time.Duration{20 * minute, 40 * minute}, "80 times in 40 minutes, and with the app closed 20 times in 19 minutes"},
+		"a day between two of the baseline": {append(beat(minute, 1), later(24*time.Hour, beat(minute, 1))...), beat(minute, 10*minute), [2]time.Duration{20 * minute, 10 * minute}, "10 times in 10 minutes, and with the app closed 2 times in 20 minutes"},
 		"not in the baseline":               {every(minute, 10*minute, "GET", "https://x.example/", ""), beat(time.Second, minute), [2]time.Duration{}, ""},
 	} {
 		rest := compare.NewAtRest("idle.telltale", summaryOf(t, c.rest...), c.watched[0], nil)
@@ -85,6 +112,36 @@ func TestFasterIsNotExplained(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		case c.why != "" && (len(got) != 1 || got[0].Shape != probe || !strings.Contains(got[0].Why, c.why)):
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// What an audit counts together with others may have come at any rate.
+func TestUncountedIsNotExplained(t *testing.T) {
+	counted := policy.Shape{Host: "a.example", Method: "GET", Path: "/"}
+	other := policy.Shape{Host: "b.elsewhere.example", Method: "GET", Path: "/"}
+	rest := capture.Summary{Shapes: []capture.Shape{{Shape: probe, Flows: 1}, {Shape: counted, Flows: 1}, {Shape: other, Flows: 1}}}
+	crowd := func(host string) capture.Shape {
+		return capture.Shape{Shape: policy.Shape{Host: host, Method: "*", Path: "*"}, Flows: 500}
+	}
+	for _, c := range []struct {
+		crowd string
+		want  []policy.Shape
+	}{
+		{"*.google.com", []policy.Shape{probe}},
+		{"*.unknown.example", nil},
+		{"*", []policy.Shape{other, probe}},
+	} {
+		audit := capture.Summary{Shapes: []capture.Shape{{Shape: counted, Flows: 1}, crowd(c.crowd)}}
+		var got []policy.Shape
+		for _, f := range compare.NewAtRest("idle.telltale", rest, time.Hour, nil).Faster(audit, time.Hour) {
+			got = append(got, f.Shape)
+			if !strings.Contains(f.Why, "more than 10000 kinds of requests") || !strings.Contains(f.Why, "in idle.telltale came is not known") {
+				t.Errorf("%s: %s", c.crowd, f.Why)
+			}
+		}
+		if !cmp.Equal(got, c.want) {
+			t.Errorf("%s: %v", c.crowd, got)
 		}
 	}
 }
