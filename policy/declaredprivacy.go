@@ -125,7 +125,7 @@ func (s *Sighting) sentOfType(t *collectedType) []Evidence {
 	}
 	for i := range s.Flow.Exposures {
 		if x := &s.Flow.Exposures[i]; contains(t.kinds, x.Kind) {
-			add(Evidence{Where: x.Where, Layers: x.Layers, Masked: x.Masked})
+			add(s.exposed(x))
 		}
 	}
 	for i := range s.found {

@@ -94,23 +94,31 @@ func detectIdentifiers(s *Sighting) []Finding {
 func (s *Sighting) evidenceOf(kind string) []Evidence {
 	var out []Evidence
 	for i := range s.Flow.Exposures {
-		if x := &s.Flow.Exposures[i]; x.Kind == kind && !s.leaked(x) {
-			out = append(out, Evidence{Where: x.Where, Layers: x.Layers, Masked: x.Masked})
+		if x := &s.Flow.Exposures[i]; x.Kind == kind {
+			if e := s.exposed(x); !s.leaked(kind, e.Where) {
+				out = append(out, e)
+			}
 		}
 	}
 	return out
 }
 
-// leaked reports whether the value of an exposure is one under never-send that was found
-// at the same place.
-func (s *Sighting) leaked(x *flow.Exposure) bool {
+// exposed returns an exposure as evidence. Its place is made of names that the app chose,
+// which may hold a value under never-send: that is taken out before anybody shortens it.
+func (s *Sighting) exposed(x *flow.Exposure) Evidence {
+	return Evidence{Where: s.policy.Mask(x.Where), Layers: x.Layers, Masked: x.Masked}
+}
+
+// leaked reports whether the value of a kind at a place is one under never-send that was
+// found there. The place is masked.
+func (s *Sighting) leaked(kind, where string) bool {
 	for i := range s.found {
 		f := &s.found[i]
-		if f.Rule != ValueLeaked || !slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return e.Where == x.Where }) {
+		if f.Rule != ValueLeaked || !slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return e.Where == where }) {
 			continue
 		}
 		// Several values may share a place: a header that lists them.
-		if secret := s.policy.secretNamed(f.Subject); secret != nil && slices.Contains(kindsLike(secret.value), x.Kind) {
+		if secret := s.policy.secretNamed(f.Subject); secret != nil && slices.Contains(kindsLike(secret.value), kind) {
 			return true
 		}
 	}

@@ -72,7 +72,7 @@ func (p *Policy) findSecrets(f *flow.Flow) [][]Evidence {
 				found = make([][]Evidence, len(p.secrets))
 			}
 			if len(found[i]) == 0 {
-				found[i] = evidenceOf(leak.Where)
+				found[i] = p.evidenceOf(leak.Where)
 			}
 		}
 	}
@@ -100,30 +100,29 @@ func (s *secretForms) held(f *flow.Flow) map[int]*secretForm {
 
 // locate returns the evidence for the values that a flow holds.
 func (p *Policy) locate(f *flow.Flow, held map[int]*secretForm) [][]Evidence {
-	found := make([][]Evidence, len(p.secrets))
-	ranks := make([]map[string]rank, len(p.secrets))
+	places := make([]leakPlaces, len(p.secrets))
 	unwrap.Values(f, func(v *unwrap.Value) bool {
+		where := "" // of the value, once somebody asks
 		p.forms.find(v.Text, func(form *secretForm, start, end int) bool {
-			i, where := form.secret, p.Mask(v.Where())
-			if ranks[i] == nil {
-				ranks[i] = map[string]rank{}
-			}
-			e := Evidence{Where: where, Layers: v.Layers, Form: form.said(v.Text[start:end], p.secrets[i].value), Masked: flow.Redacted}
-			r := form.rank()
-			switch before, known := ranks[i][where]; {
-			case !known && len(found[i]) < maxEvidence:
-				found[i] = append(found[i], e)
-			case known && r < before:
-				at := slices.IndexFunc(found[i], func(e Evidence) bool { return e.Where == where })
-				found[i][at] = e
-			default:
+			at := &places[form.secret]
+			if !at.wants(form.rank()) {
 				return true
 			}
-			ranks[i][where] = r
+			if where == "" {
+				where = v.Where()
+			}
+			if i := at.take(where, form.rank(), p.Mask); i >= 0 {
+				e := &at.evidence[i]
+				e.Layers, e.Form, e.Masked = v.Layers, form.said(v.Text[start:end], p.secrets[form.secret].value), flow.Redacted
+			}
 			return true
 		})
 		return true
 	})
+	found := make([][]Evidence, len(p.secrets))
+	for i := range places {
+		found[i] = places[i].evidence
+	}
 	for i, form := range held {
 		found[i] = innermost(found[i])
 		if len(found[i]) == 0 { // it goes from one value of the flow over into the next
@@ -131,6 +130,48 @@ func (p *Policy) locate(f *flow.Flow, held map[int]*secretForm) [][]Evidence {
 		}
 	}
 	return found
+}
+
+// leakPlaces are the first places of one value in a flow, each with the form that says
+// most. A flow may have tens of thousands of them, with names of kilobytes: most must cost
+// nothing.
+type leakPlaces struct {
+	evidence []Evidence
+	ranks    []rank
+	known    map[string]int // index of the evidence, by the place before it was masked
+}
+
+// wants reports whether a form of this rank can still matter.
+func (l *leakPlaces) wants(r rank) bool {
+	return len(l.ranks) < maxEvidence || slices.ContainsFunc(l.ranks, func(kept rank) bool { return r < kept })
+}
+
+// take returns the index of the evidence at a place, if a form of this rank is to be written
+// there, and -1 otherwise.
+func (l *leakPlaces) take(where string, r rank, mask func(string) string) int {
+	i, known := l.known[where]
+	if !known {
+		// Places that are the same when they are masked fill nothing: they are bounded, too.
+		if len(l.evidence) == maxEvidence || len(l.known) == 4*maxEvidence {
+			return -1
+		}
+		if l.known == nil {
+			l.known = map[string]int{}
+		}
+		masked := mask(where)
+		i = slices.IndexFunc(l.evidence, func(e Evidence) bool { return e.Where == masked })
+		if i < 0 {
+			l.known[where] = len(l.evidence)
+			l.evidence, l.ranks = append(l.evidence, Evidence{Where: masked}), append(l.ranks, r)
+			return len(l.evidence) - 1
+		}
+		l.known[where] = i
+	}
+	if r >= l.ranks[i] {
+		return -1
+	}
+	l.ranks[i] = r
+	return i
 }
 
 // innermost leaves out the places that only wrap another: of JSON in a string, the string.
@@ -284,7 +325,7 @@ func (e Evidence) text() string {
 const inside = ", inside "
 
 // evidenceOf reads what text wrote. What somebody else wrote is a place.
-func evidenceOf(texts []string) []Evidence {
+func (p *Policy) evidenceOf(texts []string) []Evidence {
 	out := make([]Evidence, 0, len(texts))
 	for _, s := range texts {
 		e := Evidence{Where: s, Form: "somehow", Masked: flow.Redacted}
@@ -295,6 +336,7 @@ func evidenceOf(texts []string) []Evidence {
 			e.Layers = strings.Split(e.Where[i+len(inside):], ", ")
 			e.Where = e.Where[:i]
 		}
+		e.Where = p.Mask(e.Where)
 		out = append(out, e)
 	}
 	return out

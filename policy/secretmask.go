@@ -9,12 +9,18 @@ import (
 
 // Mask returns the text with every value under never-send replaced by [flow.Redacted], in
 // whatever form of docs/never-send.md it stands there: hashes are taken out too, since
-// whoever knows the value recognises it by them. Of bytes that are compressed or encrypted
-// it knows nothing; see [Policy.MaskBody].
+// whoever knows the value recognises it by them. Where a value shows only when the text is
+// taken apart as the search does, the parameter, segment or word that holds it is replaced,
+// in the last resort the whole text. For bodies there is [Policy.MaskBody].
 func (p *Policy) Mask(text string) string {
 	if p.forms == nil || len(text) < minSecret {
 		return text
 	}
+	return p.hidden(p.masked(text))
+}
+
+// masked returns the text without the values that stand in one of its readings.
+func (p *Policy) masked(text string) string {
 	held := false
 	readings([]byte(text), false, func(r *reading) bool {
 		p.forms.find(r.text, func(*secretForm, int, int) bool {
@@ -45,15 +51,15 @@ func (p *Policy) Mask(text string) string {
 	return redact(text, spans)
 }
 
-// MaskBody returns the content of a message as it may be shown: masked as [Policy.Mask]
-// does, and replaced by [flow.Redacted] as a whole where it still holds a value that only
+// MaskBody returns the content of a message as it may be shown: masked where
+// values stand in it, and replaced by [flow.Redacted] as a whole where it still holds a value that only
 // taking it apart brings out, such as in something compressed within it. The header says
 // what the content is.
 func (p *Policy) MaskBody(header []flow.Field, body flow.Body) []byte {
 	if p.forms == nil || len(body.Content) < minSecret {
 		return body.Content
 	}
-	if masked := p.Mask(string(body.Content)); masked != string(body.Content) {
+	if masked := p.masked(string(body.Content)); masked != string(body.Content) {
 		body.Content = []byte(masked)
 	}
 	message := flow.Request{Body: body}
@@ -71,17 +77,17 @@ func (p *Policy) MaskBody(header []flow.Field, body flow.Body) []byte {
 
 // redact returns the text with each of the spans, in any order, replaced once.
 func redact(text string, spans []span) string {
-	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
+	slices.SortFunc(spans, func(a, b span) int { return int(a.start - b.start) })
 	var b strings.Builder
 	done := 0
 	for _, sp := range spans {
-		if sp.end <= done {
+		if int(sp.end) <= done {
 			continue
 		}
-		if sp.start > done || done == 0 {
-			b.WriteString(text[done:max(sp.start, done)] + flow.Redacted)
+		if int(sp.start) > done || done == 0 {
+			b.WriteString(text[done:max(int(sp.start), done)] + flow.Redacted)
 		}
-		done = sp.end
+		done = int(sp.end)
 	}
 	return b.String() + text[done:]
 }

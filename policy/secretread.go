@@ -20,13 +20,21 @@ type reading struct {
 	runs bool // only what stood in runs of base64 or hexadecimal
 }
 
-// span is a part of a text, in bytes.
-type span struct{ start, end int }
+// span is a part of a text, in bytes. Located readings have one for each byte: it is small.
+type span struct{ start, end int32 }
 
 // Bounds of the readings of one text.
 const (
 	maxUndone   = 4   // encodings in one another: percent-encoded twice in a form in JSON
 	maxReadings = 150 // of a text that has all encodings at once
+
+	// maxRead is how many bytes are read or undone, which a text of 64 KiB does not reach.
+	// Longer ones are read less deep; a text that is longer by itself is read as it stands.
+	maxRead = 32 << 20
+
+	maxInflated = 64 << 10 // bytes of what was compressed before it was written in base64
+	inflating   = 4 << 10  // bytes that trying so counts for
+	maxInflates = 4 << 20  // bytes for all runs
 )
 
 // A decoding undoes one encoding. step appends what the text at i stands for, and returns
@@ -34,16 +42,16 @@ const (
 type decoding struct {
 	mark byte // without which a text has none of it; 0 for any
 	step func(s []byte, i int, out []byte) ([]byte, int)
-	// runs says that the reading holds nothing but what was decoded.
+	// runs says that runs are decoded, and that the reading holds nothing else. It has no step.
 	runs bool
 }
 
-var decodings = []decoding{
+var decodings = [...]decoding{
 	{'+', decodePlus, false},
 	{'%', decodePercent, false},
 	{'\\', decodeJSON, false},
 	{'&', decodeEntity, false},
-	{0, decodeRun, true},
+	{0, nil, true},
 }
 
 // readings calls read with a text as it stands and as a receiver would decode it, until it
@@ -51,27 +59,45 @@ var decodings = []decoding{
 // references of HTML, base64 and hexadecimal, a few of them in one another. Only where
 // located is set do readings know where their bytes come from, which takes longer.
 func readings(text []byte, located bool, read func(*reading) bool) {
-	r := reader{located: located, left: maxReadings, read: read}
-	r.visit(&reading{text: text}, 0)
+	r := reader{located: located, left: maxReadings, inflates: maxInflates, read: read}
+	r.visit(&reading{text: text}, 0, maxRead)
 }
 
 type reader struct {
-	located bool
-	left    int
-	read    func(*reading) bool
+	located  bool
+	left     int // readings
+	spent    int // bytes that were read or undone
+	inflates int // bytes for what was compressed
+	read     func(*reading) bool
 }
 
-// visit calls read with a reading and with what decoding makes of it.
-func (r *reader) visit(in *reading, depth int) bool {
+// visit calls read with a reading and with what decoding makes of it. The bytes that this
+// may take are shared by the encodings that it has, so that none takes those of the next;
+// what one leaves, the next ones have.
+func (r *reader) visit(in *reading, depth, budget int) bool {
+	end := r.spent + budget
+	r.spent += len(in.text)
 	if r.left--; !r.read(in) {
 		return false
 	}
+	if depth == maxUndone {
+		return true
+	}
+	var waiting [len(decodings)]*decoding
+	n := 0
 	for i := range decodings {
-		d := &decodings[i]
-		if depth == maxUndone || r.left <= 0 || d.runs && in.runs || d.mark != 0 && bytes.IndexByte(in.text, d.mark) < 0 {
+		if d := &decodings[i]; d.runs && !in.runs || !d.runs && bytes.IndexByte(in.text, d.mark) >= 0 {
+			waiting[n] = d
+			n++
+		}
+	}
+	for i, d := range waiting[:n] {
+		share := (end - r.spent) / (n - i)
+		if r.left <= 0 || share < 2*len(in.text) { // to undo, and to read
 			continue
 		}
-		if out := in.undo(d, r.located); len(out.text) > 0 && !r.visit(&out, depth+1) {
+		r.spent += len(in.text)
+		if out := r.undo(in, d); len(out.text) > 0 && !r.visit(&out, depth+1, share-len(in.text)) {
 			return false
 		}
 	}
@@ -79,29 +105,38 @@ func (r *reader) visit(in *reading, depth int) bool {
 }
 
 // undo removes one layer; the reading is empty where there is none.
-func (r *reading) undo(d *decoding, located bool) reading {
-	out := reading{runs: r.runs || d.runs}
+func (r *reader) undo(in *reading, d *decoding) reading {
+	out := reading{runs: in.runs || d.runs}
 	if !d.runs {
-		out.text = make([]byte, 0, len(r.text))
+		out.text = make([]byte, 0, len(in.text))
+	}
+	if !d.runs && r.located {
+		out.at = make([]span, 0, len(in.text))
 	}
 	changed := false
-	for i := 0; i < len(r.text); {
+	for i := 0; i < len(in.text); {
 		before := len(out.text)
-		text, n := d.step(r.text, i, out.text)
+		var text []byte
+		var n int
+		if d.runs {
+			text, n = r.decodeRun(in.text, i, out.text)
+		} else {
+			text, n = d.step(in.text, i, out.text)
+		}
 		switch {
 		case n > 0:
 			changed = changed || len(text) > before
 		case d.runs:
 			n = 1
 		default: // up to where it may begin
-			if n = bytes.IndexByte(r.text[i+1:], d.mark) + 1; n == 0 {
-				n = len(r.text) - i
+			if n = bytes.IndexByte(in.text[i+1:], d.mark) + 1; n == 0 {
+				n = len(in.text) - i
 			}
-			text = append(text, r.text[i:i+n]...)
+			text = append(text, in.text[i:i+n]...)
 		}
 		out.text = text
-		if located {
-			out.at = r.trace(out.at, i, n, len(out.text)-before)
+		if r.located {
+			out.at = in.trace(out.at, i, n, len(out.text)-before)
 		}
 		i += n
 	}
@@ -126,7 +161,7 @@ func (r *reading) trace(at []span, i, n, count int) []span {
 // origin returns where a byte of the reading comes from.
 func (r *reading) origin(i int) span {
 	if r.at == nil {
-		return span{i, i + 1}
+		return span{int32(i), int32(i + 1)} // #nosec G115 -- no text has 2 GiB
 	}
 	return r.at[i]
 }
@@ -217,7 +252,7 @@ func isPlainWord(run []byte) bool {
 
 // decodeRun decodes one run of hexadecimal or base64 that holds text. What is no text is
 // left to the forms of values in base64, which find them whatever is around.
-func decodeRun(s []byte, i int, out []byte) ([]byte, int) {
+func (r *reader) decodeRun(s []byte, i int, out []byte) ([]byte, int) {
 	if !base64Byte[s[i]] {
 		return out, 0
 	}
@@ -235,20 +270,17 @@ func decodeRun(s []byte, i int, out []byte) ([]byte, int) {
 		}
 		out = out[:before]
 	}
-	for rest := run; len(rest) >= minRun; { // of a path, each segment may be one
-		out = appendBase64(out, rest)
-		slash := bytes.IndexByte(rest, '/')
-		if slash < 0 {
-			break
+	out = r.appendBase64(out, run)
+	for segment := range bytes.SplitSeq(run, []byte("/")) { // of a path, each may be one
+		if len(segment) < n {
+			out = r.appendBase64(out, segment)
 		}
-		out = appendBase64(out, rest[:slash])
-		rest = rest[slash+1:]
 	}
 	return out, n
 }
 
 // appendBase64 appends what a run stands for and a line break, or nothing if it is no text.
-func appendBase64(out, run []byte) []byte {
+func (r *reader) appendBase64(out, run []byte) []byte {
 	if len(run)%4 == 1 || len(run) < minRun {
 		return out
 	}
@@ -261,7 +293,7 @@ func appendBase64(out, run []byte) []byte {
 	if err != nil {
 		return out[:before]
 	}
-	if plain := inflated(decoded[before:]); plain != nil {
+	if plain := r.inflated(decoded[before:]); plain != nil {
 		decoded = append(decoded[:before], plain...)
 	}
 	if !isText(decoded[before:]) {
@@ -270,12 +302,9 @@ func appendBase64(out, run []byte) []byte {
 	return append(decoded, '\n')
 }
 
-// maxInflated bounds what is made of what was compressed before it was written in base64.
-const maxInflated = 64 << 10
-
 // inflated undoes compression that shows by its first bytes: gzip (RFC 1952, 2.3.1), zlib
 // (RFC 1950, 2.2) and Zstandard (RFC 8878, 3.1.1). It returns nil where there is none.
-func inflated(b []byte) []byte {
+func (r *reader) inflated(b []byte) []byte {
 	coding := ""
 	switch {
 	case len(b) < 8:
@@ -286,10 +315,11 @@ func inflated(b []byte) []byte {
 	case string(b[:4]) == "\x28\xb5\x2f\xfd":
 		coding = "zstd"
 	}
-	if coding == "" {
+	if coding == "" || r.inflates <= 0 {
 		return nil
 	}
 	plain, _ := content.Decode(coding, b, maxInflated) // what stands before damage counts
+	r.inflates -= inflating + len(plain)
 	return plain
 }
 
