@@ -18,9 +18,6 @@ import (
 // are examined whenever they are judged. A flow's list is a row of exposures, shared by
 // the flows that have the same: most of those that an app sends again and again.
 
-// maxExposures bounds the list of one flow: a WebSocket may last for days.
-const maxExposures = 4 * exposure.MaxExposures
-
 // storedExposure is a [flow.Exposure] in the column found.
 type storedExposure struct {
 	Kind   string   `json:"kind"`
@@ -32,16 +29,19 @@ type storedExposure struct {
 }
 
 // joinExposures returns a list with those of another that it lacks: what stands in several
-// messages of a WebSocket counts where it stood first. It changes neither.
+// messages of a WebSocket counts where it stood first. Of each kind it keeps as many as one
+// look at all messages would find. It changes neither.
 func joinExposures(list, found []flow.Exposure) []flow.Exposure {
 	list = list[:len(list):len(list)]
 next:
 	for i := range found {
-		if len(list) == maxExposures {
-			break
-		}
+		same := 0
 		for j := range list {
-			if a, b := &list[j], &found[i]; a.Kind == b.Kind && a.Digest == b.Digest && a.Name == b.Name {
+			a, b := &list[j], &found[i]
+			if a.Kind != b.Kind {
+				continue
+			}
+			if same++; same == exposure.MaxOfKind || a.Digest == b.Digest && a.Name == b.Name {
 				continue next
 			}
 		}
@@ -64,7 +64,7 @@ func examine(f *flow.Flow, before []flow.Exposure) *flow.Flow {
 		return f
 	}
 	c := *f
-	c.Exposures = found[:min(len(found), maxExposures)]
+	c.Exposures = found
 	if f.Ended() {
 		c.Examined = exposure.Version
 	}

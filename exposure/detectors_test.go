@@ -295,7 +295,7 @@ func TestLookFindsWhatComesLate(t *testing.T) {
 	for _, e := range Look(flowtest.Post("https://api.run.test/", b.String())) {
 		kinds[e.Kind]++
 	}
-	if kinds[Location] != maxOfKind || kinds[AdvertisingID] != 1 {
+	if kinds[Location] != MaxOfKind || kinds[AdvertisingID] != 1 {
 		t.Errorf("%v", kinds)
 	}
 }

@@ -27,11 +27,19 @@ import (
 	"telltale/flow/unwrap"
 )
 
-// Version is that of the detectors, as [flow.Flow.Examined] keeps it.
+// Version is that of the detectors, as [flow.Flow.Examined] keeps it; there 0 says that
+// nobody looked. A newer version does not make captures that exist out of date: what was
+// found in a flow when it was recorded stays what is known of it, for nobody looks again
+// at a flow that any version examined. The number says which detectors an absence is
+// worth; whoever wants what newer ones find imports the traffic anew.
 const Version = 1
 
-// MaxExposures is how many entries a flow has at most: the first ones.
-const MaxExposures = 64
+// Bounds of what is found in one flow. They are kind by kind, so that much of one kind, such
+// as the track of a run, hides nothing of another.
+const (
+	MaxOfKind    = 16 // entries of a kind: the first ones
+	MaxExposures = MaxOfKind * len(kinds)
+)
 
 // Look returns the identifiers in a flow whose content is loaded, one entry for each
 // value at each place. It is pure.
@@ -53,13 +61,13 @@ func (s *search) run() {
 	s.lookAtPath()
 }
 
-// visit looks at a value, and reports whether there is room for more.
+// visit looks at a value, and reports whether others are wanted.
 func (s *search) visit(v *unwrap.Value) bool {
 	if m := s.means(v.Name); !s.passes(m, v.Part(), v.Name, v.Text) {
 		s.looked++
 		s.look(m, leaf{name: v.Name, text: v.Text, layers: v.Layers, place: v})
 	}
-	return len(s.found) < MaxExposures
+	return true
 }
 
 // idle remembers header fields in which nothing was worth a look, whatever flow they are in.

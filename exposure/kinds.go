@@ -41,7 +41,9 @@ type Kind struct {
 
 // Kinds lists every kind: those of the device first, then those of the installation, of
 // the person, of the place and of the network.
-var Kinds = []Kind{
+var Kinds = kinds[:]
+
+var kinds = [...]Kind{
 	{AdvertisingID, "advertising identifier", "All apps on the device have the same one. Advertising companies use it to join what the person does in different apps.", true, software},
 	{IMEI, "IMEI", "It is the number of the phone itself. It stays the same for the phone's whole life, also after a reset, and mobile networks know whose it is.", true, hardware},
 	{MEID, "MEID", "It is the number of the phone itself. It stays the same for the phone's whole life, also after a reset, and mobile networks know whose it is.", true, hardware},

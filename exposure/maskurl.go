@@ -22,8 +22,8 @@ func MaskURL(url string) string {
 	s := newSearch(&flow.Flow{Kind: flow.HTTP, Request: &flow.Request{URL: url}})
 	s.keepRaw = true
 	s.run()
-	for n, raw := range s.raw {
-		rest = maskPieces(rest, raw, s.found[n].Masked)
+	for _, r := range s.raw {
+		rest = maskPieces(rest, r.text, r.masked)
 	}
 	s.release()
 	return authority + rest

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"telltale/flow"
+	"telltale/flow/unwrap"
 )
 
 // A leaf is one value that was sent, at its place.
@@ -25,8 +26,9 @@ type search struct {
 	host     string
 	measures bool // the host takes the messages of Google Analytics for Firebase
 	found    []flow.Exposure
-	raw      []string // the texts of found as they were sent, where somebody asked for them
+	raw      []original // what was found as it was sent, where somebody asked for it
 	keepRaw  bool
+	repeats  int  // how often what was found before was found
 	asked    int  // how often a place was written out
 	lat      half // of the pair that is being read
 	lon      half
@@ -71,7 +73,7 @@ func newSearch(f *flow.Flow) *search {
 // release makes the search ready for the next flow.
 func (s *search) release() {
 	s.flow, s.host, s.found, s.raw, s.keepRaw = nil, "", nil, nil, false
-	s.asked, s.looked, s.field, s.before = 0, 0, 0, 0
+	s.repeats, s.asked, s.looked, s.field, s.before = 0, 0, 0, 0, 0
 	s.lat, s.lon, s.sort, s.part = half{}, half{}, aside{}, aside{}
 	searches.Put(s)
 }
@@ -322,7 +324,10 @@ func (s *search) rename(parent string, by meaning) {
 	kind, ok := map[meaning]string{anAdvertisingID: AdvertisingID, anAdjustID: AdvertisingID, aVendorID: IDFV, anAndroidID: AndroidID, anAppSetID: AppSetID}[by]
 	for i := range s.found {
 		e := &s.found[i]
-		if of, _ := parentOf(e.Where); ok && e.Kind == InstallationID && of == parent && meaningOf(e.Name) == aDeviceID {
+		if !ok || e.Kind != InstallationID {
+			continue
+		}
+		if of, _ := parentOf(e.Where); of == parent && meaningOf(e.Name) == aDeviceID && s.count(kind) < MaxOfKind {
 			e.Kind = kind
 		}
 	}
@@ -334,38 +339,70 @@ type written string
 // Where returns the place.
 func (w written) Where() string { return string(w) }
 
-// maxOfKind is how many entries of a kind a flow has: the track of a run must not hide
-// what comes after it.
-const maxOfKind = 16
+const (
+	maxRepeats = 1000         // places of values that were found before that are written out
+	maxRaw     = MaxExposures // texts that are kept for who asked for them
+)
+
+// original is a value as it was sent, and what people may see of it.
+type original struct{ text, masked string }
+
+// count returns how many entries of a kind there are.
+func (s *search) count(kind string) int {
+	n := 0
+	for i := range s.found {
+		if s.found[i].Kind == kind {
+			n++
+		}
+	}
+	return n
+}
 
 // add keeps what was found. normal is the value in the one way in which its digest is
 // made, masked what people may see of it.
 func (s *search) add(kind string, l leaf, normal, masked string) bool {
+	if s.keepRaw && len(s.raw) <= maxRaw {
+		s.raw = append(s.raw, original{string(l.text), masked})
+	}
+	if s.count(kind) == MaxOfKind {
+		return true
+	}
 	sum := sha256.Sum256([]byte(normal))
-	e := flow.Exposure{
-		Kind: kind, Name: strings.Clone(l.name[max(0, len(l.name)-maxName):]), Where: l.place.Where(), Layers: l.layers, Masked: masked,
-		Digest: hex.EncodeToString(sum[:16]),
+	e := flow.Exposure{Kind: kind, Name: shownName(l.name), Layers: l.layers, Masked: masked, Digest: hex.EncodeToString(sum[:16])}
+	if len(l.text) >= 4 {
+		e.Name = strings.ReplaceAll(e.Name, string(l.text), masked)
+	}
+	known := s.knows(&e)
+	if known && s.flow.Kind == flow.WebSocket { // what each message has counts where it stood first
+		return true
+	}
+	if !known {
+		e.Where = l.place.Where()
+	} else if s.repeats++; s.repeats <= maxRepeats {
+		e.Where = l.place.Where()
+	} else {
+		return true
 	}
 	if len(l.text) >= 4 {
 		e.Where = strings.ReplaceAll(e.Where, string(l.text), masked)
-		e.Name = strings.ReplaceAll(e.Name, string(l.text), masked)
 	}
-	same := 0
-	for _, o := range s.found {
-		if o.Kind != e.Kind {
-			continue
-		}
-		if same++; same == maxOfKind || o.Digest == e.Digest && o.Where == e.Where {
-			return true
-		}
-	}
-	if len(s.found) < MaxExposures {
+	if !slices.ContainsFunc(s.found, func(o flow.Exposure) bool { return o.Kind == kind && o.Digest == e.Digest && o.Where == e.Where }) {
 		s.found = append(s.found, e)
-		if s.keepRaw {
-			s.raw = append(s.raw, string(l.text))
-		}
 	}
 	return true
+}
+
+// knows reports whether a value was found before, under this name.
+func (s *search) knows(e *flow.Exposure) bool {
+	return slices.ContainsFunc(s.found, func(o flow.Exposure) bool { return o.Kind == e.Kind && o.Digest == e.Digest && o.Name == e.Name })
+}
+
+// shownName returns a name that a programmer chose, and "*" for one that may be a value.
+func shownName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return unwrap.ShownName(name)
 }
 
 // innermost returns what was found without what was also found further inside: a text of

@@ -56,7 +56,7 @@ func (w *walk) requestBody(r *flow.Request) {
 			w.layers = before
 			return
 		default:
-			out, _ := content.Decode(coding, data, int64(w.left)) // as far as it goes
+			out, _ := content.Decode(coding, data, int64(max(w.wire, 0))) // as far as it goes
 			if len(out) > 0 {
 				w.decodings(codings, out, func() { w.requestContent(r, t, protocol, out) })
 				return
@@ -82,8 +82,21 @@ func undone(codings []string) []string {
 func (w *walk) decodings(codings []string, out []byte, look func()) {
 	before := w.layers
 	w.layers = slices.Concat(before, undone(codings[1:]))
-	w.decoded(codings[0], out, func([]byte) { look() })
+	w.unpacked(codings[0], out, look)
 	w.layers = before
+}
+
+// unpacked looks at what the protocol had compressed, which has a bound of its own: what is
+// found in one message must not keep the next one closed.
+func (w *walk) unpacked(layer string, out []byte, look func()) {
+	w.wire -= len(out)
+	if len(out) == 0 {
+		return
+	}
+	w.within(layer, func() {
+		w.appeared(out)
+		look()
+	})
 }
 
 func (w *walk) requestContent(r *flow.Request, t mediaType, protocol string, data []byte) {

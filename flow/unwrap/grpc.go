@@ -35,11 +35,11 @@ func rpcProtocol(t mediaType) string {
 // own, instead of the body.
 func (w *walk) messages(r *flow.Request, t mediaType, protocol string, data []byte) {
 	if strings.HasPrefix(t.name, "application/grpc-web-text") {
-		if len(data) > w.left {
+		if len(data) > w.wire {
 			return
 		}
 		bin := w.keep(appendPadded(w.room(len(data)), data))
-		w.decoded(layerBase64, bin, func(bin []byte) { w.prefixed(r, protocol, bin) })
+		w.unpacked(layerBase64, bin, func() { w.prefixed(r, protocol, bin) })
 		return
 	}
 	w.prefixed(r, protocol, data)
@@ -60,12 +60,12 @@ func (w *walk) prefixed(r *flow.Request, protocol string, data []byte) {
 
 // message takes one message apart.
 func (w *walk) message(flags byte, coding string, data []byte) {
-	if flags&flagCompressed != 0 && len(data) > 0 && !w.exhausted() {
+	if flags&flagCompressed != 0 && len(data) > 0 && w.wire > 0 {
 		codings := content.Codings(coding)
 		if len(codings) == 0 {
 			codings = []string{"gzip"}
 		}
-		out, _ := content.Decode(strings.Join(codings, ","), data, int64(w.left)) // as far as it goes
+		out, _ := content.Decode(strings.Join(codings, ","), data, int64(w.wire)) // as far as it goes
 		if len(out) > 0 {
 			w.decodings(codings, out, func() { w.messageContent(flags, out) })
 			return

@@ -13,14 +13,18 @@ func (w *walk) flow(f *flow.Flow) {
 	if f.Request == nil {
 		w.serverNames(f)
 	} else {
-		w.request(f.Request)
+		w.head(f.Request)
+	}
+	w.endHead()
+	if f.Request != nil {
+		w.requestBody(f.Request)
 	}
 	w.frames(f)
 }
 
-// request takes the head of a request apart, then its body. The head is copied into one
+// head takes the head of a request apart, and its trailer. They are copied into one
 // text, which is faster to search than its pieces.
-func (w *walk) request(r *flow.Request) {
+func (w *walk) head(r *flow.Request) {
 	size := len(r.URL) + 1
 	for _, fields := range [2][]flow.Field{r.Header, r.Trailer} {
 		for i := range fields {
@@ -39,7 +43,6 @@ func (w *walk) request(r *flow.Request) {
 	w.url(head[:len(r.URL)])
 	rest := w.headFields("header", head[len(r.URL)+1:], r.Header)
 	w.headFields("trailer", rest, r.Trailer)
-	w.requestBody(r)
 }
 
 // headFields takes the fields apart with which head begins, and returns the rest of it.
@@ -218,9 +221,8 @@ func (w *walk) frames(f *flow.Flow) {
 				w.content(mediaType{}, frame.Data)
 				return
 			}
-			if out := z.message(frame.Data, frame.Truncated, max(w.left, 0)); len(out) > 0 {
-				w.decoded("permessage-deflate", out, func(b []byte) { w.content(mediaType{}, b) })
-			}
+			out := z.message(frame.Data, frame.Truncated, max(w.wire, 0))
+			w.unpacked("permessage-deflate", out, func() { w.content(mediaType{}, out) })
 		})
 	}
 }

@@ -227,7 +227,7 @@ func (w *walk) decompress(data []byte) bool {
 		return false
 	}
 	// What is damaged gives what stands before the damage.
-	out, err := content.Decode(coding, data, int64(w.left))
+	out, err := content.Decode(coding, data, int64(min(w.left, w.piece)))
 	damaged := err != nil && !errors.Is(err, content.ErrTooLarge)
 	if len(out) == 0 || damaged && !looksLikeText(out) && !convincing(out) {
 		return false

@@ -13,8 +13,9 @@
 // shows the same bytes in large pieces and without places, for a search that has to be
 // fast. Both are one walk, so that what one shows is in what the other shows.
 //
-// It promises bounds whatever comes: [MaxDepth] wrappings within each other, [MaxDecoded]
-// bytes that decoding makes of one flow, [MaxPieces] values. Damaged input gives what
+// It promises bounds whatever comes: [MaxDepth] wrappings within each other, and for the
+// head and for the content, each by itself so that neither hides the other, [MaxDecoded]
+// bytes that decoding makes and [MaxPieces] values. Damaged input gives what
 // stands before the damage, and what can be made of the rest. It changes nothing, keeps
 // nothing and does not judge; what a value is, package exposure knows, and what must not
 // be sent, package policy.
@@ -35,9 +36,15 @@ const (
 	// MaxDepth is how many wrappings within each other are undone: encodings, and formats
 	// within a value of another.
 	MaxDepth = 12
-	// MaxDecoded is how many bytes decoding makes of one flow altogether.
+	// MaxDecoded is how many bytes decoding makes of the URL, the header and trailer fields
+	// and the names of one flow altogether; how many it makes in undoing the compression
+	// of the protocol: the content codings of the body (RFC 9110, 8.4) and what gRPC,
+	// Connect and permessage-deflate do to messages; and how many it makes of what stands
+	// in the body and the messages. Each is counted by itself.
 	MaxDecoded = 8 << 20
-	// MaxPieces is how many values of one flow are shown.
+	// MaxHeadPiece is how many bytes one compressed text outside of the content may become.
+	MaxHeadPiece = 1 << 20
+	// MaxPieces is how many values of the head are shown, and how many of the content.
 	MaxPieces = 1 << 20
 )
 
@@ -106,6 +113,8 @@ type walk struct {
 	layers []string // that were undone; each level has a slice of its own
 	depth  int      // wrappings around what is looked at
 	left   int      // bytes that may still be decoded
+	piece  int      // bytes that one compressed text may become
+	wire   int      // bytes that compression of the protocol may still become
 	pieces int      // that were shown
 	over   bool     // the visitor has enough
 
@@ -123,7 +132,7 @@ const (
 
 func newWalk() *walk {
 	w := walks.Get().(*walk)
-	w.left = MaxDecoded
+	w.left, w.piece, w.wire = MaxDecoded, MaxHeadPiece, MaxDecoded
 	return w
 }
 
@@ -202,6 +211,15 @@ func (w *walk) decoded(layer string, text []byte, look func([]byte)) {
 		w.appeared(text)
 		look(text)
 	})
+}
+
+// head is over: what it used up is not missing below.
+func (w *walk) endHead() {
+	w.left, w.piece = MaxDecoded, MaxDecoded
+	if w.pieces > MaxPieces { // the bound ended the walk, not the visitor
+		w.over = false
+	}
+	w.pieces = 0
 }
 
 // exhausted reports whether nothing more may be decoded.
