@@ -47,7 +47,7 @@ func (r *jsonReader) sites(o owner) error {
 			}
 			name, _, ok := domain(s)
 			if !ok {
-				r.list.note(r.at(), 1, "expected a domain, found "+quoted(s))
+				r.note(r.began, "expected a domain, found "+quoted(s))
 				return nil
 			}
 			return r.list.add(name, rule{text: o.company + ": " + s, line: int32(r.at()), owner: r.list.ownedBy(o), below: true})

@@ -13,6 +13,8 @@ type Error struct {
 	Line    int    // 1-based
 	Column  int    // 1-based, in characters
 	Message string // what was expected there, and what was found
+
+	hint string // "": the formats
 }
 
 // Error returns the place and the message.
@@ -20,22 +22,28 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Hint names the formats.
+// Hint says how to get a list that can be read; mostly, it names the formats.
 func (e *Error) Hint() string {
+	if e.hint != "" {
+		return e.hint
+	}
 	return "a list is a hosts file, a list of domains, Adblock filters (||host^), Disconnect's services.json or Exodus' trackers as JSON; see docs/lists.md"
 }
 
 func (l *List) fail(line, column int, message string) *Error {
-	return &Error{l.Name, line, column, message}
+	return &Error{File: l.Name, Line: line, Column: column, Message: message}
 }
 
 // note keeps what was not understood, which harms no other rule.
 func (l *List) note(line, column int, message string) {
 	l.damaged++
-	if len(l.damage) < maxDamage {
+	if l.quotesMore() {
 		l.damage = append(l.damage, l.fail(line, column, message))
 	}
 }
+
+// quotesMore reports whether what is not understood next is quoted, and not only counted.
+func (l *List) quotesMore() bool { return len(l.damage) < maxDamage }
 
 // place returns the line and the column of an offset.
 func place(data []byte, offset int) (line, column int) {

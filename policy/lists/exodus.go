@@ -17,7 +17,7 @@ var exodusCategories = map[string]string{
 // tracker is one of Exodus' list.
 type tracker struct {
 	name, signature, website, category string
-	line                               int
+	line, offset                       int // of the signature
 }
 
 // trackers reads the trackers of Exodus or of ETIP: an array of them, or an object by
@@ -38,7 +38,7 @@ func (r *jsonReader) tracker() error {
 		switch {
 		case key == "network_signature" && r.starts() == '"':
 			t.signature, err = r.text("a regular expression")
-			t.line = r.at()
+			t.line, t.offset = r.at(), r.began
 		case key == "name":
 			t.name, err = r.text("a name")
 		case key == "website" && r.starts() == '"':
@@ -57,7 +57,7 @@ func (r *jsonReader) tracker() error {
 		r.list.Skipped++
 		return nil
 	}
-	return r.list.addSignature(&t)
+	return r.addSignature(&t)
 }
 
 // category reads a tracker's categories, names or objects with a name, and returns the
@@ -93,47 +93,56 @@ func (r *jsonReader) category() (string, error) {
 // addSignature takes in a tracker's regular expression. Nearly all are names of domains
 // with their dots escaped: these become rules for the domain and what is below, so that
 // finding is quick. The others stay what they are.
-func (l *List) addSignature(t *tracker) error {
+func (r *jsonReader) addSignature(t *tracker) error {
 	if len(t.signature) > maxPattern {
-		l.note(t.line, 1, fmt.Sprintf("expected a regular expression of at most %d bytes, found one of %d", maxPattern, len(t.signature)))
+		r.noteOf(t, fmt.Sprintf("expected a regular expression of at most %d bytes, found one of %d", maxPattern, len(t.signature)))
 		return nil
 	}
-	o := l.ownedBy(owner{product: t.name, category: t.category})
+	o := r.list.ownedBy(owner{product: t.name, category: t.category})
 	for _, part := range alternatives(t.signature) {
-		r := rule{text: t.name + ": " + part, line: int32(t.line), owner: o, below: true}
+		listed := rule{text: t.name + ": " + part, line: int32(t.line), owner: o, below: true}
 		if part == "" {
 			continue
 		}
 		if name, below, ok := domain(literal(part)); ok {
-			r.below = below || !isAddress(name)
-			if err := l.add(name, r); err != nil {
+			listed.below = below || !isAddress(name)
+			if err := r.list.add(name, listed); err != nil {
 				return err
 			}
 			continue
 		}
-		l.addRegexp(part, r)
+		if problem := r.list.addRegexp(part, listed); problem != "" {
+			r.noteOf(t, problem)
+		}
 	}
 	return nil
 }
 
-func (l *List) addRegexp(part string, r rule) {
+// noteOf keeps what was not understood of a tracker's signature. The tracker is named:
+// these files mostly are one line.
+func (r *jsonReader) noteOf(t *tracker, problem string) {
+	r.note(t.offset, "tracker "+quoted(t.name)+": "+problem)
+}
+
+// addRegexp takes in a rule that only a regular expression says, or says what is wrong
+// with it.
+func (l *List) addRegexp(part string, listed rule) (problem string) {
 	if repeats(part) {
-		l.note(int(r.line), 1, "expected a regular expression of names, found one that counts: "+quoted(part))
-		return
+		return "expected a regular expression of names, found one that counts: " + quoted(part)
 	}
 	re, err := regexp.Compile("(?i:" + part + ")")
 	switch {
 	case err != nil:
-		l.note(int(r.line), 1, "expected a regular expression in the syntax of RE2, found "+quoted(part))
+		return "expected a regular expression in the syntax of RE2, found " + quoted(part)
 	case re.MatchString("") || re.MatchString("x9--q.invalid") || re.MatchString("x9--q.invalid/7-w"):
-		l.note(int(r.line), 1, "expected a regular expression of some hosts, found one that matches any: "+quoted(part))
+		return "expected a regular expression of some hosts, found one that matches any: " + quoted(part)
 	case len(l.regexps) >= maxRegexps:
-		l.note(int(r.line), 1, fmt.Sprintf("more than %d regular expressions", maxRegexps))
-	default:
-		r.text = harmless(r.text)
-		l.regexps = append(l.regexps, signature{re, strings.Contains(part, "/"), r})
-		l.Rules++
+		return fmt.Sprintf("more than %d regular expressions", maxRegexps)
 	}
+	listed.text = harmless(listed.text)
+	l.regexps = append(l.regexps, signature{re, strings.Contains(part, "/"), listed})
+	l.Rules++
+	return ""
 }
 
 // highCount is a count of three digits in a regular expression: "{100}", "{1,999}".

@@ -63,6 +63,15 @@ func (r *jsonReader) fail(message string) error {
 	return r.list.fail(line, column, message)
 }
 
+// note keeps what was not understood at an offset.
+func (r *jsonReader) note(offset int, message string) {
+	line, column := 0, 0
+	if r.list.quotesMore() { // else the place is not needed, and to find it takes a while
+		line, column = place(r.data, offset)
+	}
+	r.list.note(line, column, message)
+}
+
 // next returns the next token.
 func (r *jsonReader) next() (json.Token, error) {
 	r.began = r.ahead()

@@ -96,9 +96,11 @@ type signature struct {
 	rule
 }
 
+// MaxSize bounds a file, in bytes. The largest lists that people keep have some 20 MB.
+const MaxSize = 128 << 20
+
 // Limits: a list comes from strangers.
 const (
-	maxSize    = 128 << 20 // bytes of a file
 	maxRules   = 4_000_000
 	maxText    = 200 // bytes of what Entry.Text quotes
 	maxDamage  = 3   // places that notes name
@@ -129,12 +131,17 @@ func Read(name string, data []byte) (*List, error) {
 
 func (l *List) read(data []byte) error {
 	switch {
-	case len(data) > maxSize:
-		return l.fail(1, 1, fmt.Sprintf("the file has more than %d MiB", maxSize>>20))
+	case len(data) > MaxSize:
+		return l.fail(1, 1, fmt.Sprintf("the file has more than %d MiB", MaxSize>>20))
 	case bytes.IndexByte(data, 0) >= 0:
 		at := bytes.IndexByte(data, 0)
 		line, column := place(data, at)
 		return l.fail(line, column, "expected text, found a NUL byte")
+	case isWebPage(data):
+		line, column := place(data, len(data)-len(skipRemarks(data)))
+		e := l.fail(line, column, "expected a list, found a web page")
+		e.hint = "a browser saved the page that shows the list; save the list itself: on the page, follow the link to the raw file"
+		return e
 	case looksLikeJSON(data):
 		return l.readJSON(data)
 	}

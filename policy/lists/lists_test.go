@@ -74,7 +74,7 @@ func TestRead(t *testing.T) {
 		{"domains", domainText, DomainList, 5, 0, ""},
 		{"adblock", adblockText, Adblock, 13, 9, ""},
 		{"disconnect", disconnectText, Disconnect, 5, 0, `the category "Content" is left out: Disconnect does not call it tracking`},
-		{"exodus", exodusText, Exodus, 5, 1, `5:1: expected a regular expression in the syntax of RE2, found "(("; 6:1: expected a regular expression of some hosts, found one that matches any: ".*"`},
+		{"exodus", exodusText, Exodus, 5, 1, `5:57: tracker "Broken": expected a regular expression in the syntax of RE2, found "(("; 6:54: tracker "All": expected a regular expression of some hosts, found one that matches any: ".*"`},
 		{"ETIP", `[{"name":"Kit","network_signature":"kit\\.example","categories":[{"name":"Analytics"}]}]`, Exodus, 1, 0, ""},
 		{"with a byte order mark", "\xef\xbb\xbfads.example.com\n", DomainList, 1, 0, ""},
 		{"a few odd lines", "ads.example.com\n<html>\nx y\nads\n:-)\n", DomainList, 1, 0, `2:1: expected an address and host names, a domain or an Adblock filter, found "<html>"; ` +
@@ -184,6 +184,47 @@ func TestByPath(t *testing.T) {
 	}
 }
 
+// TestNotesOnOneLine: JSON often is one line, and a line number tells nothing of it.
+func TestNotesOnOneLine(t *testing.T) {
+	const text = `[{"network_signature":"((","name":"Bad \u202e"},{"network_signature":"(("},{"name":"Kit","network_signature":"kit\\.example"}]`
+	l, err := Read("trackers.json", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const problem = `expected a regular expression in the syntax of RE2, found "(("`
+	if got, want := strings.Join(l.Notes, "; "), `1:23: tracker "Bad \u202e": `+problem+`; 1:70: tracker "": `+problem; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// TestWebPagesAreNoLists: what a browser saves of a page that shows a list has lines that
+// look like those of a list.
+func TestWebPagesAreNoLists(t *testing.T) {
+	const page = "\nads.example.com\n0.0.0.0 stats.example.com\n||track.example.com^\n"
+	for _, start := range []string{
+		"<html>", "<HTML lang=en>", "<html", "<!DOCTYPE html>", "<!doctype HTML PUBLIC \"x\">", "\xef\xbb\xbf \r\n\t<!DOCTYPE html>",
+		"<!-- saved from -->\n<!-- <html --><html>", "<?xml version=\"1.0\"?>\n<!DOCTYPE html>", "# a remark\n! another\n\n<html>",
+	} {
+		l, err := Read("list", []byte(start+page))
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("%q: %+v, %v", start, l, err)
+			continue
+		}
+		if e.Message != "expected a list, found a web page" || !strings.Contains(e.Hint(), "raw") {
+			t.Errorf("%q: %v (%s)", start, e, e.Hint())
+		}
+		if line := strings.Count(start, "\n") + 1; e.Line != line {
+			t.Errorf("%q: %v, want line %d", start, e, line)
+		}
+	}
+	for _, start := range []string{"<htmlx>", "<!-- a list -->", "<!-- <html>", "ads.example.net\n<html>", "##html", "||html.example^", "<!DOCTYPE plist>"} {
+		if l, err := Read("list", []byte(start+page)); err != nil || l.Rules < 3 {
+			t.Errorf("%q: %+v, %v", start, l, err)
+		}
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"", "list:1:1: no usable rule: the list is empty"},
@@ -203,9 +244,9 @@ func TestReadErrors(t *testing.T) {
 		{`[{"name": "a", "network_signature": "a\\.example"`, "list:1:50: expected more JSON, found the end of the file"},
 		{"{\n\"a\": x}", "list:2:6: expected JSON: invalid character 'x' looking for beginning of value"},
 		{strings.Repeat("\n", 5_000_000), "list:1:1: no usable rule: the list is empty"},
-		{`[{"name": "a", "network_signature": "(a{90}){90}{90}\\.example"}]`, `list:1:1: expected a regular expression of names, found one that counts: "(a{90}){90}{90}\\.example"`},
-		{`[{"name": "a", "network_signature": "a{1,500}\\.example"}]`, `list:1:1: expected a regular expression of names, found one that counts: "a{1,500}\\.example"`},
-		{`[{"name": "a", "network_signature": "` + strings.Repeat("a", 1001) + `"}]`, "list:1:1: expected a regular expression of at most 1000 bytes, found one of 1001"},
+		{`[{"name": "a", "network_signature": "(a{90}){90}{90}\\.example"}]`, `list:1:37: tracker "a": expected a regular expression of names, found one that counts: "(a{90}){90}{90}\\.example"`},
+		{`[{"name": "a", "network_signature": "a{1,500}\\.example"}]`, `list:1:37: tracker "a": expected a regular expression of names, found one that counts: "a{1,500}\\.example"`},
+		{`[{"name": "a", "network_signature": "` + strings.Repeat("a", 1001) + `"}]`, "list:1:37: tracker \"a\": expected a regular expression of at most 1000 bytes, found one of 1001"},
 		{"||*^\n", "list:1:1: no usable rule: all 1 rules are about web pages"},
 		{"  @@||é ex^\n", `list:1:7: expected a host name, found "\u00e9 ex"`},
 		{"||ex ample^\n", `list:1:3: expected a host name, found "ex ample"`},
