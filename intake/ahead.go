@@ -56,6 +56,7 @@ func (st *stream) read(ctx context.Context, s *Set, in input, opts Options) {
 		}
 		r.flows++
 		r.modes = withMode(r.modes, f.Mode)
+		r.span.add(f)
 		return b.add(f)
 	}
 	st.infos = r.file(in)

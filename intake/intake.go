@@ -26,6 +26,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"telltale/coverage"
 	"telltale/flow"
@@ -59,6 +60,9 @@ type Info struct {
 	// Ledgers are the books that a capture of telltale has of its ways in, one for each
 	// mode: see [Ledgers].
 	Ledgers []coverage.Ledger
+	// Watched is for how long it was recorded: what a capture of telltale says of that
+	// ([capture.Store.Watched]), else the time from its first contact to the last.
+	Watched time.Duration
 	Notes   []string // sentences on what the reader met
 	Err     error    // why it could not be read to its end; nil when it could
 }

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"slices"
+	"time"
 
 	"telltale/coverage"
 )
@@ -41,6 +42,15 @@ func Modes(infos []Info) (modes []string) {
 		}
 	}
 	return modes
+}
+
+// Watched returns for how long captures were recorded, each by itself: the time between
+// them was not.
+func Watched(infos []Info) (total time.Duration) {
+	for _, info := range infos {
+		total += info.Watched
+	}
+	return total
 }
 
 // withMode adds a mode that is not among the others.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync/atomic"
+	"time"
 
 	"telltale/contacts"
 	"telltale/flow"
@@ -49,7 +50,28 @@ type reading struct {
 	expansion expansion
 	flows     int      // delivered so far of the capture that is being read
 	modes     []string // of these
+	span      span     // likewise
 }
+
+// span is the time from the first contact to the last.
+type span struct{ first, last time.Time }
+
+func (s *span) add(f *flow.Flow) {
+	start, end := f.Times.Start, f.Times.End
+	if !f.IsContact() || start.IsZero() {
+		return
+	}
+	if s.first.IsZero() || start.Before(s.first) {
+		s.first = start
+	}
+	for _, t := range []time.Time{start, end} {
+		if t.After(s.last) {
+			s.last = t
+		}
+	}
+}
+
+func (s *span) length() time.Duration { return s.last.Sub(s.first) }
 
 // file reads one input of whatever kind.
 func (r *reading) file(in input) []Info {
@@ -120,9 +142,9 @@ func (r *reading) stream(name string, packed io.Reader, attached attachments) In
 	belt := newConveyor(packed)
 	defer belt.close()
 	before := r.flows
-	r.modes = nil
+	r.modes, r.span = nil, span{}
 	info := r.unpack(name, belt, attached)
-	info.Flows, info.Modes = r.flows-before, r.modes
+	info.Flows, info.Modes, info.Watched = r.flows-before, r.modes, r.span.length()
 	if context.Cause(r.ctx) == nil {
 		info.SHA256 = belt.finish()
 	}

@@ -24,6 +24,10 @@ func (r *reading) stored(in input, size int64) Info {
 		info.Notes = append(info.Notes, "It is still being recorded: what comes from now on is not in this verdict.")
 	}
 	info.Ledgers = store.Summary().Health.Ledgers
+	if info.Watched, err = store.Watched(r.ctx); err != nil {
+		info.Err = err
+		return info
+	}
 	last, passed := store.LastID(), int64(0)
 	each := func(f *flow.Flow) error {
 		info.Entries++
@@ -54,6 +58,9 @@ func (r *reading) stored(in input, size int64) Info {
 		})
 	}
 	info.Flows, info.Modes = info.Entries, r.modes
+	if info.Watched == 0 {
+		info.Watched = r.span.length()
+	}
 	info.SHA256 = fileDigest(in.path)
 	return info
 }
