@@ -140,20 +140,25 @@ func (r *AtRest) unlike(s policy.Shape, audit, rest string) string {
 }
 
 func times(n int, in time.Duration) string {
-	if n == 1 {
+	switch {
+	case n == 1 && in < time.Second:
+		return "once"
+	case n == 1:
 		return "once in " + rounded(in)
 	}
 	return fmt.Sprintf("%d times in %s", n, rounded(in))
 }
 
-// shortest is the least time that is watched: of less, no rate can be told.
+// shortest is the time that rates are compared over at least: of less, none can be told.
 const shortest = time.Minute
 
 func seconds(d time.Duration) float64 { return max(d, shortest).Seconds() }
 
 // rounded is a duration for people.
 func rounded(d time.Duration) string {
-	switch d = max(d, shortest); {
+	switch {
+	case d < time.Second:
+		return "less than 1 s"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())
 	case d < 2*time.Hour:

@@ -145,3 +145,24 @@ func TestUncountedIsNotExplained(t *testing.T) {
 		}
 	}
 }
+
+// What is said of a baseline is for how long it was watched, however short that was.
+func TestIdleSaysTheTimeWatched(t *testing.T) {
+	for _, tt := range []struct {
+		watched time.Duration
+		flows   []*flow.Flow
+		want    string
+	}{
+		{10 * time.Second, every(time.Minute, 1, "HEAD", probeURL, ""), "once in 10 s"},
+		{10 * time.Second, every(4*time.Second, 10*time.Second, "HEAD", probeURL, ""), "3 times in 10 s"},
+		{90 * time.Second, every(time.Minute, 1, "HEAD", probeURL, ""), "once in 90 s"},
+		{10 * time.Minute, every(time.Minute, 1, "HEAD", probeURL, ""), "once in 10 minutes"},
+		{0, every(time.Minute, 1, "HEAD", probeURL, ""), "once"},
+		{0, every(time.Millisecond, 3*time.Millisecond, "HEAD", probeURL, ""), "3 times in less than 1 s"},
+	} {
+		idle := compare.NewAtRest("idle.telltale", summaryOf(t, tt.flows...), tt.watched, nil).Idle()
+		if got := idle.Shapes[probe]; got != tt.want {
+			t.Errorf("watched for %s: %q, want %q", tt.watched, got, tt.want)
+		}
+	}
+}
