@@ -53,11 +53,11 @@ func Look(f *flow.Flow) []flow.Exposure {
 
 // run looks at everything.
 func (s *search) run() {
-	filter := unwrap.Filter{Known: s.known, Done: s.done, Names: true}
 	if s.measures { // what stands there without a name may be something, too
-		filter = unwrap.Filter{}
+		unwrap.Values(s.flow, s.visitor)
+	} else {
+		unwrap.Wanted(s.flow, s.filter, s.visitor)
 	}
-	unwrap.Wanted(s.flow, filter, s.visit)
 	s.lookAtPath()
 }
 
@@ -70,7 +70,8 @@ func (s *search) visit(v *unwrap.Value) bool {
 	return true
 }
 
-// idle remembers header fields in which nothing was worth a look, whatever flow they are in.
+// idle remembers header fields and names of servers in which nothing was worth a look,
+// whatever flow they are in.
 var idle = unwrap.NewMemo()
 
 // known reports whether a field is among the idle ones.

@@ -32,11 +32,13 @@ type search struct {
 	asked    int  // how often a place was written out
 	lat      half // of the pair that is being read
 	lon      half
-	sort     aside  // of the value that is to come
-	part     aside  // a value whose sort is to come
-	looked   int    // how many values did not pass
-	field    uint64 // the hash of the header field that is being visited
-	before   int    // what looked was before it
+	sort     aside                    // of the value that is to come
+	part     aside                    // a value whose sort is to come
+	visitor  func(*unwrap.Value) bool // visit
+	filter   unwrap.Filter            // of what visit need not see
+	looked   int                      // how many values did not pass
+	field    uint64                   // the hash of the header field that is being visited
+	before   int                      // what looked was before it
 	// names are those that were seen last, by their form: most stand there again and again.
 	names [64]struct {
 		name    string
@@ -45,7 +47,11 @@ type search struct {
 }
 
 // searches are kept for the names that they have seen.
-var searches = sync.Pool{New: func() any { return new(search) }}
+var searches = sync.Pool{New: func() any {
+	s := new(search)
+	s.visitor, s.filter = s.visit, unwrap.Filter{Known: s.known, Done: s.done, Names: true}
+	return s
+}}
 
 // aside is a leaf that waits for the one beside it.
 type aside struct {
@@ -361,7 +367,7 @@ func (s *search) count(kind string) int {
 // add keeps what was found. normal is the value in the one way in which its digest is
 // made, masked what people may see of it.
 func (s *search) add(kind string, l leaf, normal, masked string) bool {
-	if s.keepRaw && len(s.raw) <= maxRaw {
+	if s.keepRaw && len(l.text) > 0 && len(s.raw) < maxRaw {
 		s.raw = append(s.raw, original{string(l.text), masked})
 	}
 	if s.count(kind) == MaxOfKind {

@@ -105,3 +105,22 @@ func TestMemo(t *testing.T) {
 		t.Errorf("%d texts are known", known)
 	}
 }
+
+func TestFilterOfServerNames(t *testing.T) {
+	f := flowtest.DNS("www.a.example")
+	all := wanted(f, unwrap.Filter{})
+	var asked []string
+	done := 0
+	known := false
+	filter := unwrap.Filter{Known: func(name []byte) bool { asked = append(asked, string(name)); return known }, Done: func() { done++ }}
+	if got := wanted(f, filter); !slices.Equal(got, all) || done != 1 {
+		t.Errorf("%q, %d done, want %q", got, done, all)
+	}
+	known = true
+	if got := wanted(f, filter); got != nil || done != 1 {
+		t.Errorf("%q, %d done", got, done)
+	}
+	if !slices.Equal(asked, []string{"www.a.example", "www.a.example"}) {
+		t.Errorf("asked of %q", asked)
+	}
+}

@@ -64,22 +64,31 @@ var encoded = NewMemo()
 // headField takes a field apart whose name has n bytes, unless there is nothing in it.
 func (w *walk) headField(label string, field []byte, n int) {
 	name, value := field[:n], field[n+len(": "):]
-	switch {
-	case w.text != nil:
-		hash, plain := encoded.Has(field)
-		if plain {
-			return
-		}
-		pieces := w.pieces
-		if w.field(label, name, value); w.pieces == pieces && w.ample(field) {
-			encoded.Add(hash)
-		}
-	case w.filter.Known == nil:
-		w.field(label, name, value)
-	case !w.filter.Known(field):
-		if w.field(label, name, value); w.ample(field) {
-			w.filter.Done()
-		}
+	if w.text == nil {
+		w.unlessKnown(field, func() { w.field(label, name, value) })
+		return
+	}
+	hash, plain := encoded.Has(field)
+	if plain {
+		return
+	}
+	pieces := w.pieces
+	if w.field(label, name, value); w.pieces == pieces && w.ample(field) {
+		encoded.Add(hash)
+	}
+}
+
+// unlessKnown looks at a text, except at one that the filter knows to hold nothing.
+func (w *walk) unlessKnown(text []byte, look func()) {
+	if w.filter.Known == nil {
+		look()
+		return
+	}
+	if w.filter.Known(text) {
+		return
+	}
+	if look(); w.ample(text) {
+		w.filter.Done()
 	}
 }
 
@@ -181,15 +190,19 @@ func (w *walk) serverNames(f *flow.Flow) {
 // what stands in front of them.
 const maxDomain = 3
 
-// serverName shows a name, each label, and the labels in front of the domain joined:
-// what is longer than a label (63 bytes; RFC 1035, 2.3.4) is sent in several.
 func (w *walk) serverName(label, name string) {
 	if name == "" {
 		return
 	}
+	text := w.copied(name)
+	w.appeared(text)
+	w.unlessKnown(text, func() { w.labels(label, text) })
+}
+
+// labels shows a name, each label, and the labels in front of the domain joined: what is
+// longer than a label (63 bytes; RFC 1035, 2.3.4) is sent in several.
+func (w *walk) labels(label string, text []byte) {
 	w.at(step{kind: atPart, label: label}, func() {
-		text := w.copied(name)
-		w.appeared(text)
 		w.leaf(text)
 		labels := bytes.Split(text, []byte("."))
 		for _, l := range labels {

@@ -68,11 +68,11 @@ type Value struct {
 // A Filter says what of the values of a flow a visitor does not want, so that it need not
 // be visited. The zero value leaves nothing out.
 type Filter struct {
-	// Known reports whether a header or trailer field, as "name: value", is known to hold
-	// nothing: clients send the same ones again and again. It must not keep the text. When
-	// all values of one that it does not know were visited, Done is called; it is not where
-	// a bound of the walk may have hidden some.
-	Known func(field []byte) bool
+	// Known reports whether a header or trailer field, as "name: value", or the name of a
+	// server is known to hold nothing: the same ones come again and again. It must not keep
+	// the text. When all values of one that it does not know were visited, Done is called;
+	// it is not where a bound of the walk may have hidden some.
+	Known func(text []byte) bool
 	Done  func()
 	// Names says that short names of letters, digits and "_" are not wanted where they name a
 	// member of JSON.
