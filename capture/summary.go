@@ -140,8 +140,12 @@ type Health struct {
 	// QUICRefused counts, per host, the QUIC conversations that were refused. Nothing was
 	// missed there: clients come back over TCP, and that is a contact of its own.
 	QUICRefused map[string]int
-	Lookups     int // questions of DNS that look for no server: see flow.Flow.IsLookup
-	Failed      int // exchanges that did not complete: server down, client gone
+	// Cut counts the requests of which less was recorded than was sent, and CutBytes what
+	// they sent in all: behind the cut nobody looked for values.
+	Cut      int
+	CutBytes int64
+	Lookups  int // questions of DNS that look for no server: see flow.Flow.IsLookup
+	Failed   int // exchanges that did not complete: server down, client gone
 	// Nameless counts connections that named no host: port scans, garbage.
 	Nameless int
 	Denied   int // clients that were turned away

@@ -30,6 +30,8 @@ type totals struct {
 	shapes                         table[policy.Shape, shapeTotal]
 	subtracted                     int
 	lookups                        int
+	cut                            int
+	cutBytes                       int64
 	manyHosts, manyViolations      bool // some are counted together: see maxRows
 	manyShapes                     bool // likewise
 	// Books are shared by totals that lie over each other: to learn a flow twice changes
@@ -111,13 +113,19 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	if name == "" {
 		name = f.Host()
 	}
+	if r := f.Request; r != nil && r.Body.Truncated && r.Body.Size > 0 {
+		t.cut++
+		t.cutBytes += r.Body.Size
+	}
 	trace := t.book.Learn(f)
 	host := t.hosts.row(t.hostRow(name), newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
 	host.add(f, j, trace)
 	t.addShape(f, j, trace)
 	if len(f.Exposures) > 0 {
-		t.values.Learn(f, policy.Receiver(name))
+		shown := *f
+		shown.Exposures = j.Exposures(f)
+		t.values.Learn(&shown, policy.Receiver(name))
 	}
 	if j.Subtracted {
 		t.subtracted++
@@ -158,7 +166,7 @@ func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
 		Violations: violationRows(&t.violations, t.book), Waivers: violationRows(&t.waivers, t.book), Phases: t.phases.rows(),
 		Health: Health{
-			Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Lookups: t.lookups,
+			Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Lookups: t.lookups, Cut: t.cut, CutBytes: t.cutBytes,
 			Unread: map[string]map[flow.Outcome]int{}, QUICRefused: map[string]int{}, Notes: t.crowdNotes(),
 		},
 	}

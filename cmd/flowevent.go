@@ -128,7 +128,7 @@ func newFlowEvent(r capture.Recorded, apps *attribution.Book, mask func(string) 
 		SNI: text(f.Server.SNI), Failure: text(f.Failure), Destination: text(f.Server.AddressedTo()), Resolved: text(f.Server.Resolved),
 		Device: text(f.Client.Device), Speech: text(f.Speech), DNS: newQuestionEvent(f.DNS, text),
 		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Notes: texts(f.Notes, text),
-		Exposures: newExposureEvents(f.Exposures, text), Subtracted: r.Judgement.Subtracted,
+		Exposures: newExposureEvents(r.Judgement.Exposures(f), text), Subtracted: r.Judgement.Subtracted,
 		Attributed: newAttributedEvent(apps.Of(f), text),
 	}
 	if f.Client.Addr.IsValid() {

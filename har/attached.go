@@ -57,7 +57,7 @@ func (d *reader) attach(b *bodyDraft) bool {
 	defer func() { _ = f.Close() }()
 	all := &io.LimitedReader{R: f, N: d.attachable}
 	kept := bytes.NewBuffer(b.text[:0])
-	_, err := kept.ReadFrom(io.LimitReader(all, d.opts.BodyLimit))
+	_, err := kept.ReadFrom(io.LimitReader(all, d.limit(b)))
 	if err == nil {
 		_, err = io.Copy(io.Discard, all) // to know its size
 	}

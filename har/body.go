@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"errors"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -34,6 +35,14 @@ func (b bodyDraft) emptied() bodyDraft {
 		b.text = nil
 	}
 	return bodyDraft{text: b.text[:0], params: b.params[:0], declared: -1}
+}
+
+// limit is how many bytes of a content are kept.
+func (d *reader) limit(b *bodyDraft) int64 {
+	if d.opts.Sent && b.sent {
+		return max(d.opts.BodyLimit, sentLimit)
+	}
+	return d.opts.BodyLimit
 }
 
 // kept reports whether the contents of a draft are wanted.
@@ -90,7 +99,7 @@ func (d *reader) bodyText(b *bodyDraft, raw bool) error {
 	}
 	keep := 0
 	if d.kept(b) {
-		keep = int(min(d.opts.BodyLimit, math.MaxInt32/2)/3*4 + 8) // base64 is longer
+		keep = int(min(d.limit(b), math.MaxInt32/2)/3*4 + 8) // base64 is longer
 	}
 	text, size, err := d.s.str(keep)
 	b.text, b.size, b.tail, b.present = append(b.text[:0], text...), size, d.s.tail, true
@@ -134,7 +143,7 @@ func (d *reader) body(m *message) flow.Body {
 	codings := content.Codings(flow.Get(m.header, "Content-Encoding"))
 	out := flow.Body{Size: size, Decoded: len(codings) > 0 && !stillCoded(codings, data)}
 	if d.kept(b) && len(data) > 0 {
-		out.Content = bytes.Clone(data[:min(int64(len(data)), d.opts.BodyLimit)])
+		out.Content = bytes.Clone(data[:min(int64(len(data)), d.limit(b))])
 	}
 	out.Truncated = int64(len(out.Content)) < size || m.cut
 	return out
@@ -230,7 +239,17 @@ func stillCoded(codings []string, data []byte) bool {
 	case "zstd":
 		return bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd})
 	case "deflate":
-		return len(data) > 2 && data[0]&0x0f == 8 && (int(data[0])<<8|int(data[1]))%31 == 0 && !utf8.Valid(data)
+		zlib := len(data) > 2 && data[0]&0x0f == 8 && (int(data[0])<<8|int(data[1]))%31 == 0
+		return !utf8.Valid(data) && (zlib || unpacks("deflate", data)) // many send it without zlib's header
+	case "br": // which has no signature
+		return !utf8.Valid(data) && unpacks("br", data)
 	}
-	return false // br has no signature
+	return false
+}
+
+// unpacks reports whether data can be what a coding made.
+func unpacks(coding string, data []byte) bool {
+	const enough = 4 << 10
+	out, err := content.Decode(coding, data, enough)
+	return len(out) > 0 && (err == nil || errors.Is(err, content.ErrTooLarge))
 }

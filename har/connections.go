@@ -78,7 +78,7 @@ func (d *reader) frame() (flow.Frame, error) {
 	f.Time, _ = parseDate(when)
 	content, whole := data.decoded()
 	if (d.opts.Bodies || d.opts.Sent && f.FromClient) && len(content) > 0 {
-		f.Data = bytes.Clone(content[:min(int64(len(content)), d.opts.BodyLimit)])
+		f.Data = bytes.Clone(content[:min(int64(len(content)), d.limit(&data))])
 	}
 	f.Size = max(whole, size)
 	f.Truncated = cut || int64(len(f.Data)) < f.Size

@@ -17,7 +17,8 @@ type Options struct {
 	Name   string // of the file, as the user gave it: for Origin and errors
 	Bodies bool   // keep contents; without them only their size is known
 	// Sent keeps the contents of what clients sent, requests and their messages, also
-	// where Bodies is not set.
+	// where Bodies is not set, and more of them: up to 16 MiB each, so that a value behind
+	// a picture is found.
 	Sent bool
 	// BodyLimit is how many bytes of each body and each WebSocket message are
 	// kept; 0 is 1 MiB.
@@ -32,7 +33,10 @@ type Options struct {
 	Attached func(name string) (io.ReadCloser, error)
 }
 
-const defaultBodyLimit = 1 << 20
+const (
+	defaultBodyLimit = 1 << 20
+	sentLimit        = 16 << 20
+)
 
 // Read reads a HAR file and hands its flows to observe in the order of the file,
 // except that a CONNECT row whose tunnel was opened waits for the end: it is a flow

@@ -167,3 +167,10 @@ func TestExplainsWhatCanBeAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestCutRequestsAreWarnedOf(t *testing.T) {
+	s := capture.Summary{Flows: 20, Health: capture.Health{Cut: 2, CutBytes: 3 << 20}}
+	if w := WarningsOf(s, nil, false, FewFlows); len(w) != 1 || !strings.Contains(w[0], "2 requests (3.1 MB)") {
+		t.Errorf("warned of %q", w)
+	}
+}

@@ -45,6 +45,10 @@ func WarningsOf(s capture.Summary, captures []CaptureInfo, appUnseen bool, fewFl
 				plural(c.LeftOut, "body", "bodies"), c.name()))
 		}
 	}
+	if h := s.Health; h.Cut > 0 {
+		out = append(out, fmt.Sprintf("Not searched whole: of %s (%s) only a part is in the record. What stands behind it was not searched for values that must not leave, nor for identifiers. A live audit records more with --body-limit.",
+			plural(h.Cut, "request", "requests"), size(h.CutBytes)))
+	}
 	if appUnseen {
 		out = append(out, "Not the app: no flow carries a User-Agent that the policy names as the app's own (app.user-agent).")
 	}

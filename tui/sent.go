@@ -227,12 +227,12 @@ func (p *paper) tests(f policy.Finding) {
 }
 
 // exposures lists the identifiers that a flow carried, masked.
-func (p *paper) exposures(f *flow.Flow) {
-	if len(f.Exposures) == 0 {
+func (p *paper) exposures(all []flow.Exposure) {
+	if len(all) == 0 {
 		return
 	}
 	p.heading("Identifiers that it carried")
-	for _, e := range f.Exposures {
+	for _, e := range all {
 		text := exposure.KindOf(e.Kind).Title
 		if e.Masked != "" {
 			text += " " + e.Masked

@@ -18,7 +18,7 @@ func drawWhy(p *paper, d *detail) {
 	for _, finding := range j.Findings {
 		p.finding(finding)
 	}
-	p.exposures(f)
+	p.exposures(j.Exposures(f))
 	p.heading("Contact")
 	p.fact("host", cmp.Or(j.Host, f.Host()))
 	p.fact("category", j.Category)
