@@ -361,6 +361,7 @@ func TestNeverSendReference(t *testing.T) {
 		fmt.Sprintf("a value of %d or %d characters counts where", minSecret, minAnywhere-1),
 		fmt.Sprintf("up to %d digits count where", minNumber-1),
 		fmt.Sprintf("counts from %d characters on, reversed from %d", minStripped, minReversed),
+		fmt.Sprintf("the whole text, and always that of more than %d KiB", maxHidden>>10),
 	} {
 		if !strings.Contains(doc, limit) {
 			t.Errorf("the reference does not say %q", limit)

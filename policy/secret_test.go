@@ -251,6 +251,9 @@ func FuzzMask(f *testing.F) {
 				t.Errorf("Mask(%q) = %q", before+form+after, got)
 			}
 		}
+		if p.forms.stands(got) {
+			t.Errorf("Mask(%q) = %q, in which the search finds a value", before+form+after, got)
+		}
 		p.Mask(before + secret + after)
 	})
 }

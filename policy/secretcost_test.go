@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"fmt"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"telltale/flow"
 	"telltale/flow/flowtest"
 )
 
@@ -98,5 +100,19 @@ func TestBestFormOfAPlace(t *testing.T) {
 	found := p.findSecrets(f)
 	if len(found) == 0 || len(found[0]) != 2 || found[0][0].Form != asTyped || found[0][1].Form != asTyped {
 		t.Errorf("found %+v", found)
+	}
+}
+
+// Of a text with much that is compressed, hiding does not undo it all for each of its parts.
+func TestHidingIsBounded(t *testing.T) {
+	p := canaryPolicy()
+	bomb := base64.RawURLEncoding.EncodeToString([]byte(gzipped(strings.Repeat("a", 60<<10))))
+	text := "/" + strings.Repeat(bomb+"/", (maxHidden-200)/(len(bomb)+1)) + base32.StdEncoding.EncodeToString([]byte(`{"m":"`+canaries[0].value+`"}`))
+	var masked string
+	if cost := allocated(func() { masked = p.Mask(text) }); cost > 200<<20 {
+		t.Errorf("%d MB allocated", cost>>20)
+	}
+	if p.forms.stands(masked) || !strings.Contains(masked, flow.Redacted) {
+		t.Errorf("%d bytes are left", len(masked))
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // maxHidden is the length up to which a text is taken apart to keep what holds no value,
 // in bytes. What is longer is no URL, name or sentence.
-const maxHidden = 16 << 10
+const maxHidden = 8 << 10
 
 // separators stand between the parts of a text, the outermost first: words, the parts of a
 // URL, its parameters, their names and values, segments of a path, and values of JSON.

@@ -34,7 +34,7 @@ const (
 
 	maxInflated = 64 << 10 // bytes of what was compressed before it was written in base64
 	inflating   = 4 << 10  // bytes that trying so counts for
-	maxInflates = 4 << 20  // bytes for all runs
+	maxInflates = 1 << 20  // bytes for all runs
 )
 
 // A decoding undoes one encoding. step appends what the text at i stands for, and returns
