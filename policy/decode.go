@@ -22,7 +22,9 @@ type decoder struct {
 	readFile func(string) ([]byte, error)
 	anchors  map[string]ast.Node
 	vacant   string // top-level key that needs no value; "" in general
-	budget   int    // nodes that may still be visited; aliases make small files large
+	// secretLines are the lines of never-send; nil until the first error.
+	secretLines []bool
+	budget      int // nodes that may still be visited; aliases make small files large
 }
 
 // maxNodes bounds what a file may hold, aliases expanded.
@@ -37,7 +39,11 @@ type scalar interface {
 func (d *decoder) errorAt(line, column int, message, hint string) *Error {
 	e := &Error{File: d.file, Line: max(line, 1), Column: max(column, 1), Message: message, hint: hint}
 	if line >= 1 && line <= len(d.lines) {
-		e.excerpt = excerptOf(d.lines[line-1])
+		shown := d.lines[line-1]
+		if d.isSecret(line) {
+			shown = maskEntry(shown)
+		}
+		e.excerpt = excerptOf(shown)
 	}
 	return e
 }
@@ -80,11 +86,17 @@ func (d *decoder) resolve(n ast.Node) (ast.Node, error) {
 		case *ast.AliasNode:
 			name := node.Value.GetToken().Value
 			target, ok := d.anchors[name]
+			if !ok && d.isSecret(placeOf(n).Line) {
+				return nil, d.errorOn(n, "an alias has no anchor before it", "text that starts with * needs quotes")
+			}
 			if !ok {
 				return nil, d.errorOn(n, fmt.Sprintf("alias *%s has no anchor before it", name), quoteHint(name))
 			}
 			n = target
 		case *ast.TagNode:
+			if d.isSecret(placeOf(n).Line) {
+				return nil, d.errorOn(n, "tags are not used in policies", "text that starts with ! needs quotes")
+			}
 			return nil, d.errorOn(n, "tags are not used in policies", "remove "+node.Start.Value)
 		default:
 			if n == nil {
@@ -162,6 +174,9 @@ func (d *decoder) decodeField(kv *ast.MappingValueNode, v reflect.Value, seen ma
 	index := fieldOf(v.Type(), name)
 	if index < 0 {
 		suffix, hint := didYouMean(name, keysOf(v.Type()))
+		if suffix == "" && name != "never-send" && d.isSecret(placeOf(key).Line) { // it can be a value
+			return d.errorOn(key, "unknown key", hint)
+		}
 		return d.errorOn(key, fmt.Sprintf("unknown key %q%s", name, suffix), hint)
 	}
 	if seen[name] {

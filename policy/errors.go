@@ -31,7 +31,7 @@ func (e *Error) Error() string {
 func (e *Error) Hint() string { return e.hint }
 
 // Excerpt returns the line of the file with a caret under the place, "" when there
-// is none. A value under never-send is masked.
+// is none. Values under never-send are masked.
 func (e *Error) Excerpt() string {
 	if strings.TrimSpace(e.excerpt) == "" {
 		return ""

@@ -90,9 +90,12 @@ func read(file string, data []byte, opts Options, vacant string) (*decoder, *doc
 	}
 	doc := &document{}
 	if err := d.decode(root, reflect.ValueOf(doc).Elem()); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, d.maskError(err, root)
 	}
-	return d, doc, root, d.checkDocument(doc)
+	if err := d.checkDocument(doc); err != nil {
+		return nil, nil, nil, d.maskError(err, root)
+	}
+	return d, doc, root, nil
 }
 
 // byteOrderMark may stand before the text of a file (Unicode 15, 23.8).
@@ -249,7 +252,7 @@ func (d *decoder) syntaxError(err error) error {
 	message, hint := "not valid YAML: "+e.GetMessage(), ""
 	if at.Line >= 1 && at.Line <= len(d.lines) {
 		line := d.lines[at.Line-1]
-		if _, secret := maskValue(line); secret {
+		if _, secret := maskValue(line); secret || d.isSecret(at.Line) {
 			message = "not valid YAML"
 		}
 		switch {
