@@ -17,6 +17,7 @@ type half struct {
 	parent   string
 	where    string
 	layers   []string
+	text     string
 }
 
 // minDecimals is from how many decimals on a place is precise: 0.001° are 110 m.
@@ -41,17 +42,31 @@ func (s *search) located(m meaning, l leaf) bool {
 		return false
 	}
 	parent, _ := parentOf(where)
-	h := half{true, value, decimals, l.name, parent, where, l.layers}
+	h := half{true, value, decimals, l.name, parent, where, l.layers, ""}
+	if s.keepRaw {
+		h.text = string(l.text)
+	}
 	if isLat {
 		s.lat = h
 	} else {
 		s.lon = h
 	}
 	if s.lat.set && s.lon.set && s.lat.parent == s.lon.parent {
-		s.addPlace(leaf{name: s.lat.name, layers: s.lat.layers, place: written(s.lat.where)}, s.lat.value, s.lon.value, max(s.lat.decimals, s.lon.decimals))
+		if s.addPlace(leaf{name: s.lat.name, layers: s.lat.layers, place: written(s.lat.where)}, s.lat.value, s.lon.value, max(s.lat.decimals, s.lon.decimals)) && s.keepRaw {
+			s.raw = append(s.raw, s.lat.original(), s.lon.original())
+		}
 		s.lat, s.lon = half{}, half{}
 	}
 	return true
+}
+
+// original returns a half of a place as it was sent. Its mask shows the whole degrees.
+func (h half) original() original {
+	whole, _, ok := strings.Cut(h.text, ".")
+	if !ok { // in parts of a degree
+		return original{h.text, h.text[:min(2, len(h.text)/2)] + "…"}
+	}
+	return original{h.text, whole + ".…"}
 }
 
 // coordinate reads a number in degrees, and tells how many decimals it has.
