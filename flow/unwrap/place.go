@@ -1,6 +1,7 @@
 package unwrap
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -118,18 +119,19 @@ func (w *walk) intern(name []byte) string {
 // be what identifies somebody: "body.json $.users.*.age". Other names can still hold a
 // value that must not show.
 func (v *Value) Where() string {
-	var b strings.Builder
-	for i, s := range v.place {
+	var room [128]byte
+	out := room[:0]
+	for i := range v.place {
 		var before stepKind
 		if i > 0 {
 			before = v.place[i-1].kind
 		}
-		s.write(&b, before, i == 1 && v.place[0].label == body)
+		out = v.place[i].append(out, before, i == 1 && v.place[0].label == body)
 	}
 	if n := len(v.place); v.IsName && (n == 0 || v.place[n-1].kind != atKey) {
-		step{kind: atKey}.write(&b, 0, false)
+		out = append(out, isName...)
 	}
-	return b.String()
+	return string(out)
 }
 
 // Part returns the part of the flow that the value stands in, as [Value.Where] begins:
@@ -141,59 +143,62 @@ func (v *Value) Part() string {
 	return v.place[0].label
 }
 
-// write writes a step. format says that a body's format is to be named.
-func (s step) write(b *strings.Builder, before stepKind, format bool) {
+const isName = " (name)"
+
+// append appends a step. format says that a body's format is to be named.
+func (s *step) append(out []byte, before stepKind, format bool) []byte {
 	switch s.kind {
 	case atPart:
 		if before != 0 {
-			b.WriteByte(' ')
+			out = append(out, ' ')
 		}
-		b.WriteString(s.label)
+		out = append(out, s.label...)
 		switch {
 		case s.name != nil:
-			b.WriteString(" " + harmless(s.name))
+			out = append(append(out, ' '), harmless(s.name)...)
 		case s.index > 0:
-			b.WriteString(" " + strconv.Itoa(s.index))
+			out = strconv.AppendInt(append(out, ' '), int64(s.index), 10)
 		}
 	case atJSON:
 		if format {
-			b.WriteString(".json")
+			out = append(out, ".json"...)
 		}
-		b.WriteString(" $")
+		out = append(out, " $"...)
 	case atMember:
 		if len(s.name) > 0 {
-			b.WriteString(member(harmless(s.name)))
+			out = appendMember(out, harmless(s.name))
 		}
 	case atElement:
-		b.WriteString("[" + strconv.Itoa(max(s.index, 0)) + "]")
+		out = append(strconv.AppendInt(append(out, '['), int64(max(s.index, 0)), 10), ']')
 	case atFormat:
 		if format {
-			b.WriteString("." + s.label)
+			out = append(append(out, '.'), s.label...)
 		}
 	case atName:
-		b.WriteString(" " + harmless(s.name))
+		out = append(append(out, ' '), harmless(s.name)...)
 	case atField:
-		b.WriteString(between(before == atField, ".") + strconv.Itoa(s.index))
+		out = strconv.AppendInt(append(out, between(before == atField, '.')), int64(s.index), 10)
 	case atTag:
-		b.WriteString(between(before == atTag, "/") + harmless(s.name))
+		out = append(append(out, between(before == atTag, '/')), harmless(s.name)...)
 	case atKey:
-		b.WriteString(" (name)")
+		out = append(out, isName...)
 	}
+	return out
 }
 
-func between(same bool, separator string) string {
+func between(same bool, separator byte) byte {
 	if same {
 		return separator
 	}
-	return " "
+	return ' '
 }
 
-// member writes a step to a member as JSONPath does (RFC 9535, 2.3.1).
-func member(name string) string {
-	if strings.ContainsAny(name, " .:[]/") {
-		return "['" + name + "']"
+// appendMember appends a step to a member as JSONPath has it (RFC 9535, 2.3.1).
+func appendMember(out, name []byte) []byte {
+	if bytes.ContainsAny(name, " .:[]/") {
+		return append(append(append(out, "['"...), name...), "']"...)
 	}
-	return "." + name
+	return append(append(out, '.'), name...)
 }
 
 const (
@@ -202,12 +207,14 @@ const (
 )
 
 // ShownName returns a name as [Value.Where] shows it: "*" for one that may identify somebody.
-func ShownName(name string) string { return harmless([]byte(name)) }
+func ShownName(name string) string { return string(harmless([]byte(name))) }
+
+var hiddenName = []byte("*")
 
 // harmless returns a name that a programmer chose, and "*" for another.
-func harmless(name []byte) string {
+func harmless(name []byte) []byte {
 	if len(name) == 0 || len(name) > maxNameShown {
-		return "*"
+		return hiddenName
 	}
 	digits, colons := 0, 0
 	for _, c := range name {
@@ -218,12 +225,12 @@ func harmless(name []byte) string {
 			colons++
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', strings.IndexByte("_-.$[] /@", c) >= 0:
 		default:
-			return "*"
+			return hiddenName
 		}
 	}
 	// An "@" starts the name of an attribute; elsewhere it is that of an address.
-	if digits > maxDigitsShown || colons > 1 || strings.LastIndexByte(string(name), '@') > 0 {
-		return "*"
+	if digits > maxDigitsShown || colons > 1 || bytes.LastIndexByte(name, '@') > 0 {
+		return hiddenName
 	}
-	return string(name)
+	return name
 }
