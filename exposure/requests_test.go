@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"telltale/flow"
@@ -345,7 +346,7 @@ func (r request) variants() []request {
 }
 
 // TestLookAgain: what Look remembers from one flow to the next changes nothing, whichever
-// came before.
+// came before, or come at the same time.
 func TestLookAgain(t *testing.T) {
 	requests := read(t, "testdata/requests.txt")
 	flows, want := make([]*flow.Flow, len(requests)), make([]string, len(requests))
@@ -353,9 +354,15 @@ func TestLookAgain(t *testing.T) {
 		flows[i] = r.flow(t)
 		want[i] = fmt.Sprint(Look(flows[i]))
 	}
-	for i := range slices.Backward(flows) {
-		if got := fmt.Sprint(Look(flows[i])); got != want[i] {
-			t.Errorf("%s: %s, want %s", title(requests[i]), got, want[i])
-		}
+	var lookers sync.WaitGroup
+	for range 2 {
+		lookers.Go(func() {
+			for i := range slices.Backward(flows) {
+				if got := fmt.Sprint(Look(flows[i])); got != want[i] {
+					t.Errorf("%s: %s, want %s", title(requests[i]), got, want[i])
+				}
+			}
+		})
 	}
+	lookers.Wait()
 }
