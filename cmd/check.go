@@ -106,8 +106,8 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	stop := startMeter(s, in, j.report.quiet)
 	if len(j.gate.rest.files) > 0 {
-		sum, _, _, _ := judge(ctx, in, nil, intake.Options{}) // what is wrong with an input is said the second time
-		j.gate.rest.settle(sum, 0)
+		sum, infos, _, _ := judge(ctx, in, nil, intake.Options{}) // what is wrong with an input is said the second time
+		j.gate.rest.settle(sum, intake.Watched(infos))
 	}
 	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), needed(pol))
 	stop()

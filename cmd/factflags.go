@@ -54,7 +54,7 @@ func (f *factFlags) load() error {
 		return nil
 	}
 	for _, file := range f.listFiles {
-		list, err := readFacts(file, maxList, lists.Read)
+		list, err := readFacts(file, lists.MaxSize, lists.Read)
 		if err != nil {
 			return fmt.Errorf("--list: %w", err)
 		}
@@ -70,9 +70,6 @@ func (f *factFlags) load() error {
 	f.read = true
 	return nil
 }
-
-// maxList is a size that no list that people keep is near, in bytes.
-const maxList = 256 << 20
 
 // readFacts reads a file whole, up to a limit that only a mistake exceeds.
 func readFacts[T any](file string, limit int64, read func(name string, data []byte) (T, error)) (facts T, err error) {

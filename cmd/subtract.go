@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +22,10 @@ type restFlags struct {
 	files []string
 
 	atRest []*compare.AtRest
-	idle   []*policy.Idle // of them, without what the audit did clearly more often
-	notes  []string
+
+	mu    sync.Mutex     // of the rest: a screen judges and writes reports while the audit is settled
+	idle  []*policy.Idle // of them, without what the audit did clearly more often
+	notes []string
 }
 
 func (r *restFlags) register(c *cobra.Command) {
@@ -37,50 +41,42 @@ func (r *restFlags) load(ctx context.Context, pol *policy.Policy) error {
 			return withHint(fmt.Errorf("--subtract: %w", err), "record one with the app closed: telltale record --idle --for 30m --save idle.telltale")
 		}
 		if n := len(rest.Own); n > 0 {
-			r.notes = append(r.notes, fmt.Sprintf("%s holds %s that the policy says are the app's own: it was not closed. They are not left out.", file, plural(n, "kind of request")))
+			r.notes = append(r.notes, notClosed(file, n))
 		}
 		r.atRest, r.idle = append(r.atRest, rest), append(r.idle, rest.Idle())
 	}
 	return nil
 }
 
+// notClosed says that a baseline has kinds of requests of the app under audit.
+func notClosed(file string, kinds int) string {
+	if kinds == 1 {
+		return file + " holds a kind of request that the policy says is the app's own, so the app was not closed. That kind is not subtracted."
+	}
+	return fmt.Sprintf("%s holds %d kinds of requests that the policy says are the app's own, so the app was not closed. Those kinds are not subtracted.", file, kinds)
+}
+
 func readAtRest(ctx context.Context, file string, pol *policy.Policy) (*compare.AtRest, error) {
 	in, troubles := intake.Find(ctx, []string{file}, nil)
 	defer in.Close()
-	sum, _, _, more := judge(ctx, in, nil, intake.Options{})
+	sum, infos, _, more := judge(ctx, in, nil, intake.Options{Examine: true})
 	if err := errors.Join(append(troubles, more...)...); err != nil {
 		return nil, err
 	}
 	if sum.Inconclusive() {
 		return nil, fmt.Errorf("%s holds no contact, so there is nothing to leave out", file)
 	}
-	watched, err := watchedFor(ctx, file)
-	if err != nil {
-		return nil, err
-	}
 	var isApp func(string) bool
 	if pol.KnowsApp() {
 		isApp = pol.IsApp
 	}
-	return compare.NewAtRest(file, sum, watched, isApp), nil
-}
-
-// watchedFor returns for how long a capture of ours was recorded, 0 for others: they do not
-// say.
-func watchedFor(ctx context.Context, file string) (time.Duration, error) {
-	if stored, err := intake.IsStored(file); err != nil || !stored {
-		return 0, err
-	}
-	store, err := capture.Open(file, capture.Options{})
-	if err != nil {
-		return 0, err
-	}
-	defer store.Close()
-	return store.Watched(ctx)
+	return compare.NewAtRest(file, sum, intake.Watched(infos), isApp), nil
 }
 
 // beside returns a judge that leaves out what the device does at rest.
 func (r *restFlags) beside(judge policy.Judge) policy.Judge {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, idle := range r.idle {
 		judge = idle.Beside(judge)
 	}
@@ -90,11 +86,15 @@ func (r *restFlags) beside(judge policy.Judge) policy.Judge {
 // settle compares how often things happened with how often they do at rest, and reports
 // whether fewer kinds of contacts are left out from now on.
 func (r *restFlags) settle(sum capture.Summary, watched time.Duration) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i, rest := range r.atRest {
 		var more []policy.Shape
 		for _, faster := range rest.Faster(sum, watched) {
 			more = append(more, faster.Shape)
-			r.notes = append(r.notes, faster.Why+".")
+			if why := faster.Why + "."; !slices.Contains(r.notes, why) { // kinds may share one
+				r.notes = append(r.notes, why)
+			}
 		}
 		r.idle[i] = rest.Idle().Without(more...)
 		changed = changed || len(more) > 0
@@ -104,6 +104,8 @@ func (r *restFlags) settle(sum capture.Summary, watched time.Duration) (changed 
 
 // apply says in a document what was left out.
 func (r *restFlags) apply(doc *reports.Report) {
-	doc.Idle = r.idle
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	doc.Idle = slices.Clone(r.idle)
 	doc.Notes = append(doc.Notes, r.notes...)
 }

@@ -37,8 +37,8 @@ func atRest() *policy.Idle {
 	return &policy.Idle{File: "idle.telltale", Sent: map[policy.Shape][]string{sync: {"e-mail"}}, Shapes: map[policy.Shape]string{
 		{Host: "clients3.google.com", Method: "HEAD", Path: "/generate_204"}: "every minute",
 		sync: "",
-		{Host: "waived.example", Method: "GET", Path: "/"}:                   "",
-		{Host: "a.canada.ca", Method: "GET", Path: "/"}:                      "",
+		{Host: "waived.example", Method: "GET", Path: "/"}: "",
+		{Host: "a.canada.ca", Method: "GET", Path: "/"}:    "",
 	}}
 }
 
