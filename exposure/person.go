@@ -3,6 +3,7 @@ package exposure
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/publicsuffix"
 )
@@ -39,7 +40,7 @@ func (s *search) emails(l leaf) {
 		}
 		at += i
 		local, domain := localBefore(text, at), domainAfter(text, at)
-		if !s.isPerson(text, local, domain, at) {
+		if !couldBeMail(local, domain) || !s.isPerson(text, local, domain, at) {
 			continue
 		}
 		found++
@@ -48,6 +49,12 @@ func (s *search) emails(l leaf) {
 		one.text = text[at-len(local) : at+1+len(domain)]
 		s.add(Email, one, mail, maskEmail(string(local), strings.ToLower(string(domain))))
 	}
+}
+
+// couldBeMail reports whether both sides are text, and no label of the domain is empty:
+// bytes of a picture have an "@" too.
+func couldBeMail(local, domain []byte) bool {
+	return utf8.Valid(local) && utf8.Valid(domain) && len(domain) > 0 && domain[0] != '.' && domain[0] != '-' && !bytes.Contains(domain, []byte(".."))
 }
 
 // localBefore returns the local part that ends at an "@": a dot-atom (RFC 5321, 4.1.2),

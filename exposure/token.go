@@ -112,8 +112,9 @@ func isJWT(t []byte) bool {
 
 // public are the beginnings of keys that name an app and no person, and that vendors
 // tell developers to ship: Google's API keys, Mapbox' and Stripe's public ones, PostHog's,
-// Datadog's, LaunchDarkly's, RevenueCat's, Segment's.
-var public = []string{"AIza", "pk.", "pk_", "phc_", "pub", "mob-", "appl_", "goog_", "GTM-", "G-", "UA-", "ca-app-pub-"}
+// Datadog's, LaunchDarkly's, RevenueCat's, Segment's; and the identifiers of Amazon's keys,
+// which signed URLs name beside a signature.
+var public = []string{"AIza", "pk.", "pk_", "phc_", "pub", "mob-", "appl_", "goog_", "GTM-", "G-", "UA-", "ca-app-pub-", "AKIA", "ASIA"}
 
 // secretInURL looks for what lets its holder act as somebody, in the URL.
 func (s *search) secretInURL(m meaning, l leaf) bool {
