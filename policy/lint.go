@@ -67,7 +67,7 @@ func (l *linter) entries(now time.Time) {
 }
 
 func (l *linter) warn(at Source, column int, message, hint string) {
-	l.out = append(l.out, Warning{at, column, message, hint})
+	l.out = append(l.out, Warning{at, column, l.p.Mask(message), l.p.Mask(hint)})
 }
 
 func (l *linter) allow() {
@@ -163,7 +163,9 @@ const shortSecret = 8
 
 func (l *linter) secrets() {
 	for i := range l.p.secrets {
-		if s := &l.p.secrets[i]; len(s.value) < shortSecret {
+		s := &l.p.secrets[i]
+		l.commonSecret(s)
+		if len(s.value) < shortSecret {
 			l.warn(s.source, 1, fmt.Sprintf("the value %q has fewer than %d characters: it may be found by chance", s.Name, shortSecret), "use a longer value in the test account")
 		}
 	}

@@ -35,6 +35,9 @@ func (d *decoder) checkSecrets(entries []secretEntry) error {
 		case len(e.Value.Value) > maxSecret:
 			return d.errorAt(at, max(e.Value.Column, e.File.Column), fmt.Sprintf("the value is longer than %d bytes", maxSecret), "list what is characteristic of it")
 		}
+		if err := d.checkPlain(e); err != nil {
+			return err
+		}
 		if names[e.Name.Value] {
 			return d.errorAt(e.Name.Line, e.Name.Column, fmt.Sprintf("two values are named %q", e.Name.Value), "findings tell values apart by their names")
 		}

@@ -26,6 +26,7 @@ type secretForm struct {
 	offset   int  // of the value in a group of three bytes
 	length   int  // of the value, in bytes
 	wide     bool // UTF-16
+	scheme   bool // the value is a scheme, which counts where it is none
 }
 
 // whole says what must not stand beside a form: a short value is part of others by
@@ -61,6 +62,8 @@ func wholeOf(s string) whole {
 // holds reports whether a form that stands in a text from start to end counts there.
 func (f *secretForm) holds(text []byte, start, end int) bool {
 	switch {
+	case f.scheme && end < len(text) && (text[end] == ':' || text[end] == '%'):
+		return false
 	case f.whole == anywhere:
 		return true
 	case f.wide:
@@ -118,6 +121,8 @@ func (w whole) holds(text []byte, start, end int) bool {
 type secretForms struct {
 	set   *needle.Set
 	forms []secretForm // by the tag of the needle
+	// numbers are found in whatever groups.
+	numbers secretNumbers
 }
 
 // compileForms returns the forms of values; nil without a value.
@@ -126,27 +131,35 @@ func compileForms(secrets []Secret) *secretForms {
 		return nil
 	}
 	b := formBuilder{seen: map[string]bool{}}
+	numbers := secretNumbers{}
 	for i := range secrets {
-		b.secret = i
+		b.secret, b.scheme = i, isScheme(secrets[i].value)
 		b.addValue(secrets[i].value)
 		b.addHashes(secrets[i].value)
+		numbers.add(i, secrets[i].value)
 		clear(b.seen)
 	}
-	return &secretForms{needle.Compile(b.needles), b.forms}
+	return &secretForms{needle.Compile(b.needles), b.forms, numbers}
 }
 
 // find calls found for each form that stands in a text and counts there, until it returns
 // false. A place may be found under several forms.
 func (s *secretForms) find(text []byte, found func(form *secretForm, start, end int) bool) {
+	more := true
 	s.set.Find(text, func(n *needle.Form, start int) bool {
 		form, end := &s.forms[n.Tag], start+len(n.Bytes)
-		return !form.holds(text, start, end) || found(form, start, end)
+		more = !form.holds(text, start, end) || found(form, start, end)
+		return more
 	})
+	if more && len(s.numbers) > 0 {
+		s.numbers.find(text, found)
+	}
 }
 
 // formBuilder collects the forms of one value after the other.
 type formBuilder struct {
 	secret  int
+	scheme  bool // the value is one
 	seen    map[string]bool
 	needles []needle.Form
 	forms   []secretForm
@@ -162,7 +175,7 @@ func (b *formBuilder) add(bytes []byte, fold bool, form secretForm) {
 		return
 	}
 	b.seen[key] = true
-	form.secret = b.secret
+	form.secret, form.scheme = b.secret, b.scheme
 	b.needles = append(b.needles, needle.Form{Bytes: bytes, Fold: fold, Tag: len(b.forms)})
 	b.forms = append(b.forms, form)
 }
