@@ -82,15 +82,21 @@ var places = []struct{ where, words, what string }{
 	{"body.multipart", "in the request body", "part"},
 	{"body.protobuf", "in the protobuf message of the request body", "field"},
 	{"body.xml", "in the XML of the request body", "at"},
+	{"body.html", "in the HTML of the request body", "at"},
+	{"body.plist", "in the property list of the request body", "at"},
 	{"body", "in the request body", "at"},
 	{"query", "in the URL", "parameter"},
 	{"URL path", "in the path of the URL", "at"},
+	{"URL fragment", "in the fragment of the URL", "parameter"},
+	{"URL user", "in the user of the URL", "at"},
+	{"URL host", "in the host of the URL", "at"},
 	{"URL", "in the URL", "at"},
 	{"header", "in a header field", "named"},
 	{"trailer", "in a trailer field", "named"},
 	{"cookie", "in a cookie", "named"},
 	{"DNS name", "in a name that DNS was asked for", "at"},
 	{"TLS server name", "in the server name of TLS", "at"},
+	{"server name", "in the name of the server", "at"},
 }
 
 // Place says where something stood, and inside which encodings, the outermost first: "in
@@ -102,7 +108,8 @@ func Place(where string, layers []string) string {
 
 // QuotedPlace is [Place] with the names quoted as a document wants it.
 func QuotedPlace(where string, layers []string, quote func(string) string) string {
-	where, isName := strings.CutSuffix(where, ", as a name")
+	where, below, isName := strings.Cut(where+" ", " (name) ")
+	where = strings.TrimSuffix(where, " ")
 	words := "in " + quote(where)
 	for _, p := range places {
 		rest, ok := strings.CutPrefix(where, p.where)
@@ -119,6 +126,9 @@ func QuotedPlace(where string, layers []string, quote func(string) string) strin
 	}
 	if isName {
 		words += ", in a name there"
+		if below = strings.TrimSpace(strings.ReplaceAll(below, " (name)", "")); below != "" {
+			words += ", at " + quote(below)
+		}
 	}
 	if len(layers) > 0 {
 		words += ", inside " + layersText(layers)
@@ -128,7 +138,7 @@ func QuotedPlace(where string, layers []string, quote func(string) string) strin
 
 // messageOf says where in a message of a stream: "WebSocket message 3 $.mail".
 func messageOf(where string, quote func(string) string) (words string, ok bool) {
-	for _, kind := range []string{"WebSocket message ", "gRPC message "} {
+	for _, kind := range []string{"WebSocket message ", "gRPC message ", "gRPC-Web message ", "Connect message "} {
 		rest, ok := strings.CutPrefix(where, kind)
 		if !ok {
 			continue
