@@ -32,6 +32,11 @@ func (s *secretForms) hide(text string, separators []string) string {
 	if len(separators) == 0 {
 		return flow.Redacted
 	}
+	if n := authorityEnd(text); n > 0 && n < len(text) && !s.stands(text[:n]) {
+		if left := text[:n] + s.hide(text[n:], separators); !s.stands(left) {
+			return left
+		}
+	}
 	var b strings.Builder
 	for rest := text; rest != ""; {
 		n := strings.IndexAny(rest, separators[0])
@@ -57,6 +62,21 @@ func (s *secretForms) hide(text string, separators []string) string {
 		return left
 	}
 	return flow.Redacted // it goes over a separator
+}
+
+// authorityEnd returns where the authority of a URL ends (RFC 3986, 3.2), 0 for any other
+// text. What is read over the slashes of a path must not take the host away, by which the
+// request is judged.
+func authorityEnd(text string) int {
+	i := strings.Index(text, "://")
+	if i <= 0 || strings.ContainsAny(text[:i], " \t\r\n?#&;=/\"'<>,") {
+		return 0
+	}
+	i += len("://")
+	if n := strings.IndexAny(text[i:], "/?# \t\r\n\"'<>,"); n >= 0 {
+		return i + n
+	}
+	return len(text)
 }
 
 // stands reports whether the search finds a value in a text, be it a URL or a body.

@@ -35,13 +35,8 @@ func (p *Policy) masked(text string) string {
 	var spans []span
 	readings([]byte(text), true, func(r *reading) bool {
 		p.forms.find(r.text, func(form *secretForm, start, end int) bool {
-			if form.alphabet != nil { // the characters beside it hold bits of the value's ends
-				if start > 0 && base64Byte[r.text[start-1]] {
-					start--
-				}
-				if end < len(r.text) && base64Byte[r.text[end]] {
-					end++
-				}
+			if form.alphabet != nil {
+				start, end = form.withSharedBits(r.text, start, end)
 			}
 			spans = append(spans, span{r.origin(start).start, r.origin(end - 1).end})
 			return true
@@ -49,6 +44,18 @@ func (p *Policy) masked(text string) string {
 		return true
 	})
 	return redact(text, spans)
+}
+
+// withSharedBits widens a place in base64 by the characters beside it that hold bits of the
+// ends of the value.
+func (f *secretForm) withSharedBits(text []byte, start, end int) (int, int) {
+	if 8*f.offset%6 != 0 && start > 0 && base64Byte[text[start-1]] {
+		start--
+	}
+	if 8*(f.offset+f.length)%6 != 0 && end < len(text) && base64Byte[text[end]] {
+		end++
+	}
+	return start, end
 }
 
 // MaskBody returns the content of a message as it may be shown: masked where

@@ -69,6 +69,7 @@ type reader struct {
 	spent    int // bytes that were read or undone
 	inflates int // bytes for what was compressed
 	read     func(*reading) bool
+	pieces   []piece // of the run that is being decoded, where readings are located
 }
 
 // visit calls read with a reading and with what decoding makes of it. The bytes that this
@@ -135,7 +136,11 @@ func (r *reader) undo(in *reading, d *decoding) reading {
 			text = append(text, in.text[i:i+n]...)
 		}
 		out.text = text
-		if r.located {
+		switch {
+		case r.located && d.runs:
+			out.at = in.traceRun(out.at, i, r.pieces)
+			r.pieces = r.pieces[:0]
+		case r.located:
 			out.at = in.trace(out.at, i, n, len(out.text)-before)
 		}
 		i += n
@@ -164,6 +169,37 @@ func (r *reading) origin(i int) span {
 		return span{int32(i), int32(i + 1)} // #nosec G115 -- no text has 2 GiB
 	}
 	return r.at[i]
+}
+
+// A piece is what was decoded of a part of a run, and a line break behind it.
+type piece struct {
+	from, size int // the part, in characters of the run
+	count      int // bytes that were made of it, without the line break
+	bits       int // that a character stands for; 0 where a byte is made of all of them
+}
+
+// tookFrom notes a piece.
+func (r *reader) tookFrom(from, size, count, bits int) {
+	if r.located {
+		r.pieces = append(r.pieces, piece{from, size, count, bits})
+	}
+}
+
+// traceRun appends where the bytes of pieces come from, whose run begins at i: each from the
+// characters that hold its bits, so that what stands beside a value is left alone.
+func (r *reading) traceRun(at []span, i int, pieces []piece) []span {
+	for _, p := range pieces {
+		first, last := i+p.from, i+p.from+p.size-1
+		for k := range p.count {
+			start, end := first, last
+			if p.bits > 0 {
+				start, end = first+8*k/p.bits, first+(8*k+7)/p.bits
+			}
+			at = append(at, span{r.origin(start).start, r.origin(end).end})
+		}
+		at = append(at, span{r.origin(last).start, r.origin(last).end})
+	}
+	return at
 }
 
 // decodePlus is for forms (WHATWG URL, 5.1).
@@ -266,21 +302,25 @@ func (r *reader) decodeRun(s []byte, i int, out []byte) ([]byte, int) {
 	}
 	if n%2 == 0 && all(string(run), isHexDigit) {
 		if out, _ = hex.AppendDecode(out, run); isText(out[before:]) {
+			r.tookFrom(0, n, len(out)-before, 4)
 			return append(out, '\n'), n // what follows is another text
 		}
 		out = out[:before]
 	}
-	out = r.appendBase64(out, run)
+	out = r.appendBase64(out, run, 0)
+	at := 0
 	for segment := range bytes.SplitSeq(run, []byte("/")) { // of a path, each may be one
 		if len(segment) < n {
-			out = r.appendBase64(out, segment)
+			out = r.appendBase64(out, segment, at)
 		}
+		at += len(segment) + 1
 	}
 	return out, n
 }
 
-// appendBase64 appends what a run stands for and a line break, or nothing if it is no text.
-func (r *reader) appendBase64(out, run []byte) []byte {
+// appendBase64 appends what a part of a run, from at on, stands for and a line break, or
+// nothing if it is no text.
+func (r *reader) appendBase64(out, run []byte, at int) []byte {
 	if len(run)%4 == 1 || len(run) < minRun {
 		return out
 	}
@@ -293,12 +333,14 @@ func (r *reader) appendBase64(out, run []byte) []byte {
 	if err != nil {
 		return out[:before]
 	}
+	bits := 6
 	if plain := r.inflated(decoded[before:]); plain != nil {
-		decoded = append(decoded[:before], plain...)
+		decoded, bits = append(decoded[:before], plain...), 0
 	}
 	if !isText(decoded[before:]) {
 		return out[:before]
 	}
+	r.tookFrom(at, len(run), len(decoded)-before, bits)
 	return append(decoded, '\n')
 }
 
