@@ -133,6 +133,11 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	if device != nil {
 		device.addContact(f, j.Verdict, host.name)
 	}
+	t.addVerdict(f, j, trace)
+}
+
+// addVerdict counts what the judge says of a contact.
+func (t *totals) addVerdict(f *flow.Flow, j policy.Judgement, trace attribution.Trace) {
 	t.verdicts.add(j.Verdict)
 	switch j.Verdict {
 	case policy.Violation:
