@@ -113,7 +113,7 @@ func TestWatchedArchiveHasItsBooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := openWatched(folder, pol)
+	w, err := openWatched(folder, pol, &restFlags{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,10 +32,10 @@ var copies = []tui.Copy{
 	{Key: "m", Name: "Markdown line", Text: reports.MarkdownLine},
 }
 
-// forScreen is the policy as the screen edits it. adopt hears of each policy that
-// comes into force.
-func (p *policyFlags) forScreen(said *notices, current *policy.Policy, adopt func(*policy.Policy)) tui.Policy {
-	edited := tui.Policy{Current: current, File: current.File(), Options: policyOptions(), Adopt: adopt}
+// forScreen is the policy as the screen edits it. Flows are judged by what beside makes of
+// it, and adopt hears of each policy that comes into force.
+func (p *policyFlags) forScreen(said *notices, current *policy.Policy, beside func(policy.Judge) policy.Judge, adopt func(*policy.Policy)) tui.Policy {
+	edited := tui.Policy{Current: current, File: current.File(), Options: policyOptions(), Beside: beside, Adopt: adopt}
 	edited.Dropped = func() {
 		fmt.Fprintf(said, "warning: decisions that were not written to %s are not in this verdict\n", edited.File)
 	}

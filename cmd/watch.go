@@ -62,6 +62,7 @@ func newWatch(s *streams) *cobra.Command {
 		return nil
 	}
 	flags.register(c)
+	flags.gate.rest.register(c)
 	c.Flags().BoolVar(&exit, "exit-code", false, "end with 1 where the policy is broken, as record does")
 	return c
 }
@@ -95,7 +96,7 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string, written *writtenReports) (trouble bool) {
 	err := tui.Run(ctx, tui.Config{
 		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems, Modes: a.ways.modes,
-		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.policy.Store),
+		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.flags.gate.rest.beside, a.policy.Store),
 		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return a.diagnose(d, time.Now()) },
 		NameDevice: a.nameDevice,
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
@@ -138,7 +139,10 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	if err != nil {
 		return nil, false, err
 	}
-	w, err := openWatched(name, pol)
+	if err := flags.gate.load(c.Context(), pol); err != nil {
+		return nil, false, err
+	}
+	w, err := openWatched(name, pol, &flags.gate.rest)
 	if err != nil {
 		return nil, false, err
 	}
@@ -151,17 +155,10 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	}
 	ctx, stop := interruptible(c.Context(), 0)
 	defer stop()
-	document := func() *reports.Report {
-		sum := w.store.Summary()
-		doc := flags.report.document(w.policy.Load(), flags.policy.allow, sum, w.infos)
-		flags.gate.apply(doc, w.policy.Load())
-		flags.policy.facts.apply(doc)
-		doc.Command, doc.Flows, doc.Modes = commandLine(c, []string{name}), everyFlow(w.store), w.modesRead()
-		return doc
-	}
+	document := func() *reports.Report { return w.document(flags, commandLine(c, []string{name})) }
 	err = tui.Run(ctx, tui.Config{
 		Store: w.store, Capture: name, Load: w.load, Problems: said.problems, Modes: w.modesRead,
-		Policy: flags.policy.forScreen(said, pol, w.policy.Store),
+		Policy: flags.policy.forScreen(said, pol, w.beside, w.policy.Store),
 		Diagnose: func(d capture.Device) []diagnosis.Diagnosis {
 			pol := w.policy.Load()
 			return w.opinions.diagnoses(d, pol, time.Now(), func() []diagnosis.Diagnosis {
@@ -184,7 +181,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 
 // onlyForLive refuses flags that mean nothing for a capture that exists.
 func onlyForLive(set *pflag.FlagSet) (err error) {
-	both := []string{"policy", "allow", "list", "declaration", "report", "reveal", "allow-empty", "quiet", "no-color", "exit-code"}
+	both := []string{"policy", "allow", "list", "declaration", "subtract", "report", "reveal", "allow-empty", "quiet", "no-color", "exit-code"}
 	set.Visit(func(f *pflag.Flag) {
 		for _, name := range both {
 			if f.Name == name {
@@ -201,8 +198,12 @@ func onlyForLive(set *pflag.FlagSet) (err error) {
 type watched struct {
 	store  *capture.Store
 	policy atomic.Pointer[policy.Policy] // in force; the screen may change it while a report is written
-	infos  []reports.CaptureInfo
-	modes  atomic.Pointer[[]string] // ways in by which its flows came; nil until it was read
+	rest   *restFlags
+	// settling is held while the capture is loaded: only then it is known what of the rest
+	// is left out.
+	settling sync.Mutex
+	infos    []reports.CaptureInfo
+	modes    atomic.Pointer[[]string] // ways in by which its flows came; nil until it was read
 	// opinions are those of its devices.
 	opinions opinions
 	load     func(ctx context.Context, progress func(done, total int)) error
@@ -210,11 +211,11 @@ type watched struct {
 	failed   error  // why not all of it was judged; context.Canceled: somebody has left
 }
 
-func openWatched(name string, pol *policy.Policy) (*watched, error) {
+func openWatched(name string, pol *policy.Policy, rest *restFlags) (*watched, error) {
 	if name == intake.StandardInput {
 		return nil, withHint(errors.New("watch reads keys from standard input, so a capture cannot come from there"), "save it to a file first")
 	}
-	w := &watched{infos: []reports.CaptureInfo{{File: name, Producer: "telltale"}}, failed: context.Canceled}
+	w := &watched{rest: rest, infos: []reports.CaptureInfo{{File: name, Producer: "telltale"}}, failed: context.Canceled}
 	w.policy.Store(pol)
 	isCapture, err := intake.IsStored(name)
 	if err != nil {
@@ -232,7 +233,7 @@ func openWatched(name string, pol *policy.Policy) (*watched, error) {
 	if w.folder, err = os.MkdirTemp("", "telltale-watch-*"); err != nil {
 		return nil, fmt.Errorf("cannot make a folder to read the capture into: %w", err)
 	}
-	if w.store, err = capture.Create(filepath.Join(w.folder, "read"+capture.Ext), capture.Options{Judge: pol}); err != nil {
+	if w.store, err = capture.Create(filepath.Join(w.folder, "read"+capture.Ext), capture.Options{Judge: rest.beside(pol)}); err != nil {
 		os.RemoveAll(w.folder)
 		return nil, err
 	}
@@ -251,7 +252,11 @@ func (w *watched) modesRead() []string {
 
 // judge judges every flow of a capture of ours.
 func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
-	w.failed = w.store.Rejudge(ctx, w.policy.Load(), progress)
+	w.settling.Lock()
+	defer w.settling.Unlock()
+	if w.failed = w.store.Rejudge(ctx, w.rest.beside(w.policy.Load()), progress); w.failed == nil {
+		w.failed = w.settle(ctx, w.store.Watched, progress)
+	}
 	w.infos[0].Entries = w.store.Summary().Flows
 	if modes, err := w.store.Modes(ctx); err == nil {
 		w.modes.Store(&modes)
@@ -264,6 +269,8 @@ func (w *watched) judge(ctx context.Context, progress func(done, total int)) err
 
 // read reads other captures into the temporary one.
 func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, total int)) error {
+	w.settling.Lock()
+	defer w.settling.Unlock()
 	modes := map[string]bool{}
 	infos, err := in.Read(ctx, intake.Options{Bodies: true}, w.take(modes, progress))
 	read := slices.Sorted(maps.Keys(modes))
@@ -279,8 +286,42 @@ func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, 
 		w.store.SetLedger(l)
 	}
 	w.infos = captureInfos(infos)
-	w.failed = errors.Join(append(troubles, w.store.Sync())...)
+	troubles = append(troubles, w.store.Sync())
+	if ctx.Err() == nil {
+		watched := func(context.Context) (time.Duration, error) { return intake.Watched(infos), nil }
+		troubles = append(troubles, w.settle(ctx, watched, progress))
+	}
+	w.failed = errors.Join(troubles...)
 	return w.failed
+}
+
+// settle judges again where something happened more often than it does at rest.
+func (w *watched) settle(ctx context.Context, watched func(context.Context) (time.Duration, error), progress func(done, total int)) error {
+	if len(w.rest.files) == 0 {
+		return nil
+	}
+	long, err := watched(ctx)
+	if err != nil || !w.rest.settle(w.store.Summary(), long) {
+		return err
+	}
+	return w.store.Rejudge(ctx, w.rest.beside(w.policy.Load()), progress)
+}
+
+// beside returns a judge that leaves out what the device does at rest, once that is settled.
+func (w *watched) beside(judge policy.Judge) policy.Judge {
+	w.settling.Lock()
+	defer w.settling.Unlock()
+	return w.rest.beside(judge)
+}
+
+// document returns what is known of the capture at this moment.
+func (w *watched) document(flags *liveFlags, command string) *reports.Report {
+	pol := w.policy.Load()
+	doc := flags.report.document(pol, flags.policy.allow, w.store.Summary(), w.infos)
+	flags.gate.apply(doc, pol)
+	flags.policy.facts.apply(doc)
+	doc.Command, doc.Flows, doc.Modes = command, everyFlow(w.store), w.modesRead()
+	return doc
 }
 
 func (w *watched) close() {

@@ -63,7 +63,7 @@ func TestWatchKnowsWhetherAllWasRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, leave := range []bool{true, false} {
-			w, err := openWatched(file, pol)
+			w, err := openWatched(file, pol, &restFlags{})
 			if err != nil {
 				t.Fatal(err)
 			}

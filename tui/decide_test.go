@@ -415,3 +415,38 @@ func TestCtrlCTwiceQuits(t *testing.T) {
 		t.Fatal("ctrl+c twice does not quit")
 	}
 }
+
+// What an idle baseline explains stays explained, whatever policy comes into force.
+func TestPolicyIsJudgedBesideABaseline(t *testing.T) {
+	t.Parallel()
+	alive := flowtest.Head("https://probe.system.example/alive", flowtest.UserAgentOf("Dalvik/2.1"), flowtest.ID(99))
+	probe := policy.ShapeOf(alive)
+	idle := &policy.Idle{File: "idle.telltale", Shapes: map[policy.Shape]string{probe: "every minute"}}
+	r := newRig(t, setting{flows: append(story(), alive), w: 200, h: 24, change: func(cfg *Config) { cfg.Policy.Beside = idle.Beside }})
+	check(t, r.store.Rejudge(t.Context(), idle.Beside(r.m.desk.policy), nil))
+	subtracted := func() (n int) {
+		for _, s := range r.store.Summary().Shapes {
+			if s.Shape == probe {
+				n += s.Subtracted
+			}
+		}
+		return n
+	}
+	want := subtracted()
+	if want == 0 {
+		t.Fatal("nothing is subtracted")
+	}
+	holds := func(when string) {
+		t.Helper()
+		if got := subtracted(); got != want {
+			t.Errorf("%s, %d are subtracted, want %d", when, got, want)
+		}
+	}
+	r.onto("2", "captive.example").press("a", "enter")
+	holds("after a decision about another host")
+	r.press("u")
+	holds("after it was undone")
+	r.onto("2", "captive.example").press("a", "enter")
+	r.m.desk.abandon(r.store)
+	holds("after a signal")
+}

@@ -62,6 +62,14 @@ func newDesk(cfg Policy) desk {
 	return d
 }
 
+// judge returns what flows are judged by where a policy is in force.
+func (cfg *Policy) judge(p *policy.Policy) policy.Judge {
+	if cfg.Beside == nil {
+		return p
+	}
+	return cfg.Beside(p)
+}
+
 // unsaved reports whether decisions would be lost by leaving.
 func (d *desk) unsaved() bool {
 	if d.saved == nil {
@@ -76,17 +84,17 @@ func (d *desk) judging(m *model, prepare func() (deskMsg, error)) tea.Cmd {
 	d.busy = true
 	m.violations.list.settle, m.hosts.list.settle = true, true
 	m.status = status{text: "judging every flow again …"}
-	store, ctx, adopt := m.cfg.Store, m.ctx, d.cfg.Adopt
+	store, ctx, cfg := m.cfg.Store, m.ctx, d.cfg
 	progress := newLoading()
 	judge := func() tea.Msg {
 		defer progress.end()
 		var msg deskMsg
 		err := m.awaited(func() (err error) {
 			if msg, err = prepare(); err == nil {
-				err = store.Rejudge(ctx, msg.policy, progress.report)
+				err = store.Rejudge(ctx, cfg.judge(msg.policy), progress.report)
 			}
-			if err == nil && adopt != nil {
-				adopt(msg.policy)
+			if err == nil && cfg.Adopt != nil {
+				cfg.Adopt(msg.policy)
 			}
 			return err
 		})
@@ -144,7 +152,7 @@ func (d *desk) abandon(store *capture.Store) {
 	if !d.busy && !d.unsaved() {
 		return
 	}
-	if err := store.Rejudge(context.Background(), d.kept, nil); err != nil {
+	if err := store.Rejudge(context.Background(), d.cfg.judge(d.kept), nil); err != nil {
 		return // what the store cannot do it has said itself
 	}
 	if d.cfg.Adopt != nil {

@@ -171,6 +171,9 @@ type Policy struct {
 	Options policy.Options
 	// Parse reads a changed text of the file, with what the command line adds.
 	Parse func(text []byte) (*policy.Policy, error)
+	// Beside returns the judge of a policy that takes away what something else explains: an
+	// idle baseline. It is asked beside the loop, and may wait. Nil: policies judge alone.
+	Beside func(policy.Judge) policy.Judge
 	// Adopt tells the recorder of a policy that is in force from now on. Nil: nobody
 	// needs to know.
 	Adopt func(*policy.Policy)
