@@ -23,9 +23,6 @@ func MaskURL(url string) string {
 	}
 	authority, rest := url[:begin+i], url[begin+i:]
 	found, raw := inside(url)
-	for _, r := range raw {
-		rest = maskPieces(rest, r.text, r.masked)
-	}
 	m := urlMask{authority: authority, digests: map[string]bool{}}
 	kinds := map[string]int{}
 	for _, e := range found {
@@ -33,6 +30,9 @@ func MaskURL(url string) string {
 		if kinds[e.Kind]++; kinds[e.Kind] == MaxOfKind {
 			return authority + "/…"
 		}
+	}
+	for _, r := range raw {
+		rest = maskPieces(rest, r.text, r.masked)
 	}
 	if _, left := m.left(rest); left {
 		rest = m.parts(rest)

@@ -47,7 +47,7 @@ func TestMaskURLHidesEveryWriting(t *testing.T) {
 // More values than an entry is kept for are hidden as well.
 func TestMaskURLHidesMany(t *testing.T) {
 	var b strings.Builder
-	for i := range 2000 {
+	for i := range 300 {
 		fmt.Fprintf(&b, "&m%d=person%d%%40firma.de&d=%s", i, i, base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"email":"jane%d@firma.de"}`, i)))
 	}
 	got := exposure.MaskURL("https://x.shop.com/a?" + b.String())
