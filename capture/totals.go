@@ -113,20 +113,12 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	if name == "" {
 		name = f.Host()
 	}
-	if r := f.Request; r != nil && r.Body.Truncated && r.Body.Size > 0 {
-		t.cut++
-		t.cutBytes += r.Body.Size
-	}
 	trace := t.book.Learn(f)
 	host := t.hosts.row(t.hostRow(name), newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
 	host.add(f, j, trace)
 	t.addShape(f, j, trace)
-	if len(f.Exposures) > 0 {
-		shown := *f
-		shown.Exposures = j.Exposures(f)
-		t.values.Learn(&shown, policy.Receiver(name))
-	}
+	t.addSent(f, j, name)
 	if j.Subtracted {
 		t.subtracted++
 	}
@@ -145,6 +137,19 @@ func (t *totals) addVerdict(f *flow.Flow, j policy.Judgement, trace attribution.
 		t.addFindings(&t.waivers, f, trace, j.Excused)
 	case policy.Waived:
 		t.addFindings(&t.waivers, f, trace, j.Findings)
+	}
+}
+
+// addSent counts what a flow sent to a host.
+func (t *totals) addSent(f *flow.Flow, j policy.Judgement, host string) {
+	if r := f.Request; r != nil && r.Body.Truncated && r.Body.Size > 0 {
+		t.cut++
+		t.cutBytes += r.Body.Size
+	}
+	if len(f.Exposures) > 0 {
+		shown := *f
+		shown.Exposures = j.Exposures(f)
+		t.values.Learn(&shown, policy.Receiver(host))
 	}
 }
 
