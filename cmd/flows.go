@@ -27,6 +27,7 @@ var flowFormats = []string{"table", "json", "har", "csv"}
 
 func newFlows(s *streams) *cobra.Command {
 	var flags policyFlags
+	var rest restFlags
 	var where, format, search string
 	var reveal bool
 	c := command("flows", func(c *cobra.Command, args []string) error {
@@ -51,9 +52,13 @@ func newFlows(s *streams) *cobra.Command {
 		if pick.Names("device") || len(pick.Words()) > 0 {
 			pick.NameDevices(deviceNames(ctx, in, pol))
 		}
+		if err := rest.settleBy(ctx, in, pol); err != nil {
+			return err
+		}
+		rest.say(s, pick.Names("subtracted"), masker(pol, reveal))
 		opts := needed(pol)
 		opts.Bodies = format == "har" || pick.Names("body") || pick.Words() != nil
-		l := &lister{policy: pol, pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
+		l := &lister{policy: pol, judge: rest.beside(pol), pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
 		if format == "json" || pick.Names("attributed") {
 			l.apps = apps(ctx, in)
 			pick.NameApps(func(f *flow.Flow) string { return l.apps.Of(f).App })
@@ -68,12 +73,38 @@ func newFlows(s *streams) *cobra.Command {
 	c.Long = strings.Replace(c.Long, fieldsGoHere, fieldTable(), 1)
 	c.Args = atLeastOneCapture
 	flags.register(c)
+	rest.register(c)
 	c.Flags().StringVarP(&where, "where", "w", "", "list only flows that `filter` picks: an expression, or words that must all be there")
 	c.Flags().StringVarP(&search, "search", "s", "", "list only flows whose URL or headers contain `text`, whatever its case")
 	c.Flags().StringVar(&format, "format", "table", "`format` of the list: "+strings.Join(flowFormats, ", "))
 	c.Flags().BoolVar(&reveal, "reveal", false, "show credentials and never-send values instead of [redacted]")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(flowFormats, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// settleBy reads the captures of a device at rest, and the inputs once: only then it is known
+// what was made no more often than at rest.
+func (r *restFlags) settleBy(ctx context.Context, in *intake.Set, pol *policy.Policy) error {
+	if err := r.load(ctx, pol); err != nil || len(r.files) == 0 {
+		return err
+	}
+	sum, infos, _, _ := judge(ctx, in, nil, intake.Options{}) // what is wrong with an input is said when its flows are listed
+	r.settle(sum, intake.Watched(infos))
+	return nil
+}
+
+// say tells what is known of the captures at rest. asked says that somebody wants to see
+// what they explain.
+func (r *restFlags) say(s *streams, asked bool, mask func(string) string) {
+	if asked && len(r.files) == 0 {
+		s.say("note: nothing is subtracted without --subtract FILE")
+	}
+	for _, note := range r.notes {
+		if mask != nil {
+			note = mask(note)
+		}
+		s.say("note: %s", plain.Text(note))
+	}
 }
 
 // deviceNames reads the inputs once and returns what names the device of a flow as reports
@@ -102,6 +133,7 @@ func apps(ctx context.Context, in *intake.Set) *attribution.Book {
 // lister prints the flows that it picks, as they are read.
 type lister struct {
 	policy *policy.Policy
+	judge  policy.Judge // by the policy
 	pick   *filter.Filter
 	search string
 	mask   func(string) string
@@ -117,7 +149,7 @@ func (l *lister) list(ctx context.Context, w io.Writer, format string, in *intak
 			l.next++
 			f.ID = l.next
 		}
-		r := capture.Recorded{Flow: f, Judgement: l.policy.Judge(f)}
+		r := capture.Recorded{Flow: f, Judgement: l.judge.Judge(f)}
 		ok, err := l.wants(r)
 		if err == nil && ok {
 			err = write(r)

@@ -36,7 +36,7 @@ Exit codes: telltale help exit-codes`,
   telltale watch --policy telltale.yaml --save audit.telltale --report audit.md
 
   # look at what was recorded before
-  telltale watch audit.telltale
+  telltale watch audit.telltale --subtract idle.telltale
   telltale watch capture.har --allow '*.canada.ca'`,
 	},
 	"record": {
@@ -159,6 +159,7 @@ FIELDS`,
 		example: `  telltale flows audit.telltale --where 'verdict == "violation"'
   telltale flows audit.telltale --where 'method == "HEAD" and status == 204'
   telltale flows audit.telltale --where 'okhttp generate_204'
+  telltale flows audit.telltale --subtract idle.telltale -w 'subtracted != ""'
   telltale flows capture.har --search clients3 --format json`,
 	},
 	"policy": {
