@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"reflect"
 	"regexp"
 	"strings"
@@ -75,14 +76,14 @@ func maskEntry(line string) string {
 // maskError takes the values under never-send out of what an error says: other sections may
 // quote them, too. What is wrong with the values themselves is left to others.
 func (d *decoder) maskError(err error, root ast.Node) error {
-	e, ok := err.(*Error)
-	if !ok {
+	var e *Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	p := &Policy{}
 	p.setSecrets(d.secretsOf(root))
 	e.Message, e.excerpt, e.hint = p.Mask(e.Message), p.Mask(e.excerpt), p.Mask(e.hint)
-	return e
+	return err
 }
 
 // secretsOf returns the values of a file that may have errors.

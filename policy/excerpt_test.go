@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -37,11 +38,12 @@ func TestErrorsShowNoValue(t *testing.T) {
 		"version: 1\nallow: [\"*x\"] # Mira.Quell\nnever-send:\n  - {name: m, value: \"${MIRA}\"}\n",
 	} {
 		_, err := Parse("p.yaml", []byte(text), Options{Env: func(string) (string, bool) { return "Mira.Quell", true }})
-		if err == nil {
-			t.Errorf("no error:\n%s", text)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("error %v:\n%s", err, text)
 			continue
 		}
-		shown := err.Error() + err.(*Error).Hint()
+		shown := e.Error() + e.Hint()
 		if strings.Contains(strings.ToLower(shown), "mira.quell") {
 			t.Errorf("shows the value:\n%s", shown)
 		}

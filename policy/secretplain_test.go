@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -23,11 +24,12 @@ func TestValuesThatCannotBeMeant(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil {
-			t.Errorf("%s is taken", value)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s: error %v", value, err)
 			continue
 		}
-		if said := err.Error() + err.(*Error).Hint(); !strings.Contains(said, want) {
+		if said := e.Error() + e.Hint(); !strings.Contains(said, want) {
 			t.Errorf("%s: %s", value, said)
 		}
 	}
