@@ -103,7 +103,7 @@ func (r *restFlags) say(s *streams, asked bool, mask func(string) string) {
 		if mask != nil {
 			note = mask(note)
 		}
-		s.say("note: %s", plain.Text(note))
+		s.say("note: %s", note)
 	}
 }
 

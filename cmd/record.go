@@ -3,9 +3,11 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"telltale/capture"
 	"telltale/reports"
 	"telltale/setup"
 )
@@ -138,30 +140,42 @@ func (a *audit) await(ctx context.Context, s *streams, child []string) (trouble 
 // compare it with.
 func (a *audit) concludeIdle(s *streams, doc *reports.Report, trouble bool) error {
 	trouble = a.flags.report.writeAll(s, doc) || trouble
-	timed := 0
-	for _, shape := range doc.Summary.Shapes {
-		if shape.Rhythm.Count > 0 {
-			timed++
-		}
-	}
 	if err := a.close(); err != nil {
 		s.complain(err)
 		trouble = true
 	}
-	if !a.flags.report.quiet {
-		s.say("recorded %s of the device at rest, of %s, %d of them by a timer", plural(doc.Summary.Flows, "contact"), plural(len(doc.Summary.Shapes), "kind"), timed)
+	switch empty := doc.Summary.Inconclusive(); {
+	case empty && !a.flags.report.allowEmpty:
+		s.say("warning: nothing was recorded, so there is nothing that could be left out of an audit")
+		trouble = true
+	case a.flags.report.quiet:
+	case empty:
+		s.say("nothing was recorded")
+	default:
+		s.say("%s", atRest(doc.Summary))
 		if !a.discard {
 			s.say("leave them out of an audit with: telltale check CAPTURE --subtract %s", quote(a.path))
 		}
 	}
-	switch {
-	case trouble:
-		return exitCode(ExitFailed)
-	case doc.Summary.Inconclusive() && !a.flags.report.allowEmpty:
-		s.say("warning: nothing was recorded, so nothing can be left out")
+	if trouble {
 		return exitCode(ExitFailed)
 	}
 	return nil
+}
+
+// atRest says what a device did with the app closed.
+func atRest(sum capture.Summary) string {
+	timed := 0
+	for _, shape := range sum.Shapes {
+		if shape.Rhythm.Count > 0 {
+			timed++
+		}
+	}
+	by := "none"
+	if timed > 0 {
+		by = strconv.Itoa(timed)
+	}
+	return fmt.Sprintf("recorded %s of the device at rest, of %s, %s by a timer", plural(sum.Flows, "contact"), plural(len(sum.Shapes), "kind"), by)
 }
 
 // conclude writes the reports and prints the verdict. With --events, standard
