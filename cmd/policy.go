@@ -173,6 +173,7 @@ func newPolicyExplain(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			e.URL = pol.Mask(e.URL)
 			explain(s.out, e)
 			violating = violating || e.Verdict == policy.Violation
 		}

@@ -42,9 +42,9 @@ const (
 )
 
 // Look returns the identifiers in a flow whose content is loaded, one entry for each
-// value at each place. It is pure.
+// value at each place. It is pure. The fragment of the URL is not looked at: nobody gets it.
 func Look(f *flow.Flow) []flow.Exposure {
-	s := newSearch(f)
+	s := newSearch(f.WithoutFragment())
 	s.run()
 	found := s.innermost()
 	s.release()

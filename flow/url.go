@@ -84,3 +84,20 @@ func bracketed(host string) string {
 	}
 	return host
 }
+
+// WithoutFragment returns the flow without the fragment of its URL, which is no part of what a client
+// sends (RFC 9110, 7.1), though a browser's HAR has it. It is the flow itself where there is
+// none, and shares everything else with it otherwise.
+func (f *Flow) WithoutFragment() *Flow {
+	if f.Request == nil {
+		return f
+	}
+	target, _, has := strings.Cut(f.Request.URL, "#")
+	if !has {
+		return f
+	}
+	sent, request := *f, *f.Request
+	request.URL = target
+	sent.Request = &request
+	return &sent
+}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -53,6 +54,10 @@ func (p *Policy) Explain(method, rawURL string) (Explanation, error) {
 // ExplainFrom is Explain for a request of the device at an address.
 func (p *Policy) ExplainFrom(client netip.Addr, method, rawURL string) (Explanation, error) {
 	f, err := imagine(method, rawURL)
+	var bad *URLError
+	if errors.As(err, &bad) {
+		bad.URL = p.Mask(bad.URL)
+	}
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -59,6 +59,7 @@ func (p *Policy) findSecrets(f *flow.Flow) [][]Evidence {
 		return nil
 	}
 	var found [][]Evidence
+	f = f.WithoutFragment()
 	// Nearly every flow holds none: that is found out without asking for places.
 	if held := p.forms.held(f); held != nil {
 		found = p.locate(f, held)
