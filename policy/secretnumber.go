@@ -34,6 +34,7 @@ func (s secretNumbers) find(text []byte, found func(form *secretForm, start, end
 	var digits [maxGrouped + 2]byte
 	for i := 0; i < len(text); i++ {
 		if !isDigit(text[i]) {
+			i = nextGrouped(text, i+1) - 1
 			continue
 		}
 		start, n, groups := i, 0, 1
@@ -66,6 +67,30 @@ func (s secretNumbers) find(text []byte, found func(form *secretForm, start, end
 			return
 		}
 	}
+}
+
+// inGroups are the bytes that digits in groups consist of, with their separators.
+var inGroups = func() (t [256]bool) {
+	for _, c := range []byte("0123456789 .-/()\xa0\u00a0\u202f\u2011") {
+		t[c] = true
+	}
+	return t
+}()
+
+// nextGrouped returns where the next digits in groups may begin, at i or later; len(text) for
+// nowhere. It looks from the far end of the shortest ones, so that it skips most of a text.
+func nextGrouped(text []byte, i int) int {
+	for i+minGrouped < len(text) {
+		k := i + minGrouped // one more for a separator
+		for k >= i && inGroups[text[k]] {
+			k--
+		}
+		if k < i {
+			return i
+		}
+		i = k + 1
+	}
+	return len(text)
 }
 
 // separatorSize returns the length of the separator that text begins with, 0 without one:
