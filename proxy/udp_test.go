@@ -54,10 +54,11 @@ func (d *device) answer() string {
 // balanced waits for the books of the tunnel to have so much.
 func (r *rig) balanced(class coverage.Class, units, bytes int64) {
 	r.t.Helper()
-	recorded, underWay := r.proxy.Recorded(modeWireGuard)
-	if recorded[class] != (coverage.Amount{Units: units, Bytes: bytes}) || underWay[class] != (coverage.Amount{}) {
-		r.t.Errorf("recorded %v, under way %v of %s; want %d with %d bytes", recorded, underWay, class, units, bytes)
-	}
+	want := coverage.Amount{Units: units, Bytes: bytes}
+	until(r.t, fmt.Sprintf("%d of %s with %d bytes in the books", units, class, bytes), func() bool {
+		recorded, underWay := r.proxy.Recorded(modeWireGuard)
+		return recorded[class] == want && underWay[class] == coverage.Amount{}
+	})
 }
 
 // ntp is a client's question in version 4.
