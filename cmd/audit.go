@@ -59,6 +59,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if err := flags.gate.load(context.Background(), pol); err != nil {
 		return nil, err
 	}
+	if err := spareFiles(flags.report.files, flags.gate.madeOf(pol, &flags.policy.facts)); err != nil {
+		return nil, err
+	}
 	cfg, err := flags.proxyConfig()
 	if err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	in, troubles := intake.Find(ctx, args, s.in)
 	defer in.Close()
-	if err := spare(j.report.files, in, slices.Concat(j.gate.baselines, j.gate.rest.files, []string{pol.File()})...); err != nil {
+	if err := spare(j.report.files, in, j.gate.madeOf(pol, &j.policy.facts)...); err != nil {
 		return nil, false, err
 	}
 	stop := startMeter(s, in, j.report.quiet)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,6 +62,11 @@ func (g *gateFlags) load(ctx context.Context, pol *policy.Policy) error {
 	}
 	g.info = &reports.BaselineInfo{File: strings.Join(g.baselines, ", "), Violations: len(g.known)}
 	return nil
+}
+
+// madeOf returns the files that a verdict is made of beside captures.
+func (g *gateFlags) madeOf(pol *policy.Policy, facts *factFlags) []string {
+	return slices.Concat(g.baselines, g.rest.files, facts.listFiles, facts.declarationFiles, []string{pol.File()})
 }
 
 // judge returns what flows are judged by.

@@ -68,12 +68,20 @@ func reportFolder(file string) error {
 // spare refuses to write a report over what it is made of.
 func spare(files []string, in *intake.Set, others ...string) error {
 	for _, file := range files {
-		made := in.Holds(file)
-		for _, other := range others {
-			made = made || sameFile(file, other)
-		}
-		if made {
+		if in.Holds(file) {
 			return errReplaces(file)
+		}
+	}
+	return spareFiles(files, others)
+}
+
+// spareFiles is spare without captures.
+func spareFiles(files, others []string) error {
+	for _, file := range files {
+		for _, other := range others {
+			if sameFile(file, other) {
+				return errReplaces(file)
+			}
 		}
 	}
 	return nil
