@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"sync"
 
-	"telltale/exposure"
 	"telltale/flow"
 )
 
@@ -51,9 +50,6 @@ func (st *stream) read(ctx context.Context, s *Set, in input, opts Options) {
 	b := batcher{ctx: ctx, out: st.batches}
 	r := &reading{ctx: ctx, set: s, opts: opts}
 	r.deliver = func(f *flow.Flow) error {
-		if opts.Examine && f.Examined == 0 {
-			f.Exposures, f.Examined = exposure.Look(f), exposure.Version
-		}
 		r.flows++
 		r.modes = withMode(r.modes, f.Mode)
 		r.span.add(f)

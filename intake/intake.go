@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"telltale/coverage"
+	"telltale/exposure"
 	"telltale/flow"
 )
 
@@ -146,6 +147,9 @@ func (s *Set) Read(ctx context.Context, opts Options, observe func(*flow.Flow) e
 	for _, st := range s.start(ctx, opts, &readers) {
 		for batch := range st.batches {
 			for _, f := range batch {
+				if opts.Examine && f.Examined == 0 { // here, since whoever reads ahead has most to do
+					f.Exposures, f.Examined = exposure.Look(f), exposure.Version
+				}
 				if err := observe(f); err != nil {
 					return infos, err
 				}
