@@ -35,17 +35,18 @@ func TestServerThatEndsEachConnection(t *testing.T) {
 				s.Read(buf)
 				io.WriteString(s, words)
 			})
-			for _, method := range []string{"GET", "POST"} {
-				asked.Store(0)
+			methods := []string{"GET", "POST"}
+			for _, method := range methods {
 				req, err := http.NewRequest(method, "https://"+addr+"/", nil)
 				must(t, err)
 				resp, err := r.client().Do(req)
 				must(t, err)
 				resp.Body.Close()
 				equal(t, "status", resp.StatusCode, 502)
-				if n := asked.Load(); n > maxDials {
-					t.Errorf("%s: %d connections were made", method, n)
-				}
+			}
+			// Of all together: the server may hear of a connection when its request has failed.
+			if n := int(asked.Load()); n > maxDials*len(methods) {
+				t.Errorf("%d connections were made", n)
 			}
 			for _, f := range r.ending(2) {
 				equal(t, "outcome", f.Outcome, flow.UpstreamFailed)
