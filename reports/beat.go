@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"telltale/cadence"
 	"telltale/capture"
 	"telltale/policy"
 	"telltale/policy/catalog"
@@ -12,22 +13,10 @@ import (
 
 // This file tells of contacts that repeat by a timer.
 
-// beatOf returns the kind of request to a host that keeps a rhythm and was made most
-// often; false where there is none.
-func (r *Report) beatOf(host string) (capture.Shape, bool) {
-	var best capture.Shape
-	for _, s := range r.lookup().shapes[host] {
-		if s.Rhythm.Count > best.Rhythm.Count {
-			best = s
-		}
-	}
-	return best, best.Rhythm.Count > 0
-}
-
 // beats are the kinds of requests that keep a rhythm, those of violations first, then the
 // fastest.
 func (r *Report) beats() []capture.Shape {
-	verdict := r.lookup().verdicts
+	hosts := r.lookup().hosts
 	var out []capture.Shape
 	for _, s := range r.Summary.Shapes {
 		if s.Rhythm.Count > 0 {
@@ -35,33 +24,33 @@ func (r *Report) beats() []capture.Shape {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b capture.Shape) int {
-		return cmp.Or(verdict[b.Host].Weight()-verdict[a.Host].Weight(), cmp.Compare(a.Rhythm.Every, b.Rhythm.Every),
+		return cmp.Or(hosts[b.Host].verdict.Weight()-hosts[a.Host].verdict.Weight(), cmp.Compare(a.Rhythm.Every, b.Rhythm.Every),
 			strings.Compare(a.Host, b.Host), strings.Compare(a.Path, b.Path))
 	})
 	return out
 }
 
 // tells says what a rhythm amounts to: "tells Google every minute that the app is open".
-func (r *Report) tells(s capture.Shape, st style) string {
-	whom := st.data(r.clipped(s.Host, maxHost))
-	if who := r.whois(s.Host); who.Company != "" {
+func (r *Report) tells(host string, beat cadence.Rhythm, st style) string {
+	whom := st.data(r.clipped(host, maxHost))
+	if who := r.whois(host); who.Company != "" {
 		whom = st.prose(r.clipped(who.Company, maxHost))
 	}
 	what := "the app is open"
-	if r.lookup().verdicts[s.Host] == policy.Ignored || noiseOf(s.Host) == catalog.ClassNoise {
+	if r.lookup().hosts[host].verdict == policy.Ignored || noiseOf(host) == catalog.ClassNoise {
 		what = "the device is on"
 	}
-	return "tells " + whom + " " + s.Rhythm.String() + " that " + what
+	return "tells " + whom + " " + beat.String() + " that " + what
 }
 
 // telling is what tells says of the host of a violation, "" where nothing repeats. Of what
 // is said to a host that is allowed, the contact is not what matters.
 func (r *Report) telling(f policy.Finding, st style) string {
-	s, ok := r.beatOf(f.Host)
-	if !ok || !f.Rule.OfContact() {
+	beat := r.lookup().hosts[f.Host].rhythm
+	if beat.Count == 0 || !f.Rule.OfContact() {
 		return ""
 	}
-	return r.tells(s, st)
+	return r.tells(f.Host, beat, st)
 }
 
 // shape names a kind of request.
@@ -77,9 +66,9 @@ type rhythm struct {
 }
 
 // newRhythm returns nil for none.
-func newRhythm(s capture.Shape) *rhythm {
-	if s.Rhythm.Count == 0 {
+func newRhythm(beat cadence.Rhythm) *rhythm {
+	if beat.Count == 0 {
 		return nil
 	}
-	return &rhythm{s.Rhythm.Every.Seconds(), s.Rhythm.Count, s.Rhythm.String()}
+	return &rhythm{beat.Every.Seconds(), beat.Count, beat.String()}
 }

@@ -46,7 +46,7 @@ func (r *Report) owners(st style) chapter {
 func (r *Report) timers(st style) chapter {
 	c := chapter{ID: "timers", Heading: "Contacts by a timer"}
 	for _, s := range r.beats() {
-		item := capital(r.tells(s, st)) + ": " + r.shape(s.Shape, st) + ", " + times(s.Flows)
+		item := capital(r.tells(s.Host, s.Rhythm, st)) + ": " + r.shape(s.Shape, st) + ", " + times(s.Flows)
 		if s.App != "" {
 			item += ", by " + st.data(r.clipped(s.App, maxHost))
 		}

@@ -46,8 +46,8 @@ func writeCSV(w io.Writer, r *Report) error {
 			line = strconv.Itoa(h.Source.Line)
 		}
 		who, every := r.whois(h.Name), ""
-		if s, ok := r.beatOf(h.Name); ok {
-			every = strconv.FormatFloat(s.Rhythm.Every.Seconds(), 'f', -1, 64)
+		if h.Rhythm.Count > 0 {
+			every = strconv.FormatFloat(h.Rhythm.Every.Seconds(), 'f', -1, 64)
 		}
 		if err := out.Write([]string{
 			text(h.Name), string(h.Verdict), string(h.Rule), text(h.Category),

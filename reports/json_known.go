@@ -46,9 +46,7 @@ func (r *Report) host(h capture.Host) host {
 	who := r.whois(h.Name)
 	out.Company, out.Product, out.Country, out.Purpose = r.text(who.Company), r.text(who.Product), who.Country, who.Purpose
 	out.Source, out.Confidence = r.text(who.Source), who.Confidence
-	if s, ok := r.beatOf(h.Name); ok {
-		out.Rhythm = newRhythm(s)
-	}
+	out.Rhythm = newRhythm(h.Rhythm)
 	return out
 }
 
@@ -68,7 +66,5 @@ func (r *Report) addKnown(out *Violation, f policy.Finding) {
 	}
 	who := r.whois(f.Host)
 	out.Company, out.Product, out.Country, out.Purpose = r.text(who.Company), r.text(who.Product), who.Country, who.Purpose
-	if s, ok := r.beatOf(f.Host); ok {
-		out.Rhythm = newRhythm(s)
-	}
+	out.Rhythm = newRhythm(r.lookup().hosts[f.Host].rhythm)
 }

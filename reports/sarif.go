@@ -390,9 +390,7 @@ func (s *sarif) bag(v capture.Violation) *sarifResultBag {
 	for _, t := range testsOf(f) {
 		bag.Tests = append(bag.Tests, t.ID)
 	}
-	if beat, ok := r.beatOf(f.Host); ok {
-		bag.Rhythm = newRhythm(beat)
-	}
+	bag.Rhythm = newRhythm(r.lookup().hosts[f.Host].rhythm)
 	return bag
 }
 

@@ -77,7 +77,19 @@ func whatWasSent() *Report {
 	}
 	r.Lists = []*lists.List{{Name: "easyprivacy.txt", Format: "Adblock", Rules: 48211, Skipped: 3920, Notes: []string{"line 7: an unknown option"}}}
 	r.Flows = each(flowtest.Post("https://"+attributed1+"/api/v6?adid=x", `{"user":{}}`, flowtest.At(time.Minute)))
+	keepRhythms(s)
 	return r
+}
+
+// keepRhythms gives hosts the rhythm of their strongest shape, as captures do.
+func keepRhythms(s *capture.Summary) {
+	for i := range s.Hosts {
+		for _, shape := range s.Shapes {
+			if h := &s.Hosts[i]; shape.Host == h.Name && shape.Rhythm.Count > h.Rhythm.Count {
+				h.Rhythm = shape.Rhythm
+			}
+		}
+	}
 }
 
 // hostileSent adds a text to everywhere where what was sent has one.
@@ -96,6 +108,7 @@ func hostileSent(r *Report, bad string) {
 	r.Idle = []*policy.Idle{{File: bad, Shapes: map[policy.Shape]string{shape: bad}}}
 	r.Declarations = []declarations.Declaration{{File: bad, Notes: []string{bad}, Privacy: &declarations.PrivacyManifest{TrackingDomains: []string{bad}, Collected: []declarations.CollectedType{{Type: bad}}}}}
 	r.Lists = []*lists.List{{Name: bad, Format: bad, Rules: 1, Skipped: 1, Notes: []string{bad}}}
+	keepRhythms(s)
 }
 
 // manySent has more of what was sent than a document can show.
@@ -108,6 +121,7 @@ func manySent(r *Report, n int, name func(int) string, long string) {
 		r.Declarations = append(r.Declarations, declarations.Declaration{File: long + name(i), Privacy: &declarations.PrivacyManifest{TrackingDomains: []string{long, long, long, long, long, long, long}}})
 		r.Lists = append(r.Lists, &lists.List{Name: long + name(i), Notes: []string{long, long}})
 	}
+	keepRhythms(s)
 	for i := range s.Violations {
 		for range 20 {
 			s.Violations[i].Finding.Evidence = append(s.Violations[i].Finding.Evidence, policy.Evidence{Where: "body.json " + long, Layers: []string{long, long}, Form: long, Masked: long})

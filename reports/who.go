@@ -3,6 +3,7 @@ package reports
 import (
 	"strings"
 
+	"telltale/cadence"
 	"telltale/capture"
 	"telltale/policy"
 	"telltale/policy/catalog"
@@ -171,12 +172,18 @@ func citations(f policy.Finding, st style) []string {
 	return out
 }
 
+// hostFacts are what is asked of a host by its name.
+type hostFacts struct {
+	verdict policy.Verdict
+	rhythm  cadence.Rhythm // of its strongest shape
+}
+
 // An index finds by host what the summary lists otherwise.
 type index struct {
 	owners map[string]identity // that findings name
 	shapes map[string][]capture.Shape
 
-	verdicts map[string]policy.Verdict
+	hosts map[string]hostFacts
 }
 
 // indexed returns the report with an index, for documents that ask about many hosts.
@@ -194,9 +201,9 @@ func (r *Report) lookup() *index {
 }
 
 func newIndex(r *Report) *index {
-	x := &index{map[string]identity{}, map[string][]capture.Shape{}, map[string]policy.Verdict{}}
+	x := &index{map[string]identity{}, map[string][]capture.Shape{}, map[string]hostFacts{}}
 	for _, h := range r.Summary.Hosts {
-		x.verdicts[h.Name] = h.Verdict
+		x.hosts[h.Name] = hostFacts{h.Verdict, h.Rhythm}
 	}
 	for _, s := range r.Summary.Shapes {
 		x.shapes[s.Host] = append(x.shapes[s.Host], s)

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"telltale/cadence"
 	"telltale/capture"
 	"telltale/exposure"
 	"telltale/flow"
@@ -109,34 +110,39 @@ func linkTexts(trails []exposure.Trail) (texts []string) {
 func (m *model) timerTexts() (texts []string) {
 	for _, s := range m.news.sum.Shapes {
 		if s.Rhythm.Count > 0 {
-			texts = append(texts, capital(m.tells(s))+": "+shapeText(s.Shape))
+			texts = append(texts, capital(m.tells(s.Host, s.Rhythm))+": "+shapeText(s.Shape))
 		}
 	}
 	return texts
 }
 
 // tells says what a rhythm amounts to: "tells Google every minute that the app is open".
-func (m *model) tells(s capture.Shape) string {
+func (m *model) tells(host string, beat cadence.Rhythm) string {
 	what := "the app is open"
-	n, _ := catalog.NoiseOf(catalog.Sighting{Host: s.Host})
-	if i, ok := slices.BinarySearchFunc(m.news.sum.Hosts, s.Host, func(h capture.Host, name string) int { return cmp.Compare(h.Name, name) }); n.Class == catalog.ClassNoise || ok && m.news.sum.Hosts[i].Verdict == policy.Ignored {
+	n, _ := catalog.NoiseOf(catalog.Sighting{Host: host})
+	if n.Class == catalog.ClassNoise || m.hostOf(host).Verdict == policy.Ignored {
 		what = "the device is on"
 	}
-	return fmt.Sprintf("tells %s %s that %s", cmp.Or(runBy(s.Host), s.Host), s.Rhythm, what)
+	return fmt.Sprintf("tells %s %s that %s", cmp.Or(runBy(host), host), beat, what)
+}
+
+// hostOf returns the row of a host, a zero one where it has none.
+func (m *model) hostOf(name string) capture.Host {
+	hosts := m.news.sum.Hosts // sorted by name
+	i, ok := slices.BinarySearchFunc(hosts, name, func(h capture.Host, name string) int { return cmp.Compare(h.Name, name) })
+	if !ok {
+		return capture.Host{}
+	}
+	return hosts[i]
 }
 
 // timerOf says what repeats at a host, "" for nothing.
 func (m *model) timerOf(host string) string {
-	var best capture.Shape
-	for _, s := range m.news.sum.Shapes {
-		if s.Host == host && s.Rhythm.Count > best.Rhythm.Count {
-			best = s
-		}
-	}
-	if best.Rhythm.Count == 0 {
+	beat := m.hostOf(host).Rhythm
+	if beat.Count == 0 {
 		return ""
 	}
-	return "it " + m.tells(best)
+	return "it " + m.tells(host, beat)
 }
 
 // idleTexts say what an idle baseline explains.

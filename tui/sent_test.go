@@ -104,3 +104,21 @@ func TestNoiseIsDimmedNotDropped(t *testing.T) {
 		t.Errorf("the app's own: %+v", app)
 	}
 }
+
+func TestTimerOfAHost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setting{flows: story(), w: 80, h: 24})
+	r.m.news.sum.Hosts = []capture.Host{
+		{Name: "captive.apple.com", Verdict: policy.Ignored, Rhythm: cadence.Rhythm{Every: time.Hour, Count: 5}},
+		{Name: "clients3.google.com", Verdict: policy.Violation, Rhythm: cadence.Rhythm{Every: time.Minute, Count: 6}},
+		{Name: "www.canada.ca", Verdict: policy.Allowed},
+	}
+	for host, want := range map[string]string{
+		"captive.apple.com": "it tells Apple every hour that the device is on", "clients3.google.com": "it tells Google every minute that the app is open",
+		"www.canada.ca": "", "nobody.example": "",
+	} {
+		if got := r.m.timerOf(host); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
