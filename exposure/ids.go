@@ -216,7 +216,23 @@ func isICCID(t []byte) bool {
 	if len(t) < 18 || len(t) > 20 || !bytes.HasPrefix(t, []byte("89")) || !allDigits(t) || distinct(t) < 4 {
 		return false
 	}
-	return len(t) != 20 && len(t) != 19 || luhn(t) || len(t) == 19
+	return len(t) != 20 || luhn(t)
+}
+
+// mixture counts the digits and the letters of a text; false where it has characters
+// besides those and others.
+func mixture(t []byte, others string) (digits, letters int, ok bool) {
+	for _, c := range t {
+		switch {
+		case isDigit(c):
+			digits++
+		case alphanumeric(c):
+			letters++
+		case strings.IndexByte(others, c) < 0:
+			return 0, 0, false
+		}
+	}
+	return digits, letters, true
 }
 
 // isSerial reports whether a text can be the serial number of a device. A name that only
@@ -225,18 +241,8 @@ func isSerial(t []byte, named bool) bool {
 	if len(t) < 6 || len(t) > 24 {
 		return false
 	}
-	digits, letters := 0, 0
-	for _, c := range t {
-		switch {
-		case isDigit(c):
-			digits++
-		case alphanumeric(c):
-			letters++
-		case c != '-':
-			return false
-		}
-	}
-	if digits == 0 || distinct(t) < 4 {
+	digits, letters, ok := mixture(t, "-")
+	if !ok || digits == 0 || distinct(t) < 4 {
 		return false
 	}
 	return letters > 0 && digits > 1 || named && len(t) >= 10 && len(t) <= 16

@@ -80,18 +80,8 @@ func isToken(t []byte) bool {
 	if len(t) < minToken || len(t) > 4096 {
 		return false
 	}
-	digits, letters := 0, 0
-	for _, c := range t {
-		switch {
-		case isDigit(c):
-			digits++
-		case alphanumeric(c):
-			letters++
-		case bytes.IndexByte([]byte("-_.~+/=:|"), c) < 0:
-			return false
-		}
-	}
-	return digits >= 2 && letters >= 2 && distinct(t) >= 8
+	digits, letters, ok := mixture(t, "-_.~+/=:|")
+	return ok && digits >= 2 && letters >= 2 && distinct(t) >= 8
 }
 
 // isJWT reports whether a text is a JSON Web Token (RFC 7519, 3): three parts in base64
