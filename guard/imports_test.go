@@ -29,6 +29,7 @@ var places = map[string][]string{
 	"useragent":     {"flow/plain"},
 	"coverage":      {},
 	"cadence":       {},
+	"plist":         {},
 
 	// What is on the wire, as bytes.
 	"wire/clienthello": {"flow"},
@@ -39,7 +40,7 @@ var places = map[string][]string{
 	"policy/catalog": {"flow"},
 	"policy/lists":   {"flow", "flow/plain", "policy/catalog"},
 	"policy/needle":  {},
-	"declarations":   {"flow", "flow/plain"},
+	"declarations":   {"flow", "flow/plain", "plist"},
 	"exposure":       {"flow", "flow/plain", "flow/unwrap", "useragent"},
 	"policy":         {"flow", "flow/content", "flow/plain", "flow/unwrap", "policy/catalog", "policy/lists", "policy/needle", "exposure", "declarations"},
 	"har":            {"flow", "flow/content"},
@@ -48,7 +49,19 @@ var places = map[string][]string{
 	"attribution":    {"flow", "flow/plain", "useragent"},
 	"diagnosis":      {"flow", "flow/plain", "useragent"},
 	"ca":             {},
-	"locate":         {},
+
+	// Where in an app a host comes from.
+	"locate/reading":   {},
+	"locate/app":       {"locate/reading", "flow/plain"},
+	"locate/dex":       {"locate/reading"},
+	"locate/hermes":    {"locate/reading"},
+	"locate/script":    {"locate/reading"},
+	"locate/native":    {"locate/reading"},
+	"locate/resources": {"locate/reading", "plist"},
+	"locate/hosts":     {"flow", "policy/catalog"},
+	"locate/inventory": {"locate/reading"},
+	"locate/library":   {"locate/reading", "locate/inventory", "policy/catalog"},
+	"locate":           {"flow", "flow/plain", "policy/needle", "declarations", "locate/reading", "locate/app", "locate/dex", "locate/hermes", "locate/script", "locate/native", "locate/resources", "locate/hosts", "locate/inventory", "locate/library"},
 
 	// 2: the store.
 	"capture":        {"flow", "flow/content", "flow/plain", "useragent", "policy", "diagnosis", "attribution", "coverage", "cadence", "exposure"},
@@ -58,10 +71,10 @@ var places = map[string][]string{
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow", "coverage", "wire/clienthello", "wire/dns", "wire/quic"},
 	"proxy/wireguard": {"coverage", "flow", "proxy"},
-	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "attribution", "coverage", "cadence", "exposure", "policy/catalog", "tui/quiet"},
+	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "attribution", "coverage", "cadence", "exposure", "policy/catalog", "locate", "locate/library", "tui/quiet"},
 	"tui/quiet":       {},
 	"tui/tmux":        {},
-	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "policy/lists", "declarations", "capture", "compare", "diagnosis", "attribution", "coverage", "cadence", "exposure", "har"},
+	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "policy/lists", "declarations", "capture", "compare", "diagnosis", "attribution", "coverage", "cadence", "exposure", "har", "locate", "locate/library", "locate/reading"},
 	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "contacts", "capture", "coverage", "exposure"},
 	"notify":          {"flow", "policy"},
 	"setup":           {"flow", "flow/plain", "useragent", "diagnosis", "ca"},

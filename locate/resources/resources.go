@@ -1,0 +1,10 @@
+// Package resources reads what an app's resources are compiled to, and property lists.
+package resources
+
+import "telltale/locate/reading"
+
+// Is reports whether a file is of this format, by its path and its first bytes.
+func Is(path string, head []byte) bool { return false }
+
+// Open reads a file. The error says what is wrong with it, and where.
+func Open(path string, data []byte) (reading.Document, error) { return nil, nil }
