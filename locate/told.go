@@ -1,0 +1,412 @@
+package locate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"telltale/locate/library"
+	"telltale/locate/reading"
+)
+
+// This file says what was found in words that documents and the screen share.
+
+// A Style is how a document shows text, so that each sentence is written once. What is
+// secret is hidden by it, and what would not show as itself is made visible.
+type Style struct {
+	Data  func(string) string // text of an app, a name of a file
+	Prose func(string) string // sentences, which may quote an app
+}
+
+// MentionNote says what a lead is worth. It belongs beside every list of leads.
+const MentionNote = "A mention is no contact: it says where an address stands in the app, not that it is used. An app that was fixed may still carry the default of a library."
+
+// NothingTells is said of a lead without an origin.
+const NothingTells = "nothing around it tells whose code it is"
+
+// A Fact is something that is said of a lead: a label of a word or two, and a text.
+type Fact struct{ Label, Text string }
+
+// maxNamed is how many names a fact lists.
+const maxNamed = 3
+
+// Where says where a lead stands: "main.jsbundle, line 1, column 48213, byte 1,234,567 · module 413".
+// Lines and columns are written as editors take them.
+func (l *Lead) Where(st Style) string {
+	at := st.Data(l.File)
+	if p := l.Place; p.Section != "" {
+		at += ", " + st.Data(p.Section)
+	}
+	if l.Place.Line > 0 {
+		at += fmt.Sprintf(", line %d", l.Place.Line)
+		if l.Place.Column > 0 {
+			at += fmt.Sprintf(", column %d", l.Place.Column)
+		}
+	}
+	at += ", byte " + Thousands(l.Offset)
+	if m := l.Place.Module; m != nil && m.ID+m.Name != "" {
+		at += " · module"
+		if m.ID != "" {
+			at += " " + st.Data(m.ID)
+		}
+		if m.Name != "" {
+			at += " " + st.Data(m.Name)
+		}
+	}
+	return at
+}
+
+// Briefly is Where without the byte, and whose code it is: "@react-native-community/netinfo
+// (likely), main.jsbundle line 1 column 48213".
+func (l *Lead) Briefly(st Style) string {
+	at := st.Data(l.File)
+	switch p := l.Place; {
+	case p.Line > 0 && p.Column > 0:
+		at += fmt.Sprintf(" line %d column %d", p.Line, p.Column)
+	case p.Line > 0:
+		at += fmt.Sprintf(" line %d", p.Line)
+	default:
+		at += " byte " + Thousands(l.Offset)
+	}
+	if o := l.Origin; o != nil && o.Name != "" {
+		at = fmt.Sprintf("%s (%s), %s", st.Data(o.Name), Sureness(o.Confidence), at)
+	}
+	return at
+}
+
+// Facts are what is known of a lead beside where it stands, in their order. The remedy is none
+// of them: it has lines of a program, and is the origin's.
+func (l *Lead) Facts(st Style) []Fact {
+	var out []Fact
+	add := func(label, text string) {
+		if text != "" {
+			out = append(out, Fact{label, text})
+		}
+	}
+	add("Written", l.written())
+	if !l.plain() || !strings.Contains(l.Snippet.Match, l.Text) && !strings.Contains(l.Text, l.Snippet.Match) {
+		add("It says", shownAs(st.Data, l.Text))
+	}
+	add("But", l.doubt(st))
+	add("Used by", l.users(st))
+	add("Source", l.source(st))
+	add("Whose", l.whose(st))
+	if o := l.Origin; o != nil {
+		add("Because", sentences(o.Reasons, st))
+		add("Version", versionOf(o, st))
+		add("Default", byDefault(o.Default, st))
+		add("App sets", l.instead(st))
+	}
+	if l.Same > 0 {
+		add("Again", plural(l.Same, "further place there says the same", "further places there say the same"))
+	}
+	return out
+}
+
+// shownAs shows a text; "" stays empty.
+func shownAs(as func(string) string, s string) string {
+	if s == "" {
+		return ""
+	}
+	return as(s)
+}
+
+// plain reports whether an address is written as it is said.
+func (l *Lead) plain() bool {
+	return slices.Contains([]Form{"", WholeURL, BareHost, Verbatim, UTF16, Split, Neighbours, Parent}, l.Form)
+}
+
+// forms are the words for those forms that need some.
+var forms = map[Form]string{
+	Split:         "in pieces, which the code puts together",
+	Neighbours:    "in pieces that are neighbours in the code; that it puts them together is not certain",
+	Percent:       "percent-encoded",
+	Base64:        "in base64",
+	"hexadecimal": "in hexadecimal",
+	Reversed:      "backwards",
+	UTF16:         "in UTF-16",
+	Parent:        "only a domain above it: its name may be built from that",
+}
+
+// written says how an address is written, where that is not as people write it.
+func (l *Lead) written() string {
+	if l.Form == XOR {
+		return fmt.Sprintf("hidden: every byte is XORed with 0x%02x", l.Key)
+	}
+	return forms[l.Form]
+}
+
+// doubt says why a mention may be none of the address.
+func (l *Lead) doubt(st Style) string {
+	switch m := l.Mention; {
+	case m.Noise != "":
+		return "hardly ever contacted: " + st.Prose(m.Noise)
+	case m.Template:
+		return "a part of it is filled in while the app runs"
+	}
+	return ""
+}
+
+// users says which code uses the text.
+func (l *Lead) users(st Style) string {
+	var names []string
+	shown := l.Place.Users[:min(len(l.Place.Users), maxNamed)]
+	for _, u := range shown {
+		names = append(names, userIn(u, st))
+	}
+	if more := len(l.Place.Users) - len(shown) + l.Place.More; more > 0 {
+		names = append(names, Thousands(more)+" more")
+	}
+	return inWords(names)
+}
+
+// userIn names code: "com.novoda.merlin.Endpoint.<clinit> (Endpoint.java line 12)".
+func userIn(u reading.User, st Style) string {
+	name := shownAs(st.Data, cmp.Or(u.Name, u.Package))
+	if name == "" {
+		name = "code without a name"
+	}
+	var more []string
+	if u.File != "" {
+		file := st.Data(u.File)
+		if u.Line > 0 {
+			file += fmt.Sprintf(" line %d", u.Line)
+		}
+		more = append(more, file)
+	}
+	if u.Obfuscated {
+		more = append(more, "the build shortened its name, which names nobody")
+	}
+	if len(more) > 0 {
+		name += " (" + strings.Join(more, "; ") + ")"
+	}
+	return name
+}
+
+// source says where the text stood before the app was built.
+func (l *Lead) source(st Style) string {
+	s := l.Place.Source
+	if s == nil || s.File == "" {
+		return ""
+	}
+	text := st.Data(s.File)
+	if s.Line > 0 {
+		text += fmt.Sprintf(" line %d", s.Line)
+	}
+	if s.By != "" {
+		text += ", by " + st.Data(s.By)
+	}
+	return text
+}
+
+// whose says whose code it is, and how sure that is.
+func (l *Lead) whose(st Style) string {
+	o := l.Origin
+	if o == nil || o.Name == "" {
+		return NothingTells
+	}
+	text := st.Data(o.Name)
+	if o.Ecosystem != "" {
+		text += " (" + o.Ecosystem + ")"
+	}
+	text += ", " + Sureness(o.Confidence)
+	if o.Library != nil && o.Library.What != "" {
+		text += ": " + st.Prose(o.Library.What)
+	}
+	return text
+}
+
+// Sureness is a confidence in a word.
+func Sureness(c library.Confidence) string {
+	switch c {
+	case library.Certain:
+		return "certain"
+	case library.Likely:
+		return "likely"
+	}
+	return "possible"
+}
+
+func versionOf(o *library.Origin, st Style) string {
+	switch {
+	case o.Version == "":
+		return ""
+	case o.VersionBy == "":
+		return st.Data(o.Version)
+	}
+	return st.Data(o.Version) + ", by " + st.Prose(o.VersionBy)
+}
+
+// byDefault says which default of a library it is.
+func byDefault(d *library.Default, st Style) string {
+	if d == nil {
+		return ""
+	}
+	text := st.Data(d.URL)
+	if d.Setting != "" {
+		text = st.Data(d.Setting) + " is " + text
+	}
+	if d.File != "" {
+		text += ", in " + st.Data(d.File)
+		if d.Line > 0 {
+			text += fmt.Sprintf(" line %d", d.Line)
+		}
+		text += " of its source"
+		if d.Versions != "" {
+			text += " (" + st.Prose(d.Versions) + ")"
+		}
+	}
+	if d.When != "" {
+		text += "; " + st.Prose(d.When)
+	}
+	return text
+}
+
+// instead says what the app sets instead of a library's default.
+func (l *Lead) instead(st Style) string {
+	if len(l.Overrides) == 0 {
+		if d := l.Origin.Default; d != nil && d.Setting != "" {
+			return "no override was found in the app"
+		}
+		return ""
+	}
+	var all []string
+	for i, o := range l.Overrides {
+		if i == maxNamed {
+			all = append(all, Thousands(len(l.Overrides)-i)+" more")
+			break
+		}
+		all = append(all, overriding(o, st))
+	}
+	return strings.Join(all, "; ")
+}
+
+// overriding says what a value does, and where it stands.
+func overriding(o library.Override, st Style) string {
+	text := shownAs(st.Prose, o.Says)
+	if text == "" {
+		text = st.Data(o.Setting.Name) + " is set"
+	}
+	text += ", in " + st.Data(o.File)
+	if o.Line > 0 {
+		text += fmt.Sprintf(" line %d", o.Line)
+	}
+	if o.Line > 0 && o.Column > 0 {
+		text += fmt.Sprintf(" column %d", o.Column)
+	}
+	if o.Stops {
+		return text + ": that stops the contact"
+	}
+	return text
+}
+
+// Stopped reports whether the app sets a value that stops the contact.
+func (l *Lead) Stopped() bool {
+	return slices.ContainsFunc(l.Overrides, func(o library.Override) bool { return o.Stops })
+}
+
+// Searched says in how much was looked: "2,310 files, 48.2 MB unpacked".
+func (r *Result) Searched() string {
+	return fmt.Sprintf("%s, %s unpacked", plural(r.Files, "file", "files"), Size(r.Bytes))
+}
+
+// Read says which files were understood, a sentence for each kind: "3 files: Android bytecode (DEX 039)".
+func (r *Result) Read(st Style) []string {
+	var out []string
+	for _, k := range r.Kinds {
+		out = append(out, plural(k.Files, "file", "files")+": "+st.Prose(k.Name))
+	}
+	return out
+}
+
+// Hidden says what could not be understood or got at, a sentence each.
+func (r *Result) Hidden(st Style) []string {
+	var out []string
+	for _, f := range r.Failures {
+		why := "it could not be read"
+		if f.Err != nil {
+			why = st.Prose(f.Err.Error())
+		}
+		out = append(out, st.Data(f.Path)+": "+why)
+	}
+	for _, u := range r.Unread {
+		out = append(out, st.Data(u.File)+": "+st.Prose(u.Why))
+	}
+	return out
+}
+
+// Called names an app: "COVID Alert 1.0.2 (iOS)", without a name its file.
+func (a *App) Called(st Style) string {
+	text := shownAs(st.Data, cmp.Or(a.Name, a.ID))
+	if text == "" {
+		return st.Data(a.Path)
+	}
+	if a.Version != "" {
+		text += " " + st.Data(a.Version)
+	}
+	if a.Platform != "" {
+		text += " (" + a.Platform + ")"
+	}
+	return text
+}
+
+// Names of what the apps are called, in their order.
+func (r *Result) Names(st Style) string {
+	names := make([]string, len(r.Apps))
+	for i := range r.Apps {
+		names[i] = r.Apps[i].Called(st)
+	}
+	if n := len(names) - maxNamed; n > 1 {
+		names = append(names[:maxNamed], Thousands(n)+" more")
+	}
+	return inWords(names)
+}
+
+// Thousands writes a number with its thousands apart: 1,234,567.
+func Thousands[N int | int64](n N) string {
+	s := strconv.FormatInt(int64(n), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Size writes a number of bytes as people read it: "512 bytes", "48.2 MB".
+func Size(n int64) string {
+	value := float64(n)
+	for _, unit := range []string{"bytes", "kB", "MB", "GB"} {
+		switch {
+		case unit == "bytes" && n < 1000:
+			return plural(n, "byte", "bytes")
+		case unit != "bytes" && (value < 999.95 || unit == "GB"):
+			return fmt.Sprintf("%.1f %s", value, unit)
+		}
+		value /= 1000
+	}
+	return ""
+}
+
+func plural[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Thousands(n) + " " + many
+}
+
+// sentences joins sentences.
+func sentences(all []string, st Style) string {
+	out := make([]string, len(all))
+	for i, s := range all {
+		out[i] = st.Prose(s)
+	}
+	return strings.Join(out, "; ")
+}
+
+func inWords(parts []string) string {
+	if n := len(parts); n > 1 {
+		return strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	}
+	return strings.Join(parts, "")
+}
