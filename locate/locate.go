@@ -13,8 +13,6 @@
 package locate
 
 import (
-	"context"
-
 	"telltale/declarations"
 	"telltale/locate/app"
 	"telltale/locate/hosts"
@@ -43,12 +41,6 @@ type Progress struct {
 	File  string
 	Files int
 	Bytes int64
-}
-
-// Search looks for what is wanted in apps. Trouble with a part of an app is in the result; the
-// error says that nothing could be done, or that ctx was cancelled.
-func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*Result, error) {
-	return nil, nil
 }
 
 // A Result is what was found, and where it was not looked.
@@ -101,6 +93,7 @@ const (
 	Neighbours Form = "neighbours" // over texts that are neighbours in the code
 	Percent    Form = "percent-encoded"
 	Base64     Form = "base64"
+	Hex        Form = "hexadecimal"
 	Reversed   Form = "reversed"
 	UTF16      Form = "UTF-16"
 	XOR        Form = "XOR with one byte"
@@ -131,16 +124,3 @@ type Lead struct {
 type Snippet struct {
 	Before, Match, After string
 }
-
-// Found reports whether something that is wanted was found.
-func (r *Result) Found() bool { return false }
-
-// Of returns the leads to one host or string.
-func (r *Result) Of(wanted string) []Lead { return nil }
-
-// Missing returns what is wanted and was not found.
-func (r *Result) Missing() []string { return nil }
-
-// Advice says what to try where something was not found, a sentence each: what could
-// not be read comes first.
-func (r *Result) Advice() []string { return nil }

@@ -1,0 +1,160 @@
+package locate
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"telltale/locate/app"
+	"telltale/locate/inventory"
+	"telltale/locate/library"
+	"telltale/locate/reading"
+)
+
+// finish makes the result of what the files have said, the same whatever order they came in.
+func (s *search) finish(infos []app.Info) *Result {
+	r := &s.result
+	for i, info := range infos {
+		r.Apps = append(r.Apps, App{Info: info, Identity: s.identity(i), Platform: platform(info.Kind)})
+	}
+	for name, files := range s.kinds {
+		r.Kinds = append(r.Kinds, Kind{name, files})
+	}
+	slices.SortFunc(r.Kinds, func(a, b Kind) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Unread, func(a, b Unread) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Why, b.Why))
+	})
+	slices.SortFunc(r.Components, func(a, b inventory.Component) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
+	})
+	for i := range s.found {
+		s.attribute(&s.found[i])
+		r.Leads = append(r.Leads, s.found[i].Lead)
+	}
+	slices.SortStableFunc(r.Leads, s.byStrength)
+	r.Leads = withoutParents(r.Leads)
+	return r
+}
+
+// identity returns what an app says of itself: of the files that say something, the one
+// closest to its root speaks for it.
+func (s *search) identity(of int) (best reading.Identity) {
+	depth := -1
+	for _, one := range s.identities {
+		name := path.Base(one.file)
+		if one.app != of || name != "AndroidManifest.xml" && name != "Info.plist" || one.ID == "" {
+			continue
+		}
+		if d := strings.Count(one.file, "/"); depth < 0 || d < depth || d == depth && one.ID < best.ID {
+			best, depth = one.Identity, d
+		}
+	}
+	return best
+}
+
+// platform returns what an app of a kind of container runs on.
+func platform(kind string) string {
+	switch {
+	case strings.HasPrefix(kind, "APK"), strings.HasPrefix(kind, "AAB"), strings.HasPrefix(kind, "split"), strings.HasPrefix(kind, "AAR"):
+		return "Android"
+	case strings.HasPrefix(kind, "IPA"), strings.HasPrefix(kind, "app"):
+		return "iOS"
+	}
+	return ""
+}
+
+// attribute says whose code a lead is, and what the app sets instead of its default.
+func (s *search) attribute(f *found) {
+	f.Origin = library.Attribute(library.Evidence{
+		Host: f.host(), URL: f.Mention.URL, File: f.File, Place: f.Place, Around: f.around,
+	}, s.result.Components)
+	if f.Origin == nil || f.Origin.Library == nil {
+		return
+	}
+	for _, set := range s.set {
+		if set.app != f.App || f.holds(set) {
+			continue
+		}
+		if o := f.Origin.Library.Overridden(set.Setting, set.file); o != nil {
+			o.Line, o.Column = set.line, set.column
+			f.Overrides = append(f.Overrides, *o)
+		}
+	}
+}
+
+// host returns the host that a lead mentions, "" for a string that is in no address.
+func (f *found) host() string {
+	if f.Mention.Host != "" {
+		return f.Mention.Host
+	}
+	return f.Wanted
+}
+
+// holds reports whether a value is set by the very code that has the lead: then it is the
+// default itself.
+func (f *found) holds(s set) bool {
+	if s.file != f.File {
+		return false
+	}
+	if m := f.Place.Module; m != nil {
+		return s.Start >= m.Start && s.End <= m.End
+	}
+	return int64(s.Start) <= f.Offset && f.Offset < int64(s.End)
+}
+
+// ranks are the forms, the plainest first.
+var ranks = []Form{WholeURL, BareHost, Verbatim, Split, Percent, UTF16, Base64, Hex, Reversed, Neighbours, XOR, Parent}
+
+// byStrength orders leads: by what is wanted, then what is likelier to be contacted, then
+// what tells more, then by place.
+func (s *search) byStrength(a, b Lead) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(s.names, a.Wanted), slices.Index(s.names, b.Wanted)),
+		cmp.Compare(unlikely(a), unlikely(b)),
+		strings.Compare(listedName(a), listedName(b)),
+		cmp.Compare(slices.Index(ranks, a.Form), slices.Index(ranks, b.Form)),
+		-cmp.Compare(confidence(a), confidence(b)),
+		cmp.Compare(a.App, b.App), cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset),
+	)
+}
+
+// unlikely returns 1 for what is hardly ever contacted, and 0 else.
+func unlikely(l Lead) int {
+	if l.Mention.Noise != "" {
+		return 1
+	}
+	return 0
+}
+
+// listedName is what leads of a listing are ordered by; those of a search have their place
+// by what was wanted.
+func listedName(l Lead) string { return l.Wanted }
+
+func confidence(l Lead) library.Confidence {
+	if l.Origin == nil {
+		return 0
+	}
+	return l.Origin.Confidence
+}
+
+// mostParents is how many mentions of a domain above a host are kept, where the host itself
+// was not found.
+const mostParents = 3
+
+// withoutParents drops the domains above hosts that were found by themselves.
+func withoutParents(leads []Lead) []Lead {
+	found, parents := map[string]bool{}, map[string]int{}
+	for _, l := range leads {
+		if l.Form != Parent {
+			found[l.Wanted] = true
+		}
+	}
+	return slices.DeleteFunc(leads, func(l Lead) bool {
+		if l.Form != Parent {
+			return false
+		}
+		parents[l.Wanted]++
+		return found[l.Wanted] || parents[l.Wanted] > mostParents
+	})
+}

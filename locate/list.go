@@ -1,0 +1,61 @@
+package locate
+
+import (
+	"telltale/locate/hosts"
+	"telltale/locate/reading"
+)
+
+// A host is listed with this many of its places in one file.
+const mostPlaces = 3
+
+// list finds every host that a file mentions.
+func (x *examination) list() {
+	listed := map[string]int{}
+	each := func(text reading.Text) bool {
+		hosts.Find(text.Value, text.Whole, func(m hosts.Mention) bool {
+			if listed[m.Host]++; listed[m.Host] <= mostPlaces {
+				x.mention(m, text)
+			}
+			return true
+		})
+		return true
+	}
+	if x.doc == nil {
+		each(reading.Text{Start: 0, End: len(x.file.Data), Value: x.file.Data})
+		return
+	}
+	x.doc.Texts(each)
+	if doc, ok := x.doc.(reading.Joiner); ok {
+		doc.Joined(func(j reading.Joined) bool {
+			if j.Sure && len(j.Parts) > 0 {
+				each(reading.Text{Start: j.Parts[0].Start, End: j.Parts[len(j.Parts)-1].End, Value: j.Value, Whole: true})
+			}
+			return true
+		})
+	}
+}
+
+// mention keeps a host that a text mentions.
+func (x *examination) mention(m hosts.Mention, text reading.Text) {
+	start, end := text.Start, text.End
+	if end-start == len(text.Value) { // the bytes are the text
+		start, end = text.Start+m.Start, text.Start+m.End
+	}
+	if x.until > 0 && start >= x.until {
+		return
+	}
+	v := view{text: text.Value[max(0, m.Start-lookBehind):min(len(text.Value), m.End+lookBehind)]}
+	from := min(m.Start, lookBehind)
+	to := from + m.End - m.Start
+	lead := Lead{
+		Wanted: m.Host, File: x.file.Path, App: x.file.App, Offset: x.base + int64(start),
+		Form: BareHost, Mention: m, Text: string(v.text[from:to]), Snippet: v.snippet(from, to),
+	}
+	if m.URL != "" {
+		lead.Form = WholeURL
+	}
+	if x.doc != nil {
+		lead.Place = x.doc.Place(start, end)
+	}
+	x.add(lead)
+}

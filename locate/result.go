@@ -1,0 +1,59 @@
+package locate
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Found reports whether something that is wanted was found; of a listing, whether any host
+// was.
+func (r *Result) Found() bool {
+	return slices.ContainsFunc(r.Leads, func(l Lead) bool { return l.Form != Parent })
+}
+
+// Of returns the leads to one host or string, those by a parent domain among them.
+func (r *Result) Of(wanted string) (leads []Lead) {
+	for _, l := range r.Leads {
+		if l.Wanted == wanted {
+			leads = append(leads, l)
+		}
+	}
+	return leads
+}
+
+// Missing returns what is wanted and was not found, in the order in which it was asked for.
+func (r *Result) Missing() (missing []string) {
+	for _, name := range append(slices.Clone(r.Wanted.Hosts), r.Wanted.Strings...) {
+		if !slices.ContainsFunc(r.Leads, func(l Lead) bool { return l.Wanted == name && l.Form != Parent }) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// Advice says what to try where something was not found, a sentence each: what could
+// not be read comes first.
+func (r *Result) Advice() (advice []string) {
+	if len(r.Missing()) == 0 && !(r.Listed && !r.Found()) {
+		return nil
+	}
+	if n := len(r.Unread); n > 0 {
+		advice = append(advice, fmt.Sprintf("%s could not be read in full (%s): what is hidden there was not searched.", files(n), r.Unread[0].Why))
+	}
+	if n := len(r.Failures); n > 0 {
+		advice = append(advice, fmt.Sprintf("%d parts of the app could not be opened: mend them, and search again.", n))
+	}
+	return append(advice,
+		"The address may be put together at run time: look for a part of it that does not change, with --string.",
+		"It may come from remote configuration: look in the capture for the answer that has it, with telltale flows CAPTURE --where 'body contains \"HOST\"'.",
+		"It may be in a native library or in code that is loaded later: give the app's other parts too (split APKs, frameworks, on-demand modules).",
+		"The system itself, or a component of it such as a web view or Google Play services, may have made the contact: record once with the app closed (telltale record --idle) and compare.",
+	)
+}
+
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}

@@ -1,0 +1,222 @@
+package locate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"telltale/flow"
+	"telltale/locate/app"
+	"telltale/locate/inventory"
+	"telltale/locate/library"
+	"telltale/locate/reading"
+	"telltale/policy/needle"
+)
+
+// Search looks for what is wanted in apps. Trouble with a part of an app is in the result; the
+// error says that nothing could be done, or that ctx was cancelled.
+func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*Result, error) {
+	s, err := newSearch(wanted, opts)
+	if err != nil {
+		return nil, err
+	}
+	infos, failures, err := app.Walk(ctx, apps, opts.Limits, opts.Workers, s.file)
+	if err != nil {
+		return nil, err
+	}
+	s.result.Failures = append(failures, s.result.Failures...)
+	return s.finish(infos), nil
+}
+
+// A search is one run over apps. Its files come from several goroutines.
+type search struct {
+	names    []string // the hosts, then the strings
+	hosts    int      // how many of them are hosts
+	needles  *needles
+	progress func(Progress)
+	settings []string // names of settings that libraries have
+
+	mu         sync.Mutex // guards what follows
+	result     Result
+	kinds      map[string]int
+	found      []found
+	set        []set
+	identities []identity
+	maps       mapShelf
+}
+
+// A found is a lead with what tells whose it is, until all files were read.
+type found struct {
+	Lead
+	around []byte // the text of its module
+}
+
+// A set is a value that a file gives to a setting of some library.
+type set struct {
+	reading.Setting
+	app          int
+	file         string
+	line, column int
+}
+
+// An identity is what a file says of the app it belongs to.
+type identity struct {
+	reading.Identity
+	app  int
+	file string
+}
+
+// MinString is the length of the shortest string that can be looked for, in bytes.
+const MinString = needle.MinForm
+
+func newSearch(wanted Wanted, opts Options) (*search, error) {
+	s := &search{progress: opts.Progress, kinds: map[string]int{}, settings: library.SettingNames()}
+	s.result.Listed = len(wanted.Hosts) == 0 && len(wanted.Strings) == 0
+	for _, host := range wanted.Hosts {
+		host = flow.CanonicalHost(host)
+		if len(host) < MinString {
+			return nil, fmt.Errorf("the host %q is too short to look for: at least %d characters are needed", host, MinString)
+		}
+		if !slices.Contains(s.names, host) {
+			s.names = append(s.names, host)
+		}
+	}
+	s.hosts = len(s.names)
+	s.result.Wanted.Hosts = slices.Clone(s.names)
+	for _, text := range wanted.Strings {
+		if len(text) < MinString {
+			return nil, fmt.Errorf("the string %q is too short to look for: at least %d bytes are needed", text, MinString)
+		}
+		if !slices.Contains(s.names[s.hosts:], text) {
+			s.names = append(s.names, text)
+		}
+	}
+	s.result.Wanted.Strings = slices.Clone(s.names[s.hosts:])
+	s.needles = compile(s.names[:s.hosts], s.names[s.hosts:])
+	return s, nil
+}
+
+// file examines one file of an app.
+func (s *search) file(f app.File) error {
+	s.count(f)
+	if f.Data == nil {
+		return s.stream(f)
+	}
+	if s.maps.keep(f) {
+		return nil // a source map says where texts come from, it has none of its own
+	}
+	doc, err := open(f.Path, f.Data)
+	if err != nil {
+		s.fail(f.Path, err)
+	}
+	x := examination{search: s, file: f, doc: doc}
+	if s.result.Listed {
+		x.list()
+	} else {
+		x.bytes()
+		x.differences()
+		x.joined()
+	}
+	s.keep(&x)
+	return nil
+}
+
+func (s *search) count(f app.File) {
+	s.mu.Lock()
+	s.result.Files++
+	s.result.Bytes += f.Size
+	p := Progress{File: f.Path, Files: s.result.Files, Bytes: s.result.Bytes}
+	s.mu.Unlock()
+	if s.progress != nil {
+		s.progress(p)
+	}
+}
+
+func (s *search) fail(path string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.Failures = append(s.result.Failures, app.Failure{Path: path, Err: err})
+}
+
+// keep takes over what one file has said.
+func (s *search) keep(x *examination) {
+	parts, partsErr := components(x.file)
+	settings := x.settings()
+	declared := x.declared()
+	var id reading.Identity
+	if doc, ok := x.doc.(reading.Identifier); ok {
+		id = doc.Identity()
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = append(s.found, x.found...)
+	s.set = append(s.set, settings...)
+	s.result.Declared = append(s.result.Declared, declared...)
+	s.result.Components = append(s.result.Components, parts...)
+	if partsErr != nil {
+		s.result.Failures = append(s.result.Failures, app.Failure{Path: x.file.Path, Err: partsErr})
+	}
+	if id != (reading.Identity{}) {
+		s.identities = append(s.identities, identity{id, x.file.App, x.file.Path})
+	}
+	if x.doc == nil {
+		return
+	}
+	s.kinds[x.doc.Kind()]++
+	for _, note := range x.doc.Notes() {
+		s.result.Unread = append(s.result.Unread, Unread{x.file.Path, note})
+	}
+}
+
+// components returns the components that a file names.
+func components(f app.File) ([]inventory.Component, error) {
+	if !inventory.Knows(f.Path) {
+		return nil, nil
+	}
+	return inventory.Read(f.Path, f.Data)
+}
+
+// Files that are too large to be held are searched in windows, which overlap by what an
+// address may need.
+const (
+	windowSize = 4 << 20
+	overlap    = 4 << 10
+)
+
+// stream searches a file that is too large to be understood, as bytes.
+func (s *search) stream(f app.File) error {
+	content, err := f.Open()
+	if err != nil {
+		s.fail(f.Path, err)
+		return nil
+	}
+	defer content.Close()
+	window := make([]byte, 0, windowSize)
+	for base := int64(0); ; {
+		n, err := io.ReadFull(content, window[len(window):windowSize])
+		window = window[:len(window)+n]
+		x := examination{search: s, file: f, base: base}
+		x.file.Data = window
+		if err == nil {
+			x.until = len(window) - overlap
+		}
+		x.windowed()
+		s.keep(&x)
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				s.fail(f.Path, err)
+			}
+			break
+		}
+		base += int64(len(window) - overlap)
+		window = append(window[:0], window[len(window)-overlap:]...)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.Unread = append(s.result.Unread, Unread{f.Path, "it is so large that it was searched as bytes, without looking at its structure"})
+	return nil
+}
