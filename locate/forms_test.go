@@ -57,7 +57,9 @@ var disguises = []struct {
 	make func(before, url, after string) string
 }{
 	{"plain", WholeURL, func(b, u, a string) string { return b + u + a }},
-	{"capitals", WholeURL, func(b, u, a string) string { return b + strings.Replace(u, "clients3.google", "Clients3.GOOGLE", 1) + a }},
+	{"capitals", WholeURL, func(b, u, a string) string {
+		return b + strings.Replace(u, "clients3.google", "Clients3.GOOGLE", 1) + a
+	}},
 	{"percent-encoded URL", Percent, func(b, u, a string) string { return b + url.QueryEscape(u) + a }},
 	{"every character percent-encoded", Percent, func(b, u, a string) string { return b + every(u) + a }},
 	{"base64", Base64, func(b, u, a string) string { return b + " " + base64.StdEncoding.EncodeToString([]byte(u)) + a }},

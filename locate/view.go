@@ -139,12 +139,24 @@ func standardBase64(r rune) rune {
 	return r
 }
 
-// viewXOR undoes an XOR with one byte.
+// viewXOR undoes an XOR with one byte. A neighbour of the match that separates texts in
+// files is taken for the end of the text, though it might be a letter of it.
 func viewXOR(data []byte, start, end int, key byte) view {
 	around, at := window(data, start, end, 1)
 	text := make([]byte, len(around))
 	for i, c := range around {
 		text[i] = c ^ key
 	}
-	return view{text, at, at + end - start}
+	last := at + end - start
+	for _, i := range []int{at - 1, last} {
+		if i >= 0 && i < len(around) && isBetween(around[i]) {
+			text[i] = 0
+		}
+	}
+	return view{text, at, last}
+}
+
+// isBetween reports whether a byte is one that separates texts in files.
+func isBetween(c byte) bool {
+	return c == 0 || c == ' ' || c == '\n' || c == '\r' || c == '"' || c == '\''
 }
