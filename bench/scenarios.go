@@ -55,6 +55,7 @@ var scenarios = []scenario{
 	{"latency", "one request at a time", (*bench).latency},
 	{"recorded", "100,000 recorded flows", (*bench).longAudit},
 	{"whole", "a whole device through the tunnel", (*bench).wholeDevice},
+	{"locate", "an APK of 100 MB, 100 hosts", (*bench).locateApp},
 	{"check", "a HAR of 200 MB and 100,000 entries", (*bench).checkHAR},
 	{"folder", "1,000 HARs of 20 kB", (*bench).checkFolder},
 }
