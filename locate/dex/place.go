@@ -1,0 +1,211 @@
+package dex
+
+import (
+	"sort"
+
+	"telltale/locate/reading"
+)
+
+// The most users of a string that are described, and other strings of each.
+const (
+	maxUsers   = 16
+	maxStrings = 64
+	// maxSibling is the length in bytes beyond which a string recognises nothing.
+	maxSibling = 200
+)
+
+// Place finds the string at a place, and who uses it.
+func (d *document) Place(start, _ int) reading.Place {
+	place := reading.Place{}
+	for _, p := range d.parts {
+		at := start - p.base
+		if at < 0 || at >= len(p.data) {
+			continue
+		}
+		if id, ok := p.stringAt(at); ok {
+			p.placeString(&place, id)
+		} else if place.Section == "" {
+			place.Section = p.section(at)
+			if m, ok := p.methodAt(at); ok {
+				place.Users = []reading.User{p.codeUser(m, at, noIndex)}
+			}
+		}
+	}
+	sort.SliceStable(place.Users, func(i, k int) bool { return !place.Users[i].Obfuscated && place.Users[k].Obfuscated })
+	return place
+}
+
+// placeString adds what is known of a string.
+func (p *part) placeString(place *reading.Place, id uint32) {
+	start, end := p.stringBounds(id)
+	place.Section = "string table"
+	place.LiteralStart, place.LiteralEnd = p.base+start, p.base+end
+	if !ascii(p.data[start:end]) {
+		place.Literal = p.text(id)
+	}
+	last := use{owner: -1}
+	for _, u := range p.uses().of(id) {
+		if u.by == last.by && u.owner == last.owner && u.by != byField {
+			continue // the same method once more
+		}
+		last = u
+		if len(place.Users) == maxUsers {
+			place.More++
+			continue
+		}
+		place.Users = append(place.Users, p.user(u, id))
+	}
+	if len(place.Users) == 0 {
+		place.Section += p.nameOf(id)
+	}
+}
+
+// user describes a use of a string.
+func (p *part) user(u use, text uint32) reading.User {
+	switch u.by {
+	case byField:
+		return p.memberUser("field ", p.fields, u.field, u.owner, u.at, text)
+	case byTag:
+		t := p.uses().tags[u.owner]
+		prefix := "annotation @" + simpleName(p.typeName(t.kind)) + " of "
+		if t.on.n == 0 {
+			return p.classUser(prefix, t.class, u.at, text)
+		}
+		return p.memberUser(prefix, t.on, t.member, t.class, u.at, text)
+	}
+	return p.codeUser(u.owner, u.at, text)
+}
+
+// codeUser describes the method with an index in code, and its instruction at a place.
+func (p *part) codeUser(i, at int, text uint32) reading.User {
+	code := p.code()
+	m := code.methods[i]
+	user := p.memberUser("", p.methods, m.id, int(m.class), at, noIndex)
+	user.Strings = p.siblings(i, int(m.class), text)
+	if user.File != "" {
+		user.Line = p.line(m.item, uint32(at-m.item-codeHeader)/2)
+	}
+	return user
+}
+
+// memberUser describes a field or method of a class.
+func (p *part) memberUser(prefix string, t table, id uint32, class, at int, text uint32) reading.User {
+	user := p.classUser(prefix, class, at, text)
+	if m, ok := p.member(t, id); ok {
+		user.Name += "." + p.text(m.name)
+	}
+	return user
+}
+
+// classUser describes a class. No text, no other strings.
+func (p *part) classUser(prefix string, id, at int, text uint32) reading.User {
+	class := p.class(id)
+	name := p.typeName(class.kind)
+	user := reading.User{
+		Name: prefix + name, Package: packageOf(name), Obfuscated: shortened(name),
+		File: p.sourceFile(class), Offset: p.base + at,
+	}
+	if text != noIndex {
+		user.Strings = p.siblings(-1, id, text)
+	}
+	return user
+}
+
+// siblings are the other strings of a method, then those of its class's other methods and static
+// fields. Without a method, they are the class's.
+func (p *part) siblings(method, class int, text uint32) []string {
+	var texts []string
+	seen := map[uint32]bool{text: true}
+	add := func(id uint32) {
+		if seen[id] || len(texts) == maxStrings {
+			return
+		}
+		seen[id] = true
+		if start, end := p.stringBounds(id); end > start && end-start <= maxSibling {
+			texts = append(texts, p.text(id))
+		}
+	}
+	code := p.code()
+	if method >= 0 {
+		for _, l := range code.loadsOf(method) {
+			add(l.text)
+		}
+	}
+	for _, c := range p.constants(nil, p.class(class), p.spending()) {
+		add(c.text)
+	}
+	// The methods stand in the order of their classes.
+	first := sort.Search(len(code.methods), func(i int) bool { return int(code.methods[i].class) >= class })
+	for i := first; i < len(code.methods) && int(code.methods[i].class) == class && len(texts) < maxStrings; i++ {
+		for _, l := range code.loadsOf(i) {
+			add(l.text)
+		}
+	}
+	return texts
+}
+
+// simpleName is a class without its package.
+func simpleName(class string) string {
+	if pack := packageOf(class); pack != "" {
+		return class[len(pack)+1:]
+	}
+	return class
+}
+
+// nameOf says what a string names that no code loads; "" if it names nothing either.
+func (p *part) nameOf(id uint32) string {
+	for i := range p.types.n {
+		if u32(p.data, p.types.off+4*i) == id {
+			return ", as the name of a type"
+		}
+	}
+	for _, t := range []struct {
+		table
+		at   int // of the name in a row
+		what string
+	}{{p.fields, 4, "a field"}, {p.methods, 4, "a method"}, {p.classes, 16, "a source file"}} {
+		for i := range t.n {
+			if u32(p.data, t.off+t.size*i+t.at) == id {
+				return ", as the name of " + t.what
+			}
+		}
+	}
+	return ""
+}
+
+// methodAt finds the method whose code holds a byte.
+func (p *part) methodAt(at int) (index int, ok bool) {
+	for i, m := range p.code().methods {
+		if insns, ok := p.insns(m.item); ok && at >= m.item && at < m.item+codeHeader+len(insns) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// sections are the names of what a map_list lists.
+var sections = map[uint32]string{
+	0x0000: "header", 0x0001: "table of strings", 0x0002: "table of types", 0x0003: "table of prototypes",
+	0x0004: "table of fields", 0x0005: "table of methods", 0x0006: "table of classes", 0x0007: "call sites", 0x0008: "method handles",
+	0x1000: "map", 0x1001: "type lists", 0x1002: "annotations", 0x1003: "annotations",
+	0x2000: "class data", 0x2001: "code", 0x2002: "string table", 0x2003: "debug information",
+	0x2004: "annotations", 0x2005: "static values", 0x2006: "annotations", 0xf000: "hidden API flags",
+}
+
+// section names the part of the file that a place belongs to, by the map.
+func (p *part) section(at int) string {
+	list := cursor{data: p.data, at: int(u32(p.data, p.head+0x34))}
+	name, best := "", -1
+	for range list.u32() {
+		kind := list.u32() & 0xffff
+		list.u32() // how many items
+		off := int(list.u32())
+		if list.bad {
+			break
+		}
+		if off <= at && off > best {
+			name, best = sections[kind], off
+		}
+	}
+	return name
+}
