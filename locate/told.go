@@ -32,7 +32,7 @@ type Fact struct{ Label, Text string }
 // maxNamed is how many names a fact lists.
 const maxNamed = 3
 
-// Where says where a lead stands: "main.jsbundle, line 1, column 48213, byte 1,234,567 · module 413".
+// Where says where a lead stands: "main.jsbundle, line 1, column 48213, byte 1,234,567, module 413".
 // Lines and columns are written as editors take them.
 func (l *Lead) Where(st Style) string {
 	at := st.Data(l.File)
@@ -47,7 +47,7 @@ func (l *Lead) Where(st Style) string {
 	}
 	at += ", byte " + Thousands(l.Offset)
 	if m := l.Place.Module; m != nil && m.ID+m.Name != "" {
-		at += " · module"
+		at += ", module"
 		if m.ID != "" {
 			at += " " + st.Data(m.ID)
 		}
@@ -76,33 +76,58 @@ func (l *Lead) Briefly(st Style) string {
 	return at
 }
 
-// Facts are what is known of a lead beside where it stands, in their order. The remedy is none
-// of them: it has lines of a program, and is the origin's.
+// Facts are what is known of a lead beside where it stands, and whose code it is, in their
+// order.
 func (l *Lead) Facts(st Style) []Fact {
-	var out []Fact
-	add := func(label, text string) {
-		if text != "" {
-			out = append(out, Fact{label, text})
-		}
-	}
-	add("Written", l.written())
+	var out facts
+	out.add("Written", l.written())
 	if !l.plain() || !strings.Contains(l.Snippet.Match, l.Text) && !strings.Contains(l.Text, l.Snippet.Match) {
-		add("It says", shownAs(st.Data, l.Text))
+		out.add("It says", shownAs(st.Data, l.Text))
 	}
-	add("But", l.doubt(st))
-	add("Used by", l.users(st))
-	add("Source", l.source(st))
-	add("Whose", l.whose(st))
-	if o := l.Origin; o != nil {
-		add("Because", sentences(o.Reasons, st))
-		add("Version", versionOf(o, st))
-		add("Default", byDefault(o.Default, st))
-		add("App sets", l.instead(st))
-	}
+	out.add("But", l.doubt(st))
+	out.add("Used by", l.users(st))
+	out.add("Source", l.source(st))
 	if l.Same > 0 {
-		add("Again", plural(l.Same, "further place there says the same", "further places there say the same"))
+		out.add("Again", plural(l.Same, "further place there says the same", "further places there say the same"))
 	}
+	out.add("Whose", l.whose(st))
 	return out
+}
+
+// Grounds are why a lead belongs to its origin, which default of it that is, and what the app
+// sets instead. Leads of one origin have them in common, and they need be told once.
+func (l *Lead) Grounds(st Style) []Fact {
+	o := l.Origin
+	if o == nil {
+		return nil
+	}
+	var out facts
+	out.add("Because", sentences(o.Reasons, st))
+	out.add("Version", versionOf(o, st))
+	out.add("Default", byDefault(o.Default, st))
+	out.add("Override", l.instead(st))
+	return out
+}
+
+// Remedy says what a developer can do, in lines as those of a library's remedy; "" where nobody
+// knows.
+func (l *Lead) Remedy() string {
+	switch {
+	case l.Origin == nil:
+		return ""
+	case l.Stopped():
+		return "The app turns it off already. A capture of this version shows whether that works."
+	}
+	return l.Origin.Remedy
+}
+
+type facts []Fact
+
+// add adds a fact that says something.
+func (f *facts) add(label, text string) {
+	if text != "" {
+		*f = append(*f, Fact{label, text})
+	}
 }
 
 // shownAs shows a text; "" stays empty.
@@ -255,7 +280,7 @@ func byDefault(d *library.Default, st Style) string {
 		}
 		text += " of its source"
 		if d.Versions != "" {
-			text += " (" + st.Prose(d.Versions) + ")"
+			text += " (versions " + st.Prose(d.Versions) + ")"
 		}
 	}
 	if d.When != "" {
@@ -268,7 +293,7 @@ func byDefault(d *library.Default, st Style) string {
 func (l *Lead) instead(st Style) string {
 	if len(l.Overrides) == 0 {
 		if d := l.Origin.Default; d != nil && d.Setting != "" {
-			return "no override was found in the app"
+			return "none was found in the app"
 		}
 		return ""
 	}

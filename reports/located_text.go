@@ -46,7 +46,11 @@ func (f *finds) writeText(w io.Writer) error {
 		}
 	}
 	s.missing(f, missing)
-	s.unseen(f, len(missing) > 0)
+	s.list(unseenHeading(len(missing) > 0), f.Result.Hidden(f.r.inApp(onTerminal)))
+	if len(missing) > 0 {
+		s.list("What to try", f.advice(onTerminal))
+		s.list("Where it was looked", f.looked(onTerminal))
+	}
 	s.WriteByte('\n')
 	for _, line := range Wrap(locate.MentionNote, s.width) {
 		s.WriteString(s.paint(dim, line) + "\n")
@@ -75,7 +79,7 @@ func (f *finds) headline(found, missing []find) string {
 		apps = "the app"
 	}
 	n := len(found) + len(missing)
-	name := func(x find) string { return plain.Text(f.r.clipped(x.name, maxHost)) }
+	name := func(x find) string { return st.Data(x.name) }
 	switch {
 	case n == 0:
 		return "nothing was looked for in " + apps
@@ -88,7 +92,7 @@ func (f *finds) headline(found, missing []find) string {
 	case len(missing) == 0:
 		return fmt.Sprintf("all %s are mentioned in %s", f.wanted(n), apps)
 	}
-	return fmt.Sprintf("%s of %s are mentioned in %s", locate.Thousands(len(found)), f.wanted(n), apps)
+	return fmt.Sprintf("%s of %s %s mentioned in %s", locate.Thousands(len(found)), f.wanted(n), ending(len(found), "is", "are"), apps)
 }
 
 // wanted counts what was looked for: "3 hosts", "2 hosts and strings".
@@ -153,7 +157,7 @@ func (f *finds) apps(st style) []string {
 func (s *screen) find(r *Report, number int, x find) {
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
-	s.labelled(0, len(label), label, len(label), s.strong(Wrap(plain.Text(r.clipped(x.name, maxHost)), s.width-len(label))))
+	s.labelled(0, len(label), label, len(label), s.strong(Wrap(r.inApp(onTerminal).Data(x.name), s.width-len(label))))
 	if x.host {
 		s.field(leadsIndent, "who", r.whois(x.name).who(r, onTerminal))
 	}
@@ -190,16 +194,28 @@ func (s *screen) lead(r *Report, l *locate.Lead, again bool) {
 	s.WriteByte('\n')
 	s.labelled(leadsIndent, 0, "", 0, s.strong(Wrap(l.Where(st), s.width-leadsIndent)))
 	s.snippet(r.snippet(l))
-	for _, fact := range l.Facts(st) {
-		if again && (fact.Label == "Because" || fact.Label == "Default") {
-			continue
-		}
+	told := l.Facts(st)
+	if !again {
+		told = append(told, l.Grounds(st)...)
+	}
+	for _, fact := range told {
 		s.field(leadsIndent, strings.ToLower(fact.Label), fact.Text)
 	}
-	if o := l.Origin; o != nil && !again {
-		s.program(leadsIndent, "remedy", clip(r.ofApp(o.Remedy), maxProse))
-		s.field(leadsIndent, "docs", plain.Text(r.clippedURL(o.Docs, maxText)))
+	if !again {
+		s.program(leadsIndent, "remedy", clip(r.ofApp(l.Remedy()), maxProse))
 	}
+	if o := l.Origin; o != nil && o.Docs != "" && !again {
+		s.link("docs", st.Data(o.Docs))
+	}
+}
+
+// link writes an address to copy: in one piece, where that fits into a line.
+func (s *screen) link(label, address string) {
+	if n := cells(address); n > s.width-leadsIndent-labelWidth && n <= s.width-leadsIndent-len(label)-1 {
+		s.labelled(leadsIndent, len(label)+1, s.paint(dim, label), len(label), []string{address})
+		return
+	}
+	s.field(leadsIndent, label, address)
 }
 
 // snippet writes what stands around a match, and marks the match: by a style in colour, else
@@ -233,7 +249,7 @@ func (s *screen) missing(f *finds, missing []find) {
 			s.more(len(missing)-i, "hosts and strings")
 			break
 		}
-		text := plain.Text(f.r.clipped(x.name, maxHost))
+		text := f.r.inApp(onTerminal).Data(x.name)
 		if x.host {
 			if who := f.r.whois(x.name).who(f.r, onTerminal); who != "" {
 				text += ": " + who
@@ -242,8 +258,6 @@ func (s *screen) missing(f *finds, missing []find) {
 		s.labelled(2, 2, "-", 1, Wrap(text, s.width-4))
 		s.above(f.r, x.above)
 	}
-	s.list("What to try", f.advice(onTerminal))
-	s.list("Where it was looked", f.looked(onTerminal))
 }
 
 // above writes where a domain above a missing host stands.
@@ -277,14 +291,12 @@ func (f *finds) advice(st style) []string {
 	return out
 }
 
-// unseen writes what could not be read. Nothing is said of it where all could.
-func (s *screen) unseen(f *finds, missing bool) {
-	hidden := f.Result.Hidden(f.r.inApp(onTerminal))
-	title := "What could not be read"
+// unseenHeading is what the list is called of what could not be read.
+func unseenHeading(missing bool) string {
 	if missing {
-		title += ", and may hold it"
+		return "What could not be read, and may hold it"
 	}
-	s.list(title, hidden)
+	return "What could not be read"
 }
 
 // inventory writes the hosts that the app mentions.
@@ -309,7 +321,7 @@ func (s *screen) inventory(f *finds) {
 	for _, g := range groups {
 		s.group(f, g)
 	}
-	s.noise(all)
+	s.noise(f, all)
 }
 
 // would are the headings of a list, by what the policy would say of a contact.
@@ -338,12 +350,12 @@ func (s *screen) group(f *finds, hosts []listedHost) {
 		if h.judged.Verdict == policy.Violation {
 			label = s.paint(red, left)
 		}
-		name := plain.Text(f.r.clipped(h.name, maxHost))
+		name := f.r.inApp(onTerminal).Data(h.name)
 		if h.pattern {
 			name += " (filled in while the app runs)"
 		}
 		if who := f.r.whois(h.name).who(f.r, onTerminal); who != "" {
-			name += "  " + who
+			name += ": " + who
 		}
 		s.labelled(0, indent, label, len(left), Wrap(name, s.width-indent))
 		for _, line := range Wrap(h.leads[0].Briefly(f.r.inApp(onTerminal)), s.width-indent-2) {
@@ -353,7 +365,7 @@ func (s *screen) group(f *finds, hosts []listedHost) {
 }
 
 // noise writes what looks like a host and is hardly ever contacted, a line for each reason.
-func (s *screen) noise(all []listedHost) {
+func (s *screen) noise(f *finds, all []listedHost) {
 	var items []string
 	for _, group := range noises(all) {
 		var names []string
@@ -362,9 +374,9 @@ func (s *screen) noise(all []listedHost) {
 				names = append(names, "…")
 				break
 			}
-			names = append(names, plain.Text(clip(h.name, maxHost)))
+			names = append(names, f.r.inApp(onTerminal).Data(h.name))
 		}
-		items = append(items, fmt.Sprintf("%s: %s (%s)", plain.Text(clip(capital(group[0].noise), maxHost)), locate.Thousands(len(group)), strings.Join(names, ", ")))
+		items = append(items, fmt.Sprintf("%s: %s (%s)", f.r.inApp(onTerminal).Data(capital(group[0].noise)), locate.Thousands(len(group)), strings.Join(names, ", ")))
 	}
 	s.list("What is hardly ever contacted", items)
 }
