@@ -1,0 +1,92 @@
+package hermes
+
+import (
+	"slices"
+
+	"telltale/locate/reading"
+)
+
+// Settings implements [reading.Setter]: the keys of object literals and assignments of
+// constants, function by function. A value that code decides is only told of a literal. Call
+// is the method that gets the object, where it is a call in the same stretch of code.
+func (b *Bytecode) Settings(names []string) []reading.Setting {
+	if b.set == nil || len(names) == 0 {
+		return nil
+	}
+	wanted := b.idsOf(names)
+	if len(wanted) == 0 {
+		return nil
+	}
+	var found []reading.Setting
+	t := newTracer(b)
+	t.withObjects, t.wanted = true, wanted
+	t.onCall = func(callee value, args []value) {
+		for _, arg := range args[min(1, len(args)):] {
+			if arg.kind == isObject && t.objects[arg.id].call.kind == isUnknown {
+				t.objects[arg.id].call = callee
+			}
+		}
+	}
+	for _, id := range b.functionsUsing(wanted) {
+		t.run(id)
+		found = t.appendSettings(found)
+	}
+	return found
+}
+
+// idsOf returns the ids of strings that read as one of the names.
+func (b *Bytecode) idsOf(names []string) map[uint32]bool {
+	known := make(map[string]bool, len(names))
+	longest := 0
+	for _, name := range names {
+		known[name] = true
+		longest = max(longest, len(name))
+	}
+	ids := map[uint32]bool{}
+	for id := range b.stringCount() {
+		s := b.string(id)
+		if s.wide || s.len() > longest {
+			continue
+		}
+		if text := b.bytes(id); known[string(text)] {
+			ids[uint32(id)] = true
+		}
+	}
+	return ids
+}
+
+// functionsUsing returns the functions that use one of some strings, without those whose code is
+// that of another one.
+func (b *Bytecode) functionsUsing(ids map[uint32]bool) []int {
+	var found []int
+	functions := b.allFunctions()
+	for id := range ids {
+		for _, u := range b.usesOf(int(id)) {
+			if !functions[u.function].shared {
+				found = append(found, int(u.function))
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// appendSettings appends what the objects of the function just run set.
+func (t *tracer) appendSettings(to []reading.Setting) []reading.Setting {
+	for _, o := range t.objects {
+		for _, p := range o.properties {
+			if !t.wanted[p.name] {
+				continue
+			}
+			s := reading.Setting{Name: t.b.text(int(p.name)), Start: p.at.start, End: p.at.end}
+			if p.value.literal() {
+				s.Known, s.Value = true, t.literalText(p.value)
+			}
+			if o.call.kind == isMember {
+				s.Call = t.b.text(int(o.call.id))
+			}
+			to = append(to, s)
+		}
+	}
+	return to
+}
