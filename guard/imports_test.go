@@ -29,7 +29,9 @@ var places = map[string][]string{
 	"useragent":     {"flow/plain"},
 	"coverage":      {},
 	"cadence":       {},
-	"plist":         {},
+	"plist":         {"plist/elements"},
+
+	"plist/elements": {},
 
 	// What is on the wire, as bytes.
 	"wire/clienthello": {"flow"},
@@ -40,7 +42,7 @@ var places = map[string][]string{
 	"policy/catalog": {"flow"},
 	"policy/lists":   {"flow", "flow/plain", "policy/catalog"},
 	"policy/needle":  {},
-	"declarations":   {"flow", "flow/plain", "plist"},
+	"declarations":   {"flow", "flow/plain", "plist", "plist/elements"},
 	"exposure":       {"flow", "flow/plain", "flow/unwrap", "useragent"},
 	"policy":         {"flow", "flow/content", "flow/plain", "flow/unwrap", "policy/catalog", "policy/lists", "policy/needle", "exposure", "declarations"},
 	"har":            {"flow", "flow/content"},
@@ -126,7 +128,7 @@ var homes = map[string][]string{
 	"golang.zx2c4.com/wireguard":                    {"proxy/wireguard", "proxy/wireguard/phone"},
 	"gvisor.dev/gvisor":                             {"proxy/wireguard"},
 	"github.com/invopop/jsonschema":                 {"policy"},
-	"github.com/klauspost/compress":                 {"flow/content", "capture"},
+	"github.com/klauspost/compress":                 {"flow/content", "capture", "locate/app"},
 	"github.com/spf13/cobra":                        {"cmd"},
 	"github.com/spf13/pflag":                        {"cmd"},
 	"github.com/youmark/pkcs8":                      {"ca"},
@@ -137,7 +139,7 @@ var homes = map[string][]string{
 	"golang.org/x/net/http2":                        {"bench"},
 	"golang.org/x/net/idna":                         {"flow", "policy"},
 	"golang.org/x/net/proxy":                        {"proxy"},
-	"golang.org/x/net/publicsuffix":                 {"exposure", "policy"},
+	"golang.org/x/net/publicsuffix":                 {"exposure", "locate/hosts", "policy"},
 	"golang.org/x/sync":                             {"ca"},
 	"golang.org/x/sys":                              {"ca", "capture", "proxy", "proxy/wireguard", "wire/dns"},
 	"golang.org/x/term":                             {"cmd"},

@@ -1,0 +1,261 @@
+package app
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// A format is what an archive is.
+type format int
+
+const (
+	none format = iota
+	zipFormat
+	gzipFormat
+	tarFormat
+)
+
+// zipNames are the endings of what is a zip archive even where something stands before it.
+var zipNames = []string{".apk", ".aab", ".aar", ".jar", ".ipa", ".zip", ".xapk", ".apks", ".apkm"}
+
+// sniff tells an archive by its first bytes. A zip archive is found from its end, so
+// that whatever has such a name, or is the app itself, may be one.
+func sniff(head []byte, name string, root bool) format {
+	switch {
+	case bytes.HasPrefix(head, []byte(localSignature)), bytes.HasPrefix(head, []byte(endSignature)):
+		return zipFormat
+	case bytes.HasPrefix(head, []byte("\x1f\x8b\x08")): // RFC 1952, 2.3
+		return gzipFormat
+	case len(head) >= 263 && string(head[257:262]) == "ustar": // POSIX.1-1988 and GNU
+		return tarFormat
+	case root, slices.Contains(zipNames, strings.ToLower(path.Ext(name))):
+		return zipFormat
+	}
+	return none
+}
+
+// unpack adds the files of an archive. It reports false where it is none after all, and
+// must be visited as it is.
+func (w *walker) unpack(j *job, o opened, f format, open *shelf) bool {
+	if j.pack == nil {
+		packed := j.size
+		j.pack = &pack{allowed: min(w.limits.Total, max(bombFrom, packed*w.limits.Ratio))}
+		if !j.root {
+			j.pack.path = j.path
+		}
+	}
+	raw := o.raw
+	if raw == nil {
+		r, err := o.stream()
+		if err != nil {
+			w.fail(j, reason(err))
+			return true
+		}
+		defer r.Close() //nolint:errcheck // nothing was written
+		var spooled *shelf
+		raw, spooled, err = w.spool(r, o.size)
+		if spooled != nil {
+			defer spooled.release()
+		}
+		if err != nil {
+			w.fail(j, reason(err))
+		}
+		if raw == nil {
+			return true
+		}
+		open = spooled
+	}
+	switch f {
+	case gzipFormat:
+		return w.unpackGzip(j, raw)
+	case tarFormat:
+		return w.unpackTar(j, raw, open)
+	default:
+		return w.unpackZip(j, raw, open)
+	}
+}
+
+// within is the path of a file in an archive.
+func within(j *job, name string) string {
+	name = strings.ReplaceAll(name, `\`, "/") // as some write it on Windows
+	if j.root {
+		return name
+	}
+	return j.path + "!/" + name
+}
+
+func (w *walker) child(j *job, name string, size int64, from source, open *shelf) *job {
+	c := &job{app: j.app, path: within(j, name), size: size, depth: j.depth + 1, pack: j.pack, from: from}
+	if !w.countFile(j.app, j.path) {
+		return nil
+	}
+	if climbs(name) {
+		w.fail(c, errors.New("its name leads out of the archive, and would be written there if somebody unpacked it; it was searched"))
+	}
+	c.in = open.hold()
+	return c
+}
+
+// climbs reports whether a name leads out of the folder that an archive is unpacked to.
+func climbs(name string) bool {
+	name = strings.ReplaceAll(name, `\`, "/")
+	return strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':' || slices.Contains(strings.Split(name, "/"), "..")
+}
+
+func (w *walker) unpackZip(j *job, raw *io.SectionReader, open *shelf) bool {
+	d, err := readDirectory(raw, w.limits.Files+1)
+	if err != nil {
+		if begins(raw, localSignature) {
+			w.fail(j, errors.New("it begins as a zip archive, and none of its files can be found; its bytes were searched as they are"))
+		}
+		return false
+	}
+	if d.damage != nil {
+		w.fail(j, d.damage)
+	}
+	for _, note := range d.notes {
+		j.app.note(j.path, note)
+	}
+	if j.root {
+		j.app.setKind(kindOfZip(j.app.path, raw, d.members))
+	}
+	names := make(map[string]bool, len(d.members))
+	var jobs []*job
+	if d.begins > 0 {
+		if c := w.child(j, "(before the archive)", d.begins, part{io.NewSectionReader(raw, 0, d.begins)}, open); c != nil {
+			jobs = append(jobs, c)
+		}
+	}
+	for _, m := range d.members {
+		if strings.HasSuffix(m.name, "/") && m.size == 0 {
+			continue
+		}
+		if names[m.name] {
+			j.app.note(j.path, "it has more than one "+display(m.name))
+		}
+		names[m.name] = true
+		if c := w.child(j, m.name, m.size, zipSource{archive: raw, member: m}, open); c != nil {
+			jobs = append(jobs, c)
+		}
+	}
+	w.queue.add(jobs...)
+	return true
+}
+
+func begins(raw io.ReaderAt, signature string) bool {
+	b := make([]byte, len(signature))
+	n, _ := raw.ReadAt(b, 0)
+	return string(b[:n]) == signature
+}
+
+// unpackTar adds the files of a tar archive. Links in it have no content of their own.
+func (w *walker) unpackTar(j *job, raw *io.SectionReader, open *shelf) bool {
+	r := io.NewSectionReader(raw, 0, raw.Size())
+	files := tar.NewReader(r)
+	var jobs []*job
+	npm := false
+	for w.ctx.Err() == nil {
+		header, err := files.Next()
+		if err == io.EOF { //nolint:errorlint // Next returns it bare
+			break
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+			w.fail(j, fmt.Errorf("the archive is damaged after %s: %w", count(len(jobs), "file", "files"), err))
+			break
+		}
+		npm = npm || header.Name == "package/package.json"
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		// The reader stands where the content begins, for it reads whole blocks and no more.
+		at, _ := r.Seek(0, io.SeekCurrent) // it only fails for other places
+		content := io.NewSectionReader(raw, at, min(header.Size, max(raw.Size()-at, 0)))
+		c := w.child(j, header.Name, content.Size(), part{content}, open)
+		if c == nil {
+			break
+		}
+		if content.Size() < header.Size {
+			w.fail(c, fmt.Errorf("it is broken off: %d of its %d bytes are there", content.Size(), header.Size))
+		}
+		jobs = append(jobs, c)
+	}
+	if j.root {
+		j.app.setKind(kindOfTar(j.app.path, npm))
+	}
+	w.queue.add(jobs...)
+	return true
+}
+
+// unpackGzip unpacks the one file that is in it, and adds it, or its files where it is
+// a tar archive.
+func (w *walker) unpackGzip(j *job, raw *io.SectionReader) bool {
+	r, err := gzip.NewReader(io.NewSectionReader(raw, 0, raw.Size()))
+	if err != nil {
+		w.fail(j, fmt.Errorf("it begins as gzip and cannot be unpacked: %w; its bytes were searched as they are", err))
+		return false
+	}
+	content, open, err := w.spool(&charged{r: r, w: w, j: j}, lastLength(raw))
+	if open != nil {
+		defer open.release()
+	}
+	if err != nil {
+		w.fail(j, fmt.Errorf("it cannot be unpacked to its end: %w", reason(err)))
+	}
+	if content == nil || errors.Is(err, errCharged) {
+		return true
+	}
+	head := make([]byte, headLength)
+	n, _ := content.ReadAt(head, 0)
+	if sniff(head[:n], "", false) == tarFormat {
+		return w.unpackTar(j, content, open)
+	}
+	if j.root {
+		j.app.setKind("file (gzip)")
+	}
+	if c := w.child(j, unpackedName(j, r.Name), content.Size(), part{content}, open); c != nil {
+		w.queue.add(c)
+	}
+	return true
+}
+
+// unpackedName is the name of what is in a gzip file: what it says, else its own without the ending.
+func unpackedName(j *job, says string) string {
+	if says != "" {
+		return says
+	}
+	name := path.Base(j.path)
+	return strings.TrimSuffix(name, path.Ext(name))
+}
+
+// lastLength is how long gzip says that its content is (RFC 1952, 2.3.1: ISIZE), and
+// no more than deflate could make of it.
+func lastLength(raw *io.SectionReader) int64 {
+	var b [4]byte
+	if n, _ := raw.ReadAt(b[:], raw.Size()-4); n < len(b) {
+		return 0
+	}
+	return min(int64(b[0])|int64(b[1])<<8|int64(b[2])<<16|int64(b[3])<<24, raw.Size()*1032)
+}
+
+// A charged reader counts what is unpacked while it is.
+type charged struct {
+	r io.Reader
+	w *walker
+	j *job
+}
+
+func (c *charged) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	if over := c.w.chargeBytes(c.j, int64(n)); over != nil {
+		return 0, over
+	}
+	return n, err
+}
