@@ -40,6 +40,7 @@ import (
 	"telltale/declarations"
 	"telltale/diagnosis"
 	"telltale/flow"
+	"telltale/locate"
 	"telltale/policy"
 	"telltale/policy/lists"
 )
@@ -86,6 +87,9 @@ type Report struct {
 	Declarations []declarations.Declaration
 	// Lists are the lists of trackers that were used beside the catalogue.
 	Lists []*lists.List
+	// Origins is what was found of the violations' hosts in the app, nil where it was not at
+	// hand.
+	Origins *locate.Result
 	// Command is the command line that was run, quoted for a shell, without
 	// secrets. Empty when there was none.
 	Command string

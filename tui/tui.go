@@ -37,6 +37,7 @@ import (
 	"telltale/capture"
 	"telltale/diagnosis"
 	"telltale/flow"
+	"telltale/locate"
 	"telltale/policy"
 	"telltale/tui/quiet"
 )
@@ -66,6 +67,11 @@ type Config struct {
 	// had better remember what it said of evidence that is the same. Hosts and apps in
 	// it are masked, unless Reveal. Nil: there are no diagnoses.
 	Diagnose func(capture.Device) []diagnosis.Diagnosis
+	// Locate finds where in the app a host comes from, and calls progress now and then, from
+	// any goroutine. It is called beside the loop, and given up by ctx. Nil: the app is not
+	// at hand.
+	Locate func(ctx context.Context, host string, progress func(locate.Progress)) (*locate.Result, error)
+	App    string // as its owner calls it; with Locate
 	// NameDevice gives the device at an address the name that a person wants for it,
 	// "" takes that name back. It is called beside the loop. Nil: the capture cannot be
 	// written.
