@@ -1,7 +1,8 @@
 // Package declarations reads what an app says of its own privacy: Apple's privacy
-// manifest (PrivacyInfo.xcprivacy) and Android's network security configuration.
+// manifest (PrivacyInfo.xcprivacy) and App Transport Security (Info.plist), Android's network
+// security configuration and what its manifest says of the network.
 //
-// It knows the two formats and nothing of traffic: package policy compares what was
+// It knows the formats and nothing of traffic: package policy compares what was
 // declared with what was seen. [Read] recognises a file by its content. It promises to
 // refuse what it cannot understand, with the line and with what was expected, rather than
 // to judge by a part; what the platform itself overlooks is kept as a note. Input is
@@ -9,7 +10,8 @@
 // expanded.
 //
 // It follows no links, reads no archives and does not decode compiled XML: an APK holds
-// its configuration in that form, and apktool turns it back into text. To debug a file
+// its configuration in that form; apktool turns it back into text, as does package
+// locate/resources. To debug a file
 // that is refused, look at the line of the error; of a binary property list it is the
 // offset of the object.
 package declarations
@@ -22,6 +24,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"telltale/plist/elements"
 )
 
 // MaxSize bounds a file, in bytes. Real ones have a few thousand.
@@ -33,6 +37,9 @@ type Declaration struct {
 	Digest  string           // lower-case hex SHA-256 of the file
 	Privacy *PrivacyManifest // nil unless it is one
 	Network *NetworkSecurity // nil unless it is one
+	// Transport is what Info.plist says of transport security; nil unless it is one.
+	Transport *TransportSecurity
+	Manifest  *AndroidManifest // nil unless it is one
 	// Notes are what is worth knowing of the file by itself, a sentence each. They hold
 	// text of the file.
 	Notes []string
@@ -45,6 +52,10 @@ func (d *Declaration) What() string {
 		return "privacy manifest"
 	case d.Network != nil:
 		return "network security configuration"
+	case d.Transport != nil:
+		return "Info.plist"
+	case d.Manifest != nil:
+		return "Android manifest"
 	}
 	return ""
 }
@@ -76,7 +87,7 @@ func (e *Error) Error() string {
 func (e *Error) Hint() string { return e.hint }
 
 const (
-	whatIsRead     = "telltale reads Apple's PrivacyInfo.xcprivacy and Android's network security configuration"
+	whatIsRead     = "telltale reads Apple's PrivacyInfo.xcprivacy and Info.plist, Android's network security configuration and AndroidManifest.xml"
 	hintOfCompiled = "turn it back into text: apktool d app.apk, then give telltale the file under res/xml"
 	hintOfUTF16    = "save it as UTF-8"
 )
@@ -86,84 +97,71 @@ const (
 func Read(name string, data []byte) (Declaration, error) {
 	sum := sha256.Sum256(data)
 	d := Declaration{File: name, Digest: hex.EncodeToString(sum[:])}
-	r := reader{file: name}
-	var err error
-	switch {
-	case len(data) > MaxSize:
-		err = r.errorAt(0, fmt.Sprintf("the file is larger than %d bytes", MaxSize), whatIsRead)
-	case bytes.HasPrefix(data, []byte("bplist")):
-		err = r.readBinary(&d, data)
-	case bytes.HasPrefix(data, []byte{0x03, 0x00, 0x08, 0x00}): // RES_XML_TYPE, ResourceTypes.h
-		err = r.errorAt(0, "the file is compiled Android XML, expected its text", hintOfCompiled)
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		err = r.errorAt(0, "the file is an archive, expected a file from inside it", "unpack the app first: apktool d app.apk, or unzip app.ipa")
-	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
-		err = r.errorAt(1, "the file is UTF-16, expected UTF-8", hintOfUTF16)
-	default:
-		err = r.readText(&d, bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
-	}
-	if err != nil {
-		return Declaration{}, err
+	if err := d.read(data); err != nil {
+		return Declaration{}, named(name, err)
 	}
 	return d, nil
 }
 
-// reader makes the errors of one file.
-type reader struct{ file string }
-
-func (r *reader) errorAt(line int, message, hint string) error {
-	return &Error{r.file, line, message, hint}
+func (d *Declaration) read(data []byte) error {
+	switch {
+	case len(data) > MaxSize:
+		return errorAt(0, fmt.Sprintf("the file is larger than %d bytes", MaxSize), whatIsRead)
+	case bytes.HasPrefix(data, []byte("bplist")):
+		return d.readPlist(data)
+	case bytes.HasPrefix(data, []byte{0x03, 0x00, 0x08, 0x00}): // RES_XML_TYPE, ResourceTypes.h
+		return errorAt(0, "the file is compiled Android XML, expected its text", hintOfCompiled)
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return errorAt(0, "the file is an archive, expected a file from inside it", "unpack the app first: apktool d app.apk, or unzip app.ipa")
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return errorAt(1, "the file is UTF-16, expected UTF-8", hintOfUTF16)
+	}
+	return d.readText(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
 }
 
 // readText reads XML, whose root says what it is.
-func (r *reader) readText(d *Declaration, data []byte) error {
+func (d *Declaration) readText(data []byte) error {
 	if !utf8.Valid(data) {
-		line := 1
-		for rest := data; len(rest) > 0; {
-			c, size := utf8.DecodeRune(rest)
-			if c == utf8.RuneError && size == 1 {
-				break
-			}
-			if c == '\n' {
-				line++
-			}
-			rest = rest[size:]
-		}
-		return r.errorAt(line, "the file is neither XML in UTF-8 nor a binary property list", whatIsRead)
+		return errorAt(firstBadLine(data), "the file is neither XML in UTF-8 nor a binary property list", whatIsRead)
 	}
 	text := bytes.TrimLeft(data, " \t\r\n")
 	if len(text) == 0 {
-		return r.errorAt(0, "the file is empty", whatIsRead)
+		return errorAt(0, "the file is empty", whatIsRead)
 	}
 	if text[0] != '<' {
 		blank := data[:len(data)-len(text)]
-		return r.errorAt(1+bytes.Count(blank, []byte("\n")), "the file is not XML, expected <plist> or <network-security-config>", whatIsRead)
+		return errorAt(1+bytes.Count(blank, []byte("\n")), "the file is not XML, expected <plist> or <network-security-config>", whatIsRead)
 	}
-	x := newXMLReader(r, data)
-	root, err := x.root()
+	x := elements.New(data)
+	root, err := x.Root()
 	if err != nil {
 		return err
 	}
-	switch root.name {
+	switch root.Name {
 	case "plist":
-		return x.readPlist(d)
+		return d.readPlist(data)
 	case "network-security-config":
-		return x.readNetwork(d)
+		return d.readNetwork(x)
 	case "manifest":
-		return r.errorAt(root.line, "the root is <manifest>: that is AndroidManifest.xml, expected <network-security-config>",
-			"its attribute android:networkSecurityConfig names the file, mostly res/xml/network_security_config.xml")
+		return d.readManifest(x, root)
 	}
-	return r.errorAt(root.line, "the root is <"+clip(root.name)+">, expected <plist> or <network-security-config>", whatIsRead)
+	return errorAt(root.Line, "the root is <"+elements.Clip(root.Name)+">, expected <plist>, <network-security-config> or <manifest>", whatIsRead)
 }
 
-// clip shortens a text of the file for a message.
-func clip(s string) string {
-	const most = 80
-	s = strings.Join(strings.Fields(s), " ")
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most]) + "…"
+// firstBadLine returns the line of the first byte that is not UTF-8.
+func firstBadLine(data []byte) int {
+	line := 1
+	for len(data) > 0 {
+		c, size := utf8.DecodeRune(data)
+		if c == utf8.RuneError && size == 1 {
+			break
+		}
+		if c == '\n' {
+			line++
+		}
+		data = data[size:]
 	}
-	return s
+	return line
 }
 
 // isManifestName reports whether a file is called as Xcode wants a privacy manifest.

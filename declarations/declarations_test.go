@@ -149,6 +149,10 @@ func plistOf(body string) string {
 	return "<?xml version=\"1.0\"?>\n<plist version=\"1.0\">\n" + body + "\n</plist>\n"
 }
 
+func infoOf(transport string) string {
+	return plistOf("<dict><key>CFBundleIdentifier</key><string>org.example.app</string>\n<key>NSAppTransportSecurity</key>" + transport + "</dict>")
+}
+
 func networkOf(body string) string {
 	return "<network-security-config>\n" + body + "\n</network-security-config>\n"
 }
@@ -171,8 +175,10 @@ var badFiles = []struct {
 	{"archive", "PK\x03\x04xxxx", 0, "archive", "apktool"},
 	{"comment only", "<!-- nothing -->", 0, "holds no element", ""},
 	{"text before", "<?xml version=\"1.0\"?>hello<plist/>", 1, "text before the first element", ""},
-	{"other root", "<html></html>", 1, "the root is <html>, expected <plist> or", ""},
-	{"app's manifest", "\n<manifest package=\"a\"/>", 2, "AndroidManifest.xml", "network_security_config.xml"},
+	{"other root", "<html></html>", 1, "the root is <html>, expected <plist>, <network-security-config> or <manifest>", ""},
+	{"app's manifest, a wrong word", "<manifest package=\"a\">\n<application usesCleartextTraffic=\"no\"/></manifest>", 2, `usesCleartextTraffic is "no", expected true or false`, ""},
+	{"app's manifest, debuggable as number", "<manifest package=\"a\">\n<application debuggable=\"1\"/></manifest>", 2, "debuggable is \"1\"", ""},
+	{"app's manifest, cut off", "<manifest>\n<application>", 2, "unexpected EOF", "cut off"},
 	{"truncated", "<plist>\n<dict>\n<key>NSPrivacyTracking</key>\n", 4, "unexpected EOF", "cut off"},
 	{"unbalanced", "<plist>\n<dict>\n</array></plist>", 3, "not valid XML", ""},
 	{"behind the root", plistOf("<dict><key>NSPrivacyTracking</key><true/></dict>") + "<plist/>", 5, "behind the end", ""},
@@ -190,8 +196,15 @@ var badFiles = []struct {
 	{"key twice", plistOf("<dict>\n<key>a</key><true/>\n<key>a</key><true/></dict>"), 5, `the key "a" stands here twice`, ""},
 	{"text between", plistOf("<dict>\nhello</dict>"), 3, `text "hello" in <dict>`, ""},
 	{"element in text", plistOf("<string>\n<b/></string>"), 4, "<b> in <string>, expected text", ""},
-	{"no manifest", plistOf("<dict><key>x</key><true/></dict>"), 3, "no privacy manifest", "PrivacyInfo.xcprivacy"},
-	{"Info.plist", plistOf("<dict><key>CFBundleIdentifier</key><string>a</string></dict>"), 3, "no privacy manifest", "this is Info.plist"},
+	{"no manifest", plistOf("<dict><key>x</key><true/></dict>"), 3, "neither a privacy manifest nor Info.plist", "PrivacyInfo.xcprivacy"},
+	{"transport as text", infoOf("\n<string>x</string>"), 5, "NSAppTransportSecurity is a text, expected a dictionary", ""},
+	{"all as text", infoOf("<dict><key>NSAllowsArbitraryLoads</key>\n<string>YES</string></dict>"), 5, "NSAllowsArbitraryLoads is a text, expected true or false", ""},
+	{"exceptions as array", infoOf("<dict><key>NSExceptionDomains</key>\n<array/></dict>"), 5, "NSExceptionDomains is an array, expected a dictionary", ""},
+	{"an exception as text", infoOf("<dict><key>NSExceptionDomains</key><dict><key>a.example</key>\n<string/></dict></dict>"), 5, "an entry of NSExceptionDomains is a text", ""},
+	{"subdomains as number", infoOf("<dict><key>NSExceptionDomains</key><dict><key>a.example</key><dict><key>NSIncludesSubdomains</key>\n<integer>1</integer></dict></dict></dict>"), 5, "NSIncludesSubdomains is a number", ""},
+	{"insecure as text", infoOf("<dict><key>NSExceptionDomains</key><dict><key>a.example</key><dict><key>NSExceptionAllowsInsecureHTTPLoads</key>\n<string/></dict></dict></dict>"), 5, "NSExceptionAllowsInsecureHTTPLoads is a text", ""},
+	{"version as number", infoOf("<dict><key>NSExceptionDomains</key><dict><key>a.example</key><dict><key>NSExceptionMinimumTLSVersion</key>\n<real>1.0</real></dict></dict></dict>"), 5, "NSExceptionMinimumTLSVersion is a number", ""},
+	{"pins as text", infoOf("<dict><key>NSPinnedDomains</key>\n<string/></dict>"), 5, "NSPinnedDomains is a text", ""},
 	{"tracking as text", plistOf("<dict><key>NSPrivacyTracking</key>\n<string>YES</string></dict>"), 4, "NSPrivacyTracking is a text, expected true or false", ""},
 	{"domains as text", plistOf("<dict><key>NSPrivacyTrackingDomains</key>\n<string>a.example</string></dict>"), 4, "NSPrivacyTrackingDomains is a text, expected an array", ""},
 	{"domain as number", plistOf("<dict><key>NSPrivacyTrackingDomains</key><array>\n<integer>1</integer></array></dict>"), 4, "an entry of NSPrivacyTrackingDomains is a number, date or data, expected a text", ""},
@@ -285,7 +298,7 @@ func bplistOf(objects ...[]byte) []byte {
 		table = append(table, byte(len(data)>>8), byte(len(data)))
 		data = append(data, o...)
 	}
-	trailer := make([]byte, trailerSize)
+	trailer := make([]byte, 32)
 	trailer[6], trailer[7] = 2, 2
 	trailer[14], trailer[15] = byte(len(objects)>>8), byte(len(objects))
 	trailer[30], trailer[31] = byte(len(data)>>8), byte(len(data))
@@ -344,11 +357,23 @@ func TestBinaryTexts(t *testing.T) {
 	}
 }
 
+// kinds counts what a declaration is.
+func kinds(d *Declaration) (n int) {
+	for _, is := range []bool{d.Privacy != nil, d.Network != nil, d.Transport != nil, d.Manifest != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
 func FuzzRead(f *testing.F) {
 	manifest := sample(f, "PrivacyInfo.xcprivacy")
 	f.Add(manifest)
 	f.Add(asBinary(f, manifest))
 	f.Add(sample(f, "network_security_config.xml"))
+	f.Add([]byte(infoPlist))
+	f.Add([]byte(androidManifest))
 	for _, tt := range badFiles {
 		if len(tt.data) < 2000 {
 			f.Add([]byte(tt.data))
@@ -360,8 +385,10 @@ func FuzzRead(f *testing.F) {
 		switch {
 		case err != nil && !errors.As(err, &e):
 			t.Fatalf("%T: %v", err, err)
-		case err == nil && (d.Privacy == nil) == (d.Network == nil):
-			t.Fatalf("%+v is not one of the two", d)
+		case err == nil && kinds(&d) != 1:
+			t.Fatalf("%+v is of %d kinds", d, kinds(&d))
+		case err == nil && d.Transport != nil:
+			d.Transport.For("a.example.com")
 		case err == nil && d.Network != nil:
 			d.Network.For("a.example.com")
 		}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"telltale/flow"
+	"telltale/plist/elements"
 )
 
 // networkReader reads a configuration, as strictly as Android does where it refuses a
 // file (XmlConfigSource in the Android Open Source Project).
 type networkReader struct {
-	*xmlReader
+	*elements.Reader
 	d     *Declaration
 	n     *NetworkSecurity
 	named map[string]int // line of each domain
@@ -22,10 +23,10 @@ type networkReader struct {
 }
 
 // readNetwork reads what stands in the root.
-func (x *xmlReader) readNetwork(d *Declaration) error {
-	r := &networkReader{xmlReader: x, d: d, n: &NetworkSecurity{}, named: map[string]int{}}
+func (d *Declaration) readNetwork(x *elements.Reader) error {
+	r := &networkReader{Reader: x, d: d, n: &NetworkSecurity{}, named: map[string]int{}}
 	for {
-		e, ok, err := r.child("network-security-config")
+		e, ok, err := r.Child("network-security-config")
 		if err != nil {
 			return err
 		}
@@ -36,7 +37,7 @@ func (x *xmlReader) readNetwork(d *Declaration) error {
 			return err
 		}
 	}
-	if err := r.finish(); err != nil {
+	if err := r.Finish(); err != nil {
 		return err
 	}
 	for i, around := range r.around { // those around an entry come before it
@@ -50,9 +51,9 @@ func (x *xmlReader) readNetwork(d *Declaration) error {
 }
 
 // section reads an element of the root.
-func (r *networkReader) section(e element) error {
+func (r *networkReader) section(e elements.Element) error {
 	twice := false
-	switch e.name {
+	switch e.Name {
 	case "base-config":
 		if twice = r.n.Base.Line > 0; !twice {
 			return r.config(e, &r.n.Base)
@@ -66,19 +67,19 @@ func (r *networkReader) section(e element) error {
 		return r.domainConfig(e, -1)
 	}
 	if twice {
-		return r.errorAt(e.line, "a second <"+e.name+">, expected one", "")
+		return errorAt(e.Line, "a second <"+e.Name+">, expected one", "")
 	}
 	return r.unknown(e)
 }
 
 // unknown leaves an element out, as Android does.
-func (r *networkReader) unknown(e element) error {
-	r.d.note("Line %d: <%s> is not known to telltale, and was left out.", e.line, clip(e.name))
-	return r.skip()
+func (r *networkReader) unknown(e elements.Element) error {
+	r.d.note("Line %d: <%s> is not known to telltale, and was left out.", e.Line, elements.Clip(e.Name))
+	return r.Leave()
 }
 
 // domainConfig reads an entry for hosts, inside the one with the index around.
-func (r *networkReader) domainConfig(e element, around int) error {
+func (r *networkReader) domainConfig(e elements.Element, around int) error {
 	at := len(r.n.Domains)
 	r.n.Domains, r.around = append(r.n.Domains, NetworkConfig{}), append(r.around, around)
 	var c NetworkConfig
@@ -86,16 +87,16 @@ func (r *networkReader) domainConfig(e element, around int) error {
 		return err
 	}
 	if len(c.Domains) == 0 {
-		return r.errorAt(e.line, "a <domain-config> without a <domain>", `name the host: <domain includeSubdomains="true">example.com</domain>`)
+		return errorAt(e.Line, "a <domain-config> without a <domain>", `name the host: <domain includeSubdomains="true">example.com</domain>`)
 	}
 	r.n.Domains[at] = c
 	return nil
 }
 
 // config reads the content of a base-config, domain-config or debug-overrides.
-func (r *networkReader) config(e element, c *NetworkConfig) error {
-	c.Line = e.line
-	if written, ok := e.attr("cleartextTrafficPermitted"); ok {
+func (r *networkReader) config(e elements.Element, c *NetworkConfig) error {
+	c.Line = e.Line
+	if written, ok := e.Attr("cleartextTrafficPermitted"); ok {
 		c.Cleartext = Forbidden
 		permitted, known, err := r.boolean(e, "cleartextTrafficPermitted", written)
 		switch {
@@ -110,22 +111,22 @@ func (r *networkReader) config(e element, c *NetworkConfig) error {
 	at := len(r.n.Domains) - 1
 	seen := map[string]bool{}
 	for {
-		child, ok, err := r.child(e.name)
+		child, ok, err := r.Child(e.Name)
 		if err != nil || !ok {
 			return err
 		}
-		if onlyOnce[child.name] && seen[child.name] {
-			return r.errorAt(child.line, "a second <"+child.name+"> in <"+e.name+">, expected one", "")
+		if onlyOnce[child.Name] && seen[child.Name] {
+			return errorAt(child.Line, "a second <"+child.Name+"> in <"+e.Name+">, expected one", "")
 		}
-		if onlyOfDomains[child.name] && e.name != "domain-config" {
-			return r.errorAt(child.line, "<"+child.name+"> in <"+e.name+">, expected it in <domain-config>", "")
+		if onlyOfDomains[child.Name] && e.Name != "domain-config" {
+			return errorAt(child.Line, "<"+child.Name+"> in <"+e.Name+">, expected it in <domain-config>", "")
 		}
-		seen[child.name] = true
-		switch child.name {
+		seen[child.Name] = true
+		switch child.Name {
 		case "domain":
 			err = r.domain(child, c)
 		case "trust-anchors":
-			err = r.anchors(child, c, e.name == "debug-overrides")
+			err = r.anchors(child, c, e.Name == "debug-overrides")
 		case "pin-set":
 			err = r.pins(child, c)
 		case "domain-config":
@@ -145,7 +146,7 @@ var (
 )
 
 // boolean reads an attribute. One that names a resource is not known.
-func (r *networkReader) boolean(e element, name, written string) (is, known bool, err error) {
+func (r *networkReader) boolean(e elements.Element, name, written string) (is, known bool, err error) {
 	switch strings.ToLower(strings.TrimSpace(written)) {
 	case "true":
 		return true, true, nil
@@ -153,60 +154,60 @@ func (r *networkReader) boolean(e element, name, written string) (is, known bool
 		return false, true, nil
 	}
 	if strings.HasPrefix(written, "@") {
-		r.d.note("Line %d: %s is the resource %s, whose value is not in this file; telltale does not judge by it.", e.line, name, clip(written))
+		r.d.note("Line %d: %s is the resource %s, whose value is not in this file; telltale does not judge by it.", e.Line, name, elements.Clip(written))
 		return false, false, nil
 	}
-	return false, false, r.errorAt(e.line, fmt.Sprintf("%s is %q, expected true or false", name, clip(written)), "")
+	return false, false, errorAt(e.Line, fmt.Sprintf("%s is %q, expected true or false", name, elements.Clip(written)), "")
 }
 
-func (r *networkReader) domain(e element, c *NetworkConfig) error {
+func (r *networkReader) domain(e elements.Element, c *NetworkConfig) error {
 	d := Domain{}
-	if written, ok := e.attr("includeSubdomains"); ok {
+	if written, ok := e.Attr("includeSubdomains"); ok {
 		var err error
 		if d.Subdomains, _, err = r.boolean(e, "includeSubdomains", written); err != nil {
 			return err
 		}
 	}
-	written, err := r.text("domain")
+	written, _, _, err := r.Text("domain")
 	if err != nil {
 		return err
 	}
 	written = strings.TrimSpace(written)
 	if strings.HasPrefix(written, "@") {
-		r.d.note("Line %d: the domain is the resource %s, whose value is not in this file; telltale does not judge by it.", e.line, clip(written))
+		r.d.note("Line %d: the domain is the resource %s, whose value is not in this file; telltale does not judge by it.", e.Line, elements.Clip(written))
 		c.Domains = append(c.Domains, Domain{Name: ""})
 		return nil
 	}
 	if d.Name = flow.CanonicalHost(written); d.Name == "" || strings.ContainsAny(written, "/:*@ ") {
-		return r.errorAt(e.line, fmt.Sprintf("the domain is %q, expected a host name", clip(written)), "write a name without scheme, port and path, as api.example.com")
+		return errorAt(e.Line, fmt.Sprintf("the domain is %q, expected a host name", elements.Clip(written)), "write a name without scheme, port and path, as api.example.com")
 	}
 	if line := r.named[d.Name]; line > 0 {
-		return r.errorAt(e.line, fmt.Sprintf("the domain %s stands in line %d already", d.Name, line), "keep one of them")
+		return errorAt(e.Line, fmt.Sprintf("the domain %s stands in line %d already", d.Name, line), "keep one of them")
 	}
-	r.named[d.Name] = e.line
+	r.named[d.Name] = e.Line
 	c.Domains = append(c.Domains, d)
 	return nil
 }
 
-func (r *networkReader) anchors(e element, c *NetworkConfig, debug bool) error {
+func (r *networkReader) anchors(e elements.Element, c *NetworkConfig, debug bool) error {
 	c.Anchors = []Anchor{}
 	for {
-		child, ok, err := r.child(e.name)
+		child, ok, err := r.Child(e.Name)
 		if err != nil || !ok {
 			return err
 		}
-		if child.name != "certificates" {
+		if child.Name != "certificates" {
 			if err := r.unknown(child); err != nil {
 				return err
 			}
 			continue
 		}
 		a := Anchor{OverridesPins: debug} // the default of each
-		a.Source, _ = child.attr("src")
+		a.Source, _ = child.Attr("src")
 		if a.Source != "system" && a.Source != "user" && !strings.HasPrefix(a.Source, "@") {
-			return r.errorAt(child.line, fmt.Sprintf("src of <certificates> is %q, expected system, user or a resource such as @raw/my_ca", clip(a.Source)), "")
+			return errorAt(child.Line, fmt.Sprintf("src of <certificates> is %q, expected system, user or a resource such as @raw/my_ca", elements.Clip(a.Source)), "")
 		}
-		if written, ok := child.attr("overridePins"); ok {
+		if written, ok := child.Attr("overridePins"); ok {
 			overrides, known, err := r.boolean(child, "overridePins", written)
 			if err != nil {
 				return err
@@ -216,42 +217,42 @@ func (r *networkReader) anchors(e element, c *NetworkConfig, debug bool) error {
 			}
 		}
 		c.Anchors = append(c.Anchors, a)
-		if err := r.skip(); err != nil {
+		if err := r.Leave(); err != nil {
 			return err
 		}
 	}
 }
 
-func (r *networkReader) pins(e element, c *NetworkConfig) error {
-	c.Pins = &PinSet{Line: e.line}
-	if written, ok := e.attr("expiration"); ok {
+func (r *networkReader) pins(e elements.Element, c *NetworkConfig) error {
+	c.Pins = &PinSet{Line: e.Line}
+	if written, ok := e.Attr("expiration"); ok {
 		expires, err := time.Parse(time.DateOnly, strings.TrimSpace(written))
 		if err != nil {
-			return r.errorAt(e.line, fmt.Sprintf("expiration of <pin-set> is %q, expected a date such as 2027-01-31", clip(written)), "")
+			return errorAt(e.Line, fmt.Sprintf("expiration of <pin-set> is %q, expected a date such as 2027-01-31", elements.Clip(written)), "")
 		}
 		c.Pins.Expires = expires
 	}
 	for {
-		child, ok, err := r.child(e.name)
+		child, ok, err := r.Child(e.Name)
 		if err != nil || !ok {
 			return err
 		}
-		if child.name != "pin" {
+		if child.Name != "pin" {
 			if err := r.unknown(child); err != nil {
 				return err
 			}
 			continue
 		}
-		if digest, _ := child.attr("digest"); digest != "SHA-256" {
-			return r.errorAt(child.line, fmt.Sprintf("digest of <pin> is %q, expected SHA-256", clip(digest)), "")
+		if digest, _ := child.Attr("digest"); digest != "SHA-256" {
+			return errorAt(child.Line, fmt.Sprintf("digest of <pin> is %q, expected SHA-256", elements.Clip(digest)), "")
 		}
-		written, err := r.text("pin")
+		written, _, _, err := r.Text("pin")
 		if err != nil {
 			return err
 		}
 		written = strings.TrimSpace(written)
 		if raw, err := base64.StdEncoding.DecodeString(written); err != nil || len(raw) != sha256.Size {
-			return r.errorAt(child.line, fmt.Sprintf("the pin is %q, expected the base64 of 32 bytes", clip(written)), "")
+			return errorAt(child.Line, fmt.Sprintf("the pin is %q, expected the base64 of 32 bytes", elements.Clip(written)), "")
 		}
 		c.Pins.Digests = append(c.Pins.Digests, written)
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"telltale/flow"
+	"telltale/plist"
+	"telltale/plist/elements"
 )
 
 // PrivacyManifest is Apple's PrivacyInfo.xcprivacy ("Privacy manifest files" in Apple's
@@ -60,33 +62,19 @@ const (
 )
 
 // readPrivacy takes what a property list says.
-func (r *reader) readPrivacy(d *Declaration, v *value) (err error) {
-	if err := r.typed(v, dictionary, "the property list"); err != nil {
-		return err
-	}
-	known := isManifestName(r.file)
-	for _, key := range v.keys {
-		known = known || strings.HasPrefix(key, prefixOfManifest)
-	}
-	if !known {
-		hint := "the privacy manifest is called PrivacyInfo.xcprivacy"
-		if v.get("CFBundleIdentifier") != nil {
-			hint = "this is Info.plist; " + hint
-		}
-		return r.errorAt(v.line, "the property list is no privacy manifest, expected keys such as "+keyTracking, hint)
-	}
+func (d *Declaration) readPrivacy(v *plist.Value) (err error) {
 	m := &PrivacyManifest{}
-	if m.Tracking, err = r.truth(v, keyTracking); err != nil {
+	if m.Tracking, err = truth(v, keyTracking); err != nil {
 		return err
 	}
-	if err := r.readDomains(d, m, v); err != nil {
+	if err := d.readDomains(m, v); err != nil {
 		return err
 	}
-	if err := r.readCollected(m, v); err != nil {
+	if err := readCollected(m, v); err != nil {
 		return err
 	}
-	if list := v.get(keyInterfaces); list != nil {
-		if err := r.typed(list, array, keyInterfaces); err != nil {
+	if list := v.Get(keyInterfaces); list != nil {
+		if err := typed(list, plist.Array, keyInterfaces); err != nil {
 			return err
 		}
 	}
@@ -95,53 +83,53 @@ func (r *reader) readPrivacy(d *Declaration, v *value) (err error) {
 	return nil
 }
 
-func (r *reader) readDomains(d *Declaration, m *PrivacyManifest, v *value) error {
-	domains, err := r.texts(v, keyDomains)
+func (d *Declaration) readDomains(m *PrivacyManifest, v *plist.Value) error {
+	domains, err := texts(v, keyDomains)
 	for i := range domains {
-		written := domains[i].text
+		written := domains[i].Text
 		if domain := flow.CanonicalHost(written); domain != "" && strings.Contains(domain, ".") && !strings.ContainsAny(written, "/:*@ ") {
 			m.TrackingDomains = append(m.TrackingDomains, domain)
 			continue
 		}
-		d.note("%q under %s is no domain, so that iOS matches nothing by it: write a name such as tracker.example.com.", clip(written), keyDomains)
+		d.note("%q under %s is no domain, so that iOS matches nothing by it: write a name such as tracker.example.com.", elements.Clip(written), keyDomains)
 	}
 	return err
 }
 
-func (r *reader) readCollected(m *PrivacyManifest, v *value) error {
-	list := v.get(keyCollected)
+func readCollected(m *PrivacyManifest, v *plist.Value) error {
+	list := v.Get(keyCollected)
 	if list == nil {
 		return nil
 	}
-	if err := r.typed(list, array, keyCollected); err != nil {
+	if err := typed(list, plist.Array, keyCollected); err != nil {
 		return err
 	}
-	for i := range list.items {
-		entry, c := &list.items[i], CollectedType{}
-		if err := r.typed(entry, dictionary, "an entry of "+keyCollected); err != nil {
+	for i := range list.Items {
+		entry, c := &list.Items[i], CollectedType{}
+		if err := typed(entry, plist.Dictionary, "an entry of "+keyCollected); err != nil {
 			return err
 		}
-		name := entry.get(keyType)
+		name := entry.Get(keyType)
 		if name == nil {
-			return r.errorAt(entry.line, "an entry of "+keyCollected+" has no "+keyType, "")
+			return errorAt(entry.Line, "an entry of "+keyCollected+" has no "+keyType, "")
 		}
-		err := r.typed(name, text, keyType)
+		err := typed(name, plist.Text, keyType)
 		if err != nil {
 			return err
 		}
-		c.Type = strings.TrimSpace(name.text)
-		if c.Linked, err = r.truth(entry, keyLinked); err != nil {
+		c.Type = strings.TrimSpace(name.Text)
+		if c.Linked, err = truth(entry, keyLinked); err != nil {
 			return err
 		}
-		if c.Tracking, err = r.truth(entry, keyTypeTracking); err != nil {
+		if c.Tracking, err = truth(entry, keyTypeTracking); err != nil {
 			return err
 		}
-		purposes, err := r.texts(entry, keyPurposes)
+		purposes, err := texts(entry, keyPurposes)
 		if err != nil {
 			return err
 		}
 		for j := range purposes {
-			c.Purposes = append(c.Purposes, purposes[j].text)
+			c.Purposes = append(c.Purposes, purposes[j].Text)
 		}
 		m.Collected = append(m.Collected, c)
 	}
@@ -149,7 +137,7 @@ func (r *reader) readCollected(m *PrivacyManifest, v *value) error {
 }
 
 // notePrivacy notes where a manifest contradicts itself, or says nothing.
-func (d *Declaration) notePrivacy(v *value) {
+func (d *Declaration) notePrivacy(v *plist.Value) {
 	m := d.Privacy
 	switch {
 	case m.Tracking && len(m.TrackingDomains) == 0:
@@ -160,15 +148,15 @@ func (d *Declaration) notePrivacy(v *value) {
 	if !m.Tracking {
 		for _, c := range m.Collected {
 			if c.Tracking {
-				d.note("%s is false, but %s is said to be used for tracking: one of the two is wrong.", keyTracking, clip(c.Type))
+				d.note("%s is false, but %s is said to be used for tracking: one of the two is wrong.", keyTracking, elements.Clip(c.Type))
 			}
 		}
 	}
-	for _, key := range v.keys {
-		switch key {
+	for _, key := range v.Keys {
+		switch key.Name {
 		case keyTracking, keyDomains, keyCollected, keyInterfaces:
 		default:
-			d.note("The key %q is not one of a privacy manifest; iOS overlooks it.", clip(key))
+			d.note("The key %q is not one of a privacy manifest; iOS overlooks it.", elements.Clip(key.Name))
 		}
 	}
 }

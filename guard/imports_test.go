@@ -134,7 +134,7 @@ var homes = map[string][]string{
 	"github.com/youmark/pkcs8":                      {"ca"},
 	"golang.org/x/image/webp":                       {"flow/pretty"},
 	"golang.org/x/text":                             {"flow/pretty", "policy"},
-	"google.golang.org/protobuf/encoding/protowire": {"flow/pretty", "flow/unwrap"},
+	"google.golang.org/protobuf/encoding/protowire": {"flow/pretty", "flow/unwrap", "locate/resources"},
 	"golang.org/x/net/http/httpguts":                {"proxy"},
 	"golang.org/x/net/http2":                        {"bench"},
 	"golang.org/x/net/idna":                         {"flow", "policy"},
