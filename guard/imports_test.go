@@ -61,7 +61,7 @@ var places = map[string][]string{
 	"locate/native":    {"locate/reading"},
 	"locate/resources": {"locate/reading", "plist"},
 	"locate/hosts":     {"flow", "policy/catalog"},
-	"locate/inventory": {"locate/reading"},
+	"locate/inventory": {"plist"},
 	"locate/library":   {"locate/reading", "locate/inventory", "policy/catalog"},
 	"locate":           {"flow", "flow/plain", "policy/needle", "declarations", "locate/reading", "locate/app", "locate/dex", "locate/hermes", "locate/script", "locate/native", "locate/resources", "locate/hosts", "locate/inventory", "locate/library"},
 
@@ -121,7 +121,7 @@ var homes = map[string][]string{
 	"github.com/elazarl/goproxy":                    {"proxy"},
 	"github.com/expr-lang/expr":                     {"capture/filter"},
 	"github.com/go-json-experiment/json":            {"har"},
-	"github.com/goccy/go-yaml":                      {"policy", "policy/catalog"},
+	"github.com/goccy/go-yaml":                      {"policy", "policy/catalog", "locate/library"},
 	"github.com/google/martian/v3":                  {"proxy"},
 	"github.com/miekg/dns":                          {"wire/dns"},
 	"github.com/quic-go/quic-go":                    {"proxy"},

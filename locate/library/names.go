@@ -1,0 +1,204 @@
+package library
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"telltale/locate/inventory"
+	"telltale/locate/reading"
+)
+
+// byCode returns whose the code is that has the address, where the code or what came with it
+// says so; nil where it does not.
+func (e *Evidence) byCode() *Origin {
+	if s := e.Place.Source; s != nil {
+		where := s.File
+		if s.Line > 0 {
+			where = fmt.Sprintf("%s line %d", s.File, s.Line)
+		}
+		if o := ofSource(s.File); o != nil {
+			return o.because(s.By + " says that it was " + where)
+		}
+	}
+	if m := e.Place.Module; m != nil && m.Name != "" {
+		if o := ofSource(m.Name); o != nil {
+			return o.because("the bundle names its module " + m.Name)
+		}
+	}
+	for _, u := range e.Place.Users {
+		if strings.Contains(u.File, "node_modules/") {
+			return ofSource(u.File).because("the code that uses it says that it was made from " + u.File)
+		}
+		if o := e.ofClass(u); o != nil {
+			return o.because("the code that uses it is " + u.Name)
+		}
+	}
+	return nil
+}
+
+// because makes it an origin that the file names, for that reason.
+func (o *Origin) because(reason string) *Origin {
+	o.Confidence, o.Reasons = Certain, append(o.Reasons, reason)
+	return o
+}
+
+// ofSource returns whose a source file is by its path: an npm package's, or the app's own. It is
+// nil for what bundlers add.
+func ofSource(file string) *Origin {
+	file = strings.ReplaceAll(file, `\`, "/")
+	if name := npmPackage(file); name != "" {
+		return ofComponent(inventory.NPM, name)
+	}
+	base := strings.TrimLeft(file, "./")
+	if base == "" || strings.HasPrefix(base, "__") || strings.ContainsAny(base, "\x00?()") || strings.Contains(file, "webpack/") || path.Ext(base) == "" {
+		return nil
+	}
+	return &Origin{Name: OwnCode, Own: true}
+}
+
+// npmPackage returns the package that a path below node_modules belongs to, the innermost one:
+// "@react-native-community/netinfo"; "" for other paths.
+func npmPackage(file string) string {
+	const folder = "node_modules/"
+	at := strings.LastIndex(file, folder)
+	if at < 0 || at > 0 && file[at-1] != '/' {
+		return ""
+	}
+	rest := file[at+len(folder):]
+	name, rest, inside := strings.Cut(rest, "/")
+	if strings.HasPrefix(name, "@") && inside {
+		second, _, deeper := strings.Cut(rest, "/")
+		name, inside = name+"/"+second, deeper
+	}
+	if name == "" || name[0] == '.' || !inside {
+		return ""
+	}
+	return name
+}
+
+// ofComponent is the origin that has a name in an ecosystem.
+func ofComponent(ecosystem, name string) *Origin {
+	return &Origin{Library: load().named(ecosystem, name), Name: name, Ecosystem: ecosystem}
+}
+
+// ofClass returns whose a class is by its package; nil where the name is shortened, or has no
+// package.
+func (e *Evidence) ofClass(u reading.User) *Origin {
+	if u.Obfuscated || u.Package == "" || shortened(u.Package) {
+		return nil
+	}
+	if l := load().inPackage(u.Name); l != nil {
+		return &Origin{Library: l, Name: l.Name}
+	}
+	if l := load().inPackage(u.Package); l != nil {
+		return &Origin{Library: l, Name: l.Name}
+	}
+	if e.ownPackage(u.Package) {
+		return &Origin{Name: OwnCode, Own: true}
+	}
+	labels := strings.SplitN(u.Package, ".", 4)
+	return &Origin{Name: strings.Join(labels[:min(3, len(labels))], ".")}
+}
+
+// ownPackage reports whether a package is the one that the app is known by, or below it.
+func (e *Evidence) ownPackage(name string) bool {
+	id := e.App.ID
+	return id != "" && (name == id || strings.HasPrefix(name, id+"."))
+}
+
+// shortened reports whether the labels of a package say nothing: "a.b.c".
+func shortened(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if len(label) > 2 {
+			return false
+		}
+	}
+	return true
+}
+
+// hidden says that the code has names which would tell, were they not shortened.
+func (e *Evidence) hidden() []string {
+	for _, u := range e.Place.Users {
+		if u.Obfuscated || u.Package != "" && shortened(u.Package) {
+			return []string{"the code that uses it has shortened names (" + u.Name + "), which name no library"}
+		}
+	}
+	return nil
+}
+
+// byPath returns whose a file of an app is by where it lies; nil where that says nothing.
+func (e *Evidence) byPath() *Origin {
+	file := strings.ReplaceAll(e.File, `\`, "/")
+	if name := npmPackage(file); name != "" {
+		return ofComponent(inventory.NPM, name).because("the file lies in " + folderOf(file, "node_modules/"+name))
+	}
+	folders := strings.Split(file, "/")
+	last := len(folders) - 1
+	for i := last - 1; i >= 0; i-- {
+		if o := ofFolder(folders[i], folders[i+1:]); o != nil {
+			return o.because("the file lies in " + strings.Join(folders[max(0, i-1):i+1], "/"))
+		}
+	}
+	if l := load().byNative[folders[last]]; l != nil {
+		return (&Origin{Library: l}).because("the file is " + folders[last])
+	}
+	if ownSource(file) {
+		return (&Origin{Name: OwnCode, Own: true}).because("it is a source file of the app: " + file)
+	}
+	return nil
+}
+
+// folderOf cuts a path behind a folder of it.
+func folderOf(file, folder string) string {
+	return file[:strings.LastIndex(file, folder)+len(folder)]
+}
+
+// ofFolder returns whose a folder is, with what lies below it; nil where its name says nothing.
+func ofFolder(folder string, below []string) *Origin {
+	for _, ext := range []string{".framework", ".bundle", ".xcframework"} {
+		name, ok := strings.CutSuffix(folder, ext)
+		switch {
+		case !ok || name == "" || name == "App" && ext == ".framework": // a Flutter app's own code
+			continue
+		case load().byBundle[name] != nil:
+			return &Origin{Library: load().byBundle[name], Ecosystem: inventory.Bundled}
+		}
+		return &Origin{Name: name, Ecosystem: inventory.Bundled}
+	}
+	if len(below) < 2 {
+		return nil
+	}
+	switch folder {
+	case "Pods":
+		return ofComponent(inventory.Pod, below[0])
+	case "checkouts": // of SwiftPM and Carthage
+		return ofComponent(inventory.Swift, strings.ToLower(below[0]))
+	case "packages": // assets of a Flutter package
+		return ofComponent(inventory.Pub, below[0])
+	case "plugins": // of Cordova
+		if strings.Contains(below[0], "cordova-plugin") || strings.HasPrefix(below[0], "@") {
+			return ofComponent(inventory.NPM, cordovaName(below))
+		}
+	}
+	return nil
+}
+
+// cordovaName is the id of a plugin, which may have a scope.
+func cordovaName(below []string) string {
+	if strings.HasPrefix(below[0], "@") {
+		return below[0] + "/" + below[1]
+	}
+	return below[0]
+}
+
+// sourceFiles are the endings of what people write, and no build makes.
+var sourceFiles = map[string]bool{
+	".ts": true, ".tsx": true, ".jsx": true, ".kt": true, ".java": true, ".swift": true, ".m": true, ".mm": true, ".dart": true, ".vue": true, ".cs": true,
+}
+
+// ownSource reports whether a file is source code that no library's folder holds.
+func ownSource(file string) bool {
+	return sourceFiles[strings.ToLower(path.Ext(file))] && !strings.Contains(file, "!/") &&
+		!strings.Contains("/"+file, "/vendor/") && !strings.Contains("/"+file, "/third_party/") && !strings.HasSuffix(file, ".d.ts")
+}

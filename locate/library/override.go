@@ -1,0 +1,129 @@
+package library
+
+import (
+	"path"
+	"strings"
+
+	"telltale/locate/reading"
+)
+
+// An Override is a value that an app gives to a setting of a library.
+type Override struct {
+	Setting reading.Setting
+	File    string
+	// Line and Column are for the caller to fill, who can ask the document.
+	Line, Column int
+	Stops        bool   // it stops the contact
+	Moves        bool   // it sends it to another server; where neither holds, see Says
+	Says         string // in words: "the app sets reachabilityUrl to '', which stops the contact"
+}
+
+// Overridden says what a value in an app's file does to a default of a library; nil where
+// it is none of its settings, where it is the default itself, and where the call tells that the
+// name is somebody else's.
+func (l *Library) Overridden(s reading.Setting, file string) *Override {
+	setting := l.setting(s, file)
+	if setting == nil {
+		return nil
+	}
+	o := &Override{Setting: s, File: file}
+	value := "'" + s.Value + "'"
+	if isBool(s.Value) {
+		value = s.Value
+	}
+	switch says := "the app sets " + s.Name + " to " + value; {
+	case !s.Known:
+		o.Says = "the app sets " + s.Name + " to what its code decides"
+		if setting.Does != "" {
+			o.Says += ", which " + setting.Does
+		}
+	case setting.stoppedBy(s.Value):
+		o.Stops, o.Says = true, says
+	case l.isDefault(s.Value):
+		return nil
+	case setting.Moves:
+		o.Moves, o.Says = true, says+", which the library then contacts instead"
+	case setting.Does != "":
+		o.Says = says + ", which " + setting.Does
+	default:
+		o.Says = says + ", which does not stop the contact"
+	}
+	return o
+}
+
+// setting returns the one of the library's settings that a value is given to.
+func (l *Library) setting(s reading.Setting, file string) *Setting {
+	for i := range l.Settings {
+		setting := &l.Settings[i]
+		if setting.Name != s.Name || !setting.standsIn(file) {
+			continue
+		}
+		called := s.Call[strings.LastIndexByte(s.Call, '.')+1:]
+		switch {
+		case setting.Call == "", called == setting.Call:
+			return setting
+		case called == "" && !ordinary(setting.Name):
+			return setting
+		}
+	}
+	return nil
+}
+
+// standsIn reports whether the setting is one that a file of that name may have.
+func (s *Setting) standsIn(file string) bool {
+	base := path.Base(strings.ReplaceAll(file, `\`, "/"))
+	switch {
+	case base == "AndroidManifest.xml":
+		return s.Where == InManifest
+	case strings.HasSuffix(base, ".plist"):
+		return s.Where == InPlist
+	case strings.HasSuffix(base, ".json"):
+		return s.Where == InJSON
+	}
+	return s.Where == InCode
+}
+
+// ordinary reports whether a name is a word that anybody may use: "host".
+func ordinary(name string) bool {
+	for i := range len(name) {
+		if name[i] < 'a' || name[i] > 'z' {
+			return false
+		}
+	}
+	return true
+}
+
+// stoppedBy reports whether a value stops the contact.
+func (s *Setting) stoppedBy(value string) bool {
+	for _, stop := range s.Stops {
+		if stop == value || isBool(stop) && truth(stop) == truth(value) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBool reports whether a value is a truth value as code writes it.
+func isBool(value string) bool { return value == "true" || value == "false" }
+
+// truth folds the ways in which truth values are written in manifests, property lists and
+// minified code; other values stay as they are.
+func truth(value string) string {
+	switch strings.ToLower(value) {
+	case "true", "yes", "1", "!0", "-1", "0xffffffff":
+		return "true"
+	case "false", "no", "0", "!1":
+		return "false"
+	}
+	return value
+}
+
+// isDefault reports whether a value is an address that the library has by itself.
+func (l *Library) isDefault(value string) bool {
+	for i := range l.Defaults {
+		if l.Defaults[i].URL == value {
+			return true
+		}
+	}
+	return false
+}
