@@ -52,6 +52,8 @@ type Text struct {
 	// Whole says that Start and End are its real bounds: a letter beyond them belongs to
 	// something else. False for runs of printable bytes.
 	Whole bool
+	// Comment says that the text is a remark in code: nothing asks for what it names.
+	Comment bool
 }
 
 // Joined is a text that code makes of several.
