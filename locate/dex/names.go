@@ -24,20 +24,19 @@ func packageOf(class string) string {
 // still does.
 func shortened(class string) bool {
 	pack := packageOf(class)
-	simple := strings.TrimPrefix(class[len(pack):], ".")
-	outer, _, _ := strings.Cut(simple, "$")
-	switch {
-	case pack == "":
-		return len(outer) <= 3
-	case !strings.Contains(pack, "."):
-		return len(outer) <= 2 || len(pack) <= 3 && len(outer) <= 3
+	outer, _, _ := strings.Cut(strings.TrimPrefix(class[len(pack):], "."), "$")
+	if len(outer) > 3 || len(outer) == 3 && strings.ToLower(outer) != outer {
+		return false
+	}
+	if pack != "" && !strings.Contains(pack, ".") {
+		return len(outer) <= 2 || len(pack) <= 3
 	}
 	for part := range strings.SplitSeq(pack, ".") {
 		if len(part) > 2 {
 			return false
 		}
 	}
-	return len(outer) <= 3
+	return true
 }
 
 // shortened counts the classes whose names were.
