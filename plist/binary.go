@@ -12,12 +12,12 @@ import (
 	"telltale/plist/elements"
 )
 
-// costOfValue is what a value costs of what a binary property list may unfold to, besides
+// costOfValue is what a value costs (its size in memory) of what a binary property list may unfold to, besides
 // the bytes of its text; unfolds is how many times its size that is, beyond allowance.
 // Objects may be shared, so that small files unfold to huge ones: it is why no general
 // reader is used.
 const (
-	costOfValue = 32
+	costOfValue = 96
 	unfolds     = 16
 	allowance   = 1 << 20
 )
