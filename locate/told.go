@@ -71,7 +71,7 @@ func (l *Lead) Briefly(st Style) string {
 		at += " byte " + Thousands(l.Offset)
 	}
 	if o := l.Origin; o != nil && o.Name != "" {
-		at = fmt.Sprintf("%s (%s), %s", st.Data(o.Name), Sureness(o.Confidence), at)
+		at = fmt.Sprintf("%s (%s), %s", named(o, st), Sureness(o.Confidence), at)
 	}
 	return at
 }
@@ -145,14 +145,14 @@ func (l *Lead) plain() bool {
 
 // forms are the words for those forms that need some.
 var forms = map[Form]string{
-	Split:         "in pieces, which the code puts together",
-	Neighbours:    "in pieces that are neighbours in the code; that it puts them together is not certain",
-	Percent:       "percent-encoded",
-	Base64:        "in base64",
-	"hexadecimal": "in hexadecimal",
-	Reversed:      "backwards",
-	UTF16:         "in UTF-16",
-	Parent:        "only a domain above it: its name may be built from that",
+	Split:      "in pieces, which the code puts together",
+	Neighbours: "in pieces that are neighbours in the code; that it puts them together is not certain",
+	Percent:    "percent-encoded",
+	Base64:     "in base64",
+	Hex:        "in hexadecimal",
+	Reversed:   "backwards",
+	UTF16:      "in UTF-16",
+	Parent:     "only a domain above it: its name may be built from that",
 }
 
 // written says how an address is written, where that is not as people write it.
@@ -232,7 +232,7 @@ func (l *Lead) whose(st Style) string {
 	if o == nil || o.Name == "" {
 		return NothingTells
 	}
-	text := st.Data(o.Name)
+	text := named(o, st)
 	if o.Ecosystem != "" {
 		text += " (" + o.Ecosystem + ")"
 	}
@@ -241,6 +241,14 @@ func (l *Lead) whose(st Style) string {
 		text += ": " + st.Prose(o.Library.What)
 	}
 	return text
+}
+
+// named names an origin. That of the app itself is no name of its.
+func named(o *library.Origin, st Style) string {
+	if o.Own {
+		return o.Name
+	}
+	return st.Data(o.Name)
 }
 
 // Sureness is a confidence in a word.
@@ -278,10 +286,14 @@ func byDefault(d *library.Default, st Style) string {
 		if d.Line > 0 {
 			text += fmt.Sprintf(" line %d", d.Line)
 		}
-		text += " of its source"
-		if d.Versions != "" {
-			text += " (versions " + st.Prose(d.Versions) + ")"
+		if d.Package != "" {
+			text += " of " + st.Data(d.Package)
+		} else {
+			text += " of its source"
 		}
+	}
+	if d.Versions != "" {
+		text += " (" + st.Prose(d.Versions) + ")"
 	}
 	if d.When != "" {
 		text += "; " + st.Prose(d.When)
@@ -314,15 +326,12 @@ func overriding(o library.Override, st Style) string {
 	if text == "" {
 		text = st.Data(o.Setting.Name) + " is set"
 	}
-	text += ", in " + st.Data(o.File)
+	text += ": " + st.Data(o.File)
 	if o.Line > 0 {
 		text += fmt.Sprintf(" line %d", o.Line)
 	}
 	if o.Line > 0 && o.Column > 0 {
 		text += fmt.Sprintf(" column %d", o.Column)
-	}
-	if o.Stops {
-		return text + ": that stops the contact"
 	}
 	return text
 }

@@ -31,6 +31,7 @@ var cases = map[string]func() *Report{
 	"warned":       warned,
 	"tunnel":       throughTunnel,
 	"gap":          withGap,
+	"located":      besideApp,
 	"zero":         func() *Report { return &Report{Checks: []Check{}, Flows: each()} },
 }
 
@@ -219,6 +220,9 @@ func hostileWith(bad string) *Report {
 	}
 	r.Baseline = &BaselineInfo{File: bad, Violations: 1}
 	r.Command = "telltale check " + shellWord(bad)
+	r.Origins = hostileResult(bad)
+	r.Origins.Wanted.Hosts = append(r.Origins.Wanted.Hosts, bad)
+	r.Origins.Leads[0].Wanted, r.Origins.Leads[1].Wanted = bad, bad
 	finding := policy.Finding{
 		Rule: policy.HostNotAllowed, Severity: policy.SeverityError, Host: bad, Subject: bad, Category: "unknown", Owner: bad,
 		Title: bad, Message: bad, Remedy: bad + "\n\n    " + bad + "\n\n```\n" + bad, Source: policy.Source{File: bad, Line: 1, Text: bad},

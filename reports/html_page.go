@@ -47,6 +47,7 @@ type page struct {
 	Diagnoses    diagnosisPart
 	Devices      devicePart
 	Violations   violationPart
+	Origins      *pageOrigins // where they come from in the app; nil where nobody looked
 	Contacts     contactPart
 	Owners       []chapter
 	Sent         []chapter // what was told to whom, and when
@@ -114,7 +115,7 @@ func newPage(r *Report) *page {
 		Tool: plain.Text(strings.TrimSpace(r.Tool.Name + " " + r.Tool.Version)), Kind: kind, Verdict: title(r.Verdict),
 		Headline: capital(headline(r, inHTML)), Policy: policyName(r, inHTML), Generated: pageMoment(r.Generated),
 		Warnings: sentencesOf(warnings(r, inHTML)), Recorded: recorded(r), Tiles: tiles(r), Worth: sentencesOf(worthBeside(r, inHTML)), Next: next(r),
-		Coverage: newCoverageParts(r), Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Contacts: newContactPart(r),
+		Coverage: newCoverageParts(r), Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Origins: newPageOrigins(r), Contacts: newContactPart(r),
 		Diagnoses: newDiagnosisPart(r), Devices: newDevicePart(r), Permitted: sentencesOf(permitted(r, inHTML)), Steps: pageSteps(r), Revealed: r.Reveal,
 	}
 	p.Owners, p.Sent, p.Beside = chaptersOf(pageListed, r.owners(inHTML)), chaptersOf(pageListed, r.sent(inHTML)...), chaptersOf(pageListed, r.beside(inHTML)...)

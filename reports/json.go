@@ -42,10 +42,12 @@ type document struct {
 	Subtracted   []subtraction `json:"subtracted"`
 	Declarations []declaration `json:"declarations"` // what the app says of its own privacy
 	Lists        []listEntry   `json:"lists"`        // of trackers, that were used
-	Health       health        `json:"health"`
-	Coverage     []covered     `json:"coverage"`
-	Checks       []check       `json:"checks"`
-	Command      string        `json:"command,omitempty"`
+	// Origins are where in the app the hosts of violations come from, where it was at hand.
+	Origins  *origins  `json:"origins,omitempty"`
+	Health   health    `json:"health"`
+	Coverage []covered `json:"coverage"`
+	Checks   []check   `json:"checks"`
+	Command  string    `json:"command,omitempty"`
 }
 
 type tool struct {
@@ -255,6 +257,10 @@ func newDocument(r *Report) *document {
 		Captures: newCaptures(r), Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
 		Health: newHealth(r), Coverage: newCoverage(r), Trails: r.trails(), Rhythms: r.rhythms(), Subtracted: r.subtractions(),
 		Declarations: r.declarations(), Lists: r.lists(),
+	}
+	if f := r.located(); f != nil {
+		found := f.origins()
+		d.Origins = &found
 	}
 	violations := violationsByPhase(s)
 	for _, p := range s.Phases {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"telltale/exposure"
-	"telltale/flow"
 	"telltale/locate"
 	"telltale/policy"
 )
@@ -69,9 +67,6 @@ func newFinds(l *Located) *finds {
 func (r *Report) ofApp(s string) string {
 	if r.Reveal {
 		return s
-	}
-	if strings.Contains(s, "://") {
-		s = exposure.MaskURL(flow.MaskURL(s))
 	}
 	return locate.WithoutKeys(r.mask(s))
 }

@@ -3,8 +3,10 @@ package reports
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"telltale/capture"
 	"telltale/locate"
 	container "telltale/locate/app"
 	"telltale/locate/hosts"
@@ -48,7 +50,7 @@ var netinfo = library.Library{
 	Docs: "https://github.com/react-native-netinfo/react-native-netinfo#configure",
 	Defaults: []library.Default{{
 		URL: "https://clients3.google.com/generate_204", Setting: "reachabilityUrl", File: "src/internal/defaultConfiguration.ts", Line: 12,
-		Versions: "5.0 to 12", When: "a HEAD every 60 s while it is reachable, every 5 s while it is not",
+		Versions: "5.5.0 to 7.1.11", When: "a HEAD every 60 s while it is reachable, every 5 s while it is not",
 	}},
 }
 
@@ -56,7 +58,7 @@ var netinfo = library.Library{
 func probeOrigin() *library.Origin {
 	return &library.Origin{
 		Library: &netinfo, Name: netinfo.Name, Ecosystem: inventory.NPM, Version: "5.x", VersionBy: "the shape of its defaults", Confidence: library.Likely,
-		Reasons: []string{"the module has the names of its settings: `reachabilityUrl`, `reachabilityTest`, `reachabilityLongTimeout`", "no other library of the catalogue has this default"},
+		Reasons: []string{"the module has the names of its settings: reachabilityUrl, reachabilityTest, reachabilityLongTimeout", "no other library of the catalogue has this default"},
 		Default: &netinfo.Defaults[0], Docs: netinfo.Docs,
 		Remedy: "Point it at a server of your own, or switch it off, before the first use:\n\n    NetInfo.configure({\n      reachabilityUrl: '',\n    });",
 	}
@@ -94,7 +96,7 @@ func inFixedBundle() *locate.Result {
 	l.Origin.Reasons = []string{"the source map names its file"}
 	l.Overrides = []library.Override{{
 		Setting: reading.Setting{Name: "reachabilityUrl", Value: "", Known: true, Call: "configure"}, File: bundle, Line: 1, Column: 3_102,
-		Stops: true, Says: "the app sets `reachabilityUrl` to ''",
+		Stops: true, Says: "the app sets reachabilityUrl to '', which stops the contact",
 	}}
 	return res
 }
@@ -206,6 +208,42 @@ func listed() *Located {
 		return policy.Judgement{Verdict: policy.Violation, Host: host, Category: "analytics", Findings: []policy.Finding{{Rule: policy.HostNotAllowed, Host: host}}}
 	}
 	return l
+}
+
+// besideApp is an audit to which the app was given: one host is found, one is turned off, one
+// stands there in base64, and one is not found.
+func besideApp() *Report {
+	r := covidAlert()
+	r.Command = "telltale check covid-alert.har --policy telltale.yaml --app covid-alert.ipa"
+	res := partly()
+	add := func(host string, leads ...locate.Lead) {
+		v := r.Summary.Violations[0]
+		v.ID, v.Method, v.URL, v.Count, v.Flows = fmt.Sprintf("%016x", len(r.Summary.Violations)), "GET", "https://"+host+"/", 1, v.Flows[:1]
+		v.Finding = policy.Finding{
+			Rule: policy.HostNotAllowed, Severity: policy.SeverityError, Host: host, Title: "nothing in the policy allows this host",
+			Message: "The policy names every host that the app may contact.", Remedy: "Find out which part of the app contacts it.", Source: v.Finding.Source,
+		}
+		r.Summary.Violations = append(r.Summary.Violations, v)
+		r.Summary.Flows, r.Summary.Violating = r.Summary.Flows+1, r.Summary.Violating+1
+		r.Summary.Hosts = append(r.Summary.Hosts, capture.Host{Name: host, Verdict: policy.Violation, Rule: policy.HostNotAllowed, Flows: 1, Violating: 1, Source: v.Finding.Source, First: v.First, Last: v.First})
+		if !slices.Contains(res.Wanted.Hosts, host) {
+			res.Wanted.Hosts = append(res.Wanted.Hosts, host)
+		}
+		for _, l := range leads {
+			l.Wanted = host
+			res.Leads = append(res.Leads, l)
+		}
+	}
+	add("region1.app-measurement.com")
+	off := inFixedBundle().Leads[0]
+	off.Offset, off.Text = 2_000_001, "https://clients4.google.com/generate_204"
+	off.Snippet.Match = off.Text
+	add("clients4.google.com", off)
+	hidden := inEveryForm().Leads[6]
+	hidden.File, hidden.App = "Payload/CovidShield.app/Frameworks/Ads.framework/Ads", 0
+	add("host-06.example", append([]locate.Lead{hidden}, manyLeads().Leads[1:9]...)...)
+	r.Origins = res
+	return r
 }
 
 // hostileText is text that would take a terminal over, or leave its place in a document, and

@@ -153,6 +153,7 @@ type locatedSnippet struct {
 type locatedOrigin struct {
 	Library    string          `json:"library"` // its row in the catalogue; ""
 	Name       string          `json:"name"`
+	Own        bool            `json:"own"` // it is the app's own code
 	Ecosystem  string          `json:"ecosystem"`
 	Version    string          `json:"version"`
 	VersionBy  string          `json:"version_by"`
@@ -166,7 +167,8 @@ type locatedOrigin struct {
 type locatedDefault struct {
 	URL      string `json:"url"`
 	Setting  string `json:"setting"`
-	File     string `json:"file"` // of the library's source
+	Package  string `json:"package"` // that has the file, where it is another one
+	File     string `json:"file"`    // of the library's source
 	Line     int    `json:"line"`
 	Versions string `json:"versions"`
 	When     string `json:"when"`
@@ -176,7 +178,8 @@ type locatedOverride struct {
 	Setting string `json:"setting"`
 	Value   string `json:"value"`
 	Known   bool   `json:"known"` // else code decides the value
-	Stops   bool   `json:"stops"` // the contact; else it moves it
+	Stops   bool   `json:"stops"` // the contact
+	Moves   bool   `json:"moves"` // it to another server
 	Says    string `json:"says"`
 	File    string `json:"file"`
 	Line    int    `json:"line"`
@@ -311,18 +314,18 @@ func (f *finds) user(u reading.User) locatedUser {
 
 func (f *finds) origin(o *library.Origin) *locatedOrigin {
 	out := &locatedOrigin{
-		Name: f.text(o.Name), Ecosystem: o.Ecosystem, Version: f.text(o.Version), VersionBy: f.text(o.VersionBy),
+		Name: f.text(o.Name), Own: o.Own, Ecosystem: o.Ecosystem, Version: f.text(o.Version), VersionBy: f.text(o.VersionBy),
 		Confidence: locate.Sureness(o.Confidence), Reasons: f.texts(o.Reasons), Remedy: f.text(o.Remedy), Docs: f.text(o.Docs),
 	}
 	if o.Library != nil {
 		out.Library = o.Library.ID
 	}
 	if d := o.Default; d != nil {
-		out.Default = &locatedDefault{f.text(d.URL), f.text(d.Setting), f.text(d.File), d.Line, f.text(d.Versions), f.text(d.When)}
+		out.Default = &locatedDefault{f.text(d.URL), f.text(d.Setting), f.text(d.Package), f.text(d.File), d.Line, f.text(d.Versions), f.text(d.When)}
 	}
 	return out
 }
 
 func (f *finds) override(o library.Override) locatedOverride {
-	return locatedOverride{f.text(o.Setting.Name), f.text(o.Setting.Value), o.Setting.Known, o.Stops, f.text(o.Says), f.text(o.File), o.Line, o.Column}
+	return locatedOverride{f.text(o.Setting.Name), f.text(o.Setting.Value), o.Setting.Known, o.Stops, o.Moves, f.text(o.Says), f.text(o.File), o.Line, o.Column}
 }

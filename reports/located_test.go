@@ -172,7 +172,7 @@ func TestLocatedSaysWhatMatters(t *testing.T) {
 			"FOUND  clients3.google.com", bundle + ", line 1, column 48213, byte 1,234,567, module 413", "@react-native-community/netinfo (npm), likely", "reachabilityUrl is https://clients3.google.com/generate_204",
 			"src/internal/defaultConfiguration.ts line 12", "override none was found in the app", "reachabilityUrl: '',", "A mention is no contact",
 		},
-		"override":   {"certain", "the app sets `reachabilityUrl` to ''", "that stops the contact", "5.9.10, by package-lock.json line 812", "ultConfiguration.ts line 12, by main.jsbundle.map", "turns it off already"},
+		"override":   {"certain", "the app sets reachabilityUrl to '', which stops the contact", "5.9.10, by package-lock.json line 812", "ultConfiguration.ts line 12, by main.jsbundle.map", "turns it off already"},
 		"obfuscated": {"string table, byte 881,204", "the build shortened its name, which names nobody", "and 2 more", locate.NothingTells},
 		"encrypted":  {"NOT FOUND  graph.facebook.com", "Where it was looked", "412 files", "React Native bundle (plain)", "the code is encrypted (FairPlay)", "not a valid zip file"},
 		"forms":      {"in base64", "XORed with 0x5a", "backwards", "percent-encoded", "in UTF-16", "is not certain", "which the code puts together", "filled in while the app runs", "its name may be built from example"},

@@ -42,7 +42,7 @@ func (f *finds) writeText(w io.Writer) error {
 				s.more(len(found)-i, "hosts and strings")
 				break
 			}
-			s.find(f.r, i+1, x)
+			s.find(f.r, i+1, x, textLeads, textPlaces)
 		}
 	}
 	s.missing(f, missing)
@@ -153,21 +153,21 @@ func (f *finds) apps(st style) []string {
 	return out
 }
 
-// find writes where one host or string stands.
-func (s *screen) find(r *Report, number int, x find) {
+// find writes where one host or string stands, by so many leads in full and further places.
+func (s *screen) find(r *Report, number int, x find, leads, places int) {
 	s.WriteByte('\n')
 	label := fmt.Sprintf("%d. ", number)
 	s.labelled(0, len(label), label, len(label), s.strong(Wrap(r.inApp(onTerminal).Data(x.name), s.width-len(label))))
 	if x.host {
 		s.field(leadsIndent, "who", r.whois(x.name).who(r, onTerminal))
 	}
-	s.leads(r, x.leads)
+	s.leads(r, x.leads, leads, places)
 }
 
 // leads writes the leads to one host or string: the first in full, of further ones the place.
-func (s *screen) leads(r *Report, leads []locate.Lead) {
+func (s *screen) leads(r *Report, leads []locate.Lead, full, places int) {
 	told := map[string]bool{}
-	n := min(len(leads), textLeads)
+	n := min(len(leads), full)
 	for i := range leads[:n] {
 		l := &leads[i]
 		key := origin(l)
@@ -180,11 +180,11 @@ func (s *screen) leads(r *Report, leads []locate.Lead) {
 	}
 	s.WriteByte('\n')
 	st := r.inApp(onTerminal)
-	for i := range rest[:min(len(rest), textPlaces)] {
+	for i := range rest[:min(len(rest), places)] {
 		s.item(leadsIndent, "also in", i, "-", rest[i].Briefly(st))
 	}
-	if more := len(rest) - textPlaces; more > 0 {
-		s.labelled(leadsIndent, labelWidth, "", 0, []string{s.paint(dim, fmt.Sprintf("… and %s more; --format json has them all", locate.Thousands(more)))})
+	if more := len(rest) - places; more > 0 {
+		s.labelled(leadsIndent, labelWidth, "", 0, []string{s.paint(dim, fmt.Sprintf("… and %s more; JSON has them all", locate.Thousands(more)))})
 	}
 }
 
@@ -226,11 +226,23 @@ func (s *screen) snippet(sn locate.Snippet) {
 	if sn == (locate.Snippet{}) {
 		return
 	}
-	margin := strings.Repeat(" ", indent)
-	s.WriteString(strings.TrimRight(margin+sn.Before+s.paint(underline, sn.Match)+sn.After, " ") + "\n")
-	if !s.color && sn.Match != "" {
-		s.WriteString(margin + strings.Repeat(" ", cells(sn.Before)) + strings.Repeat("^", max(1, cells(sn.Match))) + "\n")
+	lines := underlined(sn)
+	if s.color {
+		lines = []string{sn.Before + s.paint(underline, sn.Match) + sn.After}
 	}
+	s.labelled(indent, 0, "", 0, lines)
+}
+
+// underlined is a snippet with a line below that marks the match, for where there is no style.
+func underlined(s locate.Snippet) []string {
+	if s == (locate.Snippet{}) {
+		return nil
+	}
+	lines := []string{s.Before + s.Match + s.After}
+	if s.Match != "" {
+		lines = append(lines, strings.Repeat(" ", cells(s.Before))+strings.Repeat("^", max(1, cells(s.Match))))
+	}
+	return lines
 }
 
 // harmless makes every character of a snippet visible.

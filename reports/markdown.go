@@ -14,6 +14,7 @@ import (
 // bytes; what does not fit is counted and stands in full in the JSON.
 const (
 	budgetViolations = 21_500 // written out, less what the chapters take
+	budgetOrigins    = 5_000  // where they come from in the app
 	budgetDiff       = 28_000 // violations of a comparison
 	budgetRest       = 4_000  // violations beyond, a line each
 	budgetHosts      = 7_000
@@ -45,7 +46,9 @@ func writeMarkdown(w io.Writer, r *Report) error {
 	owners, sent, beside := r.inMarkdown(r.owners(inMarkdown)), r.inMarkdown(r.sent(inMarkdown)...), r.inMarkdown(r.beside(inMarkdown)...)
 	m.WriteString(owners)
 	m.phases()
-	m.violations(budgetViolations - len(owners) - len(sent) - len(beside))
+	origins := r.origins(inMarkdown).inMarkdown(r)
+	m.violations(budgetViolations - len(owners) - len(sent) - len(beside) - len(origins))
+	m.WriteString(origins)
 	m.WriteString(sent)
 	m.excused()
 	m.WriteString(beside)

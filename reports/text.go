@@ -59,6 +59,7 @@ func writeText(w io.Writer, r *Report) error {
 		}
 		s.violation(r, i+1, v, explained.of(r, v, onTerminal))
 	}
+	s.origins(r)
 	s.chapters(r.sent(onTerminal)...)
 	s.excused(r)
 	s.hosts(r)

@@ -184,6 +184,8 @@ type index struct {
 	shapes map[string][]capture.Shape
 
 	hosts map[string]hostFacts
+	// origins are the finds in the app of hosts that were looked for.
+	origins map[string]find
 }
 
 // indexed returns the report with an index, for documents that ask about many hosts.
@@ -201,7 +203,7 @@ func (r *Report) lookup() *index {
 }
 
 func newIndex(r *Report) *index {
-	x := &index{map[string]identity{}, map[string][]capture.Shape{}, map[string]hostFacts{}}
+	x := &index{map[string]identity{}, map[string][]capture.Shape{}, map[string]hostFacts{}, map[string]find{}}
 	for _, h := range r.Summary.Hosts {
 		x.hosts[h.Name] = hostFacts{h.Verdict, h.Rhythm}
 	}
@@ -214,6 +216,11 @@ func newIndex(r *Report) *index {
 			continue
 		}
 		x.owners[f.Host] = identity{Company: f.Owner, Purpose: f.Category}
+	}
+	if f := r.located(); f != nil {
+		for _, found := range f.all() {
+			x.origins[found.name] = found
+		}
 	}
 	return x
 }
