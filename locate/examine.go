@@ -2,12 +2,14 @@ package locate
 
 import (
 	"bytes"
+	"path"
 	"strings"
 
 	"telltale/declarations"
 	"telltale/locate/app"
 	"telltale/locate/hosts"
 	"telltale/locate/reading"
+	"telltale/locate/resources"
 	"telltale/policy/needle"
 )
 
@@ -312,5 +314,29 @@ func (x *examination) settings() (all []set) {
 
 // declared returns what the file says of the app's privacy and network.
 func (x *examination) declared() []declarations.Declaration {
-	return nil
+	if len(x.file.Data) > declarations.MaxSize || !declares(x.file) {
+		return nil
+	}
+	text, err := resources.Text(x.file.Data)
+	if err != nil {
+		text = x.file.Data // a property list, which has a form of its own
+	}
+	d, err := declarations.Read(x.file.Path, text)
+	if err != nil {
+		return nil
+	}
+	return []declarations.Declaration{d}
+}
+
+// declares reports whether a file may be a declaration, by its name or, since tools shorten the
+// names of resources, by its root element in one of the forms that it has in an app.
+func declares(f app.File) bool {
+	switch path.Base(f.Path) {
+	case "PrivacyInfo.xcprivacy", "AndroidManifest.xml":
+		return true
+	case "Info.plist":
+		return bytes.Contains(f.Data, []byte("NSAppTransportSecurity"))
+	}
+	const root = "network-security-config"
+	return path.Ext(f.Path) == ".xml" && (bytes.Contains(f.Data, []byte(root)) || bytes.Contains(f.Data, []byte(wide(root, 0))))
 }

@@ -14,6 +14,7 @@ import (
 
 // finish makes the result of what the files have said, the same whatever order they came in.
 func (s *search) finish(infos []app.Info) *Result {
+	s.trace()
 	r := &s.result
 	for i, info := range infos {
 		r.Apps = append(r.Apps, App{Info: info, Identity: s.identity(i), Platform: platform(info.Kind)})
@@ -66,8 +67,12 @@ func platform(kind string) string {
 
 // attribute says whose code a lead is, and what the app sets instead of its default.
 func (s *search) attribute(f *found) {
+	place := f.Place
+	if isBundle(place.Source) {
+		place.Source = nil // it was compiled from a bundle, which names nobody
+	}
 	f.Origin = library.Attribute(library.Evidence{
-		Host: f.host(), URL: f.Mention.URL, File: f.File, Place: f.Place, Around: f.around,
+		Host: f.host(), URL: f.Mention.URL, File: f.File, Place: place, Around: f.around, App: s.result.Apps[f.App].Identity,
 	}, s.result.Components)
 	if f.Origin == nil || f.Origin.Library == nil {
 		return
@@ -81,6 +86,12 @@ func (s *search) attribute(f *found) {
 			f.Overrides = append(f.Overrides, *o)
 		}
 	}
+}
+
+// isBundle reports whether a source is a bundle itself, as the debug information of Hermes has
+// it.
+func isBundle(source *reading.Source) bool {
+	return source != nil && (strings.HasSuffix(source.File, "bundle") || strings.HasSuffix(source.File, ".bundle.js"))
 }
 
 // host returns the host that a lead mentions, "" for a string that is in no address.
@@ -113,6 +124,7 @@ func (s *search) byStrength(a, b Lead) int {
 		cmp.Compare(slices.Index(s.names, a.Wanted), slices.Index(s.names, b.Wanted)),
 		cmp.Compare(unlikely(a), unlikely(b)),
 		strings.Compare(listedName(a), listedName(b)),
+		cmp.Compare(prose(a), prose(b)),
 		cmp.Compare(slices.Index(ranks, a.Form), slices.Index(ranks, b.Form)),
 		-cmp.Compare(confidence(a), confidence(b)),
 		cmp.Compare(a.App, b.App), cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset),

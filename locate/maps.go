@@ -2,33 +2,177 @@ package locate
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"path"
 	"strings"
 
 	"telltale/locate/app"
+	"telltale/locate/hermes"
+	"telltale/locate/reading"
+	"telltale/locate/script"
 )
 
-// A mapShelf keeps the source maps of a search until a lead needs them.
+// A mapShelf keeps source maps, and the bundles with leads in them, until all files were
+// seen: a map may come before its bundle or behind it.
 type mapShelf struct {
-	maps []keptMap
-	held int64
+	maps    []*keptFile
+	bundles map[string]*keptFile // by app and path
+	held    int64
 }
 
-// A keptMap is a source map as it was found.
-type keptMap struct {
-	app  int // -1 for one that was named by the user
+// A keptFile is a source map or a bundle.
+type keptFile struct {
+	app  int // -1 for a map that the user named
 	path string
 	data []byte
+	used bool // it said something of a lead
 }
 
-// mostMaps is how much memory source maps may take, in bytes.
-const mostMaps = 64 << 20
+// mostKept is how much memory maps and bundles may take, in bytes.
+const mostKept = 64 << 20
 
-// keep takes over a file that is a source map.
-func (m *mapShelf) keep(f app.File) bool {
-	if !strings.HasSuffix(f.Path, ".map") || m.held+f.Size > mostMaps {
+// name takes the maps that the user named.
+func (s *search) nameMaps(files []string) error {
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("cannot read the source map: %w", err)
+		}
+		if _, err := script.OpenMap(file, data); err != nil {
+			return fmt.Errorf("%s is no source map: %w", file, err)
+		}
+		s.maps.maps = append(s.maps.maps, &keptFile{app: -1, path: file, data: data})
+	}
+	return nil
+}
+
+// keepMap takes over a file that is a source map.
+func (s *search) keepMap(f app.File) bool {
+	if !strings.HasSuffix(f.Path, ".map") || !bytes.Contains(f.Data[:min(len(f.Data), headSize)], []byte(`"version"`)) && !bytes.Contains(f.Data, []byte(`"mappings"`)) {
 		return false
 	}
-	m.held += f.Size
-	m.maps = append(m.maps, keptMap{f.App, f.Path, bytes.Clone(f.Data)})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.maps.held+f.Size > mostKept {
+		return false
+	}
+	s.maps.held += f.Size
+	s.maps.maps = append(s.maps.maps, &keptFile{app: f.App, path: f.Path, data: bytes.Clone(f.Data)})
 	return true
+}
+
+// keepBundle takes over a file with leads that a source map may know more of.
+func (s *search) keepBundle(x *examination) {
+	switch x.doc.(type) {
+	case *script.Doc, *hermes.Bytecode:
+	default:
+		return
+	}
+	if len(x.found) == 0 || s.maps.held+x.file.Size > mostKept {
+		return
+	}
+	s.maps.held += x.file.Size
+	if s.maps.bundles == nil {
+		s.maps.bundles = map[string]*keptFile{}
+	}
+	s.maps.bundles[bundleKey(x.file.App, x.file.Path)] = &keptFile{app: x.file.App, path: x.file.Path, data: bytes.Clone(x.file.Data)}
+}
+
+func bundleKey(app int, path string) string { return fmt.Sprint(app, " ", path) }
+
+// trace asks source maps where the leads in bundles were written, and looks into the sources of
+// maps that came without their bundle.
+func (s *search) trace() {
+	for key, bundle := range s.maps.bundles {
+		doc, err := open(bundle.path, bundle.data)
+		if err != nil {
+			continue // said when it was searched
+		}
+		m := s.mapOf(bundle, doc)
+		if m == nil {
+			continue
+		}
+		for i := range s.found {
+			if f := &s.found[i]; bundleKey(f.App, f.File) == key {
+				if source := sourceOf(doc, m, f); source != nil {
+					f.Place.Source = source
+				}
+			}
+		}
+	}
+	for _, kept := range s.maps.maps {
+		if !kept.used {
+			s.searchSources(kept)
+		}
+	}
+	s.maps = mapShelf{}
+}
+
+// mapOf returns the source map of a bundle: the one that lies beside it or that it names, else
+// the one that the user named for it.
+func (s *search) mapOf(bundle *keptFile, doc reading.Document) *script.Map {
+	named := ""
+	if js, ok := doc.(*script.Doc); ok {
+		named = js.MapName()
+	}
+	if data, ok := script.DataURL(named); ok {
+		m, _ := script.OpenMap(bundle.path, data)
+		return m
+	}
+	var given []*keptFile
+	for _, kept := range s.maps.maps {
+		switch {
+		case kept.app < 0:
+			given = append(given, kept)
+		case kept.app == bundle.app && (kept.path == bundle.path+".map" || named != "" && kept.path == path.Join(path.Dir(bundle.path), named)):
+			return s.openMap(kept)
+		}
+	}
+	for _, kept := range given {
+		if base := path.Base(strings.ReplaceAll(kept.path, `\`, "/")); len(given) == 1 || base == path.Base(bundle.path)+".map" {
+			return s.openMap(kept)
+		}
+	}
+	return nil
+}
+
+func (s *search) openMap(kept *keptFile) *script.Map {
+	m, err := script.OpenMap(path.Base(kept.path), kept.data)
+	if err != nil {
+		s.fail(kept.path, err)
+		return nil
+	}
+	kept.used = true
+	return m
+}
+
+// sourceOf returns where a lead was written.
+func sourceOf(doc reading.Document, m *script.Map, f *found) *reading.Source {
+	switch doc := doc.(type) {
+	case *script.Doc:
+		at := int(f.Offset)
+		return doc.WithMap(m).Place(at, at+1).Source
+	case *hermes.Bytecode:
+		for _, u := range f.Place.Users {
+			line, column := doc.MapPosition(u.Offset)
+			if source := m.At(line, column-1); source != nil {
+				return source
+			}
+		}
+	}
+	return nil
+}
+
+// searchSources searches the sources that a map holds as if they were files of the app.
+func (s *search) searchSources(kept *keptFile) {
+	m, err := script.OpenMap(kept.path, kept.data)
+	if err != nil {
+		s.fail(kept.path, err)
+		return
+	}
+	m.Contents(func(file string, text []byte) bool {
+		_ = s.file(app.File{App: max(kept.app, 0), Path: kept.path + "!/" + strings.TrimLeft(path.Clean("/"+file), "/"), Size: int64(len(text)), Data: text})
+		return true
+	})
 }

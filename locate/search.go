@@ -23,6 +23,9 @@ func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*R
 	if err != nil {
 		return nil, err
 	}
+	if err := s.nameMaps(opts.SourceMaps); err != nil {
+		return nil, err
+	}
 	infos, failures, err := app.Walk(ctx, apps, opts.Limits, opts.Workers, s.file)
 	if err != nil {
 		return nil, err
@@ -105,7 +108,7 @@ func (s *search) file(f app.File) error {
 	if f.Data == nil {
 		return s.stream(f)
 	}
-	if s.maps.keep(f) {
+	if s.keepMap(f) {
 		return nil // a source map says where texts come from, it has none of its own
 	}
 	doc, err := open(f.Path, f.Data)
@@ -153,6 +156,7 @@ func (s *search) keep(x *examination) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.keepBundle(x)
 	s.found = append(s.found, x.found...)
 	s.set = append(s.set, settings...)
 	s.result.Declared = append(s.result.Declared, declared...)
