@@ -19,6 +19,7 @@ type judgement struct {
 	policy policyFlags
 	report reportFlags
 	gate   gateFlags
+	app    appFlags
 	format string
 }
 
@@ -26,6 +27,7 @@ func (j *judgement) register(c *cobra.Command, format string) {
 	j.policy.register(c)
 	j.report.register(c)
 	j.gate.register(c)
+	j.app.register(c)
 	c.Flags().StringVar(&j.format, "format", format, "`format` on standard output: "+strings.Join(formatNames(), ", "))
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
 }
@@ -41,6 +43,9 @@ func formatNames() []string {
 func (j *judgement) validate() error {
 	if !slices.Contains(formatNames(), j.format) {
 		return fmt.Errorf("--format: unknown format %q; the formats are %s", j.format, strings.Join(formatNames(), ", "))
+	}
+	if err := j.app.validate(); err != nil {
+		return err
 	}
 	return j.report.validate()
 }
@@ -104,7 +109,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	if err := spare(j.report.files, in, j.gate.madeOf(pol, &j.policy.facts)...); err != nil {
 		return nil, false, err
 	}
-	stop := startMeter(s, in, j.report.quiet)
+	stop := startMeter(s, readingOf(in), j.report.quiet)
 	if len(j.gate.rest.files) > 0 {
 		sum, infos, _, _ := judge(ctx, in, nil, intake.Options{}) // what is wrong with an input is said the second time
 		j.gate.rest.settle(sum, intake.Watched(infos))
@@ -126,13 +131,14 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	j.policy.facts.apply(doc)
 	doc.Command, doc.Modes = commandLine(c, args), modes
 	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
+	lost := j.app.apply(ctx, s, doc, pol, j.report.quiet)
 	j.warn(s, doc)
 	if err := j.report.show(s.out, j.format, doc); err != nil {
 		return nil, false, err
 	}
 	failed := j.report.writeAll(s, doc)
 	j.report.pointToDoctor(s, doc, args)
-	return doc, failed || len(troubles) > 0, nil
+	return doc, failed || lost || len(troubles) > 0, nil
 }
 
 // again reads the inputs once more, bodies included, for reports that list single

@@ -123,7 +123,7 @@ func (d *comparison) read(ctx context.Context, s *streams, name string, pol *pol
 	in, troubles := intake.Find(ctx, []string{name}, s.in)
 	defer in.Close()
 	recorder := compare.NewRecorder(d.gate.judge(pol), pol)
-	stop := startMeter(s, in, d.quiet)
+	stop := startMeter(s, readingOf(in), d.quiet)
 	sum, infos, _, more := judge(ctx, in, recorder, needed(pol))
 	stop()
 	troubles = append(troubles, more...)

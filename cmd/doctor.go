@@ -60,7 +60,7 @@ func (d *doctor) run(ctx context.Context, s *streams, args []string) error {
 	defer release()
 	in, troubles := intake.Find(ctx, args, s.in)
 	defer in.Close()
-	stop := startMeter(s, in, false)
+	stop := startMeter(s, readingOf(in), false)
 	sum, infos, modes, more := judge(ctx, in, pol, needed(pol), d.troubles.Add, d.unnamed.add)
 	stop()
 	if ctx.Err() != nil {

@@ -63,6 +63,7 @@ func newRoot(s *streams) *cobra.Command {
 		{"audit", newReport(s)},
 		{"audit", newDiff(s)},
 		{"audit", newDoctor(s)},
+		{"audit", newLocate(s)},
 		{"audit", newDemo(s)},
 		{"prepare", newPolicy(s)},
 		{"prepare", newSetup(s)},

@@ -67,8 +67,8 @@ func (p *progress) once(key, format string, args ...any) {
 // meterDelay is how long reading may take before a person wants to know how far it is.
 const meterDelay = time.Second
 
-// startMeter shows at a terminal how much of the captures was read.
-func startMeter(s *streams, in *intake.Set, quiet bool) (stop func()) {
+// startMeter shows at a terminal how far a long job is, as line says it.
+func startMeter(s *streams, line func() string, quiet bool) (stop func()) {
 	if quiet || !isTerminal(s.err) {
 		return func() {}
 	}
@@ -81,8 +81,7 @@ func startMeter(s *streams, in *intake.Set, quiet bool) (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				read, total := in.Progress()
-				fmt.Fprint(s.err, "\r"+ansiEraseLine+meter(read, total))
+				fmt.Fprint(s.err, "\r"+ansiEraseLine+line())
 				shown = true
 				tick.Reset(meterDelay / 5)
 			case <-end:
@@ -101,6 +100,11 @@ func startMeter(s *streams, in *intake.Set, quiet bool) (stop func()) {
 
 // ansiEraseLine erases from the cursor to the end of the line (ECMA-48, 8.3.41).
 const ansiEraseLine = "\x1b[K"
+
+// readingOf says how much of captures was read.
+func readingOf(in *intake.Set) func() string {
+	return func() string { return meter(in.Progress()) }
+}
 
 func meter(read, total int64) string {
 	const mb = 1e6

@@ -69,6 +69,28 @@ Exit codes: telltale help exit-codes`,
   # ten minutes, as JSON lines
   telltale record --events --for 10m > events.jsonl`,
 	},
+	"locate": {
+		use:   "locate APP...",
+		short: "Find where in an app a contacted host comes from",
+		long: `Finds the file, the code and the library that a host comes from, by which
+default, and what turns it off. APP is an APK, AAB, split APKs (.apks, .xapk,
+.apkm), IPA, an unpacked .app, a JavaScript bundle, Hermes bytecode, a source
+tree, a source map. Nothing of it is run and nobody is contacted.
+
+With --capture, looks for every violating host of a capture; with --host and
+--string, for those. With none of them, lists every host that the app mentions,
+judged by the policy: what it could contact.
+
+A mention is a lead and no contact: whether the app uses it, a recording tells.
+
+Ends with 0 where something was found, 1 where not, 2 where a part of the app
+could not be read.`,
+		example: `  telltale locate app.apk --host clients3.google.com
+  telltale locate App.ipa --capture audit.telltale --policy telltale.yaml
+  telltale locate main.jsbundle --source-map main.jsbundle.map --host example.com
+  telltale locate app.apk --allow '*.canada.ca'
+  telltale locate . --string generate_204 --format json`,
+	},
 	"check": {
 		use:   "check CAPTURE...",
 		short: "Judge captures that exist already; made for CI",
