@@ -59,6 +59,7 @@ type Bytecode struct {
 	layout  *layout         // nil where the tables are not understood
 	set     *instructionSet // nil where the code is not
 	notes   []string
+	told    int // how many strings Texts tells: all, where they do not overlap beyond reason
 
 	whole func() string // what the hash says of the file; "" when nothing
 
@@ -145,6 +146,9 @@ func plausible(data []byte, l *layout) error {
 	return nil
 }
 
+// textsPerByte bounds how long all strings are together, by the file's size.
+const textsPerByte = 8
+
 // checkTables notes what is wrong inside of the tables.
 func (b *Bytecode) checkTables() {
 	if b.layout.fileLength > len(b.data) {
@@ -152,13 +156,21 @@ func (b *Bytecode) checkTables() {
 			b.layout.fileLength, len(b.data)))
 	}
 	bad, first := 0, ""
+	length := 0
 	for id := range b.stringCount() {
-		if s := b.string(id); s.end > b.layout.storage.end {
+		s := b.string(id)
+		if length += s.len(); length <= textsPerByte*len(b.data) {
+			b.told = id + 1
+		}
+		if s.end > b.layout.storage.end {
 			if bad++; bad == 1 {
 				first = fmt.Sprintf("string id %d points to %#x, beyond the end of the string storage (%#x)",
 					id, s.end, b.layout.storage.end)
 			}
 		}
+	}
+	if b.told < b.stringCount() {
+		b.notes = append(b.notes, fmt.Sprintf("its %d strings overlap beyond reason: only %d of them are looked at", b.stringCount(), b.told))
 	}
 	if bad > 1 {
 		first += fmt.Sprintf(", and %d more strings do", bad-1)
@@ -231,7 +243,7 @@ func (b *Bytecode) Texts(visit func(reading.Text) bool) {
 
 func (b *Bytecode) visitStrings(visit func(reading.Text) bool) bool {
 	var wide []byte
-	for id := range b.stringCount() {
+	for id := range b.told {
 		s := b.string(id)
 		if s.len() == 0 || s.end > b.layout.storage.end {
 			continue

@@ -17,7 +17,8 @@ const (
 const (
 	longestSum       = 1 << 12 // bytes of one text
 	longestNeighbour = 256     // bytes of a string that may be a part of another text
-	joinedPerByte    = 4       // bytes of all, for each byte of the file
+	joinedPerByte    = 4       // bytes and parts of all, for each byte of the file
+	maxSums          = 1 << 15 // of one function
 )
 
 // A sum is a text that code puts together of two.
@@ -63,7 +64,7 @@ func (b *Bytecode) Joined(visit func(reading.Joined) bool) {
 
 // add makes the sum of two constants; unknown where one is none.
 func (j *joiner) add(left, right value, how string) value {
-	if !left.constant() || !right.constant() || left.kind == isNumber && right.kind == isNumber {
+	if len(j.sums) >= maxSums || !left.constant() || !right.constant() || left.kind == isNumber && right.kind == isNumber {
 		return value{}
 	}
 	made := sum{left: left, right: right, how: how}
@@ -210,6 +211,6 @@ func (j *joiner) part(at span, id int, text string) {
 }
 
 func (j *joiner) tell() bool {
-	j.budget -= len(j.joined.Value)
+	j.budget -= len(j.joined.Value) + len(j.joined.Parts)
 	return j.budget > 0 && j.visit(j.joined)
 }

@@ -1,6 +1,6 @@
 package hermes
 
-// An object is an object literal, as far as code fills it at once.
+// An object is what code sets of an object: of the names that are asked for.
 type object struct {
 	properties []property
 	call       value // the function that it is handed to; zero without one
@@ -14,11 +14,18 @@ type property struct {
 	index int  // of the key in the object's shape
 }
 
-// maxProperties bounds how many keys of one object literal are followed.
-const maxProperties = 1 << 9
+// Bounds of what is followed of one object literal and in one function.
+const (
+	maxKeys       = 1 << 12
+	maxProperties = 1 << 9
+	maxObjects    = 1 << 14
+)
 
 // makeObject begins an object with the literals that an instruction gives it.
-func (t *tracer) makeObject(o *opcode, code []byte, at int) uint32 {
+func (t *tracer) makeObject(o *opcode, code []byte) value {
+	if len(t.objects) >= maxObjects {
+		return value{}
+	}
 	var made object
 	if o.means == newObjectBuffer {
 		if buffers, ok := t.b.objectBuffersAt(o, code); ok {
@@ -26,17 +33,17 @@ func (t *tracer) makeObject(o *opcode, code []byte, at int) uint32 {
 		}
 	}
 	t.objects = append(t.objects, made)
-	return uint32(len(t.objects) - 1)
+	return value{kind: isObject, id: uint32(len(t.objects) - 1)}
 }
 
 func (t *tracer) literalProperties(from objectBuffers) []property {
 	var properties []property
-	count := min(from.count, maxProperties, t.budget)
+	count := min(from.count, maxKeys, max(t.budget, 0))
 	indexes := make([]int32, 0, min(count, 64)) // of each key, in properties
 	t.b.visitLiterals(t.b.layout.keys, from.keys, count, func(i int, l literal) bool {
 		t.budget--
 		index := int32(-1)
-		if l.kind == isString {
+		if l.kind == isString && t.wanted[l.id] {
 			index = int32(len(properties))
 			properties = append(properties, property{name: l.id, index: i})
 		}
@@ -81,9 +88,12 @@ func (t *tracer) put(o *opcode, code []byte, at int) {
 	case putSlot:
 		p.index = o.operand(code, 2)
 	}
+	if o.means != putSlot && !t.wanted[p.name] {
+		return
+	}
 	if to.kind != isObject {
 		// Of an object from elsewhere only a constant says anything.
-		if o.means != putSlot && p.value.literal() && t.wanted[p.name] {
+		if o.means != putSlot && p.value.literal() && len(t.objects) < maxObjects {
 			t.objects = append(t.objects, object{properties: []property{p}})
 		}
 		return

@@ -8,10 +8,11 @@ import (
 
 // Bounds of what is told of one place.
 const (
-	maxUsers        = 4
-	maxStrings      = 96
-	smallModule     = 64 // functions
-	longestNeedless = 128
+	maxUsers       = 4
+	maxStrings     = 96
+	smallModule    = 64      // functions
+	searchedCode   = 1 << 16 // bytes of code, for strings of the same code
+	longestSibling = 128     // bytes of such a string
 )
 
 // stringStorage is the section in which all texts stand.
@@ -102,7 +103,7 @@ func (b *Bytecode) user(u use, except int) reading.User {
 		who.File, who.Line = l.file, l.line
 	}
 	seen := map[int]bool{}
-	budget := maxStrings * 8
+	budget := searchedCode
 	who.Strings = b.appendStrings(nil, f, except, &budget, seen)
 	if f.module >= 0 {
 		members := b.uses.modules[f.module].members
@@ -120,9 +121,10 @@ func (b *Bytecode) user(u use, except int) reading.User {
 // appendStrings appends the strings of a function, but for that which stands at except.
 func (b *Bytecode) appendStrings(to []string, f *function, except int, budget *int, seen map[int]bool) []string {
 	b.visitCode(f, func(o *opcode, at int) bool {
+		*budget--
 		b.stringsOf(o, at, budget, func(id int) {
 			s := b.string(id)
-			if len(to) >= maxStrings || seen[id] || s.start == except || s.len() == 0 || s.len() > longestNeedless {
+			if len(to) >= maxStrings || seen[id] || s.start == except || s.len() == 0 || s.len() > longestSibling {
 				return
 			}
 			seen[id] = true

@@ -79,7 +79,7 @@ func (t *tracer) appendSettings(to []reading.Setting) []reading.Setting {
 				continue
 			}
 			s := reading.Setting{Name: t.b.text(int(p.name)), Start: p.at.start, End: p.at.end}
-			if p.value.literal() {
+			if p.value.literal() && t.spend(p.value) {
 				s.Known, s.Value = true, t.literalText(p.value)
 			}
 			if o.call.kind == isMember {
@@ -89,4 +89,12 @@ func (t *tracer) appendSettings(to []reading.Setting) []reading.Setting {
 		}
 	}
 	return to
+}
+
+// spend takes the bytes of a value from the budget, and reports whether they fit.
+func (t *tracer) spend(v value) bool {
+	if v.kind == isString {
+		t.budget -= t.b.string(int(v.id)).len()
+	}
+	return t.budget > 0
 }

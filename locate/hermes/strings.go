@@ -120,8 +120,11 @@ func (b *Bytecode) indexStrings() {
 	b.bySite = stringsBySite{ids, starts, reach}
 }
 
-// maxHolders bounds how many strings are named for one place.
-const maxHolders = 8
+// Bounds of how many strings are looked at and named for one place.
+const (
+	maxCandidates = 1 << 10
+	maxHolders    = 8
+)
 
 // holders returns the ids of the strings that hold a range of bytes, the shortest first.
 func (b *Bytecode) holders(start, end int) []int {
@@ -132,7 +135,7 @@ func (b *Bytecode) holders(start, end int) []int {
 		at++
 	}
 	var found []int
-	for at--; at >= 0 && int(index.reach[at]) >= end; at-- {
+	for at--; at >= 0 && int(index.reach[at]) >= end && len(found) < maxCandidates; at-- {
 		id := int(index.ids[at])
 		if s := b.string(id); s.end >= end && !(s.wide && (start-s.start)%2 != 0) {
 			found = append(found, id)

@@ -33,8 +33,9 @@ type value struct {
 // constant reports whether a value can be part of a text that is put together.
 func (v value) constant() bool { return v.kind == isString || v.kind == isNumber || v.kind == isSum }
 
-// A tracer follows values through the code of one function, in the order of the code, as
-// far as it is certain how it gets there: a place to which something jumps knows nothing.
+// A tracer follows values through the code of one function, in the order of the code. At a
+// place to which something jumps, it knows what was known before the first of those
+// jumps and was not set again since.
 type tracer struct {
 	b *Bytecode
 	// onCall is called for each call: args begin with "this".
@@ -45,16 +46,27 @@ type tracer struct {
 	onResult func(callee value, args []value, at int) value
 	// objects, where they are followed.
 	withObjects bool
-	wanted      map[uint32]bool // names that count on objects that are not followed
+	wanted      map[uint32]bool // names of properties that count
 	objects     []object
 	budget      int // of literals
 
 	function  *function
-	registers [256]value
-	known     [256]uint32 // the stretch in which a register was set
+	here      uint32 // offset of the instruction in the code
+	ended     bool   // the instruction before it does not go on
+	registers [1024]value
+	known     [1024]uint32 // the stretch of code in which a register was set; 0 if it is not known
+	setAt     [1024]uint32 // the offset of the instruction that set it
 	stretch   uint32
+	log       []write  // in the order of the code
 	targets   []uint64 // a bit for each byte of the code that a forward jump leads to
+	firstJump []uint32 // for those, where the first of the jumps is
 	args      []value
+}
+
+// A write is that an instruction set a register.
+type write struct {
+	register uint16
+	at       uint32
 }
 
 func newTracer(b *Bytecode) *tracer {
@@ -64,24 +76,75 @@ func newTracer(b *Bytecode) *tracer {
 // run goes through a function.
 func (t *tracer) run(id int) {
 	f := &t.b.allFunctions()[id]
-	t.function, t.objects = f, t.objects[:0]
+	t.function, t.objects, t.ended = f, t.objects[:0], false
 	t.forget()
-	words := f.code.len()/64 + 1
-	if cap(t.targets) < words {
-		t.targets = make([]uint64, words)
-	}
-	t.targets = t.targets[:words]
-	clear(t.targets)
+	t.findTargets(f)
 	t.b.visitCode(f, func(o *opcode, at int) bool {
-		if here := at - f.code.start; t.targets[here/64]>>(here%64)&1 == 1 {
-			t.forget()
+		t.here = uint32(at - f.code.start)
+		switch {
+		case t.isTarget(t.here):
+			t.rejoin(t.firstJump[t.here])
+		case t.ended:
+			t.forget() // a handler of exceptions, or a case of a switch
 		}
+		t.ended = false
 		t.step(o, at)
 		return true
 	})
 }
 
-func (t *tracer) forget() { t.stretch++ }
+// findTargets finds where the jumps of a function lead to.
+func (t *tracer) findTargets(f *function) {
+	size := f.code.len() + 1
+	if len(t.firstJump) < size {
+		t.firstJump, t.targets = make([]uint32, size), make([]uint64, size/64+1)
+	}
+	clear(t.targets[:size/64+1])
+	t.b.visitCode(f, func(o *opcode, at int) bool {
+		if o.means == branch || o.means == jump {
+			t.jump(o, at-f.code.start)
+		}
+		return true
+	})
+}
+
+// jump remembers where an instruction leads to. Jumps back are no matter: what is known
+// before a loop holds in its first turn.
+func (t *tracer) jump(o *opcode, here int) {
+	code := t.b.data[t.function.code.start+here:]
+	for i, kind := range o.operands {
+		var by int
+		switch kind {
+		case 'j':
+			by = int(int8(code[o.at[i]]))
+		case 'J':
+			by = int(int32(binary.LittleEndian.Uint32(code[o.at[i]:])))
+		default:
+			continue
+		}
+		if to := here + by; by > 0 && to < t.function.code.len() && !t.isTarget(uint32(to)) {
+			t.targets[to/64] |= 1 << (to % 64)
+			t.firstJump[to] = uint32(here)
+		}
+	}
+}
+
+func (t *tracer) isTarget(at uint32) bool { return t.targets[at/64]>>(at%64)&1 == 1 }
+
+// rejoin forgets what was set after a jump to here.
+func (t *tracer) rejoin(jump uint32) {
+	for n := len(t.log); n > 0 && t.log[n-1].at > jump; n-- {
+		if last := t.log[n-1]; t.setAt[last.register] == last.at {
+			t.known[last.register] = 0
+		}
+		t.log = t.log[:n-1]
+	}
+}
+
+func (t *tracer) forget() {
+	t.stretch++
+	t.log = t.log[:0]
+}
 
 func (t *tracer) register(i int) value {
 	if i < 0 || i >= len(t.registers) || t.known[i] != t.stretch {
@@ -92,7 +155,8 @@ func (t *tracer) register(i int) value {
 
 func (t *tracer) set(i int, v value) {
 	if i >= 0 && i < len(t.registers) {
-		t.registers[i], t.known[i] = v, t.stretch
+		t.registers[i], t.known[i], t.setAt[i] = v, t.stretch, t.here
+		t.log = append(t.log, write{uint16(i), t.here})
 	}
 }
 
@@ -124,9 +188,10 @@ func (t *tracer) step(o *opcode, at int) {
 		t.put(o, code, at)
 	case callArgs, callFrame:
 		t.call(o, code, at)
-	case jump, branch:
-		t.jump(o, code, at)
-	case ends, catches:
+	case branch:
+	case jump, ends:
+		t.ended = true
+	case catches:
 		t.forget()
 	default:
 		t.set(int(code[1]), t.make(o, code, at))
@@ -165,32 +230,10 @@ func (t *tracer) make(o *opcode, code []byte, at int) value {
 		v.kind, v.id, v.bits = isArray, uint32(o.operand(code, 3)), uint64(o.operand(code, 2))
 	case newObject, newObjectBuffer:
 		if t.withObjects {
-			v.kind, v.id = isObject, t.makeObject(o, code, at)
+			return t.makeObject(o, code)
 		}
 	}
 	return v
-}
-
-// jump remembers where an instruction leads to. Jumps back are no matter: what is known
-// before a loop holds in its first turn.
-func (t *tracer) jump(o *opcode, code []byte, at int) {
-	for i, kind := range o.operands {
-		var by int
-		switch kind {
-		case 'j':
-			by = int(int8(code[o.at[i]]))
-		case 'J':
-			by = int(int32(binary.LittleEndian.Uint32(code[o.at[i]:])))
-		default:
-			continue
-		}
-		if to := at - t.function.code.start + by; by > 0 && to < t.function.code.len() {
-			t.targets[to/64] |= 1 << (to % 64)
-		}
-	}
-	if o.means == jump {
-		t.forget()
-	}
 }
 
 // The arguments of a call that does not name their registers stand at the end of the

@@ -19,9 +19,12 @@ type useIndex struct {
 	members []uint32 // functions of the modules, module by module
 }
 
-// literalsPerByte bounds how many literals of buffers are taken in, by the file's size: code may
-// name the same ones over and over.
-const literalsPerByte = 2
+// Bounds by the file's size: damaged or hostile code may name the same literals over and over,
+// and functions may all have the same code.
+const (
+	literalsPerByte = 2 // literals of buffers
+	codePerByte     = 4 // bytes of code
+)
 
 // A usePair is a use before they are sorted.
 type usePair struct {
@@ -61,9 +64,12 @@ func (b *Bytecode) index() *useIndex {
 func (b *Bytecode) collectUses() []usePair {
 	functions, count := b.allFunctions(), b.stringCount()
 	pairs := make([]usePair, 0, min(len(b.data)/16, 8*count))
-	budget := literalsPerByte * len(b.data)
+	budget, code := literalsPerByte*len(b.data), codePerByte*len(b.data)
 	for i := range functions {
 		f := &functions[i]
+		if code -= f.code.len(); code < 0 {
+			break
+		}
 		b.visitCode(f, func(o *opcode, at int) bool {
 			if o.fn != 0 {
 				if made := o.functionID(b.data[at:]); made < len(functions) && made != i && functions[made].parent < 0 {
