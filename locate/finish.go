@@ -139,6 +139,16 @@ func unlikely(l Lead) int {
 	return 0
 }
 
+// prose returns more than 0 for a mention in a text that people read, which is no code.
+func prose(l Lead) int {
+	switch name := strings.ToLower(path.Base(l.File)); path.Ext(name) {
+	case ".md", ".markdown", ".rst":
+		return 1
+	default:
+		return strings.Count(name, "license") + strings.Count(name, "changelog") + strings.Count(name, "notice")
+	}
+}
+
 // listedName is what leads of a listing are ordered by; those of a search have their place
 // by what was wanted.
 func listedName(l Lead) string { return l.Wanted }
