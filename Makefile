@@ -128,6 +128,10 @@ profile: ## where telltale spends its CPU under one load: make profile RUN=h1
 validate: ## read the goldens with parsers and schemas of others (Node.js, xmllint)
 	VALIDATE_DIR=$(CURDIR)/$(BIN)/validate reports/validate/run.sh $(REPORTS)
 
+.PHONY: artefacts
+artefacts: ## apps and bundles from the npm registry, for the tests of locate (Node.js)
+	locate/artefacts/make.sh
+
 .PHONY: golden
 golden: ## write the golden files anew; read the difference before you commit
 	$(GO) test $$(git grep -lE 'flag\.Bool\("update"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') -update

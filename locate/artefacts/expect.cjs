@@ -128,11 +128,12 @@ function bytecode(name, netinfo) {
   const urls = [];
   let functions = 0, version, before, storing;
   for (const line of fs.readFileSync(path.join(out, name), 'utf8').split('\n')) {
-    const entry = /^([si])(\d+)\[ASCII, (\d+)\.\.(-?\d+)\](?: #[0-9A-F]+)?: (.*)$/.exec(line);
+    const entry = /^([si])(\d+)\[(ASCII|UTF-16), (\d+)\.\.(-?\d+)\](?: #[0-9A-F]+)?: (.*)$/.exec(line);
     const start = /function (?:at|idx) (\d+),? starts at line[ =](\d+),? col[ =](\d+)/.exec(line);
-    if (entry && ADDRESS.test(entry[5])) {
-      const [, kind, id, first, last, value] = entry;
-      urls.push({ value, id: +id, identifier: kind === 'i', first: +first, length: last - first + 1 });
+    if (entry) {
+      const [, kind, id, encoding, first, last, text] = entry;
+      const value = encoding === 'ASCII' ? text : Buffer.from(text.replace(/\\x/g, ''), 'hex').toString('utf16le');
+      if (ADDRESS.test(value)) urls.push({ value, id: +id, encoding, identifier: kind === 'i', first: +first, length: last - first + 1 });
     } else if (start && netinfo && +start[2] === netinfo.line && +start[3] <= netinfo.column + 1) {
       before = +start[1];
     } else if (/^\w*Function<.*params/.test(line)) {

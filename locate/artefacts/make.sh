@@ -7,8 +7,8 @@
 #   locate/artefacts/make.sh big         an APK of 100 MB, for the benchmark
 #   locate/artefacts/make.sh aab         an app bundle (needs aapt2)
 #
-# README.md beside it says what there is. Needs Node.js 18 with npm, tar and sha256sum, and
-# runs on Linux on x86-64, for which the compilers of Hermes are. What is up to date is not
+# README.md beside it says what there is. Needs Node.js 18 with npm, and Linux on
+# x86-64, for which the compilers of Hermes are. What is up to date is not
 # made again. What is downloaded is held to package-lock.json and downloads.txt.
 set -euo pipefail
 
@@ -18,14 +18,15 @@ work=$out/.work
 app=$work/app
 mkdir -p "$app" "$work/tarballs" "$work/done"
 cd "$here"
+exec 9> "$work/lock" && flock 9 # one at a time
 # A module of its own keeps Go code within packages out of ./...
 printf 'module artefacts\n' > "$out/go.mod"
 
-# step NAME FILE... runs the function NAME unless it was done with these very files.
+# step NAME FILE... runs the function NAME unless it did the same with these very files.
 step() {
   local name=$1 state began=$SECONDS
   shift
-  state=$(cat make.sh "$@" | sha256sum)
+  state=$({ declare -f "$name" compile unpack; cat "$@"; } | sha256sum)
   [ "$state" != "$(cat "$work/done/$name" 2>/dev/null)" ] || return 0
   printf '%s\n' "artefacts: $name"
   "$name"
@@ -50,12 +51,12 @@ download() {
     [ -s "$(tarball "$spec")" ] || missing+=("$spec")
   done
   if [ ${#missing[@]} -gt 0 ]; then
-    (cd "$work" && npm pack --silent --pack-destination "$work/tarballs" "${missing[@]}" > /dev/null)
+    (cd "$work" && npm pack --loglevel=error --pack-destination "$work/tarballs" "${missing[@]}" > /dev/null)
   fi
   while read -r sum group spec; do
     [ "$group" != "$1" ] || printf '%s  %s\n' "$sum" "$(tarball "$spec")"
   done < "$here/downloads.txt" > "$sums"
-  sha256sum --check --quiet "$sums"
+  sha256sum --check --quiet "$sums" || { clean "$1"; return 1; }
 }
 
 # extract SPEC PATH FILE writes one file of a package.
@@ -67,17 +68,29 @@ extract() {
 # clean GROUP removes the tarballs of a group.
 clean() { for spec in $(specs "$1"); do rm -f "$(tarball "$spec")"; done; }
 
+# replace FOLDER... puts what was made anew where the last one was.
+replace() {
+  local folder
+  for folder in "$@"; do
+    rm -rf "${out:?}/$folder"
+    mv "$work/new/$folder" "$out/$folder"
+  done
+}
+
 modules() {
   cp "$here/package.json" "$here/package-lock.json" "$app"
   (cd "$app" && npm ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error > /dev/null)
-  rm -rf "$app"/node_modules/react-native/sdks/hermesc/{osx,win64}-bin # 40 MB
+  # 65 MB that nothing here looks at.
+  (cd "$app/node_modules" && rm -rf react-native/{React,ReactAndroid,ReactCommon,template} \
+    react-native/sdks/hermesc/{osx,win64}-bin jsc-android/dist/org/webkit/android-jsc)
 }
 
 bundles() {
   cp "$here"/app/*.js "$app"
-  rm -rf "$out"/rn "$out"/rn-fixed "$out"/rn-own
-  node "$here/bundle.cjs" "$app" "$out"
+  rm -rf "$work/new" "$app/.metro"
+  node "$here/bundle.cjs" "$app" "$work/new"
   rm -rf "$app/.metro"
+  replace rn rn-fixed rn-own
 }
 
 # hermesc prints the bytecode version of a compiler.
@@ -86,24 +99,24 @@ hermesc() { "$1" -version | sed -n 's/.*HBC bytecode version: *//p'; }
 # compile COMPILER PACKAGE makes its bytecode of each input, and disassemblies of what is
 # optimised.
 compile() {
-  local compiler=$1 version
+  local compiler=$1 version made
   chmod +x "$compiler"
   version=$(hermesc "$compiler")
-  printf '%s\t%s\n' "$version" "$2" >> "$out/hermes/versions.tsv"
+  printf '%s\t%s\n' "$version" "$2" >> "$work/new/hermes/versions.tsv"
   # What was compiled is named in what comes out, so that names are relative.
-  (cd "$out/rn" && "$compiler" -w -emit-binary -O -out "$out/hermes/v$version.hbc" main.jsbundle)
-  (cd "$out/rn" && "$compiler" -w -emit-binary -O0 -out "$out/hermes/v$version-O0.hbc" main.jsbundle)
-  (cd "$here" && "$compiler" -w -emit-binary -O -out "$out/hermes/strings-v$version.hbc" strings.js)
+  (cd "$out/rn" && "$compiler" -w -emit-binary -O -out "$work/new/hermes/v$version.hbc" main.jsbundle)
+  (cd "$out/rn" && "$compiler" -w -emit-binary -O0 -out "$work/new/hermes/v$version-O0.hbc" main.jsbundle)
+  (cd "$here" && "$compiler" -w -emit-binary -O -out "$work/new/hermes/strings-v$version.hbc" strings.js)
   for made in "v$version" "strings-v$version"; do
-    "$compiler" -b -dump-bytecode "$out/hermes/$made.hbc" > "$out/hermes/$made.txt"
+    "$compiler" -b -dump-bytecode "$work/new/hermes/$made.hbc" > "$work/new/hermes/$made.txt"
   done
 }
 
 hermes() {
-  local spec bin=$work/hermesc
+  local spec abi bin=$work/hermesc
   download hermes
-  rm -rf "$out/hermes" "$bin"
-  mkdir -p "$out/hermes" "$bin"
+  rm -rf "$work/new" "$bin"
+  mkdir -p "$work/new/hermes" "$bin"
   for spec in $(specs hermes); do
     case $spec in
       hermes-engine@0.2.*) extract "$spec" linux64-bin/hermes "$bin/$spec" ;;
@@ -115,11 +128,10 @@ hermes() {
   cp "$app/node_modules/react-native/sdks/hermesc/linux64-bin/hermesc" "$bin/react-native"
   compile "$bin/react-native" "$(cd "$app" && node -p '"react-native@" + require("react-native/package.json").version')"
   # As React Native's own build does: from the bundle with its names, with a map.
-  (cd "$out/rn" && "$bin/react-native" -w -emit-binary -O -output-source-map -out "$out/hermes/plain.hbc" main.hermes.js)
-  "$bin/react-native" -b -dump-bytecode "$out/hermes/plain.hbc" > "$out/hermes/plain.txt"
+  (cd "$out/rn" && "$bin/react-native" -w -emit-binary -O -output-source-map -out "$work/new/hermes/plain.hbc" main.hermes.js)
+  "$bin/react-native" -b -dump-bytecode "$work/new/hermes/plain.hbc" > "$work/new/hermes/plain.txt"
+  replace hermes
   # Native code for phones and Macs, from the same package.
-  rm -rf "$out/elf" "$out/macho"
-  mkdir -p "$out/elf" "$out/macho"
   extract hermes-engine@0.11.0 osx-bin/hermesc "$out/macho/hermesc-universal"
   extract hermes-engine@0.11.0 android/hermes-release.aar "$out/elf/hermes-release.aar"
   for abi in arm64-v8a armeabi-v7a x86 x86_64; do
@@ -175,8 +187,7 @@ expected() {
 }
 
 big() {
-  mkdir -p "$out/big"
-  node "$here/big.cjs" "$out"
+  node "$here/big.cjs" "$app" "$out"
 }
 
 # aab is what Google's store is given: resources and manifest as protocol buffers.
