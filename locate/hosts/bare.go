@@ -1,0 +1,198 @@
+package hosts
+
+import (
+	"bytes"
+
+	"telltale/flow"
+)
+
+// bare looks at what may be a bare host at from: it must reach to the bound, which is what
+// closes the text, but for a port or a path. It returns false when visit does.
+func (f *finder) bare(from, to int, bound byte) bool {
+	text := f.text[:to]
+	start := from + prefixOf(text[from:])
+	end := start
+	at, dots := -1, 0
+	for ; end < len(text) && end-start <= maxName+maxLabel; end++ {
+		switch c := text[end]; {
+		case c == '.':
+			dots++
+		case c == '@' && at < 0:
+			at, dots = end, 0
+		case c == '*' || isNameByte(c):
+		case c == '+' || c == '%':
+			if at >= 0 {
+				return true
+			}
+		default:
+			goto ended
+		}
+	}
+ended:
+	if dots == 0 || end-start < len("t.co") {
+		return true
+	}
+	path := f.port(text, end)
+	closed := path
+	if path < len(text) && text[path] == '/' {
+		closed = toBound(text, path)
+	}
+	if !isClosed(text, closed, bound) {
+		return true
+	}
+	m := Mention{Start: start, End: end, Bare: true}
+	if at >= 0 {
+		m.Start, m.Bare, m.Noise = at+1, false, NoiseEMail
+		if at == start || path != end || !isBareName(text[m.Start:end], true) {
+			return true
+		}
+	}
+	return f.bareName(m, start > from, path < closed)
+}
+
+// bareName reports a bare host, if it is one.
+func (f *finder) bareName(m Mention, prefixed, path bool) bool {
+	name := f.text[m.Start:m.End]
+	if trimmed := bytes.TrimPrefix(name, []byte("*")); len(trimmed) > 0 && trimmed[0] == '.' {
+		// A domain of a cookie, or what follows a name that is put before it.
+		name = trimmed[1:]
+		m.Template = true
+	}
+	if m.Noise == "" && !isAddressText(name) && !isBareName(name, prefixed || path) {
+		return true
+	}
+	m.Host = flow.CanonicalHost(string(name))
+	if isAddressText(name) {
+		if m.Template || isVersion(m.Host) {
+			return true
+		}
+	} else if m.Host == "" || !isName(m.Host) {
+		return true
+	}
+	if m.Template {
+		m.Host = "*." + m.Host
+	}
+	if prefixed {
+		m.Start -= bytes.LastIndexByte(f.text[:m.Start], ':')
+		m.Bare = false
+	}
+	if m.Noise == "" {
+		m.Noise = noiseOf(m.Host, nil)
+	}
+	return f.visit(m)
+}
+
+// prefixes are schemes whose URLs name a host without slashes (RFC 7064, RFC 7065, RFC 6068).
+var prefixes = [][]byte{[]byte("stun:"), []byte("stuns:"), []byte("turn:"), []byte("turns:"), []byte("mailto:")}
+
+func prefixOf(b []byte) int {
+	if len(b) < 8 || b[0] != 's' && b[0] != 't' && b[0] != 'm' {
+		return 0
+	}
+	for _, p := range prefixes {
+		if bytes.HasPrefix(b, p) {
+			return len(p)
+		}
+	}
+	return 0
+}
+
+// port returns where a port after a name ends.
+func (f *finder) port(text []byte, at int) int {
+	if at == len(text) || text[at] != ':' {
+		return at
+	}
+	end := at + 1
+	for end < len(text) && end-at <= len("65535") && text[end] >= '0' && text[end] <= '9' {
+		end++
+	}
+	if end == at+1 {
+		return at
+	}
+	return end
+}
+
+// toBound returns where a path ends: at what cannot be in one, or where it is too long.
+func toBound(text []byte, at int) int {
+	for limit := min(len(text), at+maxAuthority); at < limit; at++ {
+		switch c := text[at]; {
+		case c <= ' ', c == '"', c == '\'', c == '`', c == '<', c == '>', c == '\\', c >= 0x7f:
+			return at
+		}
+	}
+	return at
+}
+
+// isClosed reports whether the text that bound belongs to ends at an offset.
+func isClosed(text []byte, at int, bound byte) bool {
+	if at >= len(text) {
+		return true
+	}
+	switch c := text[at]; bound {
+	case literal:
+		return false
+	case nul:
+		return c == 0
+	case '\n':
+		return c == '\n' || c == '\r' || c == 0
+	case '<':
+		return c == '<'
+	default:
+		return c == bound || c == '\\' && at+1 < len(text) && text[at+1] == bound
+	}
+}
+
+// isBareName reports whether a text that could be anything is the name of a host. Evidence
+// says that something beside the name speaks for it: a path, a scheme.
+func isBareName(name []byte, evidence bool) bool {
+	if len(name) > maxName {
+		return false
+	}
+	var labels, last, first int // first, last: the end of the first label, the start of the last
+	digits, hyphens := false, false
+	for i, c := range name {
+		switch {
+		case c == '.':
+			if i == last || name[i-1] == '-' || i-last > maxLabel {
+				return false
+			}
+			if labels == 0 {
+				first = i
+			}
+			labels++
+			last = i + 1
+		case c == '-':
+			if i == last {
+				return false
+			}
+			hyphens = true
+		case '0' <= c && c <= '9':
+			digits = true
+		case 'a' <= c && c <= 'z':
+		case c == '_':
+			// Only names of services and of machines have it.
+			if labels > 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	if labels == 0 || last == len(name) {
+		return false
+	}
+	return isHost(name, name[:first], name[last:], labels+1, evidence, digits || hyphens)
+}
+
+func isAddressText(name []byte) bool {
+	dots := 0
+	for _, c := range name {
+		switch {
+		case c == '.':
+			dots++
+		case c < '0' || c > '9':
+			return false
+		}
+	}
+	return dots == 3
+}

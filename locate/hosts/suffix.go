@@ -1,0 +1,140 @@
+package hosts
+
+import (
+	"net/netip"
+
+	"golang.org/x/net/publicsuffix"
+
+	"telltale/policy/catalog"
+)
+
+// A class is how likely a word with dots that ends in a domain is the name of a host.
+type class int
+
+const (
+	// word is every domain that is in no table: most are words, "name", "map", "camera". It
+	// takes evidence.
+	word class = iota
+	// sure is a domain that hardly any word of a program ends in.
+	sure
+	// country is a domain that many hosts have, and words of programs now and then.
+	country
+	// file is a domain that is the ending of files, or of properties, much more often than of hosts:
+	// only what begins as hosts do is one.
+	file
+)
+
+func classes(c class, into map[string]class, names ...string) {
+	for _, name := range names {
+		into[name] = c
+	}
+}
+
+var suffixes = func() map[string]class {
+	m := map[string]class{}
+	classes(sure, m, "com", "net", "org", "gov", "edu", "mil",
+		"de", "uk", "fr", "ca", "jp", "cn", "ru", "eu", "nl", "au", "ch", "se", "dk", "fi", "es", "cz",
+		"hu", "gr", "pt", "kr", "tw", "hk", "sg", "nz", "mx", "za", "ua", "arpa")
+	classes(country, m, "io", "co", "ai", "tv", "gg", "fm", "us", "biz", "xyz", "br", "pl", "ro", "ie", "il", "ar",
+		"at", "be", "it", "no", "in", "tr", "th", "vn", "ph", "ir", "sa", "ae", "ee", "lv", "bg", "hr", "rs", "cl",
+		"kz", "by", "lu", "ly", "cloud", "dev", "tech", "online", "info", "ms", "is")
+	classes(file, m, "so", "py", "sh", "md", "zip", "mov", "ps", "cc", "mm", "ml", "map", "app", "page", "bz", "pm",
+		"ac", "am", "as", "do", "la", "st", "tf", "vi", "id", "me", "my", "to", "name", "data", "new", "next", "open",
+		"play", "call", "case", "show", "link", "live", "host", "zone", "style", "video", "watch", "work", "read", "run",
+		"search", "select", "report", "media", "menu", "network", "properties", "phone", "photo", "place", "post",
+		"date", "delivery", "design", "direct", "domains", "download", "email", "events", "exchange", "fit", "foo",
+		"global", "group", "id", "jobs", "js", "box", "bar", "cab", "cam", "camera", "car", "cards", "care", "cat", "center",
+		"channel", "chat", "city", "click", "codes", "community", "company", "contact", "cool", "country", "day", "dir",
+		"in", "int", "pro", "pub", "rest", "select", "locker", "lock", "prof", "prime", "security", "services",
+		"tools", "top", "support", "store", "tm", "td", "tr", "th", "hr", "br", "im", "lt", "gt", "ne", "eq", "be", "by")
+	return m
+}()
+
+// packages begin the names of packages and bundles, which are domains backwards, and of
+// what programs call themselves.
+var packages = map[string]bool{
+	"com": true, "org": true, "net": true, "io": true, "edu": true, "gov": true, "java": true, "javax": true, "jakarta": true,
+	"android": true, "androidx": true, "kotlin": true, "kotlinx": true, "dalvik": true, "libcore": true, "sun": true, "jdk": true,
+	"dagger": true, "okhttp3": true, "okio": true, "retrofit2": true, "rx": true, "reactor": true, "scala": true, "groovy": true,
+	"junit": true, "this": true, "self": true, "window": true, "document": true, "module": true, "exports": true, "process": true,
+	"console": true, "event": true, "args": true, "props": true, "state": true, "math": true, "object": true, "array": true,
+	"navigator": true, "location": true, "user": true, "app": false, "lib": true, "index": true, "main": true, "test": true,
+	"readme": true, "license": true, "package": true, "setup": true, "config": false, "settings": false,
+}
+
+// machines begin the names of hosts.
+var machines = map[string]bool{
+	"www": true, "api": true, "apis": true, "cdn": true, "app": true, "static": true, "assets": true, "img": true, "images": true,
+	"m": true, "mobile": true, "auth": true, "login": true, "accounts": true, "sso": true, "id": true, "data": true, "analytics": true,
+	"events": true, "event": true, "track": true, "tracking": true, "telemetry": true, "metrics": true, "stats": true, "log": true,
+	"logs": true, "collector": true, "collect": true, "ingest": true, "report": true, "reports": true, "crash": true, "sdk": true, "config": true,
+	"settings": true, "push": true, "notify": true, "notifications": true, "gateway": true, "gw": true, "edge": true, "media": true,
+	"video": true, "stream": true, "live": true, "ws": true, "wss": true, "socket": true, "mqtt": true, "stun": true, "turn": true, "dns": true,
+	"ntp": true, "time": true, "mail": true, "smtp": true, "imap": true, "pop": true, "ftp": true, "download": true, "downloads": true,
+	"dl": true, "update": true, "updates": true, "upload": true, "files": true, "docs": true, "help": true, "support": true, "blog": true,
+	"dev": true, "staging": true, "stage": true, "test": true, "beta": true, "prod": true, "eu": true, "us": true, "de": true, "uk": true,
+	"go": true, "link": true, "links": true, "t": true, "s": true, "c": true, "dashboard": true, "console": true, "portal": true,
+	"consent": true, "ads": true, "ad": true, "pixel": true, "sync": true, "search": true, "maps": true, "tiles": true, "geo": true, "ip": true,
+	"in": true, "rest": true, "graph": true, "graphql": true, "rpc": true, "grpc": true, "service": true, "services": true, "secure": true,
+	"pay": true, "payments": true, "checkout": true, "shop": true, "store": true, "my": true, "status": true, "cloud": true, "web": true,
+}
+
+// isHost decides on a name by its ending, its first label, and what else is known.
+func isHost(name, first, last []byte, labels int, evidence, unlikeWord bool) bool {
+	c, listed := suffixes[string(last)]
+	if packages[string(first)] && (c != sure || labels > 2 || len(first) == 3) {
+		return false
+	}
+	begins := machines[string(first)] && labels > 2
+	switch c {
+	case sure:
+		// "e.ca", "t.de" are what minifiers make of properties, and "co.uk" is no host.
+		if labels == 2 && len(first) == 1 && len(last) == 2 {
+			return isKnown(string(name))
+		}
+	case country:
+		if !begins && !evidence && !(unlikeWord && labels > 2) && labels < 4 {
+			return isKnown(string(name))
+		}
+	case file:
+		if !begins && !(evidence && labels > 2) {
+			return isKnown(string(name))
+		}
+	default:
+		if len(last) < 2 || !begins && !(evidence && labels > 2) {
+			return !listed && len(last) >= 2 && isKnown(string(name))
+		}
+	}
+	return isPublic(string(name), string(last))
+}
+
+// isPublic reports whether a name is under a domain of ICANN's part of the public suffix list,
+// and is not that domain itself.
+func isPublic(name, last string) bool {
+	if suffix, icann := publicsuffix.PublicSuffix(name); icann {
+		return suffix != name
+	}
+	_, icann := publicsuffix.PublicSuffix(last)
+	return icann
+}
+
+// isKnown reports whether the catalogue has a host.
+func isKnown(name string) bool {
+	_, known := catalog.FindCompany(name)
+	return known
+}
+
+// isVersion reports whether four numbers are rather a version, or an object identifier, than an
+// address. Addresses of public resolvers are known; else numbers are as a rule small in
+// a version.
+func isVersion(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	if err != nil || !addr.Is4() {
+		return true
+	}
+	if _, known := catalog.FindResolver(host); known {
+		return false
+	}
+	b := addr.As4()
+	return b[0] < 24 && b[0] != 10 && max(b[1], b[2], b[3]) < 64
+}
