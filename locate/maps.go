@@ -90,14 +90,12 @@ func (s *search) trace() {
 			continue // said when it was searched
 		}
 		m := s.mapOf(bundle, doc)
-		if m == nil {
-			continue
-		}
 		for i := range s.found {
 			if f := &s.found[i]; bundleKey(f.App, f.File) == key {
 				if source := sourceOf(doc, m, f); source != nil {
 					f.Place.Source = source
 				}
+				f.Place.Source = s.follow(f.Place.Source)
 			}
 		}
 	}
@@ -149,6 +147,9 @@ func (s *search) openMap(kept *keptFile) *script.Map {
 
 // sourceOf returns where a lead was written.
 func sourceOf(doc reading.Document, m *script.Map, f *found) *reading.Source {
+	if m == nil {
+		return nil
+	}
 	switch doc := doc.(type) {
 	case *script.Doc:
 		at := int(f.Offset)
@@ -164,6 +165,31 @@ func sourceOf(doc reading.Document, m *script.Map, f *found) *reading.Source {
 	return nil
 }
 
+// mostSteps is how often code may have been made of other code: bytecode of a bundle of sources.
+const mostSteps = 4
+
+// follow asks the map of a source that was made of others itself, as bytecode is made of a bundle.
+func (s *search) follow(source *reading.Source) *reading.Source {
+	for range mostSteps {
+		if source == nil {
+			return nil
+		}
+		next := (*reading.Source)(nil)
+		for _, kept := range s.maps.maps {
+			if path.Base(kept.path) == path.Base(source.File)+".map" {
+				if m := s.openMap(kept); m != nil {
+					next = m.At(source.Line, source.Column-1)
+				}
+			}
+		}
+		if next == nil {
+			return source
+		}
+		source = next
+	}
+	return source
+}
+
 // searchSources searches the sources that a map holds as if they were files of the app.
 func (s *search) searchSources(kept *keptFile) {
 	m, err := script.OpenMap(kept.path, kept.data)
@@ -172,7 +198,13 @@ func (s *search) searchSources(kept *keptFile) {
 		return
 	}
 	m.Contents(func(file string, text []byte) bool {
-		_ = s.file(app.File{App: max(kept.app, 0), Path: kept.path + "!/" + strings.TrimLeft(path.Clean("/"+file), "/"), Size: int64(len(text)), Data: text})
+		first := len(s.found)
+		inside := strings.TrimLeft(path.Clean("/"+file), "/")
+		_ = s.file(app.File{App: max(kept.app, 0), Path: kept.path + "!/" + inside, Size: int64(len(text)), Data: text})
+		for i := first; i < len(s.found); i++ {
+			p := &s.found[i].Place
+			p.Source = &reading.Source{File: file, Line: p.Line, Column: p.Column, By: path.Base(kept.path)}
+		}
 		return true
 	})
 }
