@@ -206,9 +206,27 @@ func (x *examination) hit(h hit) {
 			lead.Form = WholeURL
 		}
 	}
+	lead.startEarlier(h.view.start - from)
 	lead.Text = string(h.view.text[from:to])
 	lead.Snippet = h.view.snippet(from, to)
 	x.add(lead)
+}
+
+// startEarlier moves the place of a lead to the beginning of the URL, some characters before
+// the host, where these stand in the file as they are.
+func (l *Lead) startEarlier(by int) {
+	unit := 1
+	switch l.Form {
+	case UTF16:
+		unit = 2
+	case WholeURL, Verbatim:
+	default:
+		return
+	}
+	l.Offset -= int64(by * unit)
+	if l.Place.Column > by {
+		l.Place.Column -= by
+	}
 }
 
 // bounded reports whether the view ends where the text ends that holds the match.
