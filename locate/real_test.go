@@ -106,7 +106,7 @@ func TestTheProbeComesOutOfEachBundle(t *testing.T) {
 			if (want.Override != nil) != (len(l.Overrides) == 1) {
 				t.Fatalf("overrides %+v, want %+v", l.Overrides, want.Override)
 			}
-			if want.Override != nil && (l.Overrides[0].Value != want.Override.Value || l.Overrides[0].Stops != (want.Override.Value == "")) {
+			if want.Override != nil && (l.Overrides[0].Setting.Value != want.Override.Value || l.Overrides[0].Stops != (want.Override.Value == "")) {
 				t.Errorf("the app sets %+v, want %q", l.Overrides[0], want.Override.Value)
 			}
 		})
