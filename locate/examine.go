@@ -356,5 +356,5 @@ func declares(f app.File) bool {
 		return bytes.Contains(f.Data, []byte("NSAppTransportSecurity"))
 	}
 	const root = "network-security-config"
-	return path.Ext(f.Path) == ".xml" && (bytes.Contains(f.Data, []byte(root)) || bytes.Contains(f.Data, []byte(wide(root, 0))))
+	return path.Ext(f.Path) == ".xml" && (bytes.Contains(f.Data, []byte(root)) || bytes.Contains(f.Data, []byte(wide(root))))
 }

@@ -44,8 +44,7 @@ func compile(hosts, strings []string) *needles {
 			plain = BareHost
 		}
 		add(plain, viewPlain, name, isHost)
-		add(UTF16, viewUTF16LE, wide(name, 0), isHost)
-		add(UTF16, viewUTF16BE, wide(name, 1), isHost)
+		add(UTF16, viewUTF16, wide(name), isHost)
 		if isHost {
 			for _, parent := range parents(name) {
 				add(Parent, viewPlain, parent, true)
@@ -88,18 +87,14 @@ func parents(host string) (above []string) {
 	}
 }
 
-// wide returns a text of ASCII in UTF-16, the zero byte of each character behind it (0) or
-// before it (1). What is not ASCII stays UTF-8, and is not found so.
-func wide(text string, zero int) string {
+// wide returns a text of ASCII in UTF-16, from its first character to its last: the same in
+// either order of bytes. What is not ASCII stays UTF-8, and is not found so.
+func wide(text string) string {
 	out := make([]byte, 0, 2*len(text))
 	for i := range len(text) {
-		if zero == 0 {
-			out = append(out, text[i], 0)
-		} else {
-			out = append(out, 0, text[i])
-		}
+		out = append(out, text[i], 0)
 	}
-	return string(out)
+	return string(out[:max(0, len(out)-1)])
 }
 
 func reversed(text string) string {

@@ -67,8 +67,8 @@ var disguises = []struct {
 	{"base64 behind two bytes", Base64, func(b, u, a string) string { return b + " " + base64.URLEncoding.EncodeToString([]byte("= "+u)) + a }},
 	{"hexadecimal", Hex, func(b, u, a string) string { return b + " " + hex.EncodeToString([]byte(u)) + a }},
 	{"reversed", Reversed, func(b, u, a string) string { return b + reversed(u) + a }},
-	{"UTF-16LE", UTF16, func(b, u, a string) string { return b + wide(u, 0) + a }},
-	{"UTF-16BE", UTF16, func(b, u, a string) string { return b + "\x00" + wide(u, 1) + a }},
+	{"UTF-16LE", UTF16, func(b, u, a string) string { return b + wide(u) + "\x00" + a }},
+	{"UTF-16BE", UTF16, func(b, u, a string) string { return b + "\x00" + wide(u) + a }},
 	{"XOR 0x5a", XOR, func(b, u, a string) string { return b + xored(u, 0x5a) + a }},
 	{"XOR 0xff", XOR, func(b, u, a string) string { return b + xored(u, 0xff) + a }},
 	{"XOR 0x01", XOR, func(b, u, a string) string { return b + xored(u, 0x01) + a }},
@@ -110,7 +110,7 @@ func TestOtherNamesAreNoFind(t *testing.T) {
 	for _, text := range []string{
 		"https://xclients3.google.com/", "https://clients3.google.com.example/", "https://clients3.google.community/",
 		"https://a.clients3.google.com/", "my-clients3.google.com", "clients3.google.co", "clients3_google_com", "clients3.google.comet",
-		reversed("https://a.clients3.google.com/"), wide("xclients3.google.com", 0), xored("xclients3.google.com", 7),
+		reversed("https://a.clients3.google.com/"), wide("xclients3.google.com"), xored("xclients3.google.com", 7),
 		base64.StdEncoding.EncodeToString([]byte("https://xclients3.google.com/")),
 	} {
 		for _, l := range examined(t, "\x00"+text+"\x00", Wanted{Hosts: []string{probeHost}}) {

@@ -100,7 +100,7 @@ func (s *search) trace() {
 		}
 	}
 	for _, kept := range s.maps.maps {
-		if !kept.used {
+		if !kept.used && kept.app >= 0 {
 			s.searchSources(kept)
 		}
 	}
@@ -200,7 +200,7 @@ func (s *search) searchSources(kept *keptFile) {
 	m.Contents(func(file string, text []byte) bool {
 		first := len(s.found)
 		inside := strings.TrimLeft(path.Clean("/"+file), "/")
-		_ = s.file(app.File{App: max(kept.app, 0), Path: kept.path + "!/" + inside, Size: int64(len(text)), Data: text})
+		_ = s.file(app.File{App: kept.app, Path: kept.path + "!/" + inside, Size: int64(len(text)), Data: text})
 		for i := first; i < len(s.found); i++ {
 			p := &s.found[i].Place
 			p.Source = &reading.Source{File: file, Line: p.Line, Column: p.Column, By: path.Base(kept.path)}

@@ -1,11 +1,8 @@
 package locate
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
-
-	"telltale/flow"
 )
 
 // Masked is a snippet with what is secret hidden. Mask sees all of it at once: a value that
@@ -101,41 +98,4 @@ func tailOf(s string, columns int, cells func(rune) int) string {
 		at += size
 	}
 	return strings.Repeat("…", min(columns, 1)) + s[at:]
-}
-
-// Keys that apps carry, by how their vendors' begin, and tokens of RFC 7519.
-var keyWords = regexp.MustCompile(`(AIza|[srp]k_(?:live|test)_|gh[opusr]_|github_pat_|glpat-|xox[abops]-|ya29\.|EAA[A-Z]|shpat_|SG\.|AKIA|ASIA|phc_|sntrys_|eyJ[A-Za-z0-9_-]{6,}\.eyJ)[A-Za-z0-9_.\-]{6,}`)
-
-// Names with a value: of a parameter (key=…), and of code, JSON and XML, where the value is a
-// literal (apiKey:"…", "token": '…', key="…").
-var (
-	keyParameter = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.\-]{0,63})(=)([^\s"'` + "`" + `&;,<>?\\(){}=]{4,})`)
-	keyLiteral   = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.\-]{0,63})(\\?["']?\s{0,4}[:=]\s{0,4}\\?["'` + "`" + `])([^\s"'` + "`" + `<>\\]{8,})`)
-)
-
-// WithoutKeys hides what looks like a credential in a text of an app: users of URLs, keys of
-// services, and values that are named like one. It is a guess: a key that nothing marks as one
-// stays.
-func WithoutKeys(s string) string {
-	s = flow.WithoutUsers(s)
-	s = keyWords.ReplaceAllString(s, "$1"+flow.Redacted)
-	s = withoutValues(s, keyLiteral, likeAKey)
-	return withoutValues(s, keyParameter, func(string) bool { return true })
-}
-
-// withoutValues hides the values that are named like a credential and that hides picks.
-func withoutValues(s string, assigned *regexp.Regexp, hides func(string) bool) string {
-	return assigned.ReplaceAllStringFunc(s, func(found string) string {
-		m := assigned.FindStringSubmatch(found)
-		if !flow.CredentialName(m[1]) || strings.Contains(m[3], flow.Redacted) || !hides(m[3]) {
-			return found
-		}
-		return m[1] + m[2] + flow.Redacted
-	})
-}
-
-// likeAKey reports whether a literal may be a key: code names many things "key" and "code",
-// whose values are words.
-func likeAKey(value string) bool {
-	return strings.ContainsAny(value, "0123456789") || len(value) >= 24
 }

@@ -373,13 +373,11 @@ func (r *Result) Hidden(st Style) []string {
 
 // Called names an app: "COVID Alert 1.0.2 (iOS)", without a name its file.
 func (a *App) Called(st Style) string {
-	text := shownAs(st.Data, cmp.Or(a.Name, a.ID))
-	if text == "" {
+	name := cmp.Or(a.Name, a.ID)
+	if name == "" {
 		return st.Data(a.Path)
 	}
-	if a.Version != "" {
-		text += " " + st.Data(a.Version)
-	}
+	text := st.Data(strings.TrimSpace(name + " " + a.Version))
 	if a.Platform != "" {
 		text += " (" + a.Platform + ")"
 	}

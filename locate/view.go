@@ -36,23 +36,20 @@ func viewPlain(data []byte, start, end int) (view, bool) {
 	return view{around, at, at + end - start}, true
 }
 
-func viewUTF16LE(data []byte, start, end int) (view, bool) { return viewUTF16(data, start, end, 0) }
-func viewUTF16BE(data []byte, start, end int) (view, bool) { return viewUTF16(data, start, end, 1) }
-
-// viewUTF16 undoes UTF-16 of ASCII, in which the character is at an index of low in each pair;
-// the text ends where something else begins.
-func viewUTF16(data []byte, start, end, low int) (view, bool) {
+// viewUTF16 undoes UTF-16 of ASCII in either order of bytes: characters with a zero between
+// them. The text ends where something else begins.
+func viewUTF16(data []byte, start, end int) (view, bool) {
 	around, at := window(data, start, end, 2)
 	from := at
-	for from >= 2 && around[from-1-low] == 0 && around[from-2+low] != 0 {
+	for from >= 2 && around[from-1] == 0 && around[from-2] != 0 {
 		from -= 2
 	}
-	var text []byte
-	for i := from; i+1 < len(around) && around[i+1-low] == 0 && around[i+low] != 0; i += 2 {
-		text = append(text, around[i+low])
+	text := []byte{around[from]}
+	for i := from + 2; i < len(around) && around[i-1] == 0 && around[i] != 0; i += 2 {
+		text = append(text, around[i])
 	}
 	first := (at - from) / 2
-	last := first + (end-start)/2
+	last := first + (end-start+1)/2
 	return view{text, first, last}, last <= len(text)
 }
 

@@ -109,18 +109,22 @@ func (b *Bytecode) visitCode(f *function, visit func(o *opcode, at int) bool) {
 	}
 }
 
-// functionName is how a function is called for people: by its name or that of the nearest
-// function around it that has one.
+// functionName is how a function is called for people: by its name, or by its number and the
+// nearest function around it that has one, or the module that it belongs to.
 func (b *Bytecode) functionName(id int) string {
 	functions := b.allFunctions()
 	name := "function " + strconv.Itoa(id)
 	for around, depth := id, 0; around >= 0 && depth < maxNesting; around, depth = int(functions[around].parent), depth+1 {
-		if own := b.text(int(functions[around].name)); own != "" {
-			if around == id {
-				return own
-			}
+		own := b.text(int(functions[around].name))
+		switch {
+		case own != "" && around == id:
+			return own
+		case own != "" && around != b.layout.global:
 			return name + " in " + own
 		}
+	}
+	if m := functions[id].module; m >= 0 {
+		name += " of module " + b.index().modules[m].id
 	}
 	return name
 }

@@ -51,7 +51,7 @@ func (b *Bytecode) Joined(visit func(reading.Joined) bool) {
 	j.tracer.onResult = j.result
 	functions := b.allFunctions()
 	for id := range functions {
-		if functions[id].shared {
+		if functions[id].shared || !b.putsTogether(&functions[id]) {
 			continue
 		}
 		j.sums = j.sums[:0]
@@ -60,6 +60,21 @@ func (b *Bytecode) Joined(visit func(reading.Joined) bool) {
 			return
 		}
 	}
+}
+
+// putsTogether reports whether a function has two strings or an array.
+func (b *Bytecode) putsTogether(f *function) bool {
+	count := 0
+	b.visitCode(f, func(o *opcode, _ int) bool {
+		switch o.means {
+		case loadString:
+			count++
+		case newArrayBuffer:
+			count += 2
+		}
+		return count < 2
+	})
+	return count >= 2
 }
 
 // add makes the sum of two constants; unknown where one is none.

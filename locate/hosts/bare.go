@@ -32,7 +32,7 @@ ended:
 	if dots == 0 || end-start < len("t.co") {
 		return true
 	}
-	path := f.port(text, end)
+	path := port(text, end)
 	closed := path
 	if path < len(text) && text[path] == '/' {
 		closed = toBound(text, path)
@@ -43,7 +43,7 @@ ended:
 	m := Mention{Start: start, End: end, Bare: true}
 	if at >= 0 {
 		m.Start, m.Bare, m.Noise = at+1, false, NoiseEMail
-		if at == start || path != end || !isBareName(text[m.Start:end], true) {
+		if at == start || path != end || !isBareName(text[m.Start:end], false, true) {
 			return true
 		}
 	}
@@ -58,7 +58,7 @@ func (f *finder) bareName(m Mention, prefixed, path bool) bool {
 		name = trimmed[1:]
 		m.Template = true
 	}
-	if m.Noise == "" && !isAddressText(name) && !isBareName(name, prefixed || path) {
+	if m.Noise == "" && !isAddressText(name) && !isBareName(name, m.Template, prefixed || path) {
 		return true
 	}
 	m.Host = flow.CanonicalHost(string(name))
@@ -73,8 +73,7 @@ func (f *finder) bareName(m Mention, prefixed, path bool) bool {
 		m.Host = "*." + m.Host
 	}
 	if prefixed {
-		m.Start -= bytes.LastIndexByte(f.text[:m.Start], ':')
-		m.Bare = false
+		m.Start = bytes.LastIndexByte(f.text[:m.Start-1], ':')
 	}
 	if m.Noise == "" {
 		m.Noise = noiseOf(m.Host, nil)
@@ -98,7 +97,7 @@ func prefixOf(b []byte) int {
 }
 
 // port returns where a port after a name ends.
-func (f *finder) port(text []byte, at int) int {
+func port(text []byte, at int) int {
 	if at == len(text) || text[at] != ':' {
 		return at
 	}
@@ -142,46 +141,46 @@ func isClosed(text []byte, at int, bound byte) bool {
 	}
 }
 
-// isBareName reports whether a text that could be anything is the name of a host. Evidence
-// says that something beside the name speaks for it: a path, a scheme.
-func isBareName(name []byte, evidence bool) bool {
+// isBareName reports whether a text that could be anything is the name of a host, or the
+// last part of one. Evidence says that something beside the name speaks for it: a path, a scheme.
+func isBareName(name []byte, part, evidence bool) bool {
 	if len(name) > maxName {
 		return false
 	}
-	var labels, last, first int // first, last: the end of the first label, the start of the last
-	digits, hyphens := false, false
+	s := shape{part: part}
+	label := 0 // where the current one begins
 	for i, c := range name {
 		switch {
 		case c == '.':
-			if i == last || name[i-1] == '-' || i-last > maxLabel {
+			if i == label || name[i-1] == '-' || i-label > maxLabel {
 				return false
 			}
-			if labels == 0 {
-				first = i
+			if s.labels == 0 {
+				s.first = name[:i]
 			}
-			labels++
-			last = i + 1
+			s.labels++
+			label = i + 1
 		case c == '-':
-			if i == last {
+			if i == label {
 				return false
 			}
-			hyphens = true
+			s.unlikeWord = true
 		case '0' <= c && c <= '9':
-			digits = true
+			s.unlikeWord = true
 		case 'a' <= c && c <= 'z':
 		case c == '_':
 			// Only names of services and of machines have it.
-			if labels > 0 {
+			if s.labels > 0 {
 				return false
 			}
+			s.underscore = true
 		default:
 			return false
 		}
 	}
-	if labels == 0 || last == len(name) {
-		return false
-	}
-	return isHost(name, name[:first], name[last:], labels+1, evidence, digits || hyphens)
+	s.labels++
+	s.last = name[label:]
+	return s.labels > 1 && isHost(name, s, evidence)
 }
 
 func isAddressText(name []byte) bool {

@@ -18,7 +18,7 @@ var namespaces = []row{
 	{"schemas.openxmlformats.org", ""}, {"schema.org", ""}, {"json-schema.org", ""}, {"purl.org", ""}, {"xmlns.com", ""},
 	{"xmlns.jcp.org", ""}, {"xmlns.oracle.com", ""}, {"ns.adobe.com", ""}, {"ns.apple.com", ""}, {"ns.useplus.org", ""},
 	{"xmlpull.org", ""}, {"www.xmlpull.org", ""}, {"xml.org", "/sax/"}, {"www.xml.org", "/sax/"}, {"xml.apache.org", ""},
-	{"apache.org", "/xml/"}, {"java.sun.com", ""}, {"javax.xml.xmlconstants", ""}, {"relaxng.org", "/ns/"},
+	{"apache.org", "/xml/"}, {"java.sun.com", ""}, {"relaxng.org", "/ns/"},
 	{"www.apple.com", "/DTDs/"}, {"ogp.me", "/ns"}, {"docs.oasis-open.org", ""}, {"www.topografix.com", "/GPX/"},
 	{"earth.google.com", "/kml/"}, {"www.google.com", "/kml/ext/"}, {"www.opengis.net", ""}, {"iptc.org", "/std/"}, {"cipa.jp", "/exif/"},
 	{"www.aiim.org", "/pdfa/"}, {"www.npes.org", "/pdfx/"}, {"www.inkscape.org", "/namespaces/"}, {"sodipodi.sourceforge.net", "/DTD/"},
@@ -52,7 +52,7 @@ var manuals = []row{
 	{"docs.oracle.com", ""}, {"bugs.openjdk.org", ""}, {"bugs.java.com", ""}, {"bugs.sun.com", ""}, {"kotlinlang.org", ""}, {".spec.whatwg.org", ""}, {"whatwg.org", ""}, {"www.ecma-international.org", ""}, {"tc39.es", ""}, {"tc39.github.io", ""}, {"v8.dev", ""},
 	{"semver.org", ""}, {"www.npmjs.com", ""}, {"npmjs.com", ""}, {"npmjs.org", ""}, {"momentjs.com", ""}, {"lodash.com", ""}, {"underscorejs.org", ""}, {"jquery.com", ""}, {"sizzlejs.com", ""}, {"nodejs.org", "/api"}, {"nodejs.org", "/en/docs"}, {"babeljs.io", ""}, {"eslint.org", ""},
 	{".chromium.org", ""}, {"crbug.com", ""}, {"bugs.webkit.org", ""}, {"webkit.org", "/b/"}, {"html5.org", ""}, {"www.html5rocks.com", ""}, {"web.dev", ""}, {"caniuse.com", ""}, {"jsperf.com", ""}, {"www.w3.org", "/TR/"}, {"www.w3.org", "/Bugs/"}, {"dev.w3.org", ""}, {"drafts.csswg.org", ""}, {"w3c.github.io", ""},
-	{"flutter.dev", ""}, {"dart.dev", ""}, {"pub.dev", ""}, {"gist.github.com", ""}, {"jsfiddle.net", ""}, {"codepen.io", ""}, {"junit.org", ""}, {"hamcrest.org", ""}, {"code.visualstudio.com", ""},
+	{"golang.org", ""}, {"go.dev", ""}, {".golang.org", ""}, {"flutter.dev", ""}, {"dart.dev", ""}, {"pub.dev", ""}, {"gist.github.com", ""}, {"jsfiddle.net", ""}, {"codepen.io", ""}, {"junit.org", ""}, {"hamcrest.org", ""}, {"code.visualstudio.com", ""},
 	{"aka.ms", ""}, {"www.unicode.org", ""}, {"unicode.org", ""}, {"swift.org", ""}, {"gradle.org", ""}, {"docs.gradle.org", ""}, {"www.slf4j.org", ""}, {"slf4j.org", ""}, {"reactivex.io", ""}, {"square.github.io", ""}, {"kangax.github.io", ""}, {"feross.org", ""}, {"mths.be", ""}, {"immutable-js.github.io", ""}, {"hermesengine.dev", ""},
 	{"www.apache.org", ""}, {"commons.apache.org", ""}, {"www.eclipse.org", ""}, {"docs.swmansion.com", ""}, {"git.io", ""}, {"youtrack.jetbrains.com", ""}, {"llvm.org", ""}, {"bugs.llvm.org", ""}, {"clang.llvm.org", ""}, {"www.openssl.org", ""}, {"sqlite.org", ""}, {"www.sqlite.org", ""}, {"blog.mozilla.org", ""}, {"www.khronos.org", ""}, {"www.unix.org", ""},
 }
@@ -128,6 +128,9 @@ func noiseOfName(name string) string {
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") || name == "localhost.localdomain" || name == "ip6-localhost" {
 		return NoiseThisDevice
 	}
+	if strings.HasPrefix(name, "javax.") {
+		return NoiseNamespace // what Java calls settings of its parsers
+	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	switch last {
 	case "test", "example", "invalid":
@@ -149,6 +152,9 @@ var documentation = []netip.Prefix{
 	netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("3fff::/20"),
 }
 
+// shared is between carriers and their customers (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
 func noiseOfAddress(addr netip.Addr) string {
 	for _, p := range documentation {
 		if p.Contains(addr) {
@@ -158,7 +164,7 @@ func noiseOfAddress(addr netip.Addr) string {
 	switch {
 	case addr.IsLoopback() || addr.IsUnspecified():
 		return NoiseThisDevice
-	case addr.IsPrivate() || addr.IsLinkLocalUnicast():
+	case addr.IsPrivate() || addr.IsLinkLocalUnicast() || shared.Contains(addr):
 		return NoisePrivate
 	case addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return NoiseLocal

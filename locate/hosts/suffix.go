@@ -58,54 +58,63 @@ var packages = map[string]bool{
 	"dagger": true, "okhttp3": true, "okio": true, "retrofit2": true, "rx": true, "reactor": true, "scala": true, "groovy": true,
 	"junit": true, "this": true, "self": true, "window": true, "document": true, "module": true, "exports": true, "process": true,
 	"console": true, "event": true, "args": true, "props": true, "state": true, "math": true, "object": true, "array": true,
-	"navigator": true, "location": true, "user": true, "app": false, "lib": true, "index": true, "main": true, "test": true,
-	"readme": true, "license": true, "package": true, "setup": true, "config": false, "settings": false,
+	"navigator": true, "location": true, "user": true, "lib": true, "index": true, "main": true, "test": true,
+	"readme": true, "license": true, "package": true, "setup": true,
 }
 
-// machines begin the names of hosts.
+// machines begin the names of hosts, and hardly any name in a program.
 var machines = map[string]bool{
-	"www": true, "api": true, "apis": true, "cdn": true, "app": true, "static": true, "assets": true, "img": true, "images": true,
-	"m": true, "mobile": true, "auth": true, "login": true, "accounts": true, "sso": true, "id": true, "data": true, "analytics": true,
-	"events": true, "event": true, "track": true, "tracking": true, "telemetry": true, "metrics": true, "stats": true, "log": true,
-	"logs": true, "collector": true, "collect": true, "ingest": true, "report": true, "reports": true, "crash": true, "sdk": true, "config": true,
-	"settings": true, "push": true, "notify": true, "notifications": true, "gateway": true, "gw": true, "edge": true, "media": true,
-	"video": true, "stream": true, "live": true, "ws": true, "wss": true, "socket": true, "mqtt": true, "stun": true, "turn": true, "dns": true,
-	"ntp": true, "time": true, "mail": true, "smtp": true, "imap": true, "pop": true, "ftp": true, "download": true, "downloads": true,
-	"dl": true, "update": true, "updates": true, "upload": true, "files": true, "docs": true, "help": true, "support": true, "blog": true,
-	"dev": true, "staging": true, "stage": true, "test": true, "beta": true, "prod": true, "eu": true, "us": true, "de": true, "uk": true,
-	"go": true, "link": true, "links": true, "t": true, "s": true, "c": true, "dashboard": true, "console": true, "portal": true,
-	"consent": true, "ads": true, "ad": true, "pixel": true, "sync": true, "search": true, "maps": true, "tiles": true, "geo": true, "ip": true,
-	"in": true, "rest": true, "graph": true, "graphql": true, "rpc": true, "grpc": true, "service": true, "services": true, "secure": true,
-	"pay": true, "payments": true, "checkout": true, "shop": true, "store": true, "my": true, "status": true, "cloud": true, "web": true,
+	"www": true, "api": true, "apis": true, "cdn": true, "static": true, "img": true, "auth": true, "login": true, "accounts": true,
+	"sso": true, "analytics": true, "telemetry": true, "metrics": true, "stats": true, "logs": true, "collector": true, "collect": true,
+	"ingest": true, "crash": true, "sdk": true, "gateway": true, "gw": true, "ws": true, "wss": true, "mqtt": true, "stun": true,
+	"turn": true, "dns": true, "ntp": true, "smtp": true, "imap": true, "ftp": true, "dl": true, "staging": true, "consent": true,
+	"ads": true, "tiles": true, "graphql": true, "payments": true, "checkout": true, "tracking": true,
 }
 
-// isHost decides on a name by its ending, its first label, and what else is known.
-func isHost(name, first, last []byte, labels int, evidence, unlikeWord bool) bool {
-	c, listed := suffixes[string(last)]
-	if packages[string(first)] && (c != sure || labels > 2 || len(first) == 3) {
+// stages begin the names of hosts, and names in programs as well.
+var stages = map[string]bool{
+	"app": true, "assets": true, "images": true, "m": true, "mobile": true, "id": true, "data": true, "events": true, "track": true,
+	"log": true, "reports": true, "config": true, "settings": true, "push": true, "notify": true, "notifications": true, "edge": true,
+	"media": true, "video": true, "stream": true, "live": true, "socket": true, "time": true, "mail": true, "download": true,
+	"downloads": true, "update": true, "updates": true, "upload": true, "files": true, "docs": true, "help": true, "support": true,
+	"blog": true, "dev": true, "stage": true, "test": true, "beta": true, "prod": true, "eu": true, "us": true, "de": true, "uk": true,
+	"go": true, "link": true, "links": true, "dashboard": true, "portal": true, "ad": true, "pixel": true, "sync": true, "search": true,
+	"maps": true, "geo": true, "ip": true, "in": true, "rest": true, "graph": true, "rpc": true, "grpc": true, "service": true,
+	"services": true, "secure": true, "pay": true, "shop": true, "store": true, "my": true, "status": true, "cloud": true, "web": true,
+}
+
+// A shape is what the letters of a name say.
+type shape struct {
+	first, last []byte // labels
+	labels      int
+	unlikeWord  bool // digits or hyphens
+	underscore  bool
+	part        bool // something is to be put before it
+}
+
+// isHost decides on a name by its shape. Evidence says that something beside the name speaks
+// for it: a path, a scheme.
+func isHost(name []byte, s shape, evidence bool) bool {
+	c := suffixes[string(s.last)]
+	if packages[string(s.first)] && (c != sure || s.labels > 2 || len(s.first) == 3) || len(s.last) < 2 {
 		return false
 	}
-	begins := machines[string(first)] && labels > 2
+	if s.labels == 2 && s.underscore {
+		return false
+	}
+	begins := !s.part && s.labels > 2 && machines[string(s.first)]
+	likely := false
 	switch c {
 	case sure:
-		// "e.ca", "t.de" are what minifiers make of properties, and "co.uk" is no host.
-		if labels == 2 && len(first) == 1 && len(last) == 2 {
-			return isKnown(string(name))
-		}
+		// "e.ca", "t.de" are what minifiers make of properties.
+		likely = s.labels > 2 || len(s.first) > 2 || len(s.last) > 2
 	case country:
-		if !begins && !evidence && !(unlikeWord && labels > 2) && labels < 4 {
-			return isKnown(string(name))
-		}
-	case file:
-		if !begins && !(evidence && labels > 2) {
-			return isKnown(string(name))
-		}
+		stage := !s.part && s.labels > 2 && stages[string(s.first)]
+		likely = begins || stage || evidence || s.labels > 3 || s.unlikeWord && s.labels > 2
 	default:
-		if len(last) < 2 || !begins && !(evidence && labels > 2) {
-			return !listed && len(last) >= 2 && isKnown(string(name))
-		}
+		likely = begins || evidence && s.labels > 2
 	}
-	return isPublic(string(name), string(last))
+	return (likely || isKnown(string(name))) && isPublic(string(name), string(s.last))
 }
 
 // isPublic reports whether a name is under a domain of ICANN's part of the public suffix list,
@@ -124,8 +133,8 @@ func isKnown(name string) bool {
 	return known
 }
 
-// isVersion reports whether four numbers are rather a version, or an object identifier, than an
-// address. Addresses of public resolvers are known; else numbers are as a rule small in
+// isVersion reports whether four numbers are rather a version, an object identifier, a
+// network or a mask than an address. Addresses of public resolvers are known; else numbers are as a rule small in
 // a version.
 func isVersion(host string) bool {
 	addr, err := netip.ParseAddr(host)
@@ -136,5 +145,11 @@ func isVersion(host string) bool {
 		return false
 	}
 	b := addr.As4()
+	switch {
+	case b[0] < 3, b[3] == 0, b[0] >= 240 && b[1] != 255: // object identifiers, networks, masks
+		return true
+	case b[0] == 255:
+		return b != [4]byte{255, 255, 255, 255}
+	}
 	return b[0] < 24 && b[0] != 10 && max(b[1], b[2], b[3]) < 64
 }

@@ -131,7 +131,7 @@ func (f *finder) withoutScheme(at int) bool {
 	}
 	from := at + 2
 	a, ok := f.authority(from)
-	if !ok || a.holes || a.address || a.host == from || !isBareName(f.text[a.host:a.hostEnd], a.end < len(f.text) && f.text[a.end] == '/') {
+	if !ok || a.holes || a.address || a.host == from || !isBareName(f.text[a.host:a.hostEnd], false, a.end < len(f.text) && f.text[a.end] == '/') {
 		return true
 	}
 	return f.url(at, from)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -66,13 +67,15 @@ func (w *walk) value(keys []string, depth int) error {
 
 func (w *walk) inside(open json.Delim, keys []string, depth int) error {
 	for i := 0; w.dec.More(); i++ {
-		key := fmt.Sprint(i)
+		key := ""
 		if open == '{' {
 			t, err := w.token()
 			if err != nil {
 				return err
 			}
 			key, _ = t.(string)
+		} else {
+			key = strconv.Itoa(i)
 		}
 		if err := w.value(append(keys, key), depth+1); err != nil {
 			return err

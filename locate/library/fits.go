@@ -16,7 +16,6 @@ type fit struct {
 	url        string // of the default
 	exact      int    // 2: scheme, host and path are the same, 1: all that is known of them
 	signs      int    // names of its signature that stand around
-	installed  bool   // the app is made with it
 	confidence Confidence
 	reasons    []string
 }
@@ -38,8 +37,9 @@ func fitting(e Evidence, parts []inventory.Component) []fit {
 		}
 		fits = slices.DeleteFunc(fits, func(f fit) bool { return f.library == a.library })
 		f := fit{library: a.library, url: a.url(), exact: exact}
-		f.weigh(e, parts)
-		fits = append(fits, f)
+		if f.weigh(e, parts); f.confidence >= Likely || !at.everywhere() {
+			fits = append(fits, f)
+		}
 	}
 	slices.SortStableFunc(fits, func(a, b fit) int {
 		return cmp.Or(cmp.Compare(b.confidence, a.confidence), cmp.Compare(b.signs, a.signs), cmp.Compare(b.exact, a.exact))
@@ -56,22 +56,33 @@ func (a address) url() string {
 }
 
 // matches says how well an address in an app, on the same host, fits to a default: 0 not at all.
+// What a library adds to its default may stand in one literal with it.
 func (a address) matches(at address) int {
-	switch {
-	case at.scheme == "" && at.path == "":
+	if at.scheme == "" && at.path == "" {
 		return 1 // a bare host
-	case strings.TrimSuffix(a.path, "/") != strings.TrimSuffix(at.path, "/") && a.path != "":
-		// What a library adds to its default may stand in one literal with it.
-		if a.path == "/" || !strings.HasPrefix(at.path, strings.TrimSuffix(a.path, "/")+"/") {
-			return 0
-		}
-		return 1
-	case a.scheme == at.scheme:
+	}
+	if a.scheme != "" && at.scheme != "" && a.scheme != at.scheme {
+		return 0
+	}
+	mine, its := strings.TrimSuffix(a.path, "/"), strings.TrimSuffix(at.path, "/")
+	begin, open := strings.CutSuffix(mine, "*")
+	switch {
+	case mine == its && a.scheme == at.scheme:
 		return 2
-	case a.scheme == "" || at.scheme == "":
+	case mine == its, open && strings.HasPrefix(at.path, begin):
+		return 1
+	case a.path == "/", a.scheme == "" && a.path == "":
+		return 0 // the front page, or a host that is asked by no URL
+	case strings.HasPrefix(its, mine+"/"):
 		return 1
 	}
 	return 0
+}
+
+// everywhere reports whether an address is one that may stand in any app, for people to go there:
+// the front page of a site. It is a library's only with more to say so.
+func (a address) everywhere() bool {
+	return strings.HasPrefix(a.host, "www.") && strings.Trim(a.path, "/") == ""
 }
 
 // weigh says how sure the library is, and why.
@@ -91,7 +102,7 @@ func (f *fit) weigh(e Evidence, parts []inventory.Component) {
 	}
 	for _, p := range parts {
 		if component(p) == f.library {
-			f.installed, f.confidence = true, max(f.confidence, Likely)
+			f.confidence = max(f.confidence, Likely)
 			f.reasons = append(f.reasons, "the app is made with it: "+whereOf(p))
 			break
 		}
@@ -103,23 +114,28 @@ func others(e Evidence, fits []fit) []string {
 	if fits[0].signs >= enough {
 		return nil
 	}
-	var names []string
+	var names, reasons []string
 	for _, f := range fits[1:] {
 		names = append(names, f.library.Name)
 	}
 	at, err := takeApart(e.URL)
-	if err == nil && e.URL != "" {
+	if err == nil && at.scheme != "" {
 		m, _ := catalog.FindProbe(catalog.Sighting{Host: at.host, Read: true, Scheme: at.scheme, Path: at.path})
 		for _, p := range append([]*catalog.Probe{m.Probe}, m.Others...) {
-			if p != nil && p.SentBy != catalog.ByApp && (len(p.Schemes) == 0 || contains(p.Schemes, at.scheme)) {
+			if p != nil && p.SentBy != catalog.ByApp && (len(p.Schemes) == 0 || slices.Contains(p.Schemes, at.scheme)) {
 				names = append(names, p.Sender)
 			}
 		}
+		for _, a := range load().byHost[at.host] {
+			if a.path == at.path && a.scheme != at.scheme && a.scheme != "" {
+				reasons = append(reasons, "over "+a.scheme+" it would be the default of "+a.library.Name)
+			}
+		}
 	}
-	if len(names) == 0 {
-		return nil
+	if len(names) > 0 {
+		reasons = append(reasons, "others have the same address: "+join(names, " and "))
 	}
-	return []string{"others have the same address: " + join(names, " and ")}
+	return reasons
 }
 
 // productOf returns the product behind the address; nil where the catalogue knows none.

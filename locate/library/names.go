@@ -27,8 +27,8 @@ func (e *Evidence) byCode() *Origin {
 		}
 	}
 	for _, u := range e.Place.Users {
-		if strings.Contains(u.File, "node_modules/") {
-			return ofSource(u.File).because("the code that uses it says that it was made from " + u.File)
+		if name := npmPackage(u.File); name != "" {
+			return ofComponent(inventory.NPM, name).because("the code that uses it says that it was made from " + u.File)
 		}
 		if o := e.ofClass(u); o != nil {
 			return o.because("the code that uses it is " + u.Name)
@@ -50,8 +50,9 @@ func ofSource(file string) *Origin {
 	if name := npmPackage(file); name != "" {
 		return ofComponent(inventory.NPM, name)
 	}
+	file, _, _ = strings.Cut(file, "?")
 	base := strings.TrimLeft(file, "./")
-	if base == "" || strings.HasPrefix(base, "__") || strings.ContainsAny(base, "\x00?()") || strings.Contains(file, "webpack/") || path.Ext(base) == "" {
+	if base == "" || strings.HasPrefix(base, "__") || strings.ContainsAny(base, "\x00()") || strings.Contains(file, "webpack/") || path.Ext(base) == "" {
 		return nil
 	}
 	return &Origin{Name: OwnCode, Own: true}
@@ -156,7 +157,7 @@ func folderOf(file, folder string) string {
 
 // ofFolder returns whose a folder is, with what lies below it; nil where its name says nothing.
 func ofFolder(folder string, below []string) *Origin {
-	for _, ext := range []string{".framework", ".bundle", ".xcframework"} {
+	for _, ext := range bundleEndings {
 		name, ok := strings.CutSuffix(folder, ext)
 		switch {
 		case !ok || name == "" || name == "App" && ext == ".framework": // a Flutter app's own code

@@ -2,6 +2,7 @@ package library
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"telltale/locate/inventory"
@@ -139,7 +140,7 @@ func (o *Origin) addVersion(parts []inventory.Component) span {
 			}
 			continue
 		}
-		if !contains(versions, p.Version) {
+		if !slices.Contains(versions, p.Version) {
 			versions = append(versions, p.Version)
 			places = append(places, whereOf(p))
 		}
@@ -155,6 +156,9 @@ func (o *Origin) addVersion(parts []inventory.Component) span {
 func (o *Origin) is(p inventory.Component) bool {
 	if o.Library != nil {
 		return component(p) == o.Library
+	}
+	if p.Ecosystem == inventory.Bundled && o.Ecosystem == inventory.Bundled {
+		return bundleOf(p) == o.Name
 	}
 	return !o.Own && p.Ecosystem == o.Ecosystem && p.Name == o.Name
 }
@@ -212,13 +216,4 @@ func join(words []string, last string) string {
 		return strings.Join(words, "")
 	}
 	return strings.Join(words[:len(words)-1], ", ") + last + words[len(words)-1]
-}
-
-func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
 }

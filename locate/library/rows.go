@@ -176,7 +176,34 @@ func (c *catalogue) inPackage(name string) *Library {
 }
 
 // component returns the library that a component of an app is; nil where the catalogue has
-// none.
+// none. A framework goes by the name of its folder, since its identifier is whatever its
+// maker, or CocoaPods, wrote into it.
 func component(part inventory.Component) *Library {
-	return load().named(part.Ecosystem, part.Name)
+	c := load()
+	if l := c.named(part.Ecosystem, part.Name); l != nil || part.Ecosystem != inventory.Bundled {
+		return l
+	}
+	if l := c.byBundle[bundleOf(part)]; l != nil {
+		return l
+	}
+	if pod, ok := strings.CutPrefix(part.Name, "org.cocoapods."); ok {
+		return c.named(inventory.Pod, pod)
+	}
+	return nil
 }
+
+// bundleOf returns the name of the framework or bundle whose Info.plist told of a component.
+func bundleOf(part inventory.Component) string {
+	folders := strings.Split(strings.ReplaceAll(part.File, `\`, "/"), "/")
+	for i := len(folders) - 1; i >= 0; i-- {
+		for _, ext := range bundleEndings {
+			if name, ok := strings.CutSuffix(folders[i], ext); ok {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// bundleEndings are those of the folders that hold a library on Apple's systems.
+var bundleEndings = []string{".framework", ".bundle", ".xcframework"}

@@ -34,7 +34,9 @@ type format struct {
 var formats = []format{
 	{isTable, openTable},
 	{isBinaryXML, func(data []byte) (reading.Document, error) { return openBinaryXML(data) }},
-	{func(name string, head []byte) bool { return strings.HasSuffix(name, "resources.pb") && isProtoTable(head) }, openProtoTable},
+	{func(name string, head []byte) bool {
+		return strings.HasSuffix(name, "resources.pb") && isProtoTable(head)
+	}, openProtoTable},
 	{func(name string, head []byte) bool { return strings.HasSuffix(name, ".xml") && isProtoXML(head) }, func(data []byte) (reading.Document, error) { return openProtoXML(data), nil }},
 	{isList, openList},
 }

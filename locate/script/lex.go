@@ -335,11 +335,16 @@ func regexpEnd(src []byte, i int) int {
 	return 0
 }
 
+// lineEnd returns where the line of i ends.
 func lineEnd(src []byte, i int) int {
-	if n := bytes.IndexByte(src[i:], '\n'); n >= 0 {
-		return i + n
+	line := src[i:]
+	if n := bytes.IndexByte(line, '\n'); n >= 0 {
+		line = line[:n]
 	}
-	return len(src)
+	if n := bytes.IndexByte(line, '\r'); n >= 0 {
+		line = line[:n]
+	}
+	return i + len(line)
 }
 
 // text returns the bytes of a token.
