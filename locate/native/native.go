@@ -195,7 +195,7 @@ func (d *document) Texts(visit func(reading.Text) bool) {
 			if !r.texts || r.end <= end {
 				continue
 			}
-			if !runs(m.data, max(r.start, end), r.end, m.base, visit) {
+			if !runs(m.data, max(r.start, end), r.end, m.base, m.golang, visit) {
 				return
 			}
 			end = r.end
@@ -227,8 +227,9 @@ func (m *image) place(start, end int) reading.Place {
 		return p // whatever was found there is chance
 	}
 	from, to, wide := literal(m.data, start, min(end, r.end), r.start, r.end)
-	if to == 0 {
-		from, to = start, max(start+1, min(end, r.end))
+	if to == 0 || m.golang || to-from > maxSingle {
+		// Go and Rust store texts without a zero between them: code refers to where one begins.
+		from, to = m.begin(r, start), start+1
 	} else {
 		p.LiteralStart, p.LiteralEnd = m.base+from, m.base+to
 		if wide {
@@ -238,6 +239,9 @@ func (m *image) place(start, end int) reading.Place {
 	p.Users, p.More = m.users(r, from, to)
 	return p
 }
+
+// maxSingle is the length from which what stands between zeros is rather several texts.
+const maxSingle = 1 << 12
 
 // region finds the part of the image that holds a byte: the smallest, as sections stand in
 // segments.
