@@ -62,12 +62,12 @@ func (a *appFlags) apply(ctx context.Context, s *streams, doc *reports.Report, p
 }
 
 // forScreen returns what looks for one host, nil where no app was named.
-func (a *appFlags) forScreen() func(context.Context, string) (*locate.Result, error) {
+func (a *appFlags) forScreen() func(context.Context, string, func(locate.Progress)) (*locate.Result, error) {
 	if len(a.files) == 0 {
 		return nil
 	}
-	return func(ctx context.Context, host string) (*locate.Result, error) {
-		return locate.Search(ctx, a.files, locate.Wanted{Hosts: []string{host}}, locate.Options{SourceMaps: a.maps})
+	return func(ctx context.Context, host string, progress func(locate.Progress)) (*locate.Result, error) {
+		return locate.Search(ctx, a.files, locate.Wanted{Hosts: []string{host}}, locate.Options{SourceMaps: a.maps, Progress: progress})
 	}
 }
 

@@ -52,6 +52,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if err := flags.report.validate(); err != nil {
 		return nil, err
 	}
+	if err := flags.app.validate(); err != nil {
+		return nil, err
+	}
 	pol, err := flags.policy.orNothing()
 	if err != nil {
 		return nil, err
@@ -277,7 +280,8 @@ func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble
 		s.complain(err)
 		trouble = true
 	}
-	return a.document(command), trouble
+	doc = a.document(command)
+	return doc, a.flags.app.apply(context.Background(), s, doc, a.policy.Load(), a.flags.report.quiet) || trouble
 }
 
 // settleRest judges again where something happened more often than it does at rest, which

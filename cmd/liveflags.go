@@ -26,6 +26,7 @@ type liveFlags struct {
 	policy policyFlags
 	report reportFlags
 	gate   gateFlags // only record has flags for it
+	app    appFlags
 
 	listen           string
 	save             string
@@ -51,6 +52,7 @@ type liveFlags struct {
 func (l *liveFlags) register(c *cobra.Command) {
 	l.policy.register(c)
 	l.report.register(c)
+	l.app.register(c)
 	l.gate.minFlows = reports.FewFlows
 	f := c.Flags()
 	f.StringVar(&l.listen, "listen", ":8080", "`address` of the proxy; port 0 picks a free one")

@@ -100,8 +100,11 @@ func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, conne
 		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return a.diagnose(d, time.Now()) },
 		NameDevice: a.nameDevice,
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
-			return written.write(files, a.document(command))
+			doc := a.document(command)
+			a.flags.app.apply(ctx, &streams{in: s.in, out: s.out, err: said}, doc, a.policy.Load(), true)
+			return written.write(files, doc)
 		}),
+		Locate: a.flags.app.forScreen(), App: strings.Join(a.flags.app.files, ", "),
 		Copies: copies, Reveal: a.flags.report.reveal, NoColor: a.flags.report.noColor,
 	}, s.in, s.out)
 	return said.repeat(s, err)
@@ -135,6 +138,9 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 	if err := flags.report.validate(); err != nil {
 		return nil, false, err
 	}
+	if err := flags.app.validate(); err != nil {
+		return nil, false, err
+	}
 	pol, err := flags.policy.orNothing()
 	if err != nil {
 		return nil, false, err
@@ -165,7 +171,12 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 				return diagnose(pol, w.store.Summary(), masker(pol, flags.report.reveal), time.Time{})(d)
 			})
 		},
-		Reports: forScreen(reportBase(name), func(files []string) error { return written.write(files, document()) }),
+		Reports: forScreen(reportBase(name), func(files []string) error {
+			doc := document()
+			flags.app.apply(ctx, quiet, doc, w.policy.Load(), true)
+			return written.write(files, doc)
+		}),
+		Locate: flags.app.forScreen(), App: strings.Join(flags.app.files, ", "),
 		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
 	}, s.in, s.out)
 	trouble = said.repeat(s, err, w.failed)
@@ -174,6 +185,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 			"stay until a verdict stands at the top, or use telltale check")
 	}
 	doc = document()
+	trouble = flags.app.apply(c.Context(), s, doc, w.policy.Load(), flags.report.quiet) || trouble
 	trouble = flags.report.tell(s, doc, written) || trouble
 	flags.report.summarize(s, doc, name, written)
 	return doc, trouble, nil
@@ -181,7 +193,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 
 // onlyForLive refuses flags that mean nothing for a capture that exists.
 func onlyForLive(set *pflag.FlagSet) (err error) {
-	both := []string{"policy", "allow", "list", "declaration", "subtract", "report", "reveal", "allow-empty", "quiet", "no-color", "exit-code"}
+	both := []string{"policy", "allow", "list", "declaration", "subtract", "report", "reveal", "allow-empty", "quiet", "no-color", "exit-code", "app", "source-map"}
 	set.Visit(func(f *pflag.Flag) {
 		for _, name := range both {
 			if f.Name == name {

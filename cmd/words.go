@@ -87,7 +87,7 @@ Ends with 0 where something was found, 1 where not, 2 where a part of the app
 could not be read.`,
 		example: `  telltale locate app.apk --host clients3.google.com
   telltale locate App.ipa --capture audit.telltale --policy telltale.yaml
-  telltale locate main.jsbundle --source-map main.jsbundle.map --host example.com
+  telltale locate main.jsbundle --source-map bundle.map --host example.com
   telltale locate app.apk --allow '*.canada.ca'
   telltale locate . --string generate_204 --format json`,
 	},
