@@ -39,7 +39,7 @@ func newPageOrigins(r *Report) *pageOrigins {
 	for _, h := range parts.Hosts {
 		host := pageOrigin{Host: h.Host, Rest: h.Rest, More: h.More}
 		for _, l := range h.Leads {
-			host.Leads = append(host.Leads, pageLead{Where: l.Where, Snippet: l.Snippet, Facts: l.Facts, Remedy: paragraphs(l.Remedy), Docs: l.Docs})
+			host.Leads = append(host.Leads, pageLead{Where: l.Where, Snippet: l.Snippet.Fit(pageColumns, cellsOf), Facts: l.Facts, Remedy: paragraphs(l.Remedy), Docs: l.Docs})
 		}
 		out.Hosts = append(out.Hosts, host)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"telltale/capture"
 	"telltale/locate"
 )
 
@@ -23,6 +24,7 @@ const (
 	originNotes  = 12 // lines of any other list
 
 	snippetColumns = 76
+	pageColumns    = 120 // of the page, which breaks lines by itself
 )
 
 // located are the finds of an audit, nil where no app was at hand.
@@ -54,8 +56,8 @@ type originHost struct {
 
 // originLead is one lead.
 type originLead struct {
-	Where   string // sentence
-	Snippet locate.Snippet
+	Where   string         // sentence
+	Snippet locate.Snippet // harmless, in full
 	Facts   []fact
 	Remedy  string // prose of several lines
 	Docs    string
@@ -133,7 +135,7 @@ func (r *Report) originHost(x find, st style) originHost {
 // originLead is a lead; again says that the same origin was told above.
 func (r *Report) originLead(l *locate.Lead, again bool, st style) originLead {
 	in := r.inApp(st)
-	out := originLead{Where: l.Where(in), Snippet: harmless(r.snippet(l)).Fit(snippetColumns, cellsOf)}
+	out := originLead{Where: l.Where(in), Snippet: harmless(r.snippet(l))}
 	told := l.Facts(in)
 	if !again {
 		told = append(told, l.Grounds(in)...)
@@ -226,7 +228,7 @@ func (h *originHost) inMarkdown() string {
 	fmt.Fprintf(&b, "\n### %s\n", h.Host)
 	for _, l := range h.Leads {
 		fmt.Fprintf(&b, "\n%s\n", l.Where)
-		if program := underlined(l.Snippet); len(program) > 0 {
+		if program := underlined(l.Snippet.Fit(snippetColumns, cellsOf)); len(program) > 0 {
 			fmt.Fprintf(&b, "\n%s\n", fenced("", program))
 		}
 		b.WriteByte('\n')
@@ -250,4 +252,50 @@ func (h *originHost) inMarkdown() string {
 		fmt.Fprintf(&b, "- … and %s more\n", locate.Thousands(h.More))
 	}
 	return b.String()
+}
+
+// origins are the lines in the app that mention the host of a violation, as related locations
+// numbered from after. A file without lines has none: code scanning wants a line.
+func (s *sarif) origins(v capture.Violation, after, limit int) []sarifLocation {
+	var out []sarifLocation
+	leads := s.r.lookup().origins[v.Finding.Host].leads
+	for i := range leads {
+		l := &leads[i]
+		if l.Place.Line == 0 || len(out) == limit {
+			continue
+		}
+		region := &sarifRegion{Start: l.Place.Line, StartColumn: max(l.Place.Column, 1), End: l.Place.Line, ByteOffset: &l.Offset}
+		out = append(out, sarifLocation{
+			ID: after + len(out) + 1, Physical: sarifPlace{s.file(s.r.ofApp(s.r.inContainer(l))), region},
+			Message: &sarifMessage{Text: "It stands in the app: " + l.Briefly(s.r.inApp(inSARIF)) + "."},
+		})
+	}
+	return out
+}
+
+// inAppLinks link to these locations.
+func inAppLinks(all []sarifLocation) string {
+	if len(all) == 0 {
+		return ""
+	}
+	out := make([]string, len(all))
+	for i, at := range all {
+		out[i] = fmt.Sprintf("[line %d, column %d](%d)", at.Physical.Region.Start, at.Physical.Region.StartColumn, at.ID)
+	}
+	return "In the app: " + strings.Join(out, ", ") + "."
+}
+
+// inContainer names a file with the app that holds it: "covid-alert.ipa!/Payload/x".
+func (r *Report) inContainer(l *locate.Lead) string {
+	if l.App < 0 || l.App >= len(r.Origins.Apps) {
+		return l.File
+	}
+	switch a := r.Origins.Apps[l.App]; a.Kind {
+	case "folder":
+		return strings.TrimRight(a.Path, "/") + "/" + l.File
+	case "file":
+		return a.Path
+	default:
+		return a.Path + "!/" + l.File
+	}
 }

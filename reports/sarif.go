@@ -163,6 +163,7 @@ type sarifRegion struct {
 	Start       int           `json:"startLine"`
 	StartColumn int           `json:"startColumn"`
 	End         int           `json:"endLine"`
+	ByteOffset  *int64        `json:"byteOffset,omitempty"`
 	Snippet     *sarifMessage `json:"snippet,omitempty"`
 }
 
@@ -362,7 +363,9 @@ func (s *sarif) result(v capture.Violation, excused, detailed bool) sarifResult 
 			ID: i + 1, Physical: s.place(at), Message: &sarifMessage{Text: capital(at.note) + " shows it."},
 		})
 	}
-	res.Message = s.message(v, shown, detailed)
+	inApp := s.origins(v, len(res.Related), limit)
+	res.Related = append(res.Related, inApp...)
+	res.Message = s.message(v, shown, inApp, detailed)
 	if r.Baseline != nil {
 		res.Baseline = "new"
 		if f.Known {

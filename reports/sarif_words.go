@@ -65,8 +65,8 @@ func undamaged(captures []CaptureInfo) []CaptureInfo {
 }
 
 // message says what was found: the first sentence is the title of an alert. The
-// shown places are those of the related locations, to which it links.
-func (s *sarif) message(v capture.Violation, shown []spot, detailed bool) sarifMessage {
+// shown places and those in the app are the related locations, to which it links.
+func (s *sarif) message(v capture.Violation, shown []spot, inApp []sarifLocation, detailed bool) sarifMessage {
 	r, f := s.r, v.Finding
 	text := []string{
 		fmt.Sprintf("%s (%s).", about(r, v, inSARIF), f.Rule),
@@ -76,6 +76,7 @@ func (s *sarif) message(v capture.Violation, shown []spot, detailed bool) sarifM
 	if len(shown) > 0 {
 		text = append(text, "Evidence: "+links(shown)+".")
 	}
+	text = append(text, inAppLinks(inApp))
 	if !detailed {
 		return sarifMessage{Text: joined(text, " ")}
 	}
@@ -83,7 +84,7 @@ func (s *sarif) message(v capture.Violation, shown []spot, detailed bool) sarifM
 		text = append(text, k.Label+": "+sentence(k.Text))
 	}
 	text = append(text, lines(r, f.Message), lines(r, f.Remedy))
-	return sarifMessage{Text: joined(text, "\n\n"), Markdown: s.markdown(v, shown)}
+	return sarifMessage{Text: joined(text, "\n\n"), Markdown: s.markdown(v, shown, inApp)}
 }
 
 // lines is prose of several lines as plain text.
@@ -105,7 +106,7 @@ func links(shown []spot) string {
 	return strings.Join(out, ", ")
 }
 
-func (s *sarif) markdown(v capture.Violation, shown []spot) string {
+func (s *sarif) markdown(v capture.Violation, shown []spot, inApp []sarifLocation) string {
 	r, f := s.r, v.Finding
 	parts := []string{
 		fmt.Sprintf("**%s** (%s). %s", about(r, v, inMarkdown), code(string(f.Rule)), what(r, f, inMarkdown)),
@@ -121,6 +122,9 @@ func (s *sarif) markdown(v capture.Violation, shown []spot) string {
 		where += " (" + links(shown) + ")"
 	}
 	section("Where", where)
+	if text := inAppLinks(inApp); text != "" {
+		parts = append(parts, text)
+	}
 	for _, k := range known(r, v, inMarkdown) {
 		section(k.Label, sentence(k.Text))
 	}
