@@ -29,8 +29,9 @@ func (s *search) finish(infos []app.Info) *Result {
 	slices.SortFunc(r.Components, func(a, b inventory.Component) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
 	})
+	parts := library.Index(r.Components)
 	for i := range s.found {
-		s.attribute(&s.found[i])
+		s.attribute(&s.found[i], parts)
 		r.Leads = append(r.Leads, s.found[i].Lead)
 	}
 	slices.SortStableFunc(r.Leads, s.byStrength)
@@ -66,14 +67,14 @@ func platform(kind string) string {
 }
 
 // attribute says whose code a lead is, and what the app sets instead of its default.
-func (s *search) attribute(f *found) {
+func (s *search) attribute(f *found, parts *library.Parts) {
 	place := f.Place
 	if isBundle(place.Source) {
 		place.Source = nil // it was compiled from a bundle, which names nobody
 	}
 	f.Origin = library.Attribute(library.Evidence{
 		Host: f.host(), URL: f.Mention.URL, File: f.File, Place: place, Around: f.around, App: s.result.Apps[f.App].Identity,
-	}, s.result.Components)
+	}, parts)
 	if f.Origin == nil || f.Origin.Library == nil {
 		return
 	}

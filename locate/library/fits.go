@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"telltale/locate/inventory"
 	"telltale/policy/catalog"
 )
 
@@ -24,7 +23,7 @@ type fit struct {
 const enough = 2
 
 // fitting returns the libraries that have an address as their default, the likeliest first.
-func fitting(e Evidence, parts []inventory.Component) []fit {
+func fitting(e Evidence, parts *Parts) []fit {
 	at, err := takeApart(e.URL)
 	if err != nil || e.URL == "" {
 		at = address{host: strings.ToLower(e.Host)}
@@ -86,7 +85,7 @@ func (a address) everywhere() bool {
 }
 
 // weigh says how sure the library is, and why.
-func (f *fit) weigh(e Evidence, parts []inventory.Component) {
+func (f *fit) weigh(e Evidence, parts *Parts) {
 	f.confidence = Possible
 	f.reasons = []string{"its default is " + f.url}
 	code := e.code()
@@ -100,12 +99,9 @@ func (f *fit) weigh(e Evidence, parts []inventory.Component) {
 		f.confidence = Likely
 		f.reasons = append(f.reasons, "the code around it has names that only this library has together: "+join(signs, " and "))
 	}
-	for _, p := range parts {
-		if component(p) == f.library {
-			f.confidence = max(f.confidence, Likely)
-			f.reasons = append(f.reasons, "the app is made with it: "+whereOf(p))
-			break
-		}
+	if part, ok := parts.first(f.library); ok {
+		f.confidence = max(f.confidence, Likely)
+		f.reasons = append(f.reasons, "the app is made with it: "+whereOf(part))
 	}
 }
 
@@ -149,16 +145,16 @@ func productOf(e Evidence) *catalog.Product {
 }
 
 // byProduct returns the library, or else the product, that the address is a server of.
-func (e *Evidence) byProduct(parts []inventory.Component) *Origin {
+func (e *Evidence) byProduct(parts *Parts) *Origin {
 	product := productOf(*e)
 	if product == nil {
 		return nil
 	}
 	reason := fmt.Sprintf("the address is one of %s", product.Owner())
 	rows := load().byProduct[product.Name]
-	for _, p := range parts {
-		if l := component(p); l != nil && slices.Contains(rows, l) {
-			return &Origin{Library: l, Confidence: Likely, Reasons: []string{reason, "the app is made with " + l.Name + ": " + whereOf(p)}}
+	for _, l := range rows {
+		if part, ok := parts.first(l); ok {
+			return &Origin{Library: l, Confidence: Likely, Reasons: []string{reason, "the app is made with " + l.Name + ": " + whereOf(part)}}
 		}
 	}
 	o := &Origin{Name: product.Owner(), Confidence: Possible, Reasons: []string{reason}}

@@ -80,7 +80,11 @@ func npmPackage(file string) string {
 
 // ofComponent is the origin that has a name in an ecosystem.
 func ofComponent(ecosystem, name string) *Origin {
-	return &Origin{Library: load().named(ecosystem, name), Name: name, Ecosystem: ecosystem}
+	o := &Origin{Library: load().named(ecosystem, name), Name: name, Ecosystem: ecosystem}
+	if o.Library != nil {
+		o.Name = o.Library.Name
+	}
+	return o
 }
 
 // ofClass returns whose a class is by its package; nil where the name is shortened, or has no
@@ -137,12 +141,19 @@ func (e *Evidence) byPath() *Origin {
 	folders := strings.Split(file, "/")
 	last := len(folders) - 1
 	for i := last - 1; i >= 0; i-- {
-		if o := ofFolder(folders[i], folders[i+1:]); o != nil {
+		if name, ok := inBundle(folders[i]); ok {
+			o := &Origin{Library: load().byBundle[name], Name: name, Ecosystem: inventory.Bundled}
+			if o.Library != nil {
+				o.Name = o.Library.Name
+			}
 			return o.because("the file lies in " + strings.Join(folders[max(0, i-1):i+1], "/"))
+		}
+		if o := ofFolder(folders[max(0, i-1)], folders[i], folders[i+1:]); o != nil {
+			return o.because("the file lies in " + strings.Join(folders[i:i+2], "/"))
 		}
 	}
 	if l := load().byNative[folders[last]]; l != nil {
-		return (&Origin{Library: l}).because("the file is " + folders[last])
+		return (&Origin{Library: l, Name: l.Name}).because("the file is " + folders[last])
 	}
 	if ownSource(file) {
 		return (&Origin{Name: OwnCode, Own: true}).because("it is a source file of the app: " + file)
@@ -155,32 +166,32 @@ func folderOf(file, folder string) string {
 	return file[:strings.LastIndex(file, folder)+len(folder)]
 }
 
-// ofFolder returns whose a folder is, with what lies below it; nil where its name says nothing.
-func ofFolder(folder string, below []string) *Origin {
+// inBundle returns the name of the framework or bundle that a folder is, but for the one in which
+// a Flutter app has its own code.
+func inBundle(folder string) (name string, ok bool) {
 	for _, ext := range bundleEndings {
-		name, ok := strings.CutSuffix(folder, ext)
-		switch {
-		case !ok || name == "" || name == "App" && ext == ".framework": // a Flutter app's own code
-			continue
-		case load().byBundle[name] != nil:
-			return &Origin{Library: load().byBundle[name], Ecosystem: inventory.Bundled}
+		if name, ok := strings.CutSuffix(folder, ext); ok && name != "" && folder != "App.framework" {
+			return name, true
 		}
-		return &Origin{Name: name, Ecosystem: inventory.Bundled}
 	}
-	if len(below) < 2 {
+	return "", false
+}
+
+// ofFolder returns whose a folder is in which builds keep libraries, by what lies above and below
+// it; nil for other folders.
+func ofFolder(above, folder string, below []string) *Origin {
+	if len(below) < 2 || below[0] == "" || below[1] == "" {
 		return nil
 	}
-	switch folder {
-	case "Pods":
+	switch {
+	case folder == "Pods":
 		return ofComponent(inventory.Pod, below[0])
-	case "checkouts": // of SwiftPM and Carthage
+	case folder == "checkouts" && (above == ".build" || above == "SourcePackages"), folder == "Checkouts" && above == "Carthage":
 		return ofComponent(inventory.Swift, strings.ToLower(below[0]))
-	case "packages": // assets of a Flutter package
+	case folder == "packages" && above == "flutter_assets":
 		return ofComponent(inventory.Pub, below[0])
-	case "plugins": // of Cordova
-		if strings.Contains(below[0], "cordova-plugin") || strings.HasPrefix(below[0], "@") {
-			return ofComponent(inventory.NPM, cordovaName(below))
-		}
+	case folder == "plugins" && (strings.Contains(below[0], "cordova-plugin") || strings.HasPrefix(below[0], "@")):
+		return ofComponent(inventory.NPM, cordovaName(below))
 	}
 	return nil
 }

@@ -52,18 +52,21 @@ type Origin struct {
 }
 
 // Attribute returns the library that an address belongs to, nil where nothing tells. Parts are
-// the components of the app that package inventory found.
+// the components of the app; nil for none.
 //
 // What the file itself says comes first, the closest first: a source map, the name of a bundle's
 // module, the classes that use the address, the folder. A known default inside of a library that
 // carries others, a framework with a bundle in it, is the default's. Without any name,
 // libraries with this default are weighed against each other.
-func Attribute(e Evidence, parts []inventory.Component) *Origin {
+func Attribute(e Evidence, parts *Parts) *Origin {
 	fits := fitting(e, parts)
-	if o := e.byCode(); o != nil {
+	carrier := e.byPath()
+	if o := e.byCode(); o != nil && o.Own && carrier != nil && !carrier.Own {
+		carrier.Reasons = append(carrier.Reasons, o.Reasons...) // its own code is that of the library
+		return carrier.complete(e, parts, fits)
+	} else if o != nil {
 		return o.complete(e, parts, fits)
 	}
-	carrier := e.byPath()
 	if len(fits) > 0 && (carrier == nil || fits[0].confidence >= Likely) {
 		o := &Origin{Library: fits[0].library, Confidence: fits[0].confidence, Reasons: fits[0].reasons}
 		if carrier != nil && carrier.Library != o.Library {
@@ -84,7 +87,7 @@ func Attribute(e Evidence, parts []inventory.Component) *Origin {
 }
 
 // complete adds what follows once the library is known: name, version, default and remedy.
-func (o *Origin) complete(e Evidence, parts []inventory.Component, fits []fit) *Origin {
+func (o *Origin) complete(e Evidence, parts *Parts, fits []fit) *Origin {
 	l := o.Library
 	if l == nil {
 		o.addVersion(parts)
@@ -128,12 +131,9 @@ func (l *Library) ecosystem() string {
 
 // addVersion looks for the version among the components of the app. The result is empty where
 // they do not give just one.
-func (o *Origin) addVersion(parts []inventory.Component) span {
+func (o *Origin) addVersion(parts *Parts) span {
 	var versions, places []string
-	for _, p := range parts {
-		if !o.is(p) {
-			continue
-		}
+	for _, p := range parts.those(o) {
 		if p.Version == "" {
 			if p.Range != "" {
 				o.Reasons = append(o.Reasons, fmt.Sprintf("%s asks for version %s", whereOf(p), p.Range))
@@ -152,40 +152,33 @@ func (o *Origin) addVersion(parts []inventory.Component) span {
 	return span{}
 }
 
-// is reports whether a component of the app is this library.
-func (o *Origin) is(p inventory.Component) bool {
-	if o.Library != nil {
-		return component(p) == o.Library
-	}
-	if p.Ecosystem == inventory.Bundled && o.Ecosystem == inventory.Bundled {
-		return bundleOf(p) == o.Name
-	}
-	return !o.Own && p.Ecosystem == o.Ecosystem && p.Name == o.Name
-}
-
 // addTold adds the version that the code gives away, or says that it is at odds with versions.
 func (o *Origin) addTold(told span, by string, versions *span) {
 	switch {
 	case o.Version == "":
 		o.Version, o.VersionBy, *versions = told.String(), by, told
 	case *versions != span{} && !told.meets(*versions):
-		o.Reasons = append(o.Reasons, fmt.Sprintf("by %s it is version %s, and not the %s of %s", by, told, o.Version, o.VersionBy))
+		o.Reasons = append(o.Reasons, fmt.Sprintf("by %s, it is version %s, and not the %s of %s", by, told, o.Version, o.VersionBy))
 	}
 }
 
-// addDefault finds the default among those of one URL that fits to the version.
+// addDefault finds the default among those of one URL that fits to the version, the newest one.
 func (o *Origin) addDefault(url string, versions span) {
+	fits, known := false, []string{}
 	for i := range o.Library.Defaults {
 		d := &o.Library.Defaults[i]
 		if d.URL != url {
 			continue
 		}
-		if o.Default = d; versions.meets(span{d.First, d.Last}) {
-			return
+		if d.First != "" || d.Last != "" {
+			known = append(known, d.Versions)
+		}
+		if meets := versions.meets(span{d.First, d.Last}); meets || !fits {
+			o.Default, fits = d, fits || meets
 		}
 	}
-	if o.Default != nil && o.Default.Versions != "" && versions != (span{}) {
-		o.Reasons = append(o.Reasons, fmt.Sprintf("version %s is none of those that are known to have this default (%s)", o.Version, o.Default.Versions))
+	if !fits {
+		o.Reasons = append(o.Reasons, fmt.Sprintf("version %s is not among those that are known to have this default (%s)", o.Version, strings.Join(known, ", ")))
 	}
 }
 

@@ -175,6 +175,50 @@ func (c *catalogue) inPackage(name string) *Library {
 	return nil
 }
 
+// Parts are the components of an app, by the library that they are.
+type Parts struct {
+	of    map[*Library][]inventory.Component
+	named map[string][]inventory.Component // what the catalogue does not know, by inventoryKey
+}
+
+// Index files the components that package inventory found, in their order, so that many addresses
+// can be attributed by them.
+func Index(components []inventory.Component) *Parts {
+	p := &Parts{of: map[*Library][]inventory.Component{}, named: map[string][]inventory.Component{}}
+	for _, part := range components {
+		if l := component(part); l != nil {
+			p.of[l] = append(p.of[l], part)
+			continue
+		}
+		name := part.Name
+		if part.Ecosystem == inventory.Bundled {
+			name = bundleOf(part)
+		}
+		key := inventoryKey(part.Ecosystem, name)
+		p.named[key] = append(p.named[key], part)
+	}
+	return p
+}
+
+// those returns the components that an origin is.
+func (p *Parts) those(o *Origin) []inventory.Component {
+	switch {
+	case p == nil || o.Own:
+		return nil
+	case o.Library != nil:
+		return p.of[o.Library]
+	}
+	return p.named[inventoryKey(o.Ecosystem, o.Name)]
+}
+
+// first returns the first component that a library is.
+func (p *Parts) first(l *Library) (part inventory.Component, ok bool) {
+	if p == nil || len(p.of[l]) == 0 {
+		return inventory.Component{}, false
+	}
+	return p.of[l][0], true
+}
+
 // component returns the library that a component of an app is; nil where the catalogue has
 // none. A framework goes by the name of its folder, since its identifier is whatever its
 // maker, or CocoaPods, wrote into it.

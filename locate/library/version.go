@@ -84,7 +84,8 @@ func compareParts(a, b []string, missing string) int {
 }
 
 // told returns the versions that fit to the names which code has and, where whole says that
-// all of the code is seen, to those which it lacks. The words say by which.
+// all of the code is seen, to those which it lacks. The words say by which. Code without any of
+// the names tells nothing: it may be somebody else's.
 func (l *Library) told(code code, whole bool) (span, string) {
 	var s span
 	var has, lacks string
@@ -104,14 +105,12 @@ func (l *Library) told(code code, whole bool) (span, string) {
 		s.last, lacks = "", "" // it has been changed, or a tool left out what is not used
 	}
 	switch {
-	case has != "" && lacks != "":
-		return s, "its code, which has " + has + " and lacks " + lacks
-	case has != "":
+	case has == "":
+		return span{}, ""
+	case lacks == "":
 		return s, "its code, which has " + has
-	case lacks != "":
-		return s, "its code, which lacks " + lacks
 	}
-	return s, ""
+	return s, "its code, which has " + has + " and lacks " + lacks
 }
 
 // code is what is seen of the code around an address.
