@@ -267,7 +267,9 @@ func (o *macho) readSymbols() []symbol {
 	if o.golang && starts == nil {
 		// Go's linker writes no such table, and names all functions or none.
 		for i := range len(all) - 1 {
-			all[i].to = all[i+1].from
+			if all[i].function {
+				all[i].to = all[i+1].from
+			}
 		}
 	}
 	return all
