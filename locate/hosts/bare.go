@@ -1,10 +1,6 @@
 package hosts
 
-import (
-	"bytes"
-
-	"telltale/flow"
-)
+import "bytes"
 
 // bare looks at what may be a bare host at from: it must reach to the bound, which is what
 // closes the text, but for a port or a path. It returns false when visit does.
@@ -13,22 +9,21 @@ func (f *finder) bare(from, to int, bound byte) bool {
 	start := from + prefixOf(text[from:])
 	end := start
 	at, dots := -1, 0
-	for ; end < len(text) && end-start <= maxName+maxLabel; end++ {
-		switch c := text[end]; {
-		case c == '.':
+	for limit := min(len(text), start+maxName+maxLabel); end < limit && inBare[text[end]] != 0; end++ {
+		switch inBare[text[end]] {
+		case dot:
 			dots++
-		case c == '@' && at < 0:
-			at, dots = end, 0
-		case c == '*' || isNameByte(c):
-		case c == '+' || c == '%':
+		case atSign:
 			if at >= 0 {
 				return true
 			}
-		default:
-			goto ended
+			at, dots = end, 0
+		case userOnly:
+			if at >= 0 {
+				return true
+			}
 		}
 	}
-ended:
 	if dots == 0 || end-start < len("t.co") {
 		return true
 	}
@@ -41,45 +36,60 @@ ended:
 		return true
 	}
 	m := Mention{Start: start, End: end, Bare: true}
-	if at >= 0 {
-		m.Start, m.Bare, m.Noise = at+1, false, NoiseEMail
-		if at == start || path != end || !isBareName(text[m.Start:end], false, true) {
+	name := text[start:end]
+	switch {
+	case at >= 0:
+		if name = text[at+1 : end]; at == start || path != end || !isBareName(name, false, true) {
 			return true
 		}
+		m = Mention{Start: at + 1, End: end, Noise: NoiseEMail}
+	case start > from:
+		m = Mention{Start: from, End: closed, URL: string(text[from:closed])}
 	}
-	return f.bareName(m, start > from, path < closed)
+	return f.bareName(m, name, path < closed)
 }
 
-// bareName reports a bare host, if it is one.
-func (f *finder) bareName(m Mention, prefixed, path bool) bool {
-	name := f.text[m.Start:m.End]
+// bareName reports a bare host, if it is one. What has a scheme is.
+func (f *finder) bareName(m Mention, name []byte, path bool) bool {
 	if trimmed := bytes.TrimPrefix(name, []byte("*")); len(trimmed) > 0 && trimmed[0] == '.' {
 		// A domain of a cookie, or what follows a name that is put before it.
 		name = trimmed[1:]
 		m.Template = true
 	}
-	if m.Noise == "" && !isAddressText(name) && !isBareName(name, m.Template, prefixed || path) {
+	number := isAddressText(name)
+	if m.Bare && !number && !isBareName(name, m.Template, path) {
 		return true
 	}
-	m.Host = flow.CanonicalHost(string(name))
-	if isAddressText(name) {
-		if m.Template || isVersion(m.Host) {
-			return true
-		}
-	} else if m.Host == "" || !isName(m.Host) {
+	m.Host = nameOf(string(name))
+	if number && (m.Template || isVersion(m.Host)) || m.Host == "" {
 		return true
 	}
 	if m.Template {
 		m.Host = "*." + m.Host
-	}
-	if prefixed {
-		m.Start = bytes.LastIndexByte(f.text[:m.Start-1], ':')
 	}
 	if m.Noise == "" {
 		m.Noise = noiseOf(m.Host, nil)
 	}
 	return f.visit(m)
 }
+
+// What a byte is in a bare name, or in an e-mail address: 0 ends it.
+const (
+	letter = iota + 1
+	dot
+	atSign
+	userOnly
+)
+
+var inBare = func() (t [256]byte) {
+	for c := range t {
+		if isNameByte(byte(c)) || c == '*' {
+			t[c] = letter
+		}
+	}
+	t['.'], t['@'], t['+'], t['%'] = dot, atSign, userOnly, userOnly
+	return t
+}()
 
 // prefixes are schemes whose URLs name a host without slashes (RFC 7064, RFC 7065, RFC 6068).
 var prefixes = [][]byte{[]byte("stun:"), []byte("stuns:"), []byte("turn:"), []byte("turns:"), []byte("mailto:")}

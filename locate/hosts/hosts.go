@@ -15,9 +15,7 @@
 // to see what the rules make of real texts.
 package hosts
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // A Mention is a host in a text.
 type Mention struct {
@@ -54,7 +52,7 @@ const (
 // is one literal when whole is true: then a bare host counts only if it is all of the text
 // (but for a port or a path). Else it counts between quotes, tags, ends of lines or NULs.
 func Find(text []byte, whole bool, visit func(Mention) bool) {
-	f := finder{text: text, visit: visit}
+	f := finder{text: text, whole: whole, visit: visit}
 	if whole {
 		f.find(anywhere, func() bool { return f.bare(0, len(text), literal) })
 		return
@@ -93,6 +91,7 @@ const nul = 0xfe
 // A finder is one call of Find.
 type finder struct {
 	text  []byte
+	whole bool
 	visit func(Mention) bool
 	// ended is where the last URL ended before it was trimmed: one that begins in it ends
 	// there, too, and is not read again.

@@ -64,15 +64,21 @@ var examples = []row{
 	{".somehost.com", ""}, {".website.com", ""}, {".myapp.com", ""}, {".yourapp.com", ""}, {".contoso.com", ""}, {".url.com", ""}, {".test.com", ""},
 }
 
-type table map[string][]rule
+// A table has the rules of each host, and of each domain.
+type table struct{ hosts, domains map[string][]rule }
 
 type rule struct{ path, noise string }
 
 var known = func() table {
-	t := table{}
+	t := table{map[string][]rule{}, map[string][]rule{}}
 	for noise, rows := range map[string][]row{NoiseNamespace: namespaces, NoiseLicence: licences, NoiseDocs: manuals, NoiseExample: examples} {
 		for _, r := range rows {
-			t[r.host] = append(t[r.host], rule{r.path, noise})
+			into := t.hosts
+			domain, below := strings.CutPrefix(r.host, ".")
+			if below {
+				into = t.domains
+			}
+			into[domain] = append(into[domain], rule{r.path, noise})
 		}
 	}
 	return t
@@ -82,8 +88,10 @@ var known = func() table {
 // follows the authority of its URL.
 func noiseOf(host string, rest []byte) string {
 	name := strings.TrimPrefix(host, "*.")
-	if addr, err := netip.ParseAddr(name); err == nil {
-		return noiseOfAddress(addr)
+	if last := name[len(name)-1]; last >= '0' && last <= '9' || strings.IndexByte(name, ':') >= 0 {
+		if addr, err := netip.ParseAddr(name); err == nil {
+			return noiseOfAddress(addr)
+		}
 	}
 	if reason := noiseOfName(name); reason != "" {
 		return reason
@@ -92,14 +100,13 @@ func noiseOf(host string, rest []byte) string {
 	if bytes.IndexByte(path, '\\') >= 0 {
 		path = bytes.ReplaceAll(path, []byte(`\`), nil)
 	}
-	if reason := known.of(name, path); reason != "" {
+	if reason := noiseOfPath(known.hosts[name], path); reason != "" {
 		return reason
 	}
-	for above := name; above != ""; {
-		if reason := known.of("."+above, path); reason != "" {
+	for above := name; above != ""; _, above, _ = strings.Cut(above, ".") {
+		if reason := noiseOfPath(known.domains[above], path); reason != "" {
 			return reason
 		}
-		_, above, _ = strings.Cut(above, ".")
 	}
 	switch {
 	case name == "github.com" || name == "www.github.com":
@@ -112,11 +119,11 @@ func noiseOf(host string, rest []byte) string {
 	return ""
 }
 
-// of returns the noise of the rule whose path is the longest that fits.
-func (t table) of(host string, path []byte) string {
+// noiseOfPath returns the noise of the rule whose path is the longest that fits.
+func noiseOfPath(rules []rule, path []byte) string {
 	reason, longest := "", -1
-	for _, r := range t[host] {
-		if len(r.path) > longest && bytes.HasPrefix(path, []byte(r.path)) {
+	for _, r := range rules {
+		if len(r.path) > longest && len(path) >= len(r.path) && string(path[:len(r.path)]) == r.path {
 			reason, longest = r.noise, len(r.path)
 		}
 	}
@@ -140,7 +147,13 @@ func noiseOfName(name string) string {
 	case "*":
 		return ""
 	}
-	if _, icann := publicsuffix.PublicSuffix(last); !icann || last == name {
+	if last == name {
+		return NoiseUnknown
+	}
+	if _, listed := suffixes[last]; listed {
+		return ""
+	}
+	if _, icann := publicsuffix.PublicSuffix(last); !icann {
 		return NoiseUnknown
 	}
 	return ""

@@ -2,6 +2,8 @@ package hosts
 
 import (
 	"net/netip"
+	"strings"
+	"sync"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -38,15 +40,15 @@ var suffixes = func() map[string]class {
 	classes(country, m, "io", "co", "ai", "tv", "gg", "fm", "us", "biz", "xyz", "br", "pl", "ro", "ie", "il", "ar",
 		"at", "be", "it", "no", "in", "tr", "th", "vn", "ph", "ir", "sa", "ae", "ee", "lv", "bg", "hr", "rs", "cl",
 		"kz", "by", "lu", "ly", "cloud", "dev", "tech", "online", "info", "ms", "is")
-	classes(file, m, "so", "py", "sh", "md", "zip", "mov", "ps", "cc", "mm", "ml", "map", "app", "page", "bz", "pm",
+	classes(file, m, "so", "py", "sh", "md", "zip", "mov", "ps", "cc", "ml", "map", "app", "page", "bz", "pm",
 		"ac", "am", "as", "do", "la", "st", "tf", "vi", "id", "me", "my", "to", "name", "data", "new", "next", "open",
 		"play", "call", "case", "show", "link", "live", "host", "zone", "style", "video", "watch", "work", "read", "run",
 		"search", "select", "report", "media", "menu", "network", "properties", "phone", "photo", "place", "post",
 		"date", "delivery", "design", "direct", "domains", "download", "email", "events", "exchange", "fit", "foo",
-		"global", "group", "id", "jobs", "js", "box", "bar", "cab", "cam", "camera", "car", "cards", "care", "cat", "center",
-		"channel", "chat", "city", "click", "codes", "community", "company", "contact", "cool", "country", "day", "dir",
-		"in", "int", "pro", "pub", "rest", "select", "locker", "lock", "prof", "prime", "security", "services",
-		"tools", "top", "support", "store", "tm", "td", "tr", "th", "hr", "br", "im", "lt", "gt", "ne", "eq", "be", "by")
+		"global", "group", "jobs", "box", "bar", "cab", "cam", "camera", "car", "cards", "care", "cat", "center",
+		"channel", "chat", "city", "click", "codes", "community", "company", "contact", "cool", "country", "day",
+		"in", "int", "pro", "pub", "rest", "select", "locker", "prof", "prime", "security", "services",
+		"tools", "top", "support", "store", "tm", "td", "tr", "th", "hr", "br", "im", "lt", "gt", "ne", "be", "by")
 	return m
 }()
 
@@ -96,7 +98,7 @@ type shape struct {
 // for it: a path, a scheme.
 func isHost(name []byte, s shape, evidence bool) bool {
 	c := suffixes[string(s.last)]
-	if packages[string(s.first)] && (c != sure || s.labels > 2 || len(s.first) == 3) || len(s.last) < 2 {
+	if packages[string(s.first)] && (c != sure || s.labels > 2 || len(s.first) == 3 || len(s.last) == 2) || len(s.last) < 2 {
 		return false
 	}
 	if s.labels == 2 && s.underscore {
@@ -114,7 +116,7 @@ func isHost(name []byte, s shape, evidence bool) bool {
 	default:
 		likely = begins || evidence && s.labels > 2
 	}
-	return (likely || isKnown(string(name))) && isPublic(string(name), string(s.last))
+	return (likely || isKnown(name, s.last)) && isPublic(string(name), string(s.last))
 }
 
 // isPublic reports whether a name is under a domain of ICANN's part of the public suffix list,
@@ -128,10 +130,29 @@ func isPublic(name, last string) bool {
 }
 
 // isKnown reports whether the catalogue has a host.
-func isKnown(name string) bool {
-	_, known := catalog.FindCompany(name)
+func isKnown(name, last []byte) bool {
+	if !knownEndings()[string(last)] {
+		return false
+	}
+	_, known := catalog.FindCompany(string(name))
 	return known
 }
+
+// knownEndings are the last labels of all hosts in the catalogue: it is asked about few words.
+var knownEndings = sync.OnceValue(func() map[string]bool {
+	endings := map[string]bool{}
+	for _, c := range catalog.Companies() {
+		for _, d := range c.Domains {
+			endings[d[strings.LastIndexByte(d, '.')+1:]] = true
+		}
+	}
+	for _, p := range catalog.Products() {
+		for _, h := range p.Hosts {
+			endings[h[strings.LastIndexByte(h, '.')+1:]] = true
+		}
+	}
+	return endings
+})
 
 // isVersion reports whether four numbers are rather a version, an object identifier, a
 // network or a mask than an address. Addresses of public resolvers are known; else numbers are as a rule small in

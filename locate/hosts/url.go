@@ -122,6 +122,9 @@ func (f *finder) scheme(colon int) int {
 // withoutScheme looks at "//host/path", which takes the scheme of the page that it is on. In
 // code, most of the like are comments, so that it must begin a text.
 func (f *finder) withoutScheme(at int) bool {
+	if at == 0 && !f.whole {
+		return true
+	}
 	if at > 0 {
 		switch f.text[at-1] {
 		case '"', '\'', '`', '(', '=', 0:
@@ -131,7 +134,7 @@ func (f *finder) withoutScheme(at int) bool {
 	}
 	from := at + 2
 	a, ok := f.authority(from)
-	if !ok || a.holes || a.address || a.host == from || !isBareName(f.text[a.host:a.hostEnd], false, a.end < len(f.text) && f.text[a.end] == '/') {
+	if !ok || a.holes || a.address || a.host != from || !isBareName(f.text[a.host:a.hostEnd], false, a.end < len(f.text) && f.text[a.end] == '/') {
 		return true
 	}
 	return f.url(at, from)
@@ -265,11 +268,7 @@ func (f *finder) canonical(a authority) string {
 	} else {
 		name = flow.Unpercent(string(host))
 	}
-	name = strings.Trim(name, "-_~")
-	if len(name) > 4*maxName || !isName(name) {
-		return ""
-	}
-	return flow.CanonicalHost(name)
+	return nameOf(strings.Trim(name, "-_~"))
 }
 
 func address(bracketed string) string {
@@ -282,21 +281,31 @@ func address(bracketed string) string {
 	return ""
 }
 
-// isName reports whether s could be the name of a host, as canonicalisation will leave it.
-func isName(s string) bool {
-	s = strings.TrimSuffix(s, ".")
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 4*maxLabel {
-			return false
+// nameOf is the canonical form of a name, "" for what cannot be one.
+func nameOf(s string) string {
+	if len(s) > 4*maxName {
+		return ""
+	}
+	name := flow.CanonicalHost(s)
+	if name == "" || len(name) > maxName || name[0] == '.' {
+		return ""
+	}
+	label := 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.':
+			if i == label || i-label > maxLabel {
+				return ""
+			}
+			label = i + 1
+		case !isNameByte(c) && c != '*':
+			return ""
 		}
 	}
-	canonical := flow.CanonicalHost(s)
-	for i := range len(canonical) {
-		if c := canonical[i]; !isNameByte(c) && c != '.' && c != '*' {
-			return false
-		}
+	if len(name)-label > maxLabel {
+		return ""
 	}
-	return len(canonical) > 0 && len(canonical) <= maxName
+	return name
 }
 
 // end returns where the URL of an authority ends.
@@ -308,7 +317,8 @@ func (f *finder) end(a authority) int {
 }
 
 // tail reads on to what cannot be in a URL.
-func (f *finder) tail(i int) int {
+func (f *finder) tail(from int) int {
+	i := from
 	for limit := min(len(f.text), i+maxURL); i < limit; i++ {
 		c := f.text[i]
 		switch {
@@ -322,6 +332,10 @@ func (f *finder) tail(i int) int {
 			}
 		case c == '}':
 			return i
+		case c == ':':
+			if start := f.another(from, i); start >= 0 {
+				return start
+			}
 		case c == '&' && endsInEntity(f.text[i:]):
 			return i
 		case c >= utf8.RuneSelf:
@@ -333,6 +347,19 @@ func (f *finder) tail(i int) int {
 		}
 	}
 	return i
+}
+
+// another returns where the URL begins whose scheme ends at a colon, and which is no part of
+// the one before it: nothing stands between the two; else -1.
+func (f *finder) another(from, colon int) int {
+	if colon+2 >= len(f.text) || f.text[colon+1] != '/' || f.text[colon+2] != '/' {
+		return -1
+	}
+	start := f.scheme(colon)
+	if start <= from || bytes.IndexByte([]byte("=/:?&#%+(-"), f.text[start-1]) >= 0 {
+		return -1
+	}
+	return start
 }
 
 // endsInEntity reports whether an HTML entity stands for what ends a URL.
