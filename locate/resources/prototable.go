@@ -43,6 +43,11 @@ var errStop = fmt.Errorf("enough")
 
 // visit calls f for every value.
 func (t *protoTable) visit(f func(*protoResource) error) error {
+	return t.entries(func(of field, r protoResource) error { return t.values(of, r, f) })
+}
+
+// entries calls f for every resource, with the place of its Entry.
+func (t *protoTable) entries(f func(of field, r protoResource) error) error {
 	return fields(t.data, 0, len(t.data), func(pack field) error {
 		if pack.number != 2 {
 			return nil
@@ -74,7 +79,7 @@ func (t *protoTable) idAt(in field) (id uint32) {
 func spanOf(f field) span { return span{int32(f.start), int32(f.end)} }
 
 // resources reads a Type.
-func (t *protoTable) resources(of field, r protoResource, f func(*protoResource) error) error {
+func (t *protoTable) resources(of field, r protoResource, f func(of field, r protoResource) error) error {
 	return fields(t.data, of.start, of.end, func(in field) error {
 		switch in.number {
 		case 1:
@@ -88,15 +93,27 @@ func (t *protoTable) resources(of field, r protoResource, f func(*protoResource)
 	})
 }
 
-// entry reads an Entry with its values.
-func (t *protoTable) entry(of field, r protoResource, f func(*protoResource) error) error {
-	return fields(t.data, of.start, of.end, func(in field) error {
+// entry reads the id and the name of an Entry.
+func (t *protoTable) entry(of field, r protoResource, f func(of field, r protoResource) error) error {
+	err := fields(t.data, of.start, of.end, func(in field) error {
 		switch in.number {
 		case 1:
 			r.id |= t.idAt(in) & 0xffff
 		case 2:
 			r.name = spanOf(in)
-		case 6: // ConfigValue
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return f(of, r)
+}
+
+// values reads the values of an Entry.
+func (t *protoTable) values(of field, r protoResource, f func(*protoResource) error) error {
+	return fields(t.data, of.start, of.end, func(in field) error {
+		if in.number == 6 { // ConfigValue
 			r.config = span{}
 			return fields(t.data, in.start, in.end, func(in field) error {
 				switch in.number {
@@ -198,10 +215,8 @@ func protoNames(data []byte) Resolve {
 	return func(id uint32) string {
 		once.Do(func() {
 			names = map[uint32]string{}
-			_ = t.visit(func(r *protoResource) error {
-				if names[r.id] == "" {
-					names[r.id] = t.full(r)
-				}
+			_ = t.entries(func(_ field, r protoResource) error {
+				names[r.id] = t.full(&r)
 				return nil
 			})
 		})
@@ -216,7 +231,7 @@ func (t *protoTable) Kind() string { return "Android resource table (protobuf)" 
 func (t *protoTable) Texts(visit func(reading.Text) bool) {
 	_ = t.visit(func(r *protoResource) error {
 		v := &r.value
-		if v.kind == typeString && !visit(reading.Text{Start: v.start, End: v.end, Value: t.data[v.start:v.end], Whole: true}) {
+		if v.kind == typeString && v.end > v.start && !visit(reading.Text{Start: v.start, End: v.end, Value: t.data[v.start:v.end], Whole: true}) {
 			return errStop
 		}
 		return nil
