@@ -83,8 +83,6 @@ func (d *dump) String() string {
 
 var (
 	stringRow  = regexp.MustCompile(`^[sip](\d+)\[(ASCII|UTF-16), (\d+)\.\.(-?\d+)\](?: #[0-9A-F]+| @\d+)?: ?(.*)$`)
-	rawRow     = regexp.MustCompile(`^\[@ (\d+)\] (\w+)(?: (.*))?$`)
-	prettyRow  = regexp.MustCompile(`^    (\w+)\s*(.*)$`)
 	nameRow    = regexp.MustCompile(`^(?:NC|Constructor|Class)?Function<(.*)>\d*\(\d+ params`)
 	debugStart = regexp.MustCompile(`^  0x[0-9a-f]+  function idx (\d+), starts at`)
 	debugRow   = regexp.MustCompile(`^    bc (\d+): line (\d+) col (\d+)`)
@@ -103,14 +101,16 @@ func (d *dump) compare(from *os.File) {
 			d.inDebug = true
 		case d.inDebug:
 			d.debugLine(line)
-		case nameRow.MatchString(line):
+		case d.inFunction && strings.HasPrefix(line, "[@ "):
+			at, rest, _ := strings.Cut(line[len("[@ "):], "] ")
+			name, operands, _ := strings.Cut(rest, " ")
+			d.instruction(at, name, operands)
+		case d.inFunction && strings.HasPrefix(line, "    "):
+			name, operands, _ := strings.Cut(line[len("    "):], " ")
+			d.instruction("", name, strings.TrimLeft(operands, " "))
+		case strings.Contains(line, "Function<") && nameRow.MatchString(line):
 			d.endFunction()
 			d.beginFunction(nameRow.FindStringSubmatch(line)[1])
-		case d.inFunction && rawRow.MatchString(line):
-			d.instruction(rawRow.FindStringSubmatch(line), true)
-		case d.inFunction && prettyRow.MatchString(line):
-			m := prettyRow.FindStringSubmatch(line)
-			d.instruction([]string{"", "", m[1], m[2]}, false)
 		case !d.inFunction:
 			if m := stringRow.FindStringSubmatch(line); m != nil {
 				d.stringRow(m)
@@ -203,19 +203,20 @@ func (d *dump) number(suffix string) byte {
 	return 0
 }
 
-func (d *dump) instruction(m []string, raw bool) {
+// instruction compares one instruction. Its offset is "" in a dump that is made pretty.
+func (d *dump) instruction(offset, name, operands string) {
 	f := &d.b.functions[d.function]
 	o := &d.b.set[d.b.data[d.at]]
-	if o.size == 0 || o.name != m[2] || raw && strconv.Itoa(d.at-f.code.start) != m[1] {
-		d.fail("function %d at %d: %q, want %q", d.function, d.at-f.code.start, o.name, m)
+	if o.size == 0 || o.name != name || offset != "" && strconv.Itoa(d.at-f.code.start) != offset {
+		d.fail("function %d at %d: %q, want %q at %s", d.function, d.at-f.code.start, o.name, name, offset)
 		d.inFunction = false
 		return
 	}
 	code := d.b.data[d.at:]
-	if raw {
-		d.rawOperands(o, code, m[3])
-	} else if o.str != 0 && strings.Contains(m[3], `"`) {
-		_, want, _ := strings.Cut(m[3], `"`)
+	if offset != "" {
+		d.rawOperands(o, code, operands)
+	} else if o.str != 0 && strings.Contains(operands, `"`) {
+		_, want, _ := strings.Cut(operands, `"`)
 		if end := strings.LastIndex(want, `"`); end >= 0 {
 			want = want[:end]
 		} else {

@@ -158,8 +158,8 @@ func (b *Bytecode) checkTables() {
 	bad, first := 0, ""
 	length := 0
 	for id := range b.stringCount() {
-		s := b.string(id)
-		if length += s.len(); length <= textsPerByte*len(b.data) {
+		s := b.entry(id)
+		if length += b.string(id).len(); length <= textsPerByte*len(b.data) {
 			b.told = id + 1
 		}
 		if s.end > b.layout.storage.end {
@@ -245,7 +245,7 @@ func (b *Bytecode) visitStrings(visit func(reading.Text) bool) bool {
 	var wide []byte
 	for id := range b.told {
 		s := b.string(id)
-		if s.len() == 0 || s.end > b.layout.storage.end {
+		if s.len() == 0 {
 			continue
 		}
 		value := b.data[s.start:s.end]

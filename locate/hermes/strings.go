@@ -24,9 +24,18 @@ func (b *Bytecode) stringCount() int {
 	return b.layout.strings.len() / 4
 }
 
-// string returns where a string stands. Its end may lie beyond the string storage; a string
-// that is not in the table is empty.
+// string returns where a string stands. One that is not in the table, or would stand beyond the
+// string storage, is empty.
 func (b *Bytecode) string(id int) stored {
+	s := b.entry(id)
+	if s.end > b.layout.storage.end {
+		return stored{}
+	}
+	return s
+}
+
+// entry returns where a string stands by the table, which may be damaged.
+func (b *Bytecode) entry(id int) stored {
 	if id < 0 || id >= b.stringCount() {
 		return stored{}
 	}
@@ -46,12 +55,9 @@ func (b *Bytecode) string(id int) stored {
 	return stored{span{start, start + length}, wide}
 }
 
-// bytes returns the bytes of a string; nil where it does not stand in the string storage.
+// bytes returns the bytes of a string.
 func (b *Bytecode) bytes(id int) []byte {
 	s := b.string(id)
-	if s.len() == 0 || s.end > b.layout.storage.end {
-		return nil
-	}
 	return b.data[s.start:s.end]
 }
 
@@ -104,7 +110,7 @@ func (b *Bytecode) indexStrings() {
 	ids := make([]uint32, 0, b.stringCount())
 	keys := make([]uint64, 0, b.stringCount())
 	for id := range b.stringCount() {
-		if s := b.string(id); s.len() > 0 && s.end <= b.layout.storage.end {
+		if s := b.string(id); s.len() > 0 {
 			keys = append(keys, uint64(s.start)<<32|uint64(id))
 		}
 	}
