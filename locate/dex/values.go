@@ -52,17 +52,16 @@ func (c *cursor) value(depth int, budget *spending, visit func(text uint32, at i
 	}
 }
 
-// annotation reads an encoded_annotation and returns its type.
-func (c *cursor) annotation(depth int, budget *spending, visit func(text uint32, at int)) (kind uint32) {
-	kind = c.uleb()
+// annotation reads an encoded_annotation.
+func (c *cursor) annotation(depth int, budget *spending, visit func(text uint32, at int)) {
+	c.uleb() // its type
 	for range c.uleb() {
 		if c.nested(depth, budget) {
-			return kind
+			return
 		}
 		c.uleb() // the element's name
 		c.value(depth+1, budget, visit)
 	}
-	return kind
 }
 
 // nested reports whether a value in another cannot be read.
@@ -130,10 +129,8 @@ func (p *part) annotationSet(at int, t tag, budget *spending, visit func(t tag, 
 			return
 		}
 		item.byte() // who sees it
-		t.kind = peekType(item)
+		ahead := item
+		t.kind = ahead.uleb()
 		item.annotation(0, budget, func(text uint32, at int) { visit(t, text, at) })
 	}
 }
-
-// peekType is the type of the annotation that a cursor is at.
-func peekType(c cursor) uint32 { return c.uleb() }

@@ -107,7 +107,6 @@ type file struct {
 	base    int
 	version string
 	size    int // of the header
-	shared  bool
 }
 
 func (f *file) put(values ...any) int {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -48,9 +49,9 @@ type elf struct {
 // section and segment are rows of the tables.
 type (
 	section struct {
-		name, kind, link   uint32
-		flags, address     uint64
-		offset, size, each uint64
+		name, kind, link uint32
+		flags, address   uint64
+		offset, size     uint64
 	}
 	segment struct {
 		kind, flags           uint32
@@ -205,6 +206,9 @@ func (e *elf) nameSections() {
 		}
 		e.golang = e.golang || name == ".gopclntab" || name == ".go.buildinfo"
 		code := s.flags&shfExec != 0
+		if blob := e.data[s.offset : s.offset+s.size]; name == "payload" && bytes.HasPrefix(blob, []byte(magicStore)) {
+			e.lost = append(e.lost, openStore(blob).notes...)
+		}
 		e.regions = append(e.regions, region{
 			name: name, start: int(s.offset), end: int(s.offset + s.size), address: s.address, code: code,
 			texts: s.kind == shtProgbits && s.flags&shfAlloc != 0 && !code && !slices.Contains(noTexts, name),

@@ -51,8 +51,8 @@ func openArchive(file string, data []byte) (reading.Document, error) {
 	return d, nil
 }
 
-// openStore recognises Xamarin's assemblies.blob.
-func openStore(data []byte) reading.Document {
+// openStore recognises Xamarin's assemblies.blob, which newer versions keep in a library.
+func openStore(data []byte) *document {
 	d := &document{kind: ".NET assembly store (Xamarin)", data: data}
 	if bytes.Contains(data, []byte(magicXALZ)) {
 		d.notes = []string{"its assemblies are compressed by Xamarin (XALZ, LZ4): texts in them are not seen"}

@@ -69,6 +69,10 @@ func TestWhatIsCompressedIsNoted(t *testing.T) {
 			t.Errorf("%s: %s %q", file, d.Kind(), notes)
 		}
 	}
+	library := writeELF64(183, []part{{name: "payload", kind: shtProgbits, body: []byte("XABA\x03...XALZ...")}})
+	if notes := open(t, "libassemblies.arm64-v8a.blob.so", library).Notes(); len(notes) != 1 || !strings.HasPrefix(notes[0], "its assemblies are compressed by Xamarin") {
+		t.Error(notes)
+	}
 	if notes := open(t, "assemblies.blob", []byte("XABA\x02\x00\x00\x00....MZ....")).Notes(); notes != nil {
 		t.Error(notes)
 	}

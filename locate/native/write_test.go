@@ -56,7 +56,7 @@ func writeELF64(machine uint16, parts []part, symbols ...symbolELF) []byte {
 	var rows []byte
 	for _, p := range append(parts, part{name: ".shstrtab", kind: 3}) {
 		if p.name == ".shstrtab" {
-			p.body = append(headings, ".shstrtab\x00"...)
+			p.body = slices.Concat(headings, []byte(".shstrtab\x00"))
 		}
 		address := uint64(0)
 		if p.flags&shfAlloc != 0 {
@@ -127,7 +127,7 @@ func writeMachO(cpu, subtype, cryptid uint32, sections ...sectionMachO) []byte {
 	end := uint32(head + len(body))
 	// One function, at the first section; the names; the function starts.
 	symbols := packedBytes(order, uint32(1), byte(0x0f), byte(1), uint16(0), uint64(base+head))
-	tail := packedBytes(order, symbols, "\x00_ask\x00", []byte(binary.AppendUvarint(nil, uint64(head))), byte(16), byte(0))
+	tail := packedBytes(order, symbols, "\x00_ask\x00", binary.AppendUvarint(nil, uint64(head)), byte(16), byte(0))
 	commands := packedBytes(order,
 		uint32(lcSegment64), uint32(72+80*len(sections)), name("__TEXT"), uint64(base), uint64(end), uint64(0), uint64(end), uint32(5), uint32(5), uint32(len(sections)), uint32(0), rows,
 		uint32(lcSymtab), uint32(24), end, uint32(1), end+16, uint32(6),
