@@ -5,7 +5,8 @@
 #   locate/artefacts/make.sh             what the tests want
 #   locate/artefacts/make.sh packages    more npm packages, for the catalogue of libraries
 #   locate/artefacts/make.sh big         an APK of 100 MB, for the benchmark
-#   locate/artefacts/make.sh aab         an app bundle (needs aapt2)
+#   locate/artefacts/make.sh android     an app of our own code and resources, and bundles for
+#                                        Google's store (Debian with aapt and Java)
 #
 # README.md beside it says what there is. Needs Node.js 18 with npm, and Linux on
 # x86-64, for which the compilers of Hermes are. What is up to date is not
@@ -143,7 +144,7 @@ hermes() {
 
 apps() {
   download apps
-  rm -rf "$out/apk" "$out/ipa"
+  rm -rf "$out/ipa"
   extract io.appium.settings@8.0.10 apks/settings_apk-debug.apk "$out/apk/settings.apk"
   extract appium-uiautomator2-server@10.6.6 apks/appium-uiautomator2-server-v10.6.6.apk "$out/apk/uiautomator2-server.apk"
   extract android-apidemos@5.0.0 apks/ApiDemos-debug.apk "$out/apk/api-demos.apk"
@@ -190,12 +191,32 @@ big() {
   node "$here/big.cjs" "$app" "$out"
 }
 
-# aab is what Google's store is given: resources and manifest as protocol buffers.
-aab() {
-  local proto=$work/proto.apk
-  aapt2 convert --output-format proto -o "$proto" "$out/apk/rn.apk"
-  node "$here/aab.cjs" "$proto" "$out/apk/rn.aab"
-  rm -f "$proto"
+# debian PACKAGE unpacks a package of Debian, without installing it.
+debian() {
+  (cd "$work" && apt-get download -qq "$1" && dpkg -x "$1"_*.deb debian && rm -f "$1"_*.deb)
+}
+
+# android makes an app of our own resources and code, and bundles for Google's store.
+android() {
+  local build=$work/android jars=/usr/share/java jar path package
+  rm -rf "$build" "$work/debian"
+  mkdir -p "$build"
+  for package in android-framework-res libsmali-java libantlr3-runtime-java libguava-java libjcommander-java; do
+    debian "$package"
+  done
+  cp "$work/debian/usr/share/android-framework-res/framework-res.apk" "$out/apk"
+  for jar in smali smali-util dexlib2 antlr3-runtime guava jcommander; do
+    path=${path:-}:$work/debian$jars/$jar.jar
+  done
+  aapt2 compile --dir android/res -o "$build/res.zip"
+  aapt2 link -I "$out/apk/framework-res.apk" --manifest android/AndroidManifest.xml -o "$build/linked.apk" "$build/res.zip"
+  java -cp "${path#:}" org.jf.smali.Main assemble --api 29 -o "$build/classes.dex" android/smali
+  node "$here/android.cjs" apk "$build/linked.apk" "$build/classes.dex" "$out/apk/own.apk"
+  for app in own rn; do
+    aapt2 convert --output-format proto -o "$build/proto.apk" "$out/apk/$app.apk"
+    node "$here/android.cjs" aab "$build/proto.apk" "$out/apk/$app.aab"
+  done
+  rm -rf "$build" "$work/debian"
 }
 
 step modules package.json package-lock.json
@@ -210,6 +231,6 @@ case ${1:-} in
   '') ;;
   packages) step more_packages downloads.txt ;;
   big) step big downloads.txt app/* apps.cjs zip.cjs big.cjs ;;
-  aab) step aab downloads.txt app/* apps.cjs zip.cjs aab.cjs ;;
-  *) printf '%s\n' "usage: $0 [packages|big|aab]" >&2; exit 2 ;;
+  android) step android downloads.txt app/* apps.cjs zip.cjs android.cjs $(find android -type f | sort) ;;
+  *) printf '%s\n' "usage: $0 [packages|big|android]" >&2; exit 2 ;;
 esac
