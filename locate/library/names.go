@@ -3,6 +3,7 @@ package library
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"telltale/locate/inventory"
@@ -102,8 +103,17 @@ func (e *Evidence) ofClass(u reading.User) *Origin {
 	if e.ownPackage(u.Package) {
 		return &Origin{Name: OwnCode, Own: true}
 	}
-	labels := strings.SplitN(u.Package, ".", 4)
-	return &Origin{Name: strings.Join(labels[:min(3, len(labels))], ".")}
+	return &Origin{Name: beginning(u.Package)}
+}
+
+// beginning is the part of a Java package that names whose it is: mostly its first three labels.
+func beginning(name string) string {
+	n := 3
+	if strings.HasPrefix(name, "com.google.android.") {
+		n = 4
+	}
+	labels := strings.Split(name, ".")
+	return strings.Join(labels[:min(n, len(labels))], ".")
 }
 
 // ownPackage reports whether a package is the one that the app is known by, or below it.
@@ -155,10 +165,7 @@ func (e *Evidence) byPath() *Origin {
 	if l := load().byNative[folders[last]]; l != nil {
 		return (&Origin{Library: l, Name: l.Name}).because("the file is " + folders[last])
 	}
-	if ownSource(file) {
-		return (&Origin{Name: OwnCode, Own: true}).because("it is a source file of the app: " + file)
-	}
-	return nil
+	return e.ownSource(file)
 }
 
 // folderOf cuts a path behind a folder of it.
@@ -209,8 +216,30 @@ var sourceFiles = map[string]bool{
 	".ts": true, ".tsx": true, ".jsx": true, ".kt": true, ".java": true, ".swift": true, ".m": true, ".mm": true, ".dart": true, ".vue": true, ".cs": true,
 }
 
-// ownSource reports whether a file is source code that no library's folder holds.
-func ownSource(file string) bool {
-	return sourceFiles[strings.ToLower(path.Ext(file))] && !strings.Contains(file, "!/") &&
-		!strings.Contains("/"+file, "/vendor/") && !strings.Contains("/"+file, "/third_party/") && !strings.HasSuffix(file, ".d.ts")
+// ownSource returns the app's own code for a file of a source tree that no library's folder holds; nil
+// for others. JavaScript may be what a build made.
+func (e *Evidence) ownSource(file string) *Origin {
+	if strings.Contains(file, "!/") || strings.HasSuffix(file, ".d.ts") || hasFolder(file, "vendor", "third_party") {
+		return nil
+	}
+	o := &Origin{Name: OwnCode, Own: true}
+	switch ext := strings.ToLower(path.Ext(file)); {
+	case sourceFiles[ext]:
+		return o.because("it is a source file of the app: " + file)
+	case ext != ".js" && ext != ".mjs" && ext != ".cjs", e.Place.Module != nil, hasFolder(file, "assets", "www", "public", "dist", "build", "lib"),
+		strings.Contains(path.Base(file), "bundle"), strings.Contains(path.Base(file), ".min."), strings.Contains(file, ".app/"):
+		return nil
+	}
+	o.Confidence, o.Reasons = Likely, []string{"it is JavaScript outside of node_modules: " + file}
+	return o
+}
+
+// hasFolder reports whether a path has one of the folders.
+func hasFolder(file string, names ...string) bool {
+	for folder := range strings.SplitSeq(path.Dir(file), "/") {
+		if slices.Contains(names, folder) {
+			return true
+		}
+	}
+	return false
 }

@@ -75,6 +75,7 @@ func TestAttribute(t *testing.T) {
 		{"the closest package", Evidence{Host: "x.example", Place: usedBy("com.facebook.ads.internal.A.b")}, nil, "Meta Audience Network|certain|"},
 		{"a class that is in the table itself", Evidence{Host: "x.example", Place: usedBy("com.facebook.FacebookSdk.getDomain")}, nil, "Facebook SDK|certain|"},
 		{"a neighbour of a library's package", Evidence{Host: "x.example", Place: usedBy("com.facebook.react.bridge.X")}, nil, "com.facebook.react|certain|"},
+		{"a package of Google's kits for Android", Evidence{Host: "x.example", Place: usedBy("com.google.android.gms.common.Scopes")}, nil, "com.google.android.gms|certain|"},
 		{"a package that only begins like a library's", Evidence{Host: "x.example", Place: usedBy("io.sentryx.a.B")}, nil, "io.sentryx.a|certain|"},
 		{"an unknown package", Evidence{Host: "x.example", Place: usedBy("com.example.sdk.internal.Net.call")}, nil, "com.example.sdk|certain|"},
 		{"a short unknown package", Evidence{Host: "x.example", Place: usedBy("okhttp3.Request")}, nil, "okhttp3|certain|"},
@@ -104,6 +105,11 @@ func TestAttribute(t *testing.T) {
 		{"a package of the app's own tree", Evidence{Host: "x.example", File: "packages/app/src/api.ts"}, nil, OwnCode + "|certain|"},
 		{"a source file", Evidence{URL: "https://x.example", File: "src/api.ts"}, nil, OwnCode + "|certain|"},
 		{"a source file that somebody else wrote", Evidence{URL: "https://x.example", File: "third_party/a.java"}, nil, ""},
+		{"a script of a source tree", Evidence{URL: "https://x.example", File: "settings.own.js"}, nil, OwnCode + "|likely|"},
+		{"a script that a build made", Evidence{URL: "https://x.example", File: "dist/main.js"}, nil, ""},
+		{"a script in an app", Evidence{URL: "https://x.example", File: "A.apk!/assets/main.js"}, nil, ""},
+		{"a bundle", Evidence{URL: "https://x.example", File: "index.bundle.js"}, nil, ""},
+		{"what only declares", Evidence{URL: "https://x.example", File: "src/a.d.ts"}, nil, ""},
 		{"a file that says nothing", Evidence{URL: "https://x.example", File: "base.apk!/res/raw/a.json"}, nil, ""},
 		// Signatures and defaults.
 		{"a signature", Evidence{URL: probe, Place: in(""), Around: []byte(module59)}, nil, "@react-native-community/netinfo|likely|5.5.0 to 6.0.6"},
@@ -135,6 +141,8 @@ func TestAttribute(t *testing.T) {
 		{"a host that nobody knows", Evidence{URL: "https://x.example/"}, nil, ""},
 		{"nothing", Evidence{}, nil, ""},
 		{"a URL that is none", Evidence{URL: "https://", Host: "x.example"}, nil, ""},
+		{"versions of two ecosystems", Evidence{URL: probe}, append([]inventory.Component{{Ecosystem: inventory.Pod, Name: "react-native-netinfo", Version: "9.5.0", File: "Podfile.lock", Line: 1}}, netinfo...), "@react-native-community/netinfo|likely|5.9.10"},
+		{"the version of another ecosystem", Evidence{URL: probe}, []inventory.Component{{Ecosystem: inventory.Pod, Name: "react-native-netinfo", Version: "9.5.0", File: "Podfile.lock", Line: 1}}, "@react-native-community/netinfo|likely|9.5.0"},
 		{"two versions", Evidence{URL: probe}, append([]inventory.Component{{Ecosystem: inventory.NPM, Name: "@react-native-community/netinfo", Version: "9.5.0", File: "yarn.lock", Line: 1}}, netinfo...), "@react-native-community/netinfo|likely|9.5.0 or 5.9.10"},
 	} {
 		o := Attribute(tt.e, Index(tt.parts))

@@ -2,6 +2,7 @@ package library
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"telltale/locate/reading"
@@ -28,12 +29,15 @@ func (l *Library) Overridden(s reading.Setting, file string) *Override {
 	}
 	o := &Override{Setting: s, File: file}
 	value := "'" + s.Value + "'"
-	if isBool(s.Value) {
+	switch {
+	case isBool(s.Value):
 		value = s.Value
+	case len(s.Value) > maxShown:
+		value = "a text of " + strconv.Itoa(len(s.Value)) + " bytes"
 	}
 	switch says := "the app sets " + s.Name + " to " + value; {
 	case !s.Known:
-		o.Says = "the app sets " + s.Name + " to what its code decides"
+		o.Says = "the app's code decides the value of " + s.Name
 		if setting.Does != "" {
 			o.Says += ", which " + setting.Does
 		}
@@ -50,6 +54,9 @@ func (l *Library) Overridden(s reading.Setting, file string) *Override {
 	}
 	return o
 }
+
+// maxShown is the longest value that is shown, in bytes.
+const maxShown = 200
 
 // setting returns the one of the library's settings that a value is given to.
 func (l *Library) setting(s reading.Setting, file string) *Setting {

@@ -205,6 +205,18 @@ func (p *Parts) those(o *Origin) []inventory.Component {
 	switch {
 	case p == nil || o.Own:
 		return nil
+	case o.Library != nil && o.Ecosystem != "":
+		// Versions of one library differ between ecosystems: its own counts.
+		var own []inventory.Component
+		for _, part := range p.of[o.Library] {
+			if part.Ecosystem == o.Ecosystem {
+				own = append(own, part)
+			}
+		}
+		if len(own) > 0 {
+			return own
+		}
+		return p.of[o.Library]
 	case o.Library != nil:
 		return p.of[o.Library]
 	}

@@ -100,7 +100,7 @@ func TestSettingsOfRows(t *testing.T) {
 			if len(s.Stops) == 0 && !s.Moves && s.Does == "" {
 				t.Errorf("%s: %s does nothing", l.ID, s.Name)
 			}
-			if s.Where == InCode && s.Call == "" && ordinary(s.Name) {
+			if s.Call == "" && ordinary(s.Name) {
 				t.Errorf("%s: anybody may call something %s: it takes a call", l.ID, s.Name)
 			}
 			if !slices.Contains(names, s.Name) {
