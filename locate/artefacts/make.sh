@@ -15,6 +15,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(cd "$here/../.." && pwd)/bin/artefacts
+[ "$(uname -sm)" = "Linux x86_64" ] || { echo "error: the compilers of Hermes want Linux on x86-64" >&2; exit 2; }
+for tool in node npm; do
+  command -v "$tool" > /dev/null || { echo "error: $tool is missing: install Node.js 18 or later" >&2; exit 2; }
+done
 work=$out/.work
 app=$work/app
 mkdir -p "$app" "$work/tarballs" "$work/done"
