@@ -68,8 +68,9 @@ func (f *file) ramModules(found []module) []module {
 			continue
 		}
 		m := module{span: span{int32(s.start), int32(s.end)}, number: int32(s.id)}
-		if in := enclosing(found, s.start+min(1, s.end-s.start-1)); in != nil {
-			m.name, m.deps = in.name, in.deps
+		// The code of a module is one call, whose arguments say the rest.
+		if i := sort.Search(len(found), func(i int) bool { return int(found[i].start) >= s.start }); i < len(found) && int(found[i].start) < s.end {
+			m.name, m.deps = found[i].name, found[i].deps
 		}
 		modules = append(modules, m)
 	}

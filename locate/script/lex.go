@@ -94,7 +94,9 @@ func (l *lexer) next() kind {
 	if l.tok.kind != remark && l.tok.kind != ended {
 		l.before = l.tok
 	}
-	l.space()
+	if l.pos < len(l.src) && spaces[l.src[l.pos]] {
+		l.space()
+	}
 	start := l.pos
 	l.tok = token{start: int32(start), end: int32(start)}
 	if start >= len(l.src) {
@@ -156,9 +158,12 @@ func (l *lexer) space() {
 	l.pos = i
 }
 
+// wideSpaces are the spaces and line ends beyond ASCII that minifiers and editors leave.
+var wideSpaces = [...]string{"\u00a0", "\u2028", "\u2029", "\ufeff"}
+
 // wideSpace returns the length of a space or line end beyond ASCII, 0 where there is none.
 func wideSpace(b []byte) int {
-	for _, s := range [...]string{"\u00a0", "\u2028", "\u2029", "\ufeff"} {
+	for _, s := range wideSpaces {
 		if bytes.HasPrefix(b, []byte(s)) {
 			return len(s)
 		}

@@ -42,6 +42,9 @@ type section struct {
 	m            *Map
 }
 
+// mostSections is how many an index map has, at most: Metro writes one for each module.
+const mostSections = 1 << 16
+
 // mostNesting is how deep sections may hold sections. The standard has one level.
 const mostNesting = 4
 
@@ -123,6 +126,9 @@ func (m *Map) readSections(s *scanner, nesting int) error {
 		return fmt.Errorf("sections within sections at byte %d", s.pos)
 	}
 	err := s.array(func() error {
+		if len(m.sections) == mostSections {
+			return fmt.Errorf("more than %d sections at byte %d", mostSections, s.pos)
+		}
 		var one section
 		err := s.object(func(key string) (err error) {
 			switch key {

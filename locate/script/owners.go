@@ -57,7 +57,9 @@ func (d *Doc) collect() map[int32][]Named {
 				return
 			}
 		}
-		found[m.start] = append(found[m.start], n)
+		if len(found[m.start]) < mostNamed {
+			found[m.start] = append(found[m.start], n)
+		}
 	}
 	var required []dependency
 	for i, c := range ix.clues {
@@ -149,8 +151,10 @@ func (d *Doc) spread(byID map[string]*module, found map[int32][]Named) {
 	}
 }
 
-// mostLeads is how many packages a module may be of. One that many others require is a helper of all.
-const mostLeads = 3
+const (
+	mostNamed = 16 // packages that one module names
+	mostLeads = 3  // packages that one may be of, by its neighbours: what many others require is a helper of all
+)
 
 // manifest returns the name and the version of a package.json whose name is the first of these clues.
 func (d *Doc) manifest(clues []clue, m *module) (name, version string, ok bool) {

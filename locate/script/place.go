@@ -113,6 +113,10 @@ func (d *Doc) read(p *reading.Place, pos, first int) {
 	}
 }
 
+// longestLiteral is how long a literal with escapes is, in bytes, that is told decoded. Longer ones
+// are code or data in themselves.
+const longestLiteral = 64 << 10
+
 // literal notes the bounds of a literal and, where it has escapes, what it means.
 func (d *Doc) literal(p *reading.Place, t token) {
 	p.Section = sections[t.kind]
@@ -122,7 +126,7 @@ func (d *Doc) literal(p *reading.Place, t token) {
 	in := inside(d.src, t)
 	p.LiteralStart, p.LiteralEnd = int(in.start), int(in.end)
 	raw := d.src[in.start:in.end]
-	if t.kind != remark && bytes.IndexByte(raw, '\\') >= 0 {
+	if t.kind != remark && len(raw) <= longestLiteral && bytes.IndexByte(raw, '\\') >= 0 {
 		p.Literal = string(decoded(raw, nil))
 	}
 }

@@ -29,6 +29,17 @@ var classes = func() (table [256]class) {
 	return table
 }()
 
+// spaces are the bytes that a space may begin with.
+var spaces = func() (table [256]bool) {
+	for i := range table {
+		table[i] = classes[i] == isSpace
+	}
+	for _, s := range wideSpaces {
+		table[s[0]] = true
+	}
+	return table
+}()
+
 // A keyword is what a word does to what follows it.
 type keyword uint8
 
