@@ -3,6 +3,7 @@ package locate
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"telltale/locate/inventory"
 	"telltale/locate/library"
 	"telltale/locate/reading"
+	"telltale/locate/script"
 )
 
 // finish makes the result of what the files have said, the same whatever order they came in.
@@ -35,7 +37,7 @@ func (s *search) finish(infos []app.Info) *Result {
 		r.Leads = append(r.Leads, s.found[i].Lead)
 	}
 	slices.SortStableFunc(r.Leads, s.byStrength)
-	r.Leads = withoutParents(r.Leads)
+	r.Leads = withoutCopies(withoutParents(r.Leads))
 	return r
 }
 
@@ -103,9 +105,12 @@ func (f *found) host() string {
 	return f.Wanted
 }
 
-// holds reports whether a value is set by the very code that has the lead: then it is the
-// default itself.
+// holds reports whether a value is set by the library itself, by the very code that has the lead
+// or elsewhere in the library's folder: then it is no choice of the app.
 func (f *found) holds(s set) bool {
+	if owner, _, ok := script.PackageOf(s.file); ok && owner == f.Origin.Name {
+		return true
+	}
 	if s.file != f.File {
 		return false
 	}
@@ -180,4 +185,33 @@ func withoutParents(leads []Lead) []Lead {
 		parents[l.Wanted]++
 		return found[l.Wanted] || parents[l.Wanted] > mostParents
 	})
+}
+
+// processors finds what names a processor in a path of an Android app.
+var processors = regexp.MustCompile(`arm64[-_]v8a|armeabi[-_]v7a|armeabi|x86_64|x86|riscv64`)
+
+// withoutCopies makes one lead of those that libraries have alike for each processor.
+func withoutCopies(leads []Lead) []Lead {
+	type copied struct {
+		wanted, text, file string
+		form               Form
+		app                int
+	}
+	first := map[copied]int{}
+	kept := leads[:0]
+	for _, l := range leads {
+		file := processors.ReplaceAllString(l.File, "*")
+		key := copied{l.Wanted, l.Text, file, l.Form, l.App}
+		if i, ok := first[key]; ok && file != l.File && kept[i].File != l.File {
+			if !slices.Contains(kept[i].Copies, l.File) {
+				kept[i].Copies = append(kept[i].Copies, l.File)
+			}
+			continue
+		}
+		if _, ok := first[key]; !ok {
+			first[key] = len(kept)
+		}
+		kept = append(kept, l)
+	}
+	return kept
 }

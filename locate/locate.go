@@ -118,6 +118,8 @@ type Lead struct {
 	Overrides []library.Override
 	// Same counts further places that say the same in the same file or module.
 	Same int
+	// Copies are the same file for other processors, which say the same.
+	Copies []string
 }
 
 // A Snippet is what stands around a match, in one line. It is the app's text: hostile.

@@ -96,6 +96,7 @@ func (s *search) trace() {
 					f.Place.Source = source
 				}
 				f.Place.Source = s.follow(f.Place.Source)
+				f.settle()
 			}
 		}
 	}
@@ -163,6 +164,18 @@ func sourceOf(doc reading.Document, m *script.Map, f *found) *reading.Source {
 		}
 	}
 	return nil
+}
+
+// settle gives a source that is named in relation to its map the folder of the bundle beside
+// which the map lies: in a package of a source tree, that says whose it is.
+func (f *found) settle() {
+	source := f.Place.Source
+	if source == nil || !strings.Contains(f.File, "node_modules/") || strings.Contains(source.File, "node_modules/") || strings.Contains(source.File, ":") || path.IsAbs(source.File) {
+		return
+	}
+	settled := *source
+	settled.File = path.Join(path.Dir(f.File), source.File)
+	f.Place.Source = &settled
 }
 
 // mostSteps is how often code may have been made of other code: bytecode of a bundle of sources.
