@@ -245,3 +245,23 @@ func TestSharedCode(t *testing.T) {
 		t.Errorf("joined %d", count)
 	}
 }
+
+// TestSwitchOverStrings has strings that are nothing but the cases of a switch.
+func TestSwitchOverStrings(t *testing.T) {
+	t.Parallel()
+	for _, version := range []int{98, 99} {
+		p := program{version: version, strings: []string{"choose", "one.example", "two.example", "three.example"}}
+		e := emit(t, version).op("LoadParam", 0, 1)
+		at := len(e.code)
+		e.op("StringSwitchImm", 0, 0, 0, 8, 2).op("Ret", 0)
+		behind := len(e.code) - at
+		e.code = emit(t, version).op("LoadParam", 0, 1).op("StringSwitchImm", 0, 0, behind, 8, 2).op("Ret", 0).code
+		p.functions = []routine{{name: 0, code: e.code, table: []uint32{1, 4, 3, 8, 2, 8}}}
+		b := open(t, p.bytes())
+		for id, want := range []int{0, 1, 0, 1} {
+			if got := len(b.usesOf(id)); got != want {
+				t.Errorf("version %d: %q has %d users, want %d", version, b.text(id), got, want)
+			}
+		}
+	}
+}

@@ -44,6 +44,7 @@ const (
 	jump            // and does not go on
 	branch          // or goes on
 	ends            // does not go on
+	switchStrings   // …, …, place of its table behind the code, …, count; does not go on
 	catches         // is where an exception goes on
 )
 
@@ -63,7 +64,7 @@ var meanings = map[string]meaning{
 	"CreateClosure":      closure, "CreateGeneratorClosure": closure, "CreateAsyncClosure": closure,
 	"Call1": callArgs, "Call2": callArgs, "Call3": callArgs, "Call4": callArgs,
 	"Call": callFrame, "Jmp": jump, "Ret": ends, "Throw": ends, "Unreachable": ends,
-	"SwitchImm": ends, "UIntSwitchImm": ends, "StringSwitchImm": ends, "Catch": catches,
+	"SwitchImm": ends, "UIntSwitchImm": ends, "StringSwitchImm": switchStrings, "Catch": catches,
 	"SaveGenerator": branch, "GetPNameList": scatters, "GetNextPName": scatters,
 	"IteratorBegin": scatters, "IteratorNext": scatters, "ResumeGenerator": scatters,
 	"StoreToEnvironment": inert, "StoreNPToEnvironment": inert, "PutOwnByIndex": inert,

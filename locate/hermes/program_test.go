@@ -27,7 +27,8 @@ type routine struct {
 	name  int
 	frame int
 	code  []byte
-	large bool // its header does not fit into the table
+	table []uint32 // of a switch, behind the code
+	large bool     // its header does not fit into the table
 }
 
 // emitter writes instructions of a version.
@@ -188,6 +189,8 @@ func (p program) writeFunction(w *writer, size int, f routine) []byte {
 	header := make([]byte, size)
 	start, length := uint32(len(w.out)), uint32(len(f.code))
 	w.out = append(w.out, f.code...)
+	w.align()
+	w.words(f.table...)
 	word := func(i int, v uint32) { binary.LittleEndian.PutUint32(header[4*i:], v) }
 	name, frame := uint32(f.name), uint32(f.frame)
 	if !f.large {

@@ -189,7 +189,7 @@ func (t *tracer) step(o *opcode, at int) {
 	case callArgs, callFrame:
 		t.call(o, code, at)
 	case branch:
-	case jump, ends:
+	case jump, ends, switchStrings:
 		t.ended = true
 	case catches:
 		t.forget()

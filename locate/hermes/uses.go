@@ -95,6 +95,10 @@ func (b *Bytecode) stringsOf(o *opcode, at int, budget *int, visit func(id int))
 		}
 		return
 	}
+	if o.means == switchStrings {
+		b.visitCases(o, at, budget, visit)
+		return
+	}
 	if o.means != newArrayBuffer && o.means != newObjectBuffer {
 		return
 	}
@@ -112,6 +116,21 @@ func (b *Bytecode) stringsOf(o *opcode, at int, budget *int, visit func(id int))
 	if object, ok := b.objectBuffersAt(o, code); ok {
 		b.visitLiterals(b.layout.keys, object.keys, object.count, each)
 		b.visitLiterals(b.layout.valuesOfObjects(), object.values, object.count, each)
+	}
+}
+
+// visitCases calls visit for the strings of a switch: its table stands behind the code, on a
+// multiple of 4, and has the id of a string and a jump for each case.
+func (b *Bytecode) visitCases(o *opcode, at int, budget *int, visit func(id int)) {
+	table := (at + o.operand(b.data[at:], 2) + 3) &^ 3
+	for range o.operand(b.data[at:], 4) {
+		if *budget--; *budget < 0 || table < 0 || table > len(b.data)-8 {
+			return
+		}
+		if id := int(binary.LittleEndian.Uint32(b.data[table:])); id < b.stringCount() {
+			visit(id)
+		}
+		table += 8
 	}
 }
 
