@@ -10,6 +10,8 @@ import (
 const (
 	maxUsers   = 16
 	maxStrings = 64
+	// maxTried bounds the strings of a class that are looked at for them.
+	maxTried = 1 << 10
 	// maxSibling is the length in bytes beyond which a string recognises nothing.
 	maxSibling = 200
 )
@@ -125,21 +127,22 @@ func (p *part) siblings(method, class int, text uint32) []string {
 			texts = append(texts, p.text(id))
 		}
 	}
-	code := p.code()
-	if method >= 0 {
-		for _, l := range code.loadsOf(method) {
+	addAll := func(loads []load) {
+		for _, l := range loads[:min(len(loads), maxTried)] {
 			add(l.text)
 		}
 	}
-	for _, c := range p.constants(nil, p.class(class), p.spending()) {
+	code := p.code()
+	if method >= 0 {
+		addAll(code.loadsOf(method))
+	}
+	for _, c := range p.constants(nil, p.class(class), &spending{maxTried}) {
 		add(c.text)
 	}
 	// The methods stand in the order of their classes.
 	first := sort.Search(len(code.methods), func(i int) bool { return int(code.methods[i].class) >= class })
-	for i := first; i < len(code.methods) && int(code.methods[i].class) == class && len(texts) < maxStrings; i++ {
-		for _, l := range code.loadsOf(i) {
-			add(l.text)
-		}
+	for i := first; i < min(len(code.methods), first+maxTried) && int(code.methods[i].class) == class && len(texts) < maxStrings; i++ {
+		addAll(code.loadsOf(i))
 	}
 	return texts
 }

@@ -23,7 +23,7 @@ func (m *image) findDart() {
 		return
 	}
 	for _, s := range m.symbols() {
-		if strings.TrimLeft(s.name, "_") != dartSymbol {
+		if string(bytes.TrimLeft(s.name, "_")) != dartSymbol {
 			continue
 		}
 		m.dart.found = true
@@ -36,7 +36,7 @@ func (m *image) findDart() {
 		if bytes.ContainsFunc(hash, func(r rune) bool { return !strings.ContainsRune("0123456789abcdef", r) }) {
 			return
 		}
-		m.dart.hash, m.dart.features = string(hash), cstring(m.data[at+52:])
+		m.dart.hash, m.dart.features = string(hash), string(cstring(m.data[at+52:]))
 		return
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -34,6 +33,9 @@ const (
 
 // machines are names of e_machine.
 var machines = map[uint16]string{3: "x86", 8: "MIPS", 40: "arm", 62: "x86-64", 183: "arm64", 243: "RISC-V"}
+
+// maxSections is how many sections are read: object files have one for each function.
+const maxSections = 1 << 16
 
 // maxName is the length beyond which a name of a symbol or section is cut.
 const maxName = 512
@@ -176,7 +178,10 @@ func (e *elf) readSections() error {
 	if each < size || n > uint64(len(e.data))/size || !e.inside(off, n*each) {
 		return fmt.Errorf("the %d section headers at %#x go beyond the end of the file (%#x)", n, off, len(e.data))
 	}
-	for i := range n {
+	if n > maxSections {
+		e.lost = append(e.lost, fmt.Sprintf("it has %d sections, of which the first %d are told apart", n, maxSections))
+	}
+	for i := range min(n, maxSections) {
 		at := int(off + i*each)
 		e.sections = append(e.sections, section{
 			name: e.order.Uint32(e.data[at:]), kind: e.order.Uint32(e.data[at+4:]),
@@ -202,7 +207,7 @@ func (e *elf) nameSections() {
 		}
 		name := ""
 		if index < len(e.sections) {
-			name = e.text(e.sections[index], s.name)
+			name = string(e.text(e.sections[index], s.name))
 		}
 		e.golang = e.golang || name == ".gopclntab" || name == ".go.buildinfo"
 		code := s.flags&shfExec != 0
@@ -217,20 +222,20 @@ func (e *elf) nameSections() {
 }
 
 // text is a name in a table of strings.
-func (e *elf) text(table section, at uint32) string {
+func (e *elf) text(table section, at uint32) []byte {
 	if uint64(at) >= table.size || !e.inside(table.offset, table.size) {
-		return ""
+		return nil
 	}
 	return cstring(e.data[table.offset+uint64(at) : table.offset+table.size])
 }
 
 // cstring is the text up to a zero, cut where it is longer than any name.
-func cstring(b []byte) string {
+func cstring(b []byte) []byte {
 	b = b[:min(len(b), maxName)]
-	if i := slices.Index(b, 0); i >= 0 {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
-	return string(b)
+	return b
 }
 
 // readNotes finds the build id: the note of type 3 of the owner GNU.
@@ -250,11 +255,8 @@ func (e *elf) readNotes() {
 // readSoname finds the name that the dynamic section gives the library.
 func (e *elf) readSoname() {
 	var soname, table, size uint64
-	for _, s := range e.segments {
-		if s.kind != ptDynamic {
-			continue
-		}
-		each := uint64(e.pick(8, 16))
+	if i := slices.IndexFunc(e.segments, func(s segment) bool { return s.kind == ptDynamic }); i >= 0 {
+		s, each := e.segments[i], uint64(e.pick(8, 16))
 		for at := s.offset; at+each <= s.offset+s.size; at += each {
 			value := e.word(int(at + each/2))
 			switch e.word(int(at)) {
@@ -270,7 +272,8 @@ func (e *elf) readSoname() {
 	for _, s := range e.segments {
 		if s.kind == ptLoad && soname > 0 && table >= s.address && table-s.address < s.size {
 			offset := s.offset + table - s.address
-			e.soname = e.text(section{offset: offset, size: min(size, uint64(len(e.data))-offset)}, uint32(soname))
+			e.soname = string(e.text(section{offset: offset, size: min(size, uint64(len(e.data))-offset)}, uint32(soname)))
+			return
 		}
 	}
 }
@@ -278,12 +281,12 @@ func (e *elf) readSoname() {
 // readSymbols reads the tables of symbols, by address. Without section headers there are none.
 func (e *elf) readSymbols() []symbol {
 	var all []symbol
-	each := uint64(e.pick(16, 24))
+	each, rows := uint64(e.pick(16, 24)), uint64(0)
 	for _, s := range e.sections {
 		if s.kind != shtSymtab && s.kind != shtDynsym || !e.inside(s.offset, s.size) || uint64(s.link) >= uint64(len(e.sections)) {
 			continue
 		}
-		if len(all) > len(e.data)/int(each) {
+		if rows += s.size / each; rows > uint64(len(e.data))/each {
 			break // the tables overlap
 		}
 		for at := s.offset; at+each <= s.offset+s.size; at += each {
@@ -296,7 +299,7 @@ func (e *elf) readSymbols() []symbol {
 				from &^= 1 // Thumb
 			}
 			name := e.text(e.sections[s.link], e.order.Uint32(e.data[at:]))
-			if name == "" || strings.HasPrefix(name, "$") || from == 0 || from+size < from {
+			if len(name) == 0 || name[0] == '$' || from == 0 || from+size < from {
 				continue
 			}
 			all = append(all, symbol{from: from, to: from + size, name: name, function: kind == sttFunc})
@@ -314,7 +317,7 @@ func sortSymbols(all []symbol) []symbol {
 		case a.from > b.from:
 			return 1
 		}
-		return strings.Compare(a.name, b.name)
+		return bytes.Compare(a.name, b.name)
 	})
-	return slices.CompactFunc(all, func(a, b symbol) bool { return a.from == b.from && a.name == b.name })
+	return slices.CompactFunc(all, func(a, b symbol) bool { return a.from == b.from && bytes.Equal(a.name, b.name) })
 }

@@ -77,6 +77,10 @@ func openFat(file string, data []byte) (reading.Document, error) {
 			d.notes = append(d.notes, fmt.Sprintf("slice %d is at %#x+%#x, beyond the end of the file (%#x)", i+1, offset, size, len(data)))
 			continue
 		}
+		if d.overlaps(int(offset), int(offset+size)) {
+			d.notes = append(d.notes, fmt.Sprintf("slice %d at %#x stands in another one", i+1, offset))
+			continue
+		}
 		if !isMachO(data[offset : offset+size]) {
 			d.notes = append(d.notes, fmt.Sprintf("slice %d at %#x is no Mach-O", i+1, offset))
 			continue
@@ -90,6 +94,11 @@ func openFat(file string, data []byte) (reading.Document, error) {
 	}
 	d.describe(file)
 	return d, nil
+}
+
+// overlaps reports whether an image has some of the bytes.
+func (d *document) overlaps(from, to int) bool {
+	return slices.ContainsFunc(d.images, func(m *image) bool { return from < m.base+len(m.data) && m.base < to })
 }
 
 // A macho is what reads a Mach-O file's load commands.
@@ -255,11 +264,11 @@ func (o *macho) readSymbols() []symbol {
 			continue
 		}
 		from := o.number(row[8:], o.wide)
-		s := symbol{from: from, to: from, name: strings.TrimPrefix(cstring(o.data[names+at:names+size]), "_"), function: !o.objects[number-1]}
+		s := symbol{from: from, to: from, name: bytes.TrimPrefix(cstring(o.data[names+at:names+size]), []byte("_")), function: !o.objects[number-1]}
 		if k, ok := slices.BinarySearch(starts, from); s.function && ok && k+1 < len(starts) {
 			s.to = starts[k+1]
 		}
-		if s.name != "" {
+		if len(s.name) > 0 {
 			all = append(all, s)
 		}
 	}

@@ -123,7 +123,7 @@ type region struct {
 // A symbol names some addresses.
 type symbol struct {
 	from, to uint64 // to is from where the end is not known
-	name     string
+	name     []byte // in image.data: a table may name the same long text for each
 	function bool
 }
 

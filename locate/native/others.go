@@ -29,7 +29,7 @@ func openArchive(file string, data []byte) (reading.Document, error) {
 		}
 		name, start := strings.TrimRight(strings.TrimSpace(string(header[:16])), "/"), at
 		if n, err := strconv.Atoi(strings.TrimPrefix(name, "#1/")); err == nil && n >= 0 && n <= size && strings.HasPrefix(name, "#1/") {
-			name, start = cstring(data[at:at+n]), at+n // BSD keeps long names there
+			name, start = string(cstring(data[at:at+n])), at+n // BSD keeps long names there
 		}
 		body := data[start : at+size]
 		if bytes.HasPrefix(body, []byte(magicELF)) || isMachO(body) {

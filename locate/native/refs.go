@@ -16,6 +16,7 @@ const (
 	maxUsers   = 16
 	maxStrings = 64
 	maxSibling = 200
+	maxTried   = 1 << 10 // references of a function that are looked at for strings
 	maxRefs    = 1 << 21
 )
 
@@ -117,14 +118,15 @@ func (m *image) users(r region, from, to int) (users []reading.User, more int) {
 	low, high := r.address+uint64(from-r.start), r.address+uint64(to-r.start)
 	seen := map[string]bool{}
 	add := func(s symbol, address uint64) {
-		if seen[s.name] {
+		name := string(s.name)
+		if seen[name] {
 			return
 		}
-		if seen[s.name] = true; len(users) == maxUsers {
+		if seen[name] = true; len(users) == maxUsers {
 			more++
 			return
 		}
-		user := reading.User{Name: s.name, Package: m.packageOf(s.name), Offset: m.offset(address)}
+		user := reading.User{Name: name, Package: m.packageOf(name), Offset: m.offset(address)}
 		if s.function {
 			user.Strings = m.siblings(s, low, high)
 		}
@@ -188,7 +190,7 @@ func (m *image) siblings(s symbol, low, high uint64) []string {
 	refs := m.refs().byCode
 	i, _ := slices.BinarySearchFunc(refs, s.from, func(r ref, at uint64) int { return cmp.Compare(r.code, at) })
 	var texts []string
-	for ; i < len(refs) && refs[i].code < s.to && len(texts) < maxStrings; i++ {
+	for last := min(len(refs), i+maxTried); i < last && refs[i].code < s.to && len(texts) < maxStrings; i++ {
 		target := refs[i].target
 		if target >= low && target < high {
 			continue
@@ -197,7 +199,7 @@ func (m *image) siblings(s symbol, low, high uint64) []string {
 		if at == 0 {
 			continue
 		}
-		text := cstring(m.data[at-m.base : m.end(target, at-m.base)])
+		text := string(cstring(m.data[at-m.base : m.end(target, at-m.base)]))
 		if len(text) >= minRun && len(text) <= maxSibling && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0xfffd }) && !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}
