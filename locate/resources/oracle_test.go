@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -31,21 +32,43 @@ func artefact(t testing.TB, name string) string {
 	return path
 }
 
-// member reads a file of an archive.
-func member(t testing.TB, archive, name string) []byte {
+// archives are the files of archives that were read.
+var archives sync.Map
+
+// unpacked reads the resources of an archive: all files but its code, by their names.
+func unpacked(t testing.TB, archive string) map[string][]byte {
 	t.Helper()
+	if files, ok := archives.Load(archive); ok {
+		return files.(map[string][]byte)
+	}
 	z, err := zip.OpenReader(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	f, err := z.Open(name)
-	if err != nil {
-		t.Fatal(err)
+	files := map[string][]byte{}
+	for _, f := range z.File {
+		if name := filepath.Ext(f.Name); name != ".xml" && name != ".arsc" && name != ".pb" {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files[f.Name], err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
 	}
-	data, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
+	archives.Store(archive, files)
+	return files
+}
+
+// member returns a file of an archive.
+func member(t testing.TB, archive, name string) []byte {
+	t.Helper()
+	data, ok := unpacked(t, archive)[name]
+	if !ok {
+		t.Fatalf("%s has no %s", archive, name)
 	}
 	return data
 }
@@ -53,16 +76,12 @@ func member(t testing.TB, archive, name string) []byte {
 // members are the names of the compiled XML of an archive.
 func members(t testing.TB, archive string) (names []string) {
 	t.Helper()
-	z, err := zip.OpenReader(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	for _, f := range z.File {
-		if strings.HasSuffix(f.Name, ".xml") {
-			names = append(names, f.Name)
+	for name := range unpacked(t, archive) {
+		if filepath.Ext(name) == ".xml" {
+			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 

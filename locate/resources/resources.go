@@ -124,7 +124,7 @@ type kindOfText struct {
 	kind   string
 	syntax func(text []byte) syntax
 	source bool // code with literals
-	single bool // that may have single quotes
+	quotes      // of its literals
 }
 
 var (
@@ -143,14 +143,14 @@ var kindsOfText = map[string]kindOfText{
 	".properties": asProperties, ".env": asProperties, ".ini": asProperties, ".cfg": asProperties, ".conf": asProperties,
 	".toml": asProperties, ".xcconfig": asProperties,
 	".yaml": asYAML, ".yml": asYAML,
-	".java": code("Java", false), ".kt": code("Kotlin", false), ".kts": code("Kotlin", false), ".swift": code("Swift", false),
-	".dart": code("Dart", true), ".m": code("Objective-C", false), ".mm": code("Objective-C", false), ".h": code("C", false),
-	".c": code("C", false), ".cc": code("C++", false), ".cpp": code("C++", false), ".hpp": code("C++", false),
-	".cs": code("C#", false), ".gradle": code("Groovy", true), ".groovy": code("Groovy", true), ".scala": code("Scala", false),
+	".java": code("Java", quotes{}), ".kt": code("Kotlin", quotes{rawBlocks: true}), ".kts": code("Kotlin", quotes{rawBlocks: true}), ".swift": code("Swift", quotes{}),
+	".dart": code("Dart", quotes{single: true}), ".m": code("Objective-C", quotes{}), ".mm": code("Objective-C", quotes{}), ".h": code("C", quotes{}),
+	".c": code("C", quotes{}), ".cc": code("C++", quotes{}), ".cpp": code("C++", quotes{}), ".hpp": code("C++", quotes{}),
+	".cs": code("C#", quotes{}), ".gradle": code("Groovy", quotes{single: true}), ".groovy": code("Groovy", quotes{single: true}), ".scala": code("Scala", quotes{rawBlocks: true}),
 }
 
-func code(language string, single bool) kindOfText {
-	return kindOfText{kind: language + " source", source: true, single: single}
+func code(language string, q quotes) kindOfText {
+	return kindOfText{kind: language + " source", source: true, quotes: q}
 }
 
 // openAsText reads text as its content and its name say.
@@ -166,14 +166,14 @@ func openAsText(name string, data []byte) reading.Document {
 		kind = asXML
 	case bytes.HasPrefix(bytes.ToLower(start), []byte("<!doctype html")), bytes.HasPrefix(bytes.ToLower(start), []byte("<html")):
 		kind = asHTML
-	case bytes.HasPrefix(start, []byte("{\"")), bytes.HasPrefix(start, []byte("[{")), bytes.HasPrefix(start, []byte("{\n")) && bytes.Contains(start, []byte("\":")):
+	case len(start) > 0 && (start[0] == '{' || start[0] == '[') && bytes.Contains(start, []byte("\":")):
 		kind = asJSON
 	default:
 		kind = asPlain
 	}
 	f := openText(kind.kind, data, kind.syntax)
 	if kind.source {
-		return &sourceFile{f, kind.single}
+		return &sourceFile{f, kind.quotes}
 	}
 	return f
 }

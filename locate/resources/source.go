@@ -9,14 +9,20 @@ import (
 // sourceFile is source code of a language like C: Java, Kotlin, Swift, Dart, Objective-C.
 type sourceFile struct {
 	*textFile
-	single bool // quotes of one stroke hold texts, not characters
+	quotes
+}
+
+// quotes are what a language's quotes mean.
+type quotes struct {
+	single    bool // those of one stroke hold texts, not characters
+	rawBlocks bool // between three of them, a backslash is a backslash
 }
 
 // literals is a pass over the literals of source code.
 type literals struct {
-	text   []byte
-	single bool
-	at     int
+	quotes
+	text []byte
+	at   int
 }
 
 // literal is one of them.
@@ -72,7 +78,7 @@ func (l *literals) inWord() bool {
 func (l *literals) read(lit *literal, quote byte) {
 	three := bytes.Repeat([]byte{quote}, 3)
 	if bytes.HasPrefix(l.text[l.at:], three) {
-		lit.start = l.at + 3
+		lit.start, lit.raw = l.at+3, lit.raw || l.rawBlocks
 		n := bytes.Index(l.text[lit.start:], three)
 		if n < 0 {
 			n = len(l.text) - lit.start
@@ -104,7 +110,7 @@ func (l *literals) read(lit *literal, quote byte) {
 // Joined calls visit for texts whose literals the code adds up, or writes side by side, and for
 // those with escapes.
 func (f *sourceFile) Joined(visit func(reading.Joined) bool) {
-	l := literals{text: f.text, single: f.single}
+	l := literals{text: f.text, quotes: f.quotes}
 	var value []byte
 	var parts []reading.Part
 	escaped := false
