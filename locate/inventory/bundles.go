@@ -52,7 +52,7 @@ func readBundle(f *file) error {
 }
 
 // maxNotices bounds what the licences of a Flutter app unfold to.
-const maxNotices = 32 << 20
+const maxNotices = 8 << 20
 
 // readNotices reads the licences that Flutter puts into an app: each is below the names of the
 // packages that it is of, and they are parted by a line of hyphens. Versions are not in it.

@@ -38,8 +38,8 @@ type Component struct {
 
 // Bounds of what is read of one file.
 const (
-	MaxSize       = 64 << 20 // bytes; lock files of large projects have a few
-	maxComponents = 200_000
+	MaxSize       = 32 << 20 // bytes; lock files of large projects have a few
+	maxComponents = 50_000
 )
 
 // A reader reads files of one format.

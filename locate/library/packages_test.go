@@ -61,6 +61,9 @@ var readPackages = sync.OnceValues(func() ([]*pack, error) {
 	return packs, nil
 })
 
+// maxSource is the size of a file, in bytes, beyond which a tool has put it together.
+const maxSource = 200 << 10
+
 // sources reads the source files of a package, without its tests.
 func sources(dir string) ([]byte, error) {
 	var all bytes.Buffer
@@ -72,6 +75,10 @@ func sources(dir string) ([]byte, error) {
 			return fs.SkipDir
 		case d.IsDir() || !slices.Contains([]string{".js", ".mjs", ".ts", ".tsx", ".java", ".kt", ".swift", ".m", ".xml", ".gradle"}, filepath.Ext(path)):
 			return nil
+		}
+		info, err := d.Info()
+		if err != nil || info.Size() > maxSource {
+			return err
 		}
 		text, err := os.ReadFile(path)
 		all.Write(text)
