@@ -34,7 +34,7 @@ func newLocate(s *streams) *cobra.Command {
 	l := &locating{}
 	c := command("locate", func(c *cobra.Command, args []string) error { return l.run(c, s, args) })
 	c.Args = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
+		if len(args) == 0 || slices.Contains(args, "") {
 			return withHint(errors.New("locate needs an app: an APK, an IPA, a bundle or a folder"), "telltale locate --help")
 		}
 		return nil
@@ -73,6 +73,9 @@ func (l *locating) run(c *cobra.Command, s *streams, apps []string) error {
 	}
 	for _, f := range result.Failures {
 		s.complain(masked(fmt.Errorf("%s: %w", f.Path, f.Err), masker(pol, l.reveal)))
+	}
+	if result.Files == 0 && len(result.Failures) > 0 {
+		return exitCode(ExitFailed) // there is nothing to say of it
 	}
 	if !l.quiet {
 		doc := l.document(pol, result, commandLine(c, apps))

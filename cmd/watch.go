@@ -177,7 +177,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 			return written.write(files, doc)
 		}),
 		Locate: flags.app.forScreen(), App: strings.Join(flags.app.files, ", "),
-		Copies:  copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
+		Copies: copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
 	}, s.in, s.out)
 	trouble = said.repeat(s, err, w.failed)
 	if errors.Is(w.failed, context.Canceled) {

@@ -1,6 +1,9 @@
 package locate
 
 import (
+	"path"
+	"strings"
+
 	"telltale/locate/hosts"
 	"telltale/locate/reading"
 )
@@ -44,6 +47,9 @@ func (x *examination) mention(m hosts.Mention, text reading.Text) {
 	if x.until > 0 && start >= x.until {
 		return
 	}
+	if m.Noise == "" && x.doc == nil {
+		m.Noise = medium(x.file.Path)
+	}
 	v := view{text: text.Value[max(0, m.Start-lookBehind):min(len(text.Value), m.End+lookBehind)]}
 	from := min(m.Start, lookBehind)
 	to := from + m.End - m.Start
@@ -58,4 +64,18 @@ func (x *examination) mention(m hosts.Mention, text reading.Text) {
 		lead.Place = x.doc.Place(start, end)
 	}
 	x.add(lead)
+}
+
+// medium says where an address stands that is in a picture, a film, a sound or a font: in what
+// the file says of its maker; "" for other files.
+func medium(file string) string {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".bmp", ".ico", ".icns", ".tif", ".tiff", ".psd", ".car":
+		return "in a picture"
+	case ".ttf", ".otf", ".woff", ".woff2", ".ttc":
+		return "in a font"
+	case ".mp4", ".mov", ".m4v", ".webm", ".mp3", ".m4a", ".aac", ".ogg", ".wav", ".caf":
+		return "in a film or sound"
+	}
+	return ""
 }

@@ -38,10 +38,10 @@ func (r *Result) Advice() (advice []string) {
 		return nil
 	}
 	if n := len(r.Unread); n > 0 {
-		advice = append(advice, fmt.Sprintf("%s could not be read in full (%s): what is hidden there was not searched.", files(n), r.Unread[0].Why))
+		advice = append(advice, fmt.Sprintf("%s could not be read in full (%s): what is hidden there was not searched.", plural(n, "file", "files"), r.Unread[0].Why))
 	}
 	if n := len(r.Failures); n > 0 {
-		advice = append(advice, fmt.Sprintf("%d parts of the app could not be opened: mend them, and search again.", n))
+		advice = append(advice, fmt.Sprintf("%s could not be read, or not whole: get the app anew, and search again.", plural(n, "part of the app", "parts of the app")))
 	}
 	return append(advice,
 		"The address may be put together at run time: look for a part of it that does not change, with --string.",
@@ -49,11 +49,4 @@ func (r *Result) Advice() (advice []string) {
 		"It may be in a native library or in code that is loaded later: give the app's other parts too (split APKs, frameworks, on-demand modules).",
 		"The system itself, or a component of it such as a web view or Google Play services, may have made the contact: record once with the app closed (telltale record --idle) and compare.",
 	)
-}
-
-func files(n int) string {
-	if n == 1 {
-		return "1 file"
-	}
-	return fmt.Sprintf("%d files", n)
 }

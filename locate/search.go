@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -26,6 +28,7 @@ func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*R
 	if err := s.nameMaps(opts.SourceMaps); err != nil {
 		return nil, err
 	}
+	s.apps = apps
 	infos, failures, err := app.Walk(ctx, apps, opts.Limits, opts.Workers, s.file)
 	if err != nil {
 		return nil, err
@@ -36,6 +39,7 @@ func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*R
 
 // A search is one run over apps. Its files come from several goroutines.
 type search struct {
+	apps     []string
 	names    []string // the hosts, then the strings
 	hosts    int      // how many of them are hosts
 	needles  *needles
@@ -113,7 +117,7 @@ func (s *search) file(f app.File) error {
 	}
 	doc, err := open(f.Path, f.Data)
 	if err != nil {
-		s.fail(f.Path, err)
+		s.fail(s.called(f), err)
 	}
 	x := examination{search: s, file: f, doc: doc}
 	if s.result.Listed {
@@ -136,6 +140,18 @@ func (s *search) count(f app.File) {
 	if s.progress != nil {
 		s.progress(p)
 	}
+}
+
+// called returns how a file is named in an error: with its app.
+func (s *search) called(f app.File) string {
+	name := s.apps[f.App]
+	if filepath.Base(name) == f.Path {
+		return name
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return filepath.Join(name, filepath.FromSlash(f.Path))
+	}
+	return name + "!/" + f.Path
 }
 
 func (s *search) fail(path string, err error) {
@@ -162,7 +178,7 @@ func (s *search) keep(x *examination) {
 	s.result.Declared = append(s.result.Declared, declared...)
 	s.result.Components = append(s.result.Components, parts...)
 	if partsErr != nil {
-		s.result.Failures = append(s.result.Failures, app.Failure{Path: x.file.Path, Err: partsErr})
+		s.result.Failures = append(s.result.Failures, app.Failure{Path: s.called(x.file), Err: partsErr})
 	}
 	if id != (reading.Identity{}) {
 		s.identities = append(s.identities, identity{id, x.file.App, x.file.Path})
@@ -195,7 +211,7 @@ const (
 func (s *search) stream(f app.File) error {
 	content, err := f.Open()
 	if err != nil {
-		s.fail(f.Path, err)
+		s.fail(s.called(f), err)
 		return nil
 	}
 	defer content.Close()
@@ -212,7 +228,7 @@ func (s *search) stream(f app.File) error {
 		s.keep(&x)
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				s.fail(f.Path, err)
+				s.fail(s.called(f), err)
 			}
 			break
 		}
