@@ -49,7 +49,7 @@ type Library struct {
 	Remedy string `yaml:"remedy"`
 	Docs   string `yaml:"docs"` // where its vendor says how it is configured
 	// Source is where the row is from, in words, and Confidence how sure it is: S read in its
-	// source, L the vendor's documentation, C not verified.
+	// source, L the vendor's documentation or public builds, C not verified.
 	Source     string `yaml:"source"`
 	Confidence string `yaml:"confidence"`
 }

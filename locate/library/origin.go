@@ -7,6 +7,7 @@ import (
 
 	"telltale/locate/inventory"
 	"telltale/locate/reading"
+	"telltale/policy/catalog"
 )
 
 // Confidence is how well an origin is known.
@@ -94,6 +95,9 @@ func (o *Origin) complete(e Evidence, parts *Parts, fits []fit) *Origin {
 		return o
 	}
 	o.Name, o.Docs = l.Name, l.Docs
+	if l.Confidence == catalog.Unverified {
+		o.Reasons = append(o.Reasons, "what the catalogue says of "+l.Name+" is not verified")
+	}
 	if o.Ecosystem == "" {
 		o.Ecosystem = l.ecosystem()
 	}

@@ -212,6 +212,7 @@ func TestReasons(t *testing.T) {
 		{"the inventory", Evidence{URL: probe}, part("5.9.10", ""), "the app is made with it: yarn.lock line 3"},
 		{"a version at odds with the code", Evidence{URL: probe, Place: in(""), Around: []byte(module59)}, part("9.5.0", ""), "by its code, which has reachabilityRequestTimeout and lacks reachabilityShouldRun, it is version 5.5.0 to 6.0.6, and not the 9.5.0 of yarn.lock line 3"},
 		{"a version without the default", Evidence{URL: probe}, part("3.2.1", ""), "version 3.2.1 is not among those that are known to have this default (4.1.0 to 4.7.0, 5.0.0 to 5.3.3, 5.5.0 to 7.1.11, 7.1.12 and later)"},
+		{"a row that is not verified", Evidence{Host: "x.example", Place: usedBy("com.vungle.ads.A")}, nil, "what the catalogue says of Vungle is not verified"},
 		{"a product", Evidence{Host: "o1.ingest.sentry.io"}, nil, "the address is one of Sentry"},
 	} {
 		o := Attribute(tt.e, Index(tt.parts))
