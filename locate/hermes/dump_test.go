@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"telltale/guard/raced"
 	"telltale/locate/reading"
 )
 
@@ -46,6 +47,9 @@ func TestCompilersDump(t *testing.T) {
 	}
 	for _, dump := range dumps {
 		name := strings.TrimSuffix(filepath.Base(dump), ".txt")
+		if raced.Detector && name != "v96" && !strings.HasPrefix(name, "strings-") {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, err := os.Open(dump)
@@ -85,7 +89,6 @@ var (
 	stringRow  = regexp.MustCompile(`^[sip](\d+)\[(ASCII|UTF-16), (\d+)\.\.(-?\d+)\](?: #[0-9A-F]+| @\d+)?: ?(.*)$`)
 	nameRow    = regexp.MustCompile(`^(?:NC|Constructor|Class)?Function<(.*)>\d*\(\d+ params`)
 	debugStart = regexp.MustCompile(`^  0x[0-9a-f]+  function idx (\d+), starts at`)
-	debugRow   = regexp.MustCompile(`^    bc (\d+): line (\d+) col (\d+)`)
 )
 
 func (d *dump) compare(from *os.File) {
@@ -253,18 +256,21 @@ func (d *dump) rawOperands(o *opcode, code []byte, row string) {
 }
 
 func (d *dump) debugLine(line string) {
-	if m := debugStart.FindStringSubmatch(line); m != nil {
-		d.debugFunction, _ = strconv.Atoi(m[1])
+	if strings.HasPrefix(line, "  0x") {
+		if m := debugStart.FindStringSubmatch(line); m != nil {
+			d.debugFunction, _ = strconv.Atoi(m[1])
+		}
 		return
 	}
-	m := debugRow.FindStringSubmatch(line)
-	if m == nil || d.debugFunction >= len(d.b.functions) {
+	// "    bc 149: line 3 col 1"
+	fields := strings.Fields(line)
+	if len(fields) < 6 || fields[0] != "bc" || fields[2] != "line" || d.debugFunction >= len(d.b.functions) {
 		return
 	}
-	offset, _ := strconv.Atoi(m[1])
+	offset, _ := strconv.Atoi(strings.TrimSuffix(fields[1], ":"))
 	l, ok := d.b.locate(&d.b.functions[d.debugFunction], uint32(offset))
-	if got := fmt.Sprintf("%d:%d", l.line, l.column); !ok || got != m[2]+":"+m[3] {
-		d.fail("function %d at %d stood at %s (%v), want %s", d.debugFunction, offset, got, ok, line)
+	if !ok || strconv.Itoa(l.line) != fields[3] || strconv.Itoa(l.column) != fields[5] {
+		d.fail("function %d at %d stood at %+v (%v), want %s", d.debugFunction, offset, l, ok, line)
 	}
 	d.located++
 }
