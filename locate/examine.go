@@ -16,15 +16,17 @@ import (
 // An examination is the search of one file, or of one window of it.
 type examination struct {
 	*search
-	file  app.File
-	doc   reading.Document // nil where no reader knows the file
-	base  int64            // where Data begins in the file
-	until int              // matches from here on belong to the next window; 0: all are ours
-	found []found
-	at    map[spot]bool  // where the bytes themselves have the plain text
-	seen  map[same]int   // index into found
-	kept  map[string]int // leads to each name
-	times map[int]int    // matches of each name
+	file app.File
+	doc  reading.Document // nil where no reader knows the file
+	base int64            // where Data begins in the file
+	// Matches before from belong to the window before this one, those from until on to the
+	// next; until is 0 in the last one.
+	from, until int
+	found       []found
+	at          map[spot]bool  // where the bytes themselves have the plain text
+	seen        map[same]int   // index into found
+	kept        map[string]int // leads to each name
+	times       map[int]int    // matches of each name
 }
 
 // A spot is a place at which a name stands in plain.
@@ -81,7 +83,7 @@ func (x *examination) bytes() {
 
 // ours reports whether a match is for this window, and not one of too many.
 func (x *examination) ours(p pattern, start int) bool {
-	if x.until > 0 && start >= x.until {
+	if x.beyond(start) {
 		return false
 	}
 	if x.times == nil {
@@ -89,6 +91,11 @@ func (x *examination) ours(p pattern, start int) bool {
 	}
 	x.times[p.wanted]++
 	return x.times[p.wanted] <= mostMatches
+}
+
+// beyond reports whether a match is another window's.
+func (x *examination) beyond(start int) bool {
+	return start < x.from || x.until > 0 && start >= x.until
 }
 
 // blockSize is how many differences are made at once.

@@ -44,7 +44,7 @@ func (x *examination) mention(m hosts.Mention, text reading.Text) {
 	if end-start == len(text.Value) { // the bytes are the text
 		start, end = text.Start+m.Start, text.Start+m.End
 	}
-	if x.until > 0 && start >= x.until {
+	if x.beyond(start) {
 		return
 	}
 	if m.Noise == "" && x.doc == nil {

@@ -200,8 +200,8 @@ func components(f app.File) ([]inventory.Component, error) {
 	return inventory.Read(f.Path, f.Data)
 }
 
-// Files that are too large to be held are searched in windows, which overlap by what an
-// address may need.
+// Files that are too large to be held are searched in windows. Half of what two of them share
+// belongs to either, so that a match has its surroundings.
 const (
 	windowSize = 4 << 20
 	overlap    = 4 << 10
@@ -221,8 +221,11 @@ func (s *search) stream(f app.File) error {
 		window = window[:len(window)+n]
 		x := examination{search: s, file: f, base: base}
 		x.file.Data = window
+		if base > 0 {
+			x.from = overlap / 2
+		}
 		if err == nil {
-			x.until = len(window) - overlap
+			x.until = len(window) - overlap/2
 		}
 		x.windowed()
 		s.keep(&x)
