@@ -82,6 +82,9 @@ func TestDefaultsOfRows(t *testing.T) {
 				t.Errorf("%s: the catalogue has no product %q", l.ID, name)
 			}
 		}
+		if l.Confidence == "S" && !slices.ContainsFunc(l.Defaults, func(d Default) bool { return d.File != "" }) {
+			t.Errorf("%s: it is called read in its source, and no default says where", l.ID)
+		}
 		if len(l.Products) == 0 && len(l.Defaults) == 0 {
 			t.Errorf("%s: it contacts nobody", l.ID)
 		}
