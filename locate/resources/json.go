@@ -52,7 +52,8 @@ func (s *jsonScan) next() (scalar bool) {
 	c := s.text[s.at]
 	switch c {
 	case ' ', '\t', '\r', '\n', ':':
-		s.at++
+		for s.at++; s.at < len(s.text) && s.text[s.at] == ' '; s.at++ {
+		}
 	case '{', '[':
 		s.at++
 		if len(s.stack) >= maxPath {
@@ -83,7 +84,7 @@ func (s *jsonScan) next() (scalar bool) {
 		s.at = afterComment(s.text, s.at)
 	default:
 		s.start = s.at
-		for s.at++; s.at < len(s.text) && bytes.IndexByte([]byte(" \t\r\n:,{}[]\"'/"), s.text[s.at]) < 0; s.at++ {
+		for s.at++; s.at < len(s.text) && !endsWord[s.text[s.at]]; s.at++ {
 		}
 		s.end, s.quoted = s.at, false
 		s.take()
@@ -91,6 +92,14 @@ func (s *jsonScan) next() (scalar bool) {
 	}
 	return false
 }
+
+// endsWord are the bytes behind a number or a word.
+var endsWord = func() (table [256]bool) {
+	for _, c := range []byte(" \t\r\n:,{}[]\"'/") {
+		table[c] = true
+	}
+	return table
+}()
 
 // top is the innermost level that has a name here; nil where there is none.
 func (s *jsonScan) top() *jsonLevel {
@@ -111,13 +120,16 @@ func (s *jsonScan) take() {
 
 // closing returns where a text ends whose first byte is at start.
 func closing(text []byte, start int, quote byte) int {
-	for at := start; at < len(text); at++ {
-		switch text[at] {
-		case quote:
-			return at
-		case '\\':
-			at++
+	for at := start; at < len(text); {
+		n := bytes.IndexByte(text[at:], quote)
+		if n < 0 {
+			break
 		}
+		slash := bytes.IndexByte(text[at:at+n], '\\')
+		if slash < 0 {
+			return at + n
+		}
+		at += slash + 2
 	}
 	return len(text)
 }

@@ -108,10 +108,11 @@ func tagStart(c byte) bool {
 // raw names the element whose content is no markup: a script in HTML.
 func (s *markupScan) raw() string {
 	if s.html && len(s.stack) > 0 {
-		for _, name := range []string{"script", "style"} {
-			if bytes.EqualFold(s.stack[len(s.stack)-1].name.of(s.text), []byte(name)) {
-				return name
-			}
+		switch name := s.stack[len(s.stack)-1].name.of(s.text); {
+		case len(name) == 6 && bytes.EqualFold(name, []byte("script")):
+			return "script"
+		case len(name) == 5 && bytes.EqualFold(name, []byte("style")):
+			return "style"
 		}
 	}
 	return ""
@@ -130,6 +131,14 @@ func indexFold(data []byte, mark string) int {
 	}
 }
 
+// endsName are the bytes behind the name of a tag or an attribute.
+var endsName = func() (table [256]bool) {
+	for _, c := range []byte(" \t\r\n=>/\"'<") {
+		table[c] = true
+	}
+	return table
+}()
+
 // tag reads a start or end tag with its attributes.
 func (s *markupScan) tag(t token, attrs []span) token {
 	text, at := s.text, s.at+1
@@ -139,7 +148,7 @@ func (s *markupScan) tag(t token, attrs []span) token {
 	}
 	word := func() span {
 		from := at
-		for at < len(text) && bytes.IndexByte([]byte(" \t\r\n=>/\"'<"), text[at]) < 0 {
+		for at < len(text) && !endsName[text[at]] {
 			at++
 		}
 		return span{int32(from), int32(at)}

@@ -115,9 +115,14 @@ func (p *pool) span(i uint32) (start, end int, ok bool) {
 		return 0, 0, false
 	}
 	if p.utf8 {
-		return p.span8(int(at))
+		start, end, ok = p.span8(int(at))
+	} else {
+		start, end, ok = p.span16(int(at))
 	}
-	return p.span16(int(at))
+	if !ok {
+		return 0, 0, false
+	}
+	return start, end, true
 }
 
 // span8 reads the two lengths of a string in UTF-8, in UTF-16 units and in bytes.

@@ -38,7 +38,16 @@ func (l *literals) next() (lit literal, ok bool) {
 	text := l.text
 	lit.follows = true
 	for l.at < len(text) {
-		switch c := text[l.at]; {
+		c := text[l.at]
+		if ordinary[c] {
+			lit.follows, lit.raw = false, false
+			l.at++
+			for l.at < len(text) && ordinary[text[l.at]] {
+				l.at++
+			}
+			continue
+		}
+		switch {
 		case c == '"' || c == '\'' && l.single:
 			l.read(&lit, c)
 			return lit, true
@@ -65,6 +74,15 @@ func (l *literals) next() (lit literal, ok bool) {
 	return lit, false
 }
 
+// ordinary are the bytes of code that neither begin a literal or a comment nor may stand
+// between two literals that are added up.
+var ordinary = func() (table [256]bool) {
+	for i := range table {
+		table[i] = bytes.IndexByte([]byte("\"'/ \t\r\n+@r#"), byte(i)) < 0
+	}
+	return table
+}()
+
 // inWord reports whether a letter stands before the place.
 func (l *literals) inWord() bool {
 	if l.at == 0 {
@@ -74,9 +92,14 @@ func (l *literals) inWord() bool {
 	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
+var threeDouble, threeSingle = []byte(`"""`), []byte(`'''`)
+
 // read reads a literal up to its quote, or to its three quotes.
 func (l *literals) read(lit *literal, quote byte) {
-	three := bytes.Repeat([]byte{quote}, 3)
+	three := threeDouble
+	if quote == '\'' {
+		three = threeSingle
+	}
 	if bytes.HasPrefix(l.text[l.at:], three) {
 		lit.start, lit.raw = l.at+3, lit.raw || l.rawBlocks
 		n := bytes.Index(l.text[lit.start:], three)
@@ -89,6 +112,9 @@ func (l *literals) read(lit *literal, quote byte) {
 	}
 	lit.start = l.at + 1
 	for at := lit.start; ; at++ {
+		for at < len(l.text) && inLiteral[l.text[at]] {
+			at++
+		}
 		switch {
 		case at >= len(l.text):
 			lit.end, l.at = len(l.text), len(l.text)
@@ -106,6 +132,14 @@ func (l *literals) read(lit *literal, quote byte) {
 		return
 	}
 }
+
+// inLiteral are the bytes that cannot end a literal.
+var inLiteral = func() (table [256]bool) {
+	for i := range table {
+		table[i] = bytes.IndexByte([]byte("\"'\\\n"), byte(i)) < 0
+	}
+	return table
+}()
 
 // Joined calls visit for texts whose literals the code adds up, or writes side by side, and for
 // those with escapes.

@@ -89,7 +89,7 @@ func (t *table) readPackage(c chunk) error {
 		return fmt.Errorf("the package at 0x%x has a header of %d bytes, expected at least %d", c.at, c.header, least)
 	}
 	p := tablePackage{id: u32(t.data, c.at+8)}
-	if c.header >= least+4 {
+	if c.header >= least+4 && c.end-c.at >= least+4 {
 		p.idOffset = int(u32(t.data, c.at+284) & 0xff)
 	}
 	var err error
