@@ -109,6 +109,19 @@ func (l *Lead) Grounds(st Style) []Fact {
 	return out
 }
 
+// OriginKey is the same for leads whose Grounds and Remedy are; "" where there are none.
+func (l *Lead) OriginKey() string {
+	o := l.Origin
+	if o == nil || o.Name == "" {
+		return ""
+	}
+	key := fmt.Sprintf("%s\x00%s\x00%d\x00%v", o.Name, o.Version, len(l.Overrides), l.Stopped())
+	if d := o.Default; d != nil {
+		key += "\x00" + d.URL + "\x00" + d.Setting
+	}
+	return key
+}
+
 // Remedy says what a developer can do, in lines as those of a library's remedy; "" where nobody
 // knows.
 func (l *Lead) Remedy() string {

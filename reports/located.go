@@ -89,18 +89,6 @@ func (r *Report) snippet(l *locate.Lead) locate.Snippet {
 	})
 }
 
-// origin tells leads of the same default of a library from others.
-func origin(l *locate.Lead) string {
-	if l.Origin == nil || l.Origin.Name == "" {
-		return ""
-	}
-	key := l.Origin.Name + "\x00" + l.Origin.Version
-	if d := l.Origin.Default; d != nil {
-		key += "\x00" + d.URL + "\x00" + d.Setting
-	}
-	return key
-}
-
 // A find is something that is wanted, or a host of the list, with its leads.
 type find struct {
 	name  string

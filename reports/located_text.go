@@ -170,7 +170,7 @@ func (s *screen) leads(r *Report, leads []locate.Lead, full, places int) {
 	n := min(len(leads), full)
 	for i := range leads[:n] {
 		l := &leads[i]
-		key := origin(l)
+		key := l.OriginKey()
 		s.lead(r, l, key != "" && told[key])
 		told[key] = true
 	}

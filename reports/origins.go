@@ -120,7 +120,7 @@ func (r *Report) originHost(x find, st style) originHost {
 	n := min(len(x.leads), originLeads)
 	for i := range x.leads[:n] {
 		l := &x.leads[i]
-		key := origin(l)
+		key := l.OriginKey()
 		out.Leads = append(out.Leads, r.originLead(l, key != "" && told[key], st))
 		told[key] = true
 	}

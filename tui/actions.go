@@ -42,6 +42,8 @@ func (m *model) do(a action) tea.Cmd {
 		m.openCoverage()
 	case showSent:
 		m.openSent()
+	case showOrigin:
+		return m.openOrigin()
 	case hideQuestions:
 		return m.search.hideQuestions(m)
 	case sortHosts:

@@ -12,6 +12,7 @@ import (
 
 	"telltale/flow"
 	"telltale/flow/flowtest"
+	"telltale/locate"
 )
 
 // A picture is a state of the screen: where it starts, and the keys that lead to it.
@@ -162,6 +163,20 @@ var pictures = []picture{
 	{"packets-contact", withPackets, openFlow("kind == \"contact\"", 0)},
 	{"packets-names", withPackets, openFlow("kind == \"http\"", 3)},
 	{"packets-hostile", func() setting { return setting{flows: flowtest.Number(hostileQuestion())} }, press("3", "enter", "tab", "tab")},
+	{"origin", withApp(fromNetInfo), func(r *rig) { r.onto("1", "clients3").press("O") }},
+	{"origin-end", withApp(fromNetInfo), func(r *rig) { r.onto("2", "clients3").press("O", "end") }},
+	{"origin-of-flow", withApp(fromObfuscated), then(detailOf("/generate_204", "Why"), press("O"))},
+	{"origin-not-found", withApp(notInApp), func(r *rig) { r.onto("2", "clients3").press("O") }},
+	{"origin-searching", withApp(fromNetInfo), func(r *rig) {
+		r.hold = true
+		r.onto("2", "clients3").press("O")
+		r.send(originProgressMsg{r.m.panel.(*originPanel), locate.Progress{File: "Payload/CovidShield.app/Frameworks/hermes.framework/hermes", Files: 1203, Bytes: 48_213_000}})
+	}},
+	{"origin-trouble", withApp(func(string) (*locate.Result, error) {
+		return nil, errors.New("open covid-alert.ipa: permission denied")
+	}), func(r *rig) { r.onto("2", "clients3").press("O") }},
+	{"origin-hostile", withApp(fromHostile), func(r *rig) { r.onto("2", "clients3").press("O") }},
+	{"origin-without-app", withStory, func(r *rig) { r.onto("2", "clients3").press("O") }},
 	{"help", withStory, press("?")},
 	{"quit", withStory, func(r *rig) { r.onto("2", "clients3").press("a", "enter", "q") }},
 	{"loading", func() setting {

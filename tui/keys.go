@@ -46,6 +46,7 @@ const (
 	copyConfig
 	showCoverage
 	showSent
+	showOrigin
 	hideQuestions
 	allowIt
 	ignoreIt
@@ -147,6 +148,7 @@ var bindings = []binding{
 	{keys: []string{"y"}, do: copyConfig, in: inConnect, topic: topicLeave, help: "copy the tunnel's configuration, its private key in it"},
 	{keys: []string{"h"}, do: hideQuestions, in: inLists, topic: topicFind, hint: "hide DNS", help: "hide DNS questions in every list, or show them again"},
 	{keys: []string{"s"}, do: showSent, in: everywhere, topic: topicLook, hint: "told", help: "what was told to whom: identifiers, who got them, what repeats"},
+	{keys: []string{"O"}, do: showOrigin, in: inLists | inDetail, topic: topicLook, help: "the origin: where in the app the host comes from, with --app"},
 	{keys: []string{"?"}, do: showHelp, in: everywhere, topic: topicLeave, hint: "keys", help: "all keys"},
 	{keys: []string{"q", "ctrl+c"}, do: quit, in: everywhere, topic: topicLeave, hint: "quit", help: "quit; asks where something would be lost"},
 }

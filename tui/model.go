@@ -13,6 +13,7 @@ import (
 
 	"telltale/capture"
 	"telltale/flow"
+	"telltale/locate"
 )
 
 // model is the whole program. Each part keeps its own state and draws itself;
@@ -28,11 +29,12 @@ type model struct {
 	rate          rate
 	view          scope // the view that is shown: one of inConnect, inLists
 	loading       *loading
-	unproven      bool              // not all of the capture could be read
-	names         map[string]string // of the devices that have one, masked, by address
-	gaps          gaps              // in the books of the ways in
-	trouble       trouble           // the diagnosis that matters most
-	running       sync.RWMutex      // held for reading by what is awaited at the end
+	unproven      bool                      // not all of the capture could be read
+	names         map[string]string         // of the devices that have one, masked, by address
+	origins       map[string]*locate.Result // where hosts come from in the app
+	gaps          gaps                      // in the books of the ways in
+	trouble       trouble                   // the diagnosis that matters most
+	running       sync.RWMutex              // held for reading by what is awaited at the end
 
 	connect    connectView
 	violations violationsView
@@ -143,6 +145,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return m.takeDetail(msg)
 	case linesMsg:
 		return m.takeLines(msg)
+	case originMsg, originProgressMsg:
+		return m.takeOrigin(msg)
 	case deskMsg:
 		return tea.Batch(m.desk.take(m, msg), m.leaveIfSaved(msg))
 	case tunnelMsg:

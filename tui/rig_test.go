@@ -223,7 +223,7 @@ func (r *rig) handle(msg tea.Msg) {
 }
 
 // waiting are commands that end when something happens, not by themselves.
-var waiting = []string{"(*feed).next", "(*loading).next", "bubbles/cursor"}
+var waiting = []string{"(*feed).next", "(*loading).next", "(*originPanel).next", "bubbles/cursor"}
 
 func (r *rig) run(cmd tea.Cmd) {
 	r.t.Helper()

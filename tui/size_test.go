@@ -18,6 +18,7 @@ import (
 	"telltale/flow/flowtest"
 	"telltale/flow/plain"
 	"telltale/guard/raced"
+	"telltale/locate"
 )
 
 // sgr is the one control sequence that a screen may hold: a style (ECMA-48, 8.3.117).
@@ -86,7 +87,7 @@ func everywhereIn(r *rig, visit func()) {
 	r.t.Helper()
 	for _, steps := range [][]string{
 		{"c"}, {"1"}, {"1", "enter"}, {"tab"}, {"tab"}, {"tab"}, {"tab"}, {"esc"}, {"1", "a"}, {"esc"}, {"x"}, {"tab", "tab"}, {"esc"},
-		{"1", "F"}, {"esc"}, {"2"}, {"d"}, {"d"}, {"i"}, {"esc"}, {"y"}, {"esc"}, {"enter"}, {"tab"}, {"r"}, {"tab"}, {"tab"}, {"tab"}, {"y", "u"}, {"esc"},
+		{"1", "F"}, {"esc"}, {"1", "O"}, {"end"}, {"esc"}, {"2"}, {"d"}, {"d"}, {"i"}, {"esc"}, {"y"}, {"esc"}, {"enter"}, {"tab"}, {"r"}, {"tab"}, {"tab"}, {"tab"}, {"y", "u"}, {"esc"},
 		{"3"}, {"enter"}, {"tab", "tab", "r"}, {"D"}, {"end"}, {"n"}, {"N"}, {"esc"}, {"esc"}, {"space"}, {"1"}, {"2"}, {"4", "F"}, {"enter"}, {"esc"}, {"esc"}, {"/"}, {"x"}, {"esc"}, {"m"}, {"esc"}, {"e"}, {"esc"}, {"w"}, {"esc"}, {"?"}, {"esc"}, {"a", "enter"}, {"esc"}, {"w"}, {"esc"}, {"q"}, {"esc"},
 	} {
 		for _, key := range steps {
@@ -106,6 +107,7 @@ func TestHostileTextStaysText(t *testing.T) {
 			c.Problems = func() []string { return []string{hostile} }
 			c.Diagnose = hostileDiagnoses
 			c.NameDevice = func(string, string) error { return errors.New(hostile) }
+			c.App, c.Locate = hostile, locateBy(func(host string) (*locate.Result, error) { return allOf(hostile, host), nil })
 		},
 	})
 	everywhereIn(r, func() { checkScreen(t, r.m) })
@@ -129,6 +131,7 @@ func FuzzHostileText(f *testing.F) {
 		r := newRig(t, setting{flows: flowtest.Number(x, socket, flowtest.Tunnel("t.example", func(f *flow.Flow) { f.Error = s })), w: 90, h: 20, change: func(c *Config) {
 			c.Capture, c.Problems, c.NameDevice = s, func() []string { return []string{s} }, func(string, string) error { return errors.New(s) }
 			c.Diagnose = func(capture.Device) []diagnosis.Diagnosis { return diagnosesOf(s) }
+			c.App, c.Locate = s, locateBy(func(host string) (*locate.Result, error) { return allOf(s, host), nil })
 		}})
 		everywhereIn(r, func() { checkScreen(t, r.m) })
 	})

@@ -2,8 +2,8 @@
 // pages of a capture.
 //
 // It knows four views of a capture (violations, hosts, flows, devices), the detail of
-// one flow and of one device, what was told to whom (sent.go), how a device is connected,
-// and how a person filters, decides and leaves.
+// one flow and of one device, what was told to whom (sent.go), where in the app a host comes
+// from (origin.go), how a device is connected, and how a person filters, decides and leaves.
 // It promises that
 //
 //   - it never slows the recording: it asks the store for totals and pages a few
