@@ -131,6 +131,7 @@ func (w *walker) unpackZip(j *job, raw *io.SectionReader, open *shelf) bool {
 	var jobs []*job
 	if d.begins > 0 {
 		if c := w.child(j, "(before the archive)", d.begins, part{io.NewSectionReader(raw, 0, d.begins)}, open); c != nil {
+			c.asIs = true // it may begin as an archive whose directory was replaced
 			jobs = append(jobs, c)
 		}
 	}

@@ -15,6 +15,7 @@ type job struct {
 	in    *shelf // what it is read from
 	from  source
 	root  bool // it is the app itself
+	asIs  bool // it is no archive, whatever it looks like
 }
 
 // A queue hands jobs to workers: what is in the innermost archive first, so that few

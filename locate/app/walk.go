@@ -247,6 +247,9 @@ func (w *walker) head(o opened) ([]byte, error) {
 
 // format tells an archive that is to be opened.
 func (w *walker) format(j *job, head []byte) format {
+	if j.asIs {
+		return none
+	}
 	f := sniff(head, j.path, j.root)
 	if f != none && !j.root && j.depth > w.limits.Depth {
 		w.fail(j, fmt.Errorf("not opened: archives in archives are only opened %d deep; its bytes are searched as they are", w.limits.Depth))

@@ -74,6 +74,10 @@ type end struct {
 // directory, or where that is broken off, the files themselves are looked for.
 func readDirectory(archive *io.SectionReader, limit int) (directory, error) {
 	e, ok := findEnd(archive)
+	if ok && e.shift > 0 && begins(archive, localSignature) {
+		// It is the directory of an archive in this one, which is broken off.
+		ok = false
+	}
 	if !ok && !begins(archive, localSignature) {
 		return directory{}, errNoArchive
 	}
@@ -106,7 +110,7 @@ func readDirectory(archive *io.SectionReader, limit int) (directory, error) {
 	if d.begins > 0 {
 		d.notes = append(d.notes, fmt.Sprintf("%d bytes stand before the archive", d.begins))
 	}
-	d.dropOverlaps(archive.Size())
+	d.dropOverlaps(e.start)
 	return d, nil
 }
 
@@ -239,9 +243,9 @@ func (m *member) zip64(extra []byte, values ...*int64) {
 
 func clamp(n uint64) int64 { return int64(min(n, huge)) }
 
-// dropOverlaps takes out files whose data is that of others, where there is so much of it
-// that it must be a bomb (D. Fifield, "A better zip bomb", WOOT 2019). Else they stay: one
-// that claims to reach over others could hide them.
+// dropOverlaps takes out files whose data is that of others, where that makes much more of
+// it than the archive has (size): a bomb (D. Fifield, "A better zip bomb", WOOT 2019). Else
+// they stay: one that claims to reach over others could hide them.
 func (d *directory) dropOverlaps(size int64) {
 	var packed int64
 	order := make([]int, len(d.members))
@@ -265,7 +269,7 @@ func (d *directory) dropOverlaps(size int64) {
 	if len(overlaps) == 0 {
 		return
 	}
-	if packed <= bombFrom+2*size {
+	if packed <= grain+2*size {
 		d.notes = append(d.notes, count(len(overlaps), "file has", "files have")+" the data of others")
 		return
 	}
