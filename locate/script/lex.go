@@ -148,11 +148,16 @@ func (l *lexer) space() {
 				l.before, l.closed = token{}, frame{}
 			}
 			i++
-		case c >= 0x80 && wideSpace(src[i:]) > 0:
-			i += wideSpace(src[i:])
 		default:
-			l.pos = i
-			return
+			wide := 0
+			if c >= 0x80 {
+				wide = wideSpace(src[i:])
+			}
+			if wide == 0 {
+				l.pos = i
+				return
+			}
+			i += wide
 		}
 	}
 	l.pos = i

@@ -25,8 +25,8 @@ func (d *Doc) Packages(m *reading.Module) []Named {
 		return nil
 	}
 	var out []Named
-	if name, version, ok := PackageOf(m.Name); ok {
-		out = append(out, Named{Name: name, Version: version, Why: "the module is called " + m.Name, Sure: true})
+	if n, ok := byPath(m.Name); ok {
+		out = append(out, n)
 	}
 	ix := d.indexed()
 	own := enclosing(ix.modules, m.Start)
@@ -36,11 +36,17 @@ func (d *Doc) Packages(m *reading.Module) []Named {
 	}
 	d.evidenceOnce.Do(func() { d.evidence = d.collect() })
 	for _, n := range d.evidence[own.start] {
-		if len(out) == 0 || out[0].Name != n.Name || n.Version != "" {
+		if len(out) == 0 || out[0].Name != n.Name || out[0].Version != n.Version && n.Version != "" {
 			out = append(out, n)
 		}
 	}
 	return out
+}
+
+// byPath returns the package that a module's path is in.
+func byPath(path string) (Named, bool) {
+	name, version, ok := PackageOf(path)
+	return Named{Name: name, Version: version, Why: "the module is called " + path, Sure: true}, ok
 }
 
 // collect goes over all clues of the file, and returns what they say of modules, by where those start.
@@ -59,6 +65,12 @@ func (d *Doc) collect() map[int32][]Named {
 		}
 		if len(found[m.start]) < mostNamed {
 			found[m.start] = append(found[m.start], n)
+		}
+	}
+	for i := range ix.modules {
+		m := &ix.modules[i]
+		if n, ok := byPath(d.nameOf(m)); ok {
+			add(m, n)
 		}
 	}
 	var required []dependency
