@@ -3,6 +3,7 @@ package hermes
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -134,7 +135,7 @@ func TestPlaceOfStrings(t *testing.T) {
 			t.Errorf("Place(%d) is in %q, want %q", at, p.Section, want)
 		}
 	}
-	for _, bad := range [][2]int{{-1, 3}, {5, 3}, {len(b.data) + 1, len(b.data) + 2}, {1 << 40, 1 << 41}} {
+	for _, bad := range [][2]int{{-1, 3}, {5, 3}, {len(b.data) + 1, len(b.data) + 2}, {math.MaxInt - 1, math.MaxInt}} {
 		if p := b.Place(bad[0], bad[1]); p.Section != "" {
 			t.Errorf("Place(%v) = %+v", bad, p)
 		}
