@@ -59,10 +59,10 @@ func (v view) ending() bool {
 	if len(before) == 0 {
 		return true
 	}
-	switch last := before[len(before)-1]; {
-	case last == '}' || last == '>':
+	switch last := before[len(before)-1]; last {
+	case '}', '>':
 		return dot // a hole: "{region}.example.com"
-	case last == 's' || last == '@' || last == 'd':
+	case 's', '@', 'd':
 		return dot && strings.IndexByte(string(before[max(0, len(before)-4):]), '%') >= 0 // "%1$s.example.com"
 	default:
 		return !isNameByte(last) && last != '.'
