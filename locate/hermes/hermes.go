@@ -95,15 +95,15 @@ func Open(_ string, data []byte) (reading.Document, error) {
 		b.notes = append(b.notes, "the file is in Hermes' delta form, whose tables are not read")
 		return b, nil
 	}
-	nearest := nearestVersion(b.version)
-	l, err := newLayout(data, nearest)
-	if nearest == b.version {
+	b.set = instructionsOf(b.version)
+	if b.set == nil {
+		b.openUnknown()
+	} else {
+		l, err := newLayout(data, b.version)
 		if err != nil {
 			return nil, err
 		}
-		b.layout, b.set = l, instructionsOf(b.version)
-	} else {
-		b.openUnknown(l, err)
+		b.layout = l
 	}
 	if b.layout != nil {
 		b.checkTables()
@@ -111,17 +111,25 @@ func Open(_ string, data []byte) (reading.Document, error) {
 	return b, nil
 }
 
-// openUnknown takes the tables of a version that is not known, where they make sense.
-func (b *Bytecode) openUnknown(l *layout, err error) {
+// openUnknown takes the tables of a version that is not known, where they make sense by the
+// layout of one of the known versions beside it.
+func (b *Bytecode) openUnknown() {
 	b.notes = append(b.notes, fmt.Sprintf("bytecode version %d is not known: which code uses a text cannot be told", b.version))
-	if err == nil {
-		err = plausible(b.data, l)
+	var odd error
+	for _, near := range nearestVersions(b.version) {
+		l, err := newLayout(b.data, near)
+		if err == nil {
+			err = plausible(b.data, l)
+		}
+		if err == nil {
+			b.layout = l
+			return
+		}
+		if odd == nil {
+			odd = fmt.Errorf("read as version %d, %w", near, err)
+		}
 	}
-	if err != nil {
-		b.notes = append(b.notes, fmt.Sprintf("its table of strings was not found: read as version %d, %v", nearestVersion(b.version), err))
-		return
-	}
-	b.layout = l
+	b.notes = append(b.notes, fmt.Sprintf("its table of strings was not found: %v", odd))
 }
 
 // plausible says what is odd in a layout that was guessed.

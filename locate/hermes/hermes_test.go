@@ -144,7 +144,8 @@ func TestPlaceOfStrings(t *testing.T) {
 
 func TestUnknownVersion(t *testing.T) {
 	t.Parallel()
-	for version, like := range map[int]int{61: 62, 97: 96, 150: 99} {
+	for _, c := range [][2]int{{61, 62}, {86, 85}, {97, 96}, {97, 98}, {100, 99}, {1 << 30, 99}} {
+		version, like := c[0], c[1]
 		p := overlapping(like)
 		data := p.bytes()
 		binary.LittleEndian.PutUint32(data[atVersion:], uint32(version))

@@ -3,6 +3,7 @@ package hermes
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,7 +97,7 @@ var instructionSets sync.Map // of *instructionSet, by version
 
 // instructionsOf returns the opcodes of a version; nil where they are not known.
 func instructionsOf(version int) *instructionSet {
-	if nearestVersion(version) != version {
+	if !slices.Contains(versions, version) {
 		return nil
 	}
 	if s, ok := instructionSets.Load(version); ok {
@@ -106,15 +107,11 @@ func instructionsOf(version int) *instructionSet {
 	return s.(*instructionSet)
 }
 
-// nearestVersion returns the known version that a file of another is most like: that before it.
-func nearestVersion(version int) int {
-	nearest := versions[0]
-	for _, v := range versions {
-		if v <= version {
-			nearest = v
-		}
-	}
-	return nearest
+// nearestVersions returns the known versions that a file of another is most like: the one
+// before it, then the one behind it.
+func nearestVersions(version int) []int {
+	i, _ := slices.BinarySearch(versions, version)
+	return versions[max(i-1, 0):min(i+1, len(versions))]
 }
 
 // parseOpcodes reads the rows of a version. The rows are our own: a mistake in them panics.
