@@ -44,7 +44,7 @@ func (s span) empty() bool { return s.start == s.end }
 
 // A frame is an open bracket.
 type frame struct {
-	kind    byte   // ( [ { of an object, b lock, f unction, c lass, $ of a template
+	kind    byte   // ( [ { of an object, b lock, f unction, c lass, $ of a template; 0 for the file
 	head    bool   // ( of an if, while, for …: a statement follows
 	params  bool   // ( of a function's parameters
 	after   byte   // the op before it; 0 for no punct
@@ -71,6 +71,7 @@ type state struct {
 	function bool  // "function" was read, and its parameters were not
 	class    bool  // "class" was read, and its body was not
 	closed   frame // the bracket that was closed last
+	root     frame // what stands in no bracket
 	deeper   int   // open brackets beyond maxDepth
 	// Where a line, or the file, ends in which something did not end: nothing of that kind begins
 	// before. Without it, broken code would take time by its square.
@@ -145,7 +146,7 @@ func (l *lexer) space() {
 		case classes[c] == isSpace:
 			if c == 0 && l.parts {
 				l.frames, l.deeper, l.operand = l.frames[:0], 0, false
-				l.before, l.closed = token{}, frame{}
+				l.before, l.closed, l.root = token{}, frame{}, frame{}
 			}
 			i++
 		default:

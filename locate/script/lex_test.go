@@ -119,7 +119,7 @@ func TestEscapes(t *testing.T) {
 // TestTimeIsLinear reads files that would take minutes if any part of them were looked at again and again.
 func TestTimeIsLinear(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 19
+	const size = 1 << 18
 	for name, piece := range map[string]string{
 		"regexps":       "=/[",
 		"quotes":        `"\"`,

@@ -118,7 +118,7 @@ func (l *lexer) colon(f *frame) {
 		if k := l.before.kind; k == word || k == str || k == number {
 			f.key = span{l.before.start, l.before.end}
 		}
-	case f.kind == 'b' || f.kind == 'f':
+	case f.kind == 'b' || f.kind == 'f' || f.kind == 0:
 		l.tok.op = opLabel
 	}
 }
@@ -215,10 +215,13 @@ func (l *lexer) pop() {
 	l.frames = l.frames[:len(l.frames)-1]
 }
 
-// top returns the innermost bracket that is known, nil without one.
+// top returns the innermost bracket, or what stands in none; nil where it is not known.
 func (l *lexer) top() *frame {
-	if len(l.frames) == 0 || l.deeper > 0 {
+	if l.deeper > 0 {
 		return nil
+	}
+	if len(l.frames) == 0 {
+		return &l.root
 	}
 	return &l.frames[len(l.frames)-1]
 }

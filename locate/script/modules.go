@@ -11,6 +11,7 @@ type finder struct {
 	out *index
 
 	metro metroCall
+	calls bool // there are calls of Metro
 	box   box
 	boxes bool // the file has the signs of a bundler that keeps modules in an object
 	path  int  // state of the pattern dependencyMap[1], "name"
@@ -116,6 +117,7 @@ func (f *finder) endMetro(end int32) {
 		m.deps = span{}
 	}
 	if f.metro.arg > 0 && !m.id.empty() {
+		f.calls = true
 		f.out.modules = append(f.out.modules, m)
 	}
 	f.metro = metroCall{}
@@ -237,6 +239,9 @@ func (f *finder) end() {
 	}
 	f.before = f.tok
 	f.endBoxed()
+	if f.calls { // Metro writes no such comments: these are the code's own
+		f.out.paths = nil
+	}
 }
 
 // A clue is something that says whose code a place is, or on whose it depends.
@@ -269,7 +274,7 @@ func (f *finder) remark() {
 	switch {
 	case bytes.HasPrefix(text, []byte("/*!")), bytes.Contains(text[:min(len(text), 512)], []byte("@license")):
 		f.keep(clueBanner, in)
-	case f.metro.depth == 0 && bytes.HasPrefix(text, []byte("//")):
+	case !f.calls && bytes.HasPrefix(text, []byte("//")):
 		if p := pathIn(f.src[in.start:in.end]); p > 0 {
 			f.out.paths = append(f.out.paths, clue{span: span{in.start + int32(p), in.end}, kind: cluePath})
 		}

@@ -108,6 +108,9 @@ func (d *Doc) read(p *reading.Place, pos, first int) {
 	if l.tok.kind == chunk && bytes.HasSuffix(l.text(l.tok), []byte("${")) && len(frames) > 0 {
 		frames = frames[:len(frames)-1] // its own hole
 	}
+	if first == d.code { // in no module
+		frames = append([]frame{l.root}, frames...)
+	}
 	if u, ok := d.user(frames, first); ok {
 		p.Users = []reading.User{u}
 	}
@@ -155,7 +158,7 @@ func (d *Doc) user(frames []frame, first int) (reading.User, bool) {
 	}
 	offset := 0
 	for _, f := range frames {
-		if int(f.start) < first {
+		if f.kind != 0 && int(f.start) < first {
 			continue
 		}
 		if f.kind == 'f' {
