@@ -123,7 +123,8 @@ func others(e Evidence, fits []fit) []string {
 			}
 		}
 		for _, a := range load().byHost[at.host] {
-			if a.path == at.path && a.scheme != at.scheme && a.scheme != "" {
+			fits := slices.ContainsFunc(fits, func(f fit) bool { return f.library == a.library })
+			if a.path == at.path && a.scheme != at.scheme && a.scheme != "" && !fits {
 				reasons = append(reasons, "over "+a.scheme+" it would be the default of "+a.library.Name)
 			}
 		}

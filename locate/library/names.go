@@ -94,11 +94,12 @@ func (e *Evidence) ofClass(u reading.User) *Origin {
 	if u.Obfuscated || u.Package == "" || shortened(u.Package) {
 		return nil
 	}
-	if l := load().inPackage(u.Name); l != nil {
-		return &Origin{Library: l, Name: l.Name}
+	l := load().inPackage(u.Name)
+	if l == nil {
+		l = load().inPackage(u.Package)
 	}
-	if l := load().inPackage(u.Package); l != nil {
-		return &Origin{Library: l, Name: l.Name}
+	if l != nil {
+		return &Origin{Library: l, Name: l.Name, Ecosystem: inventory.Maven}
 	}
 	if e.ownPackage(u.Package) {
 		return &Origin{Name: OwnCode, Own: true}

@@ -121,13 +121,16 @@ func (o *Origin) complete(e Evidence, parts *Parts, fits []fit) *Origin {
 	return o
 }
 
-// ecosystem is the one in which the library has its name.
+// ecosystem is the one in which the library has its name; "" where that is only what people call
+// it. CocoaPods lets a package be called as its vendor is.
 func (l *Library) ecosystem() string {
-	for _, ecosystem := range []string{inventory.NPM, inventory.Pub, inventory.Maven, inventory.Pod, inventory.Swift, inventory.Bundled} {
-		for _, name := range l.Names[ecosystem] {
-			if name == l.Name {
-				return ecosystem
-			}
+	ecosystems := []string{inventory.NPM, inventory.Pub, inventory.Maven}
+	if !slices.ContainsFunc(ecosystems, func(e string) bool { return len(l.Names[e]) > 0 }) {
+		ecosystems = []string{inventory.Pod, inventory.Swift}
+	}
+	for _, ecosystem := range ecosystems {
+		if slices.Contains(l.Names[ecosystem], l.Name) {
+			return ecosystem
 		}
 	}
 	return ""

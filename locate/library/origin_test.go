@@ -130,6 +130,8 @@ func TestAttribute(t *testing.T) {
 		{"a default with anything below", Evidence{URL: "https://u.expo.dev/1234-5678"}, nil, "expo-updates|possible|"},
 		{"a front page", Evidence{URL: "https://www.google.com/"}, nil, ""},
 		{"a front page, and a library that asks for it", Evidence{URL: "https://www.google.com/"}, []inventory.Component{{Ecosystem: inventory.NPM, Name: "react-native-offline", Range: "^6.0.0", File: "package.json", Line: 9}}, "react-native-offline|likely|"},
+		{"merlin over http, as Android itself", Evidence{URL: "http://connectivitycheck.android.com/generate_204"}, nil, "com.novoda:merlin|possible|"},
+		{"a class of ReactiveNetwork with https", Evidence{URL: probe, Place: usedBy("com.github.pwittchen.reactivenetwork.library.rx2.A.b")}, nil, "com.github.pwittchen:reactivenetwork|certain|"},
 		{"merlin", Evidence{URL: "https://connectivitycheck.android.com/generate_204"}, nil, "com.novoda:merlin|possible|"},
 		{"Connectivity", Evidence{URL: "https://captive.apple.com/hotspot-detect.html"}, nil, "Connectivity|possible|"},
 		{"the Flutter package", Evidence{URL: "https://jsonplaceholder.typicode.com/albums/1"}, []inventory.Component{{Ecosystem: inventory.Pub, Name: "internet_connection_checker", Version: "1.0.0", File: "pubspec.lock", Line: 7}}, "internet_connection_checker|likely|1.0.0"},
@@ -201,7 +203,7 @@ func TestReasons(t *testing.T) {
 		{"the class", Evidence{Host: "x.example", Place: usedBy("com.novoda.merlin.A.b")}, nil, "the code that uses it is com.novoda.merlin.A.b"},
 		{"the folder", Evidence{Host: "x.example", File: "A.ipa!/Payload/A.app/Frameworks/Sentry.framework/Sentry"}, nil, "the file lies in Frameworks/Sentry.framework"},
 		{"the package's folder", Evidence{Host: "x.example", File: "x/node_modules/@s/x/a/b.js"}, nil, "the file lies in x/node_modules/@s/x"},
-		{"http", Evidence{URL: probe}, nil, "over http it would be the default of com.github.pwittchen:reactivenetwork"},
+		{"https, shared", Evidence{URL: probe}, nil, "others have the same address: com.github.pwittchen:reactivenetwork"},
 		{"https", Evidence{URL: probeHTTP}, nil, "over https it would be the default of @react-native-community/netinfo"},
 		{"the system", Evidence{URL: probeHTTP}, nil, "others have the same address: Android itself (before 7)"},
 		{"other libraries", Evidence{Host: "clients3.google.com"}, nil, "others have the same address: com.github.pwittchen:reactivenetwork"},
@@ -222,6 +224,27 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+func TestEcosystems(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		e    Evidence
+		want string
+	}{
+		{"of its name", Evidence{URL: probe}, inventory.NPM},
+		{"of a class", Evidence{Host: "x.example", Place: usedBy("io.sentry.A")}, inventory.Maven},
+		{"of a folder", Evidence{Host: "x.example", File: "node_modules/@sentry/core/a.js"}, inventory.NPM},
+		{"of a framework", Evidence{Host: "x.example", File: "Frameworks/Sentry.framework/Sentry"}, inventory.Bundled},
+		{"of what people call it", Evidence{Host: "o1.ingest.sentry.io"}, ""},
+		{"of a pod alone", Evidence{URL: "https://captive.apple.com/hotspot-detect.html"}, inventory.Pod},
+		{"of the app's own code", Evidence{URL: probe, Place: from("src/a.ts")}, ""},
+	} {
+		if o := Attribute(tt.e, nil); o == nil || o.Ecosystem != tt.want {
+			t.Errorf("%s: %+v", tt.name, o)
+		}
+	}
+}
+
 func TestDefaultOfAVersion(t *testing.T) {
 	t.Parallel()
 	for version, line := range map[string]int{"4.7.0": 12, "5.0.1": 16, "5.9.10": 2, "7.1.11": 2, "7.1.12": 4, "12.0.1": 4, "99.0.0": 4} {
@@ -238,6 +261,7 @@ func TestDefaultOfAVersion(t *testing.T) {
 	}{
 		{"an address that is no default", Evidence{URL: "https://github.com/x", Place: in("node_modules/@react-native-community/netinfo/a.js")}, false},
 		{"the default", Evidence{URL: probe, Place: in("node_modules/@react-native-community/netinfo/a.js")}, true},
+		{"the default of a class", Evidence{URL: probe, Place: usedBy("com.github.pwittchen.reactivenetwork.library.rx2.A.b")}, true},
 		{"a host of its product", Evidence{Host: "api.eu.amplitude.com", Place: in("node_modules/@amplitude/x/a.js")}, true},
 		{"a host of another's product", Evidence{Host: "o1.ingest.sentry.io", Place: in("node_modules/@amplitude/x/a.js")}, false},
 	} {
