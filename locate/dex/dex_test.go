@@ -90,7 +90,7 @@ func merlin() []byte {
 				}},
 				loading("from", "elsewhere"),
 			},
-			tags: []tagSpec{{"Lretrofit2/http/GET;", "from", host}, {"Lcom/x/Named;", "", "tagged \u4e16"}},
+			tags: []tagSpec{{"Lretrofit2/http/GET;", "from", host}, {"Lcom/x/Named;", "", "tagged \u4e16"}, {"Lretrofit2/http/Query;", "(from)", "argument"}},
 		})
 }
 
@@ -127,6 +127,7 @@ func TestPlaceOfOtherStrings(t *testing.T) {
 	d := open(t, data)
 	for _, c := range []struct{ text, section, user string }{
 		{"tagged", "string table", "annotation @Named of com.novoda.merlin.Endpoint"},
+		{"argument", "string table", "annotation @Query of com.novoda.merlin.Endpoint.from"},
 		{"Lcom/novoda/merlin/Endpoint;", "string table, as the name of a type", ""},
 		{"DEFAULT", "string table, as the name of a field", ""},
 		{"from", "string table, as the name of a method", ""},
@@ -173,6 +174,19 @@ func TestPlaceOfBytesInCode(t *testing.T) {
 	}
 	if notes := d.Notes(); notes != nil {
 		t.Error(notes)
+	}
+}
+
+func TestLinesGoBack(t *testing.T) {
+	data := write("035", 0, nil, classSpec{name: "Lcom/x/Loop;", source: "Loop.kt", methods: []methodSpec{{"run", [][2]int{{0, 40}, {2, 12}, {4, 70}}, func(p *pool) []uint16 {
+		return join(constString(0, p.str("first")), constString(0, p.str("second")), constString(0, p.str("third")), returnVoid)
+	}}}})
+	d := open(t, data)
+	for text, want := range map[string]int{"first": 40, "second": 12, "third": 70} {
+		at := bytes.Index(data, []byte(text))
+		if p := d.Place(at, at+1); len(p.Users) != 1 || p.Users[0].Line != want {
+			t.Errorf("%s: %+v", text, p.Users)
+		}
 	}
 }
 

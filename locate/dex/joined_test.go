@@ -3,6 +3,7 @@ package dex
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"telltale/locate/reading"
@@ -97,6 +98,28 @@ func TestWhatCodeAddsUp(t *testing.T) {
 			b := newBuilder(p).text("a.").do(constString(1, p.str("b")), []uint16{0x017b}) // neg-int v1, v0
 			return b.register("LL").text("c.").text("d").end()
 		}, []string{"c.d"}},
+		"behind a throw": {func(p *pool) []uint16 {
+			return newBuilder(p).text("a.").do([]uint16{0x0300 | opThrow}).text("b").end()
+		}, nil},
+		"a builder that a field gets": {func(p *pool) []uint16 {
+			b := newBuilder(p).text("a.").do([]uint16{opSputObject, p.field("Lcom/x/Config;", "Ljava/lang/Object;", "SINK")})
+			return b.text("b").end()
+		}, nil},
+		"a wide value over a register": {func(p *pool) []uint16 {
+			b := newBuilder(p).text("a.").do([]uint16{0x0307 | 2<<12}) // keep register 2 out of it
+			return b.do(constString(5, p.str("b")), []uint16{0x0416, 7}, []uint16{0x5107}).register("LL").text("c.").text("d").end()
+		}, []string{"c.d"}},
+		"a case of a switch": {func(p *pool) []uint16 {
+			b := newBuilder(p).text("a.")
+			// sparse-switch v3 with one case: the instruction behind it; its table is at the end.
+			at := len(b.code)
+			b.do([]uint16{0x032c, 0, 0}).text("b").end()
+			if len(b.code)%2 == 1 {
+				b.do([]uint16{opNop})
+			}
+			b.code[at+1] = uint16(len(b.code) - at)
+			return b.do([]uint16{0x0200, 1, 9, 0, 3, 0}).code
+		}, nil},
 		"an inner sum": {func(p *pool) []uint16 {
 			b := newBuilder(p).text("in.").text("ner")
 			b.do(invoke(opInvokeVirtual, p.method(stringBuilder, "toString", "L"), 0), moveResult(1))
@@ -150,7 +173,7 @@ func TestNeighboursOfAMethodAndAClass(t *testing.T) {
 	d := open(t, write("035", 0, nil, classSpec{
 		name:    "Lcom/x/Main;",
 		statics: []staticSpec{{"A", "static.", true}, {"B", "host", false}},
-		methods: []methodSpec{loading("m", "https://", "clients3.", "google.com"), loading("n", "alone")},
+		methods: []methodSpec{loading("m", "https://", "clients3.", "google.com"), loading("n", "alone"), loading("o", "cut.", strings.Repeat("long", maxJoinPart), "off")},
 	}))
 	var got []string
 	d.Joined(func(j reading.Joined) bool {
@@ -180,6 +203,7 @@ func TestSettings(t *testing.T) {
 				constString(1, p.str("https://own.example")), invoke(opInvokeVirtual, p.method(options, "reachabilityUrl", "LL"), 0, 1),
 				const4(1, 0), invoke(opInvokeVirtual, p.method(options, "setEnabled", "VZ"), 0, 1),
 				const4(1, 7), invoke(opInvokeStatic, p.method(options, "setEnabled", "VI"), 1),
+				const4(1, 0), const4(2, 0), invoke(opInvokeStatic, p.method(options, "setEnabled", "VJ"), 1, 2),
 				const4(1, 0), invoke(opInvokeVirtual, p.method(options, "reachabilityUrl", "LL"), 0, 1),
 				constString(1, p.str("enabled")), const4(2, 1), invoke(opInvokeInterface, p.method("Ljava/util/Map;", "put", "LLZ"), 0, 1, 2),
 				constString(1, p.str("field")), []uint16{0x0100 | opSputObject, p.field("Lcom/x/Z;", "Ljava/lang/String;", "reachabilityUrl")},

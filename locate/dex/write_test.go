@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf16"
 )
 
@@ -75,7 +76,7 @@ type (
 		code  func(p *pool) []uint16
 	}
 	tagSpec struct {
-		kind, method, value string // on the class if there is no method
+		kind, method, value string // on the class if there is no method, "(m)": on a parameter of m
 	}
 )
 
@@ -254,13 +255,16 @@ func (f *file) annotations(c classSpec) int {
 		f.align()
 		sets[t.method] = f.put(uint32(1), uint32(item))
 	}
-	at := f.put(uint32(sets[""]), uint32(0))
-	delete(sets, "")
-	f.put(uint32(len(sets)), uint32(0))
+	var methods, parameters []uint32
 	for method, set := range sets {
-		f.put(uint32(f.method(c.name, method, "V")), uint32(set))
+		if name, ok := strings.CutPrefix(method, "("); ok {
+			list := f.put(uint32(2), uint32(0), uint32(set))
+			parameters = append(parameters, uint32(f.method(c.name, strings.TrimSuffix(name, ")"), "V")), uint32(list))
+		} else if method != "" {
+			methods = append(methods, uint32(f.method(c.name, method, "V")), uint32(set))
+		}
 	}
-	return at
+	return f.put(uint32(sets[""]), uint32(0), uint32(len(methods)/2), uint32(len(parameters)/2), methods, parameters)
 }
 
 func binaryOf(values ...uint32) (b []byte) {

@@ -74,6 +74,68 @@ func TestELF(t *testing.T) {
 	}
 }
 
+func TestSectionsWithoutTexts(t *testing.T) {
+	data := writeELF64(62, []part{
+		{name: ".comment", kind: shtProgbits, body: []byte("the compiler\x00")},
+		{name: ".eh_frame", kind: shtProgbits, flags: shfAlloc, body: []byte("unwinding\x00")},
+		{name: ".data", kind: shtProgbits, flags: shfAlloc, body: []byte("one text\x00another\x00")},
+	})
+	d := open(t, "x.so", data)
+	if got := texts(d); !slices.Equal(got, []string{"+one text", "+another"}) {
+		t.Errorf("%q", got)
+	}
+	if _, p := place(d, data, "text\x00another"); p.Section != ".data" || p.LiteralEnd != 0 {
+		t.Errorf("what goes beyond a text is in it: %+v", p)
+	}
+	data = writeMachO(0x0100000c, 0, 0, sectionMachO{"__TEXT", "__objc_methname", typeCString, []byte("setHost:\x00")}, sectionMachO{"__DWARF", "__debug_str", 0, []byte("debug\x00")})
+	if got := texts(open(t, "X", data)); got != nil {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestTextsOfGoAreGlued(t *testing.T) {
+	first := uint64(dataAt)
+	second := first + uint64(len("first.example"))
+	code := append(x86Ref(codeAt, first)[:7], x86Ref(codeAt+7, second)[:9]...)
+	data := writeELF64(62, []part{
+		{name: ".text", kind: shtProgbits, flags: shfAlloc | shfExec, body: code},
+		{name: ".rodata", kind: shtProgbits, flags: shfAlloc, body: []byte("first.examplehttps://clients3.google.com/x\x00")},
+		{name: ".go.buildinfo", kind: shtProgbits, flags: shfAlloc, body: []byte{0}},
+	}, symbolELF{"example.com/net.(*Probe).Ask", sttFunc, codeAt, 16}, symbolELF{"example.com/other.Ask", sttFunc, codeAt + 16, 16})
+	d := open(t, "libgojni.so", data)
+	if got := texts(d); !slices.Equal(got, []string{"first.examplehttps://clients3.google.com/x"}) {
+		t.Errorf("%q", got)
+	}
+	_, p := place(d, data, "clients3")
+	if p.LiteralEnd != 0 || len(p.Users) != 1 || p.Users[0].Package != "example.com/net" || !slices.Equal(p.Users[0].Strings, []string{"first.example"}) {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestThumbFunctions(t *testing.T) {
+	data := writeELF64(40, []part{{name: ".text", kind: shtProgbits, flags: shfAlloc | shfExec, body: make([]byte, 16)}}, symbolELF{"thumb", sttFunc, codeAt | 1, 16})
+	if p := open(t, "x.so", data).Place(codeAt-base, codeAt-base+1); len(p.Users) != 1 || p.Users[0].Name != "thumb" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAddressesFarApartAreNone(t *testing.T) {
+	for between, want := range map[int]int{0: 1, 15: 1, 16: 0} {
+		ref := arm64Ref(0x1000, 0x5678)
+		code := slices.Concat(ref[:4], make([]byte, 4*between), ref[4:])
+		n := 0
+		refsARM64(code, 0x1000, func(_, target uint64) bool {
+			if n++; target != 0x5678 {
+				t.Errorf("%#x", target)
+			}
+			return true
+		})
+		if n != want {
+			t.Errorf("%d instructions between: %d", between, n)
+		}
+	}
+}
+
 func TestELFWithoutSections(t *testing.T) {
 	data := library(183)
 	copy(data[40:], make([]byte, 8)) // where the section headers are
@@ -149,6 +211,10 @@ func TestMachO(t *testing.T) {
 	if p.Section != "__TEXT,__cstring" || len(p.Users) != 1 || p.Users[0].Name != "ask" {
 		t.Errorf("%+v", p)
 	}
+	data[len(data)-22] = 0x2e // the symbol is for debuggers
+	if _, p := place(open(t, "X", data), data, "clients3"); len(p.Users) != 0 {
+		t.Errorf("%+v", p)
+	}
 	if kind := open(t, "x", writeMachO(0x0100000c, 2, 0)).Kind(); kind != "native code (Mach-O, arm64e)" {
 		t.Error(kind)
 	}
@@ -182,13 +248,18 @@ func TestFatMachO(t *testing.T) {
 	if p.LiteralStart != at || len(p.Users) != 1 || data[p.Users[0].Offset+3] != 0x91 {
 		t.Errorf("%+v", p)
 	}
+	twice := fat(program(0), program(0))
+	copy(twice[8+20+8:], twice[8+8:8+12])
+	if notes := open(t, "X", twice).Notes(); !slices.Equal(notes, []string{"slice 2 at 0x30 stands in another one"}) {
+		t.Error(notes)
+	}
 	if Is("X.class", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x37\x00\x00")) {
 		t.Error("a Java class is taken for Mach-O")
 	}
 }
 
 func TestStaticLibrary(t *testing.T) {
-	data := archive(library(183), program(0))
+	data := archive(append(library(183), 0), program(0)) // one of an odd length
 	d := open(t, "libx.a", data)
 	if d.Kind() != "static library (Mach-O, arm64)" || d.Notes() != nil {
 		t.Errorf("%s %v", d.Kind(), d.Notes())

@@ -41,7 +41,7 @@ func TestAssembly(t *testing.T) {
 	if got := texts(d); !slices.Equal(got, want) || d.Kind() != ".NET assembly" {
 		t.Errorf("%s %q", d.Kind(), got)
 	}
-	if at, p := place(d, data, string(widen("google"))); p.Section != "#US" || p.Literal != "https://clients3.google.com" || p.LiteralStart != at-34 {
+	if at, p := place(d, data, string(widen("google"))); p.Section != "#US" || p.Literal != "https://clients3.google.com" || p.LiteralStart != at-34 || p.LiteralEnd != at+20 {
 		t.Errorf("%+v", p)
 	}
 	if notes := open(t, "setup.exe", []byte("MZ and no more")).Notes(); len(notes) != 1 || !strings.Contains(notes[0], "no .NET assembly") {
