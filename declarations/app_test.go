@@ -77,7 +77,7 @@ func TestTransportDefaults(t *testing.T) {
 		note      string
 	}{
 		"nothing said":       {plistOf("<dict><key>CFBundleIdentifier</key><string>a</string></dict>"), Forbidden, Unsaid, "has no NSAppTransportSecurity"},
-		"a framework":        {plistOf("<dict><key>CFBundleIdentifier</key><string>a</string><key>CFBundlePackageType</key><string>FMWK</string></dict>"), Forbidden, Unsaid, `"FMWK"`},
+		"a framework":        {plistOf("<dict><key>CFBundleIdentifier</key><string>a</string><key>CFBundlePackageType</key><string>FMWK</string></dict>"), Unsaid, Unsaid, "(FMWK)"},
 		"all":                {infoOf("<dict><key>NSAllowsArbitraryLoads</key><true/></dict>"), Permitted, Permitted, "every host"},
 		"all, but overruled": {infoOf("<dict><key>NSAllowsArbitraryLoads</key><true/><key>NSAllowsLocalNetworking</key><false/></dict>"), Forbidden, Forbidden, "overlooked by iOS 10"},
 	} {

@@ -84,8 +84,10 @@ func (d *Declaration) readTransport(v *plist.Value) error {
 		t.Bundle = strings.TrimSpace(id.Text)
 	}
 	d.Transport = t
-	if kind := v.Get("CFBundlePackageType"); kind != nil && kind.Text != "APPL" {
-		d.note("The file is of a bundle of the type %q: iOS goes by the Info.plist of the app.", elements.Clip(kind.Text))
+	if kind := v.Get("CFBundlePackageType"); kind != nil && (kind.Text == "FMWK" || kind.Text == "BNDL") {
+		t.Base.Cleartext = Unsaid
+		d.note("The file is of a bundle in an app (%s): iOS goes by the Info.plist of the app, and telltale judges nothing by this one.", kind.Text)
+		return nil
 	}
 	ats := v.Get(keyTransport)
 	if ats == nil {

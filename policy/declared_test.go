@@ -221,6 +221,38 @@ func TestNetworkSecurity(t *testing.T) {
 	}
 }
 
+func TestTransportSecurity(t *testing.T) {
+	ios, android := flowtest.UserAgentOf(iPhone), flowtest.UserAgentOf(androidApp)
+	const info = `<plist><dict><key>CFBundleIdentifier</key><string>org.example</string><key>NSAppTransportSecurity</key><dict>MORE<key>NSExceptionDomains</key><dict>
+<key>plain.example.com</key><dict><key>NSExceptionAllowsInsecureHTTPLoads</key><true/></dict>
+<key>safe.example.com</key><dict/></dict></dict></dict></plist>`
+	for _, tt := range []struct {
+		name, more string
+		f          *flow.Flow
+		want, says string
+	}{
+		{"cleartext", "", flowtest.Get("http://a.example.com/", ios), "network-security-config cleartext", "NSAppTransportSecurity"},
+		{"cleartext to a named host", "", flowtest.Get("http://safe.example.com/", ios), "network-security-config cleartext", "NSExceptionDomains, safe.example.com"},
+		{"an exception", "", flowtest.Get("http://plain.example.com/", ios), "", ""},
+		{"encrypted", "", flowtest.Get("https://a.example.com/", ios), "", ""},
+		{"the other platform's", "", flowtest.Get("http://a.example.com/", android), "", ""},
+		{"an address", "", flowtest.Get("http://192.0.2.7/", ios), "", ""},
+		{"all", "<key>NSAllowsArbitraryLoads</key><true/>", flowtest.Get("http://a.example.com/", ios), "", ""},
+		{"web views", "<key>NSAllowsArbitraryLoadsInWebContent</key><true/>", flowtest.Get("http://a.example.com/", ios), "", ""},
+	} {
+		j := declaring(t, "version: 1\nallow: [\"*.example.com\", 192.0.2.7]\n", strings.Replace(info, "MORE", tt.more, 1)).Judge(tt.f)
+		if got := declaredRules(j); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+			continue
+		}
+		for _, f := range j.Findings {
+			if f.Rule == NetworkSecurityConfig && (!strings.Contains(f.Message, tt.says) || f.Remedy == "" || f.Source.File != "declared.xml") {
+				t.Errorf("%s: %+v", tt.name, f)
+			}
+		}
+	}
+}
+
 func TestDeclare(t *testing.T) {
 	p := parse(t, openPolicy+"devices:\n  - {name: lab, address: 192.168.1.23, allow: [lab.example]}\n"+
 		"waivers:\n  - {rule: undeclared-tracking, host: graph.facebook.com, reason: x, until: 2027-01-01}\n")

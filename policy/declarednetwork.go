@@ -9,23 +9,44 @@ import (
 )
 
 // detectNetworkSecurity compares a flow with the network security configurations among
-// the declarations.
+// the declarations, and with App Transport Security.
 func detectNetworkSecurity(s *Sighting) []Finding {
 	var findings []Finding
 	for i := range s.policy.declared {
 		d := &s.policy.declared[i]
-		if d.Network == nil {
-			continue
+		switch {
+		case d.Network != nil && s.mayBeApps(android):
+			config, by := d.Network.For(s.Host)
+			c := configured{s, d, &config, by}
+			findings = c.cleartext(findings)
+			findings = c.pins(findings)
+		case d.Transport != nil && s.mayBeApps(apple):
+			findings = s.transportCleartext(d, findings)
 		}
-		if !s.mayBeApps(android) {
-			return nil
-		}
-		config, by := d.Network.For(s.Host)
-		c := configured{s, d, &config, by}
-		findings = c.cleartext(findings)
-		findings = c.pins(findings)
 	}
 	return findings
+}
+
+// transportCleartext finds cleartext that App Transport Security forbids. Where Info.plist
+// permits it to web views or to media, a flow may be of these, and nothing is found.
+func (s *Sighting) transportCleartext(d *declarations.Declaration, findings []Finding) []Finding {
+	t := d.Transport
+	config, by := t.For(s.Host)
+	if config.Cleartext != declarations.Forbidden || !s.Flow.Cleartext() || t.WebContent == declarations.Permitted || t.Media == declarations.Permitted {
+		return findings
+	}
+	where := "Info.plist (NSAppTransportSecurity)"
+	if by != "" {
+		where = "Info.plist (NSExceptionDomains, " + by + ")"
+	}
+	f := s.finding(NetworkSecurityConfig, Source{File: d.File, Line: config.Line, Text: "NSAppTransportSecurity"})
+	f.Subject = "cleartext"
+	f.Title = "goes over cleartext, which App Transport Security forbids"
+	f.Message = "What was sent to " + s.Host + " was not encrypted, although " + where + " does not permit that. " +
+		"iOS holds to it what goes through the URL loading system; code that opens sockets itself (native libraries, Flutter, Unity) goes past it. " +
+		"Info.plist binds its own app alone: make sure that the traffic is of that one."
+	f.Remedy = "Use https:// for " + s.Host + ". A search for the URL in the app finds what asks for it; a library that goes past the URL loading system needs a setting of its own."
+	return append(findings, f)
 }
 
 // configured is a flow with what a configuration says of its host.

@@ -166,17 +166,38 @@ func declares(r *Report, d declarations.Declaration, st style) string {
 		return text + ", and that it collects: " + joinAnd(firstOf(kinds)) + "."
 	case d.Network != nil:
 		return "Android's network security configuration. It " + permits(d.Network) + "."
+	case d.Transport != nil:
+		return "Info.plist. Its App Transport Security " + permitsTransport(d.Transport) + "."
+	case d.Manifest != nil:
+		return "Android's manifest. It " + cleartext[d.Manifest.Permits()] + "."
 	}
 	return "nothing that is known of declarations."
 }
 
+// cleartext says what a declaration permits.
+var cleartext = map[declarations.Permission]string{
+	declarations.Permitted: "permits unencrypted traffic",
+	declarations.Forbidden: "forbids unencrypted traffic",
+	declarations.Unsaid:    "does not say whether traffic may be unencrypted",
+}
+
+// permitsTransport says what App Transport Security permits.
+func permitsTransport(t *declarations.TransportSecurity) string {
+	text, exceptions := cleartext[t.Base.Cleartext], 0
+	for _, d := range t.Domains {
+		if d.Cleartext != t.Base.Cleartext {
+			exceptions++
+		}
+	}
+	if exceptions > 0 {
+		text += ", with " + plural(exceptions, "exception", "exceptions")
+	}
+	return text
+}
+
 // permits says what a network security configuration permits, and which hosts it pins.
 func permits(n *declarations.NetworkSecurity) string {
-	parts := []string{map[declarations.Permission]string{
-		declarations.Permitted: "permits unencrypted traffic",
-		declarations.Forbidden: "forbids unencrypted traffic",
-		declarations.Unsaid:    "does not say whether traffic may be unencrypted",
-	}[n.Base.Cleartext]}
+	parts := []string{cleartext[n.Base.Cleartext]}
 	exceptions, pinned := 0, 0
 	for _, c := range n.Domains {
 		if c.Cleartext != n.Base.Cleartext {
