@@ -59,7 +59,7 @@ func (w *walker) unpack(j *job, o opened, f format, open *shelf) bool {
 			w.fail(j, reason(err))
 			return true
 		}
-		defer r.Close() //nolint:errcheck // nothing was written
+		defer r.Close()
 		var spooled *shelf
 		raw, spooled, err = w.spool(r, o.size)
 		if spooled != nil {
@@ -165,7 +165,7 @@ func (w *walker) unpackTar(j *job, raw *io.SectionReader, open *shelf) bool {
 	npm := false
 	for w.ctx.Err() == nil {
 		header, err := files.Next()
-		if err == io.EOF { //nolint:errorlint // Next returns it bare
+		if err == io.EOF {
 			break
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {

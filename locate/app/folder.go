@@ -78,7 +78,7 @@ func (w *walker) listIn(f *folder, rel string) {
 		}
 		w.queue.add(batch...)
 		if err != nil {
-			if err != io.EOF { //nolint:errorlint // ReadDir returns it bare
+			if err != io.EOF {
 				w.failAt(f.app, rel, reason(err))
 			}
 			break
@@ -155,7 +155,8 @@ type diskFile struct {
 	path string
 }
 
-// Opening a pipe would wait for its writer, and a folder can change under us.
+// Opening a pipe would wait for its writer, and a folder can change under us. Windows has
+// no such pipes in folders, and leaves the flag aside.
 const openFlags = os.O_RDONLY | syscall.O_NONBLOCK
 
 func (d diskFile) open(*walker) (opened, error) {

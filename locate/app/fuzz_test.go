@@ -25,7 +25,7 @@ func FuzzWalk(f *testing.F) {
 		var mu sync.Mutex
 		var unpacked int64
 		files := 0
-		infos, failures, err := Walk(t.Context(), []string{path}, limits, 2, func(f File) error {
+		infos, failures, err := Walk(t.Context(), []string{path}, limits, 1, func(f File) error {
 			n := int64(len(f.Data))
 			if f.Data == nil {
 				if r, err := f.Open(); err == nil {

@@ -18,10 +18,10 @@ func kindOfZip(name string, archive *io.SectionReader, members []member) string 
 	for _, m := range members {
 		inside := strings.ReplaceAll(m.name, `\`, "/")
 		has[inside] = true
-		switch ext := path.Ext(inside); {
-		case ext == ".apk":
+		switch path.Ext(inside) {
+		case ".apk":
 			apks++
-		case ext == ".class":
+		case ".class":
 			classes++
 		}
 		if first, rest, ok := strings.Cut(inside, "/"); first == "Payload" && ok {

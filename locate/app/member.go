@@ -111,12 +111,12 @@ func (w *walker) reads(o opened) bool {
 	if err != nil {
 		return false
 	}
-	defer r.Close() //nolint:errcheck // nothing was written
+	defer r.Close()
 	chunk := w.chunks.Get().(*[]byte)
 	defer w.chunks.Put(chunk)
 	for {
 		if _, err := readFull(w.ctx, r, *chunk); err != nil {
-			return err == io.EOF //nolint:errorlint // readFull returns it bare
+			return err == io.EOF
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (w *walker) spool(r io.Reader, hint int64) (*io.SectionReader, *shelf, erro
 	}
 	n, err := readFull(w.ctx, r, start)
 	if start != nil && n < len(start) {
-		if err == io.EOF { //nolint:errorlint // readFull returns it bare
+		if err == io.EOF {
 			err = nil
 		}
 		b := start
@@ -167,7 +167,7 @@ func (w *walker) spoolToFile(start []byte, r io.Reader) (*io.SectionReader, *she
 			}
 		}
 	}
-	if err == io.EOF { //nolint:errorlint // readFull returns it bare
+	if err == io.EOF {
 		err = nil
 	}
 	return section(f, size), done, err

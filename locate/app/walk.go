@@ -46,6 +46,7 @@ type opening struct {
 	kind    string
 	visited int
 	notes   []string
+	failed  int // how many failures it has, those that are not listed included
 }
 
 // A pack is an outermost archive, with all that is in it: what it may unpack to.
@@ -134,6 +135,11 @@ func (w *walker) result() ([]Info, []Failure, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, app := range w.openings {
+		if more := app.failed - maxFailures; more > 0 {
+			w.failures = append(w.failures, Failure{Path: app.path, Err: fmt.Errorf("%d more parts could not be read, which are not listed", more)})
+		}
+	}
 	slices.SortStableFunc(w.failures, func(a, b Failure) int { return strings.Compare(a.Path, b.Path) })
 	if w.ctx.Err() != nil {
 		return infos, w.failures, context.Cause(w.ctx)
@@ -240,7 +246,7 @@ func (w *walker) head(o opened) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close() //nolint:errcheck // nothing was written
+	defer r.Close()
 	n, err := readFull(w.ctx, r, head)
 	return head[:n], err
 }
@@ -321,13 +327,13 @@ func (w *walker) fill(o opened, b []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer r.Close() //nolint:errcheck // nothing was written
+	defer r.Close()
 	n, err := readFull(w.ctx, r, b)
 	if err == nil {
 		// What checks the content does so at its end.
 		_, err = r.Read(make([]byte, 1))
 	}
-	if err == io.EOF { //nolint:errorlint // readers return it bare
+	if err == io.EOF {
 		err = nil
 	}
 	return n, err
@@ -358,7 +364,7 @@ func (r *watched) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := r.ReadCloser.Read(b)
-	if err != nil && err != io.EOF && !r.failed { //nolint:errorlint // readers return it bare
+	if err != nil && err != io.EOF && !r.failed {
 		r.failed = true
 		r.w.fail(r.j, reason(err))
 	}
@@ -388,6 +394,13 @@ func (w *walker) failAt(app *opening, path string, err error) {
 	default:
 		full += "!/" + path
 	}
+	app.mu.Lock()
+	app.failed++
+	listed := app.failed <= maxFailures
+	app.mu.Unlock()
+	if !listed {
+		return
+	}
 	w.mu.Lock()
 	w.failures = append(w.failures, Failure{Path: full, Err: err})
 	w.mu.Unlock()
@@ -399,14 +412,20 @@ func (a *opening) setKind(kind string) {
 	a.mu.Unlock()
 }
 
-// maxNotes bounds what an archive can make us say of it.
-const maxNotes = 20
+// What an archive can make us say of it is bounded.
+const (
+	maxNotes    = 20
+	maxFailures = 10_000
+)
 
 func (a *opening) note(path, what string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.notes) < maxNotes {
-		a.notes = append(a.notes, plain.Text(path)+": "+what)
+	switch note := plain.Text(path) + ": " + what; {
+	case len(a.notes) < maxNotes:
+		a.notes = append(a.notes, note)
+	case len(a.notes) == maxNotes:
+		a.notes = append(a.notes, "more is odd about it than is listed")
 	}
 }
 

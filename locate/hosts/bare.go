@@ -4,8 +4,8 @@ import "bytes"
 
 // bare looks at what may be a bare host at from: it must reach to the bound, which is what
 // closes the text, but for a port or a path. It returns false when visit does.
-func (f *finder) bare(from, to int, bound byte) bool {
-	text := f.text[:to]
+func (f *finder) bare(from int, bound byte) bool {
+	text := f.text
 	start := from + prefixOf(text[from:])
 	end := start
 	at, dots := -1, 0

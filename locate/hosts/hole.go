@@ -74,7 +74,7 @@ func enclosed(b []byte, opening, closing string) int {
 		return 0
 	}
 	b = b[:min(len(b), maxHole)]
-	for len(opening) == 1 && bytes.HasPrefix(b, []byte(opening+opening)) && len(b) > 2 {
+	if len(opening) == 1 && bytes.HasPrefix(b, []byte(opening+opening)) && len(b) > 2 {
 		// {{name}}
 		if end := bytes.Index(b, []byte(closing+closing)); end > 0 {
 			return end + 2

@@ -54,10 +54,10 @@ const (
 func Find(text []byte, whole bool, visit func(Mention) bool) {
 	f := finder{text: text, whole: whole, visit: visit}
 	if whole {
-		f.find(anywhere, func() bool { return f.bare(0, len(text), literal) })
+		f.find(anywhere, func() bool { return f.bare(0, literal) })
 		return
 	}
-	f.find(anywhereAndBounds, func() bool { return f.bare(0, len(text), '\n') })
+	f.find(anywhereAndBounds, func() bool { return f.bare(0, '\n') })
 }
 
 // A sign is what announces a host: the slashes of a URL, or what bounds a bare name.
@@ -76,17 +76,18 @@ var anywhere = []sign{
 	{bytes: []byte("%253A%252F")},
 }
 
-// literal bounds a text that is a literal of its own.
-const literal = 0xff
+const (
+	// literal bounds a text that is a literal of its own.
+	literal = 0xff
+	// nul is how a NUL as a bound is written in a sign.
+	nul = 0xfe
+)
 
 var anywhereAndBounds = append(anywhere[:len(anywhere):len(anywhere)],
 	sign{[]byte(`"`), '"'}, sign{[]byte(`'`), '\''}, sign{[]byte("`"), '`'},
-	sign{[]byte(">"), '<'}, sign{[]byte("\n"), '\n'}, sign{[]byte{0}, 0xfe})
+	sign{[]byte(">"), '<'}, sign{[]byte("\n"), '\n'}, sign{[]byte{0}, nul})
 
 const maxSigns = 12
-
-// nul is how a NUL as a bound is written in a sign.
-const nul = 0xfe
 
 // A finder is one call of Find.
 type finder struct {
@@ -120,16 +121,15 @@ func (f *finder) find(signs []sign, first func() bool) {
 			return
 		}
 		after := at + len(s.bytes)
-		switch {
-		case s.bound == 0:
+		if s.bound == 0 {
 			if !f.slashes(at) {
 				return
 			}
-		default:
+		} else {
 			for after < len(f.text) && f.text[after] == s.bytes[0] {
 				after++
 			}
-			if !f.bare(after, len(f.text), s.bound) {
+			if !f.bare(after, s.bound) {
 				return
 			}
 		}

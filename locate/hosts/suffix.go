@@ -113,7 +113,7 @@ func isHost(name []byte, s shape, evidence bool) bool {
 	case country:
 		stage := !s.part && s.labels > 2 && stages[string(s.first)]
 		likely = begins || stage || evidence || s.labels > 3 || s.unlikeWord && s.labels > 2
-	default:
+	case word, file:
 		likely = begins || evidence && s.labels > 2
 	}
 	return (likely || isKnown(name, s.last)) && isPublic(string(name), string(s.last))
