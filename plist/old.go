@@ -217,14 +217,14 @@ func unescape(s string) string {
 			continue
 		}
 		i++
-		switch c := s[i]; {
-		case c == 'n':
+		switch c := s[i]; c {
+		case 'n':
 			b.WriteByte('\n')
-		case c == 't':
+		case 't':
 			b.WriteByte('\t')
-		case c == 'r':
+		case 'r':
 			b.WriteByte('\r')
-		case c == 'U' || c == 'u':
+		case 'U', 'u':
 			r, size := unit16(s[i+1:])
 			if size > 0 && utf16.IsSurrogate(r) && strings.HasPrefix(s[i+1+size:], "\\") {
 				if low, more := unit16(s[min(i+3+size, len(s)):]); more > 0 {

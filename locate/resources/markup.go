@@ -155,19 +155,19 @@ func (s *markupScan) tag(t token, attrs []span) token {
 	}
 	t.name, t.attrs = word(), attrs[:0]
 	for at < len(text) {
-		switch c := text[at]; {
-		case c == '>':
+		switch c := text[at]; c {
+		case '>':
 			t.end = at + 1
 			return t
-		case c == '<':
+		case '<':
 			t.end = at
 			return t
-		case c == '/':
+		case '/':
 			t.selfClosed = at+1 < len(text) && text[at+1] == '>'
 			at++
-		case c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '=':
+		case ' ', '\t', '\r', '\n', '=':
 			at++
-		case c == '"' || c == '\'':
+		case '"', '\'':
 			from := at + 1
 			n := bytes.IndexByte(text[from:], c)
 			if n < 0 {
@@ -261,11 +261,11 @@ func (m *markup) section(at int) (name string, start, end int) {
 	s := m.saved[n-1]
 	s.stack = slices.Clone(s.stack)
 	for s.at < len(s.text) {
-		if t := s.next(nil); t.end > at {
+		t := s.next(nil)
+		if t.end > at {
 			return s.place(&t, at)
-		} else {
-			s.apply(&t)
 		}
+		s.apply(&t)
 	}
 	return s.path(), 0, 0
 }

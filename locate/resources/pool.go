@@ -239,7 +239,7 @@ func (p *pool) text(i uint32) string {
 }
 
 // visit calls f for every string, in the order of the table, until it returns false.
-func (p *pool) visit(f func(start, end int, value []byte) bool) bool {
+func (p *pool) visit(f func(start, end int, value []byte) bool) {
 	left := unfolds*len(p.data) + 1<<16
 	var buf []byte
 	for i := range p.count {
@@ -248,17 +248,16 @@ func (p *pool) visit(f func(start, end int, value []byte) bool) bool {
 			continue
 		}
 		if left -= end - start; left < 0 {
-			return false
+			return
 		}
 		value := p.decode(start, end, buf)
 		if !p.utf8 {
 			buf = value
 		}
 		if !f(start, end, value) {
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // find returns the number of the string that holds an offset.

@@ -121,10 +121,11 @@ func (x *protoXML) node(start, end, parent int) error {
 		return nil
 	})
 	return fields(x.data, start, end, func(f field) error {
-		switch f.number {
-		case 1:
+		switch {
+		case parent < 0 && (f.number == 2 || len(x.tree.nodes) > 0): // there is one root, and it is an element
+		case f.number == 1:
 			return x.element(f.start, f.end, parent, line)
-		case 2:
+		case f.number == 2:
 			v := value{kind: typeString, text: x.text(f), start: f.start, end: f.end}
 			x.tree.nodes = append(x.tree.nodes, node{parent: parent, isText: true, line: line, value: v})
 		}

@@ -205,7 +205,8 @@ func TestWideText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		start := 2 + 2*len(utf16.Encode([]rune(text[:strings.Index(text, "https")])))
+		before, _, _ := strings.Cut(text, "https")
+		start := 2 + 2*len(utf16.Encode([]rune(before)))
 		p := d.Place(start, start+10)
 		if p.Line != 2 || p.Column != 10 {
 			t.Errorf("%s: %d:%d", name, p.Line, p.Column)

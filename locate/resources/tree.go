@@ -223,19 +223,16 @@ func (c *compiled) Texts(visit func(reading.Text) bool) {
 // Place names the element and the attribute whose value stands there.
 func (c *compiled) Place(start, _ int) (p reading.Place) {
 	t := c.open()
-	n := sort.Search(len(c.index), func(n int) bool { return c.index[n].start > start })
-	for n--; n >= 0 && c.index[n].end <= start && c.index[n].start == c.index[max(n-1, 0)].start && n > 0; {
-		n--
-	}
-	if n >= 0 && start < c.index[n].end {
-		first := n
-		for first > 0 && c.index[first-1].start == c.index[n].start {
+	last := sort.Search(len(c.index), func(n int) bool { return c.index[n].start > start }) - 1
+	if last >= 0 && start < c.index[last].end {
+		first := last
+		for first > 0 && c.index[first-1].start == c.index[last].start {
 			first--
 		}
 		u := c.index[first]
 		p.Section, p.LiteralStart, p.LiteralEnd = t.section(u), u.start, u.end
-		if n > first {
-			p.Section += " and " + strconv.Itoa(n-first) + " more"
+		if last > first { // the pool keeps equal texts once
+			p.Section += " and " + strconv.Itoa(last-first) + " more"
 		}
 	}
 	if c.pool == nil {
