@@ -126,10 +126,10 @@ func octalEscape(raw []byte) (rune, int) {
 func inside(src []byte, t token) span {
 	s := span{t.start, t.end}
 	text := src[t.start:t.end]
-	switch {
-	case t.kind == str:
+	switch t.kind {
+	case str:
 		s.start, s.end = s.start+1, s.end-1
-	case t.kind == chunk:
+	case chunk:
 		s.start++
 		switch {
 		case bytes.HasSuffix(text, []byte("${")):
@@ -137,7 +137,7 @@ func inside(src []byte, t token) span {
 		case len(text) > 1 && text[len(text)-1] == '`':
 			s.end--
 		}
-	case t.kind == remark:
+	case remark:
 		s.start = min(s.start+2, s.end)
 		if len(text) >= 4 && bytes.HasPrefix(text, []byte("/*")) && bytes.HasSuffix(text, []byte("*/")) {
 			s.end -= 2

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 )
 
 // A scanner walks over JSON (RFC 8259) without decoding it: a source map is mostly the text of
@@ -184,11 +185,16 @@ func (s *scanner) number() (int, error) {
 	if err := s.skip(); err != nil {
 		return 0, err
 	}
-	var n int32
-	if json.Unmarshal(s.src[start:s.pos], &n) != nil {
-		return 0, nil
+	return whole(s.src[start:s.pos]), nil
+}
+
+// whole returns a whole number of 31 bits, 0 for any other text.
+func whole(text []byte) int {
+	n, err := strconv.ParseInt(string(text[:min(len(text), 12)]), 10, 32)
+	if err != nil {
+		return 0
 	}
-	return int(n), nil
+	return int(n)
 }
 
 // unquoted returns what a string of JSON means, given what stands between its quotes.

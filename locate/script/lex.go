@@ -111,24 +111,40 @@ func (l *lexer) next() kind {
 	case isQuote:
 		l.quoted(c)
 	default:
-		switch {
-		case c == '`':
-			l.template()
-		case c == '/':
-			l.slash()
-		case c == '.' && start+1 < len(l.src) && classes[l.src[start+1]] == isDigit:
-			l.number()
-		case c == '#' && start == 0 && bytes.HasPrefix(l.src, []byte("#!")):
-			l.take(remark, lineEnd(l.src, start))
-		case c == '}' && l.top() != nil && l.top().kind == '$':
-			l.pop()
-			l.template()
-		default:
-			l.punct(c)
-		}
+		l.other(c)
 	}
 	l.tok.end = int32(l.pos)
 	return l.tok.kind
+}
+
+// other reads what begins with a mark.
+func (l *lexer) other(c byte) {
+	start := l.pos
+	switch c {
+	case '`':
+		l.template()
+		return
+	case '/':
+		l.slash()
+		return
+	case '.':
+		if start+1 < len(l.src) && classes[l.src[start+1]] == isDigit {
+			l.number()
+			return
+		}
+	case '#':
+		if start == 0 && bytes.HasPrefix(l.src, []byte("#!")) {
+			l.take(remark, lineEnd(l.src, start))
+			return
+		}
+	case '}':
+		if top := l.top(); top != nil && top.kind == '$' {
+			l.pop()
+			l.template()
+			return
+		}
+	}
+	l.punct(c)
 }
 
 // take makes the bytes up to end the token.
@@ -142,24 +158,22 @@ func (l *lexer) space() {
 	src, i := l.src, l.pos
 	for i < len(src) {
 		c := src[i]
-		switch {
-		case classes[c] == isSpace:
+		if classes[c] == isSpace {
 			if c == 0 && l.parts {
 				l.frames, l.deeper, l.operand = l.frames[:0], 0, false
 				l.before, l.closed, l.root = token{}, frame{}, frame{}
 			}
 			i++
-		default:
-			wide := 0
-			if c >= 0x80 {
-				wide = wideSpace(src[i:])
-			}
-			if wide == 0 {
-				l.pos = i
-				return
-			}
-			i += wide
+			continue
 		}
+		wide := 0
+		if c >= 0x80 {
+			wide = wideSpace(src[i:])
+		}
+		if wide == 0 {
+			break
+		}
+		i += wide
 	}
 	l.pos = i
 }
@@ -238,16 +252,16 @@ func (l *lexer) quoted(quote byte) {
 	}
 	src, i := l.src, l.pos+1
 	for i < len(src) {
-		switch c := src[i]; {
-		case c == quote:
+		switch src[i] {
+		case quote:
 			l.take(str, i+1)
 			return
-		case c == '\\':
+		case '\\':
 			i++
 			if i+1 < len(src) && src[i] == '\r' && src[i+1] == '\n' {
 				i++
 			}
-		case c == '\n' || c == '\r':
+		case '\n', '\r':
 			*broken = i
 			l.plain(quote)
 			return
@@ -273,20 +287,24 @@ func (l *lexer) template() {
 	}
 	src, i := l.src, l.pos+1
 	for i < len(src) {
-		switch c := src[i]; {
-		case c == '`':
+		switch src[i] {
+		case '`':
 			l.take(chunk, i+1)
 			return
-		case c == '$' && i+1 < len(src) && src[i+1] == '{':
-			l.take(chunk, i+2)
-			l.push(frame{kind: '$', start: int32(i + 1)})
-			l.operand = false
-			return
-		case c == '\\':
+		case '$':
+			if i+1 < len(src) && src[i+1] == '{' {
+				l.take(chunk, i+2)
+				l.push(frame{kind: '$', start: int32(i + 1)})
+				l.operand = false
+				return
+			}
+		case '\\':
 			i++
-		case c == 0 && l.parts:
-			l.take(chunk, i)
-			return
+		case 0:
+			if l.parts {
+				l.take(chunk, i)
+				return
+			}
 		}
 		i++
 	}

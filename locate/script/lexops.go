@@ -241,15 +241,15 @@ func (l *lexer) close(c byte) {
 		}
 		l.frames = l.frames[:i+1]
 		l.pop()
-		switch {
-		case c == ')':
+		switch c {
+		case ')':
 			l.operand = !l.closed.head
 			// Who is called by what stood last in it.
 			l.closed.key = span{}
 			if l.before.kind == word {
 				l.closed.key = span{l.before.start, l.before.end}
 			}
-		case c == '}':
+		case '}':
 			l.operand = l.closed.kind == '{'
 		}
 		return
