@@ -265,3 +265,18 @@ func TestSwitchOverStrings(t *testing.T) {
 		}
 	}
 }
+
+// TestAssign has an object whose settings go into another one before it is handed over.
+func TestAssign(t *testing.T) {
+	t.Parallel()
+	p := program{version: 94, strings: []string{"url", "assign", "configure", ""}}
+	e := emit(t, 94)
+	e.op("LoadParam", 0, 1).op("NewObject", 1).op("LoadConstString", 2, 3).op("PutNewOwnByIdShort", 1, 2, 0)
+	e.op("NewObject", 3).op("GetByIdShort", 4, 0, 0, 1).op("Call4", 5, 4, 0, 3, 0, 1) // Object.assign({}, x, {url: ""})
+	e.op("GetByIdShort", 6, 0, 0, 2).op("Call2", 7, 6, 0, 5).op("Ret", 7)
+	p.functions = []routine{{code: e.code}}
+	got := open(t, p.bytes()).Settings([]string{"url"})
+	if len(got) != 1 || got[0].Call != "configure" || !got[0].Known || got[0].Value != "" {
+		t.Errorf("%+v", got)
+	}
+}

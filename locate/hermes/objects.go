@@ -3,7 +3,8 @@ package hermes
 // An object is what code sets of an object: of the names that are asked for.
 type object struct {
 	properties []property
-	call       value // the function that it is handed to; zero without one
+	call       value  // the function that it is handed to; zero without one
+	into       uint32 // the object that Object.assign puts it into, made later; 0 without
 }
 
 // A property is a name of an object with its value.

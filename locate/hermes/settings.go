@@ -20,18 +20,45 @@ func (b *Bytecode) Settings(names []string) []reading.Setting {
 	var found []reading.Setting
 	t := newTracer(b)
 	t.withObjects, t.wanted = true, wanted
-	t.onCall = func(callee value, args []value) {
-		for _, arg := range args[min(1, len(args)):] {
-			if arg.kind == isObject && t.objects[arg.id].call.kind == isUnknown {
-				t.objects[arg.id].call = callee
-			}
-		}
-	}
+	t.onResult = t.handOver
 	for _, id := range b.functionsUsing(wanted) {
 		t.run(id)
 		found = t.appendSettings(found)
 	}
 	return found
+}
+
+// handOver remembers the call that gets an object, and returns what comes of the call:
+// something known only of Object.assign, into whose result its objects go.
+func (t *tracer) handOver(callee value, args []value, _ int) value {
+	var given []uint32
+	for _, arg := range args[min(1, len(args)):] {
+		if arg.kind == isObject {
+			given = append(given, arg.id)
+		}
+	}
+	if callee.kind == isMember && t.b.is(int(callee.id), "assign") && len(given) > 0 && len(t.objects) < maxObjects {
+		t.objects = append(t.objects, object{})
+		result := uint32(len(t.objects) - 1)
+		for _, id := range given {
+			t.objects[id].into = result
+		}
+		return value{kind: isObject, id: result}
+	}
+	for _, id := range given {
+		if t.objects[id].call.kind == isUnknown {
+			t.objects[id].call = callee
+		}
+	}
+	return value{}
+}
+
+// callOf is the call that gets an object, or what it goes into.
+func (t *tracer) callOf(o *object) value {
+	for depth := 0; o.call.kind == isUnknown && o.into != 0 && depth < maxNesting; depth++ {
+		o = &t.objects[o.into]
+	}
+	return o.call
 }
 
 // idsOf returns the ids of strings that read as one of the names.
@@ -73,7 +100,9 @@ func (b *Bytecode) functionsUsing(ids map[uint32]bool) []int {
 
 // appendSettings appends what the objects of the function just run set.
 func (t *tracer) appendSettings(to []reading.Setting) []reading.Setting {
-	for _, o := range t.objects {
+	for i := range t.objects {
+		o := &t.objects[i]
+		call := t.callOf(o)
 		for _, p := range o.properties {
 			if !t.wanted[p.name] {
 				continue
@@ -82,8 +111,8 @@ func (t *tracer) appendSettings(to []reading.Setting) []reading.Setting {
 			if p.value.literal() && t.spend(p.value) {
 				s.Known, s.Value = true, t.literalText(p.value)
 			}
-			if o.call.kind == isMember {
-				s.Call = t.b.text(int(o.call.id))
+			if call.kind == isMember {
+				s.Call = t.b.text(int(call.id))
 			}
 			to = append(to, s)
 		}
