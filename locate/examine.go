@@ -155,17 +155,10 @@ func (x *examination) joined() {
 
 // span returns the part of a file that a piece of a joined text comes from.
 func span(parts []reading.Part, from, to int) (start, end int) {
-	for i, p := range parts {
-		next := len(parts) > i+1 && parts[i+1].At <= from
-		if p.At > from || next {
-			continue
-		}
-		if start == 0 && end == 0 {
+	for _, p := range parts {
+		if p.At <= from {
 			start = p.Start
 		}
-		break
-	}
-	for _, p := range parts {
 		if p.At < to {
 			end = p.End
 		}

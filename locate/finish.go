@@ -28,12 +28,16 @@ func (s *search) finish(infos []app.Info) *Result {
 	slices.SortFunc(r.Unread, func(a, b Unread) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Why, b.Why))
 	})
-	slices.SortFunc(r.Components, func(a, b inventory.Component) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
-	})
-	parts := library.Index(r.Components)
+	known := make([]*library.Parts, len(r.Apps))
+	for i := range known {
+		slices.SortFunc(s.parts[i], func(a, b inventory.Component) int {
+			return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
+		})
+		known[i] = library.Index(s.parts[i])
+		r.Components = append(r.Components, s.parts[i]...)
+	}
 	for i := range s.found {
-		s.attribute(&s.found[i], parts)
+		s.attribute(&s.found[i], known[s.found[i].App])
 		r.Leads = append(r.Leads, s.found[i].Lead)
 	}
 	slices.SortStableFunc(r.Leads, s.byStrength)

@@ -52,6 +52,7 @@ type search struct {
 	found      []found
 	set        []set
 	identities []identity
+	parts      map[int][]inventory.Component // of each app
 	maps       mapShelf
 }
 
@@ -80,7 +81,7 @@ type identity struct {
 const MinString = needle.MinForm
 
 func newSearch(wanted Wanted, opts Options) (*search, error) {
-	s := &search{progress: opts.Progress, kinds: map[string]int{}, settings: library.SettingNames()}
+	s := &search{progress: opts.Progress, kinds: map[string]int{}, parts: map[int][]inventory.Component{}, settings: library.SettingNames()}
 	s.result.Listed = len(wanted.Hosts) == 0 && len(wanted.Strings) == 0
 	for _, host := range wanted.Hosts {
 		host = flow.CanonicalHost(host)
@@ -176,7 +177,7 @@ func (s *search) keep(x *examination) {
 	s.found = append(s.found, x.found...)
 	s.set = append(s.set, settings...)
 	s.result.Declared = append(s.result.Declared, declared...)
-	s.result.Components = append(s.result.Components, parts...)
+	s.parts[x.file.App] = append(s.parts[x.file.App], parts...)
 	if partsErr != nil {
 		s.result.Failures = append(s.result.Failures, app.Failure{Path: s.called(x.file), Err: partsErr})
 	}
