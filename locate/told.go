@@ -339,14 +339,17 @@ func overriding(o library.Override, st Style) string {
 	if text == "" {
 		text = st.Data(o.Setting.Name) + " is set"
 	}
-	text += ": " + st.Data(o.File)
+	if o.Stops {
+		text += ", which stops the contact"
+	}
+	text += " (" + st.Data(o.File)
 	if o.Line > 0 {
 		text += fmt.Sprintf(" line %d", o.Line)
 	}
 	if o.Line > 0 && o.Column > 0 {
 		text += fmt.Sprintf(" column %d", o.Column)
 	}
-	return text
+	return text + ")"
 }
 
 // Stopped reports whether the app sets a value that stops the contact.
@@ -425,7 +428,10 @@ func Size(n int64) string {
 		switch {
 		case unit == "bytes" && n < 1000:
 			return plural(n, "byte", "bytes")
-		case unit != "bytes" && (value < 999.95 || unit == "GB"):
+		case unit != "bytes" && (value < 999.5 || unit == "GB"):
+			if value >= 99.95 {
+				return fmt.Sprintf("%.0f %s", value, unit)
+			}
 			return fmt.Sprintf("%.1f %s", value, unit)
 		}
 		value /= 1000

@@ -96,7 +96,7 @@ func inFixedBundle() *locate.Result {
 	l.Origin.Reasons = []string{"the source map names its file"}
 	l.Overrides = []library.Override{{
 		Setting: reading.Setting{Name: "reachabilityUrl", Value: "", Known: true, Call: "configure"}, File: bundle, Line: 1, Column: 3_102,
-		Stops: true, Says: "the app sets reachabilityUrl to '', which stops the contact",
+		Stops: true, Says: "the app sets reachabilityUrl to ''",
 	}}
 	return res
 }

@@ -145,7 +145,7 @@ func (f *finds) apps(st style) []string {
 		}
 		if a.Name+a.ID != "" {
 			text += ", " + strings.TrimSpace(a.Kind+" "+in.Data(a.Path))
-		} else if a.Kind != "" {
+		} else if a.Kind != "" && a.Kind != "file" {
 			text += ", " + a.Kind
 		}
 		out = append(out, text)
@@ -291,7 +291,7 @@ func (f *finds) looked(st style) []string {
 	if n := len(kinds) - textKinds; n > 1 {
 		kinds = append(kinds[:textKinds:textKinds], locate.Thousands(n)+" more kinds of files")
 	}
-	return append([]string{f.Result.Searched() + ", every byte of them, in every form that telltale knows"}, kinds...)
+	return append([]string{f.Result.Searched() + ", byte for byte, in every form that telltale knows"}, kinds...)
 }
 
 // advice says what to try.
@@ -325,7 +325,10 @@ func (s *screen) inventory(f *finds) {
 		against, color = len(groups[0]), yellow
 	}
 	text := fmt.Sprintf("%s %s mentioned in %s", counted(n, "host", "hosts"), ending(n, "is", "are"), f.Result.Names(f.r.inApp(onTerminal)))
-	if against > 0 {
+	switch {
+	case against == n && n == 1:
+		text += "; a contact to it would break the policy"
+	case against > 0:
 		text += fmt.Sprintf("; a contact to %s of them would break the policy", locate.Thousands(against))
 	}
 	s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(text, s.width-len(word)-2))

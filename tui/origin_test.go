@@ -67,7 +67,7 @@ func probeLead() locate.Lead {
 
 func fromNetInfo(host string) (*locate.Result, error) {
 	off := probeLead()
-	off.Overrides = []library.Override{{File: bundle, Line: 1, Column: 3102, Stops: true, Says: "the app sets reachabilityUrl to '', which stops the contact"}}
+	off.Overrides = []library.Override{{File: bundle, Line: 1, Column: 3102, Stops: true, Says: "the app sets reachabilityUrl to ''"}}
 	hidden := locate.Lead{File: "Payload/CovidShield.app/Ads", Form: locate.Base64, Text: "https://clients3.google.com", Snippet: locate.Snippet{Before: "(", Match: "aHR0cHM6Ly9jbGllbnRzMy5nb29nbGUuY29t", After: ")"}}
 	leads := []locate.Lead{probeLead(), off, hidden}
 	for i := range 30 {
