@@ -22,10 +22,10 @@ func TextWith(data []byte, resolve Resolve) ([]byte, error) {
 	var c *compiled
 	var err error
 	switch {
-	case bytes.HasPrefix(bytes.TrimLeft(data, "\xef\xbb\xbf \t\r\n"), []byte("<")):
-		return data, nil
-	case isProtoXML(data):
+	case isProtoXML(data): // before text: it may begin with a line feed and "<", with what no XML goes on
 		c = openProtoXML(data)
+	case isMarkup(data):
+		return data, nil
 	default:
 		c, err = openBinaryXML(data)
 	}
