@@ -33,12 +33,20 @@ type format struct {
 // formats are asked in this order.
 var formats = []format{
 	{isTable, openTable},
-	{isBinaryXML, func(data []byte) (reading.Document, error) { return openBinaryXML(data) }},
+	{isBinaryXML, openXML},
 	{func(name string, head []byte) bool {
 		return strings.HasSuffix(name, "resources.pb") && isProtoTable(head)
 	}, openProtoTable},
 	{func(name string, head []byte) bool { return strings.HasSuffix(name, ".xml") && isProtoXML(head) }, func(data []byte) (reading.Document, error) { return openProtoXML(data), nil }},
 	{isList, openList},
+}
+
+func openXML(data []byte) (reading.Document, error) {
+	c, err := openBinaryXML(data)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Is reports whether a file is of one of the formats, by its path and its first bytes. All
