@@ -49,6 +49,13 @@ tarball() {
 # specs GROUP lists the packages of a group.
 specs() { awk -v group="$1" '$2 == group { print $3 }' "$here/downloads.txt"; }
 
+# rows GROUP prints where the rows of a group are kept for themselves: what is made of one
+# group does not wait on another.
+rows() {
+  awk -v group="$1" '$2 == group' "$here/downloads.txt" > "$work/$1.txt"
+  printf '%s\n' "$work/$1.txt"
+}
+
 # download GROUP fetches what is missing of it, and holds all to their sums.
 download() {
   local spec missing=() sums=$work/sums
@@ -225,16 +232,16 @@ android() {
 
 step modules package.json package-lock.json
 step bundles package-lock.json bundle.cjs app/*
-step hermes package-lock.json bundle.cjs app/* downloads.txt strings.js zip.cjs
-step apps package-lock.json bundle.cjs app/* downloads.txt strings.js zip.cjs apps.cjs macho.cjs plist.cjs
+step hermes package-lock.json bundle.cjs app/* "$(rows hermes)" strings.js zip.cjs
+step apps package-lock.json bundle.cjs app/* "$(rows hermes)" "$(rows apps)" strings.js zip.cjs apps.cjs macho.cjs plist.cjs
 step source_tree package-lock.json app/* $(find source -type f | sort)
-step packages downloads.txt
-step expected package-lock.json bundle.cjs app/* downloads.txt strings.js expect.cjs
+step packages "$(rows packages)"
+step expected package-lock.json bundle.cjs app/* "$(rows hermes)" strings.js expect.cjs
 
 case ${1:-} in
   '') ;;
-  packages) step more_packages downloads.txt ;;
-  big) step big downloads.txt app/* apps.cjs zip.cjs big.cjs ;;
-  android) step android downloads.txt app/* apps.cjs zip.cjs android.cjs $(find android -type f | sort) ;;
+  packages) step more_packages "$(rows more)" ;;
+  big) step big "$(rows apps)" app/* apps.cjs zip.cjs big.cjs ;;
+  android) step android "$(rows apps)" app/* apps.cjs zip.cjs android.cjs $(find android -type f | sort) ;;
   *) printf '%s\n' "usage: $0 [packages|big|android]" >&2; exit 2 ;;
 esac
