@@ -324,6 +324,10 @@ func (f *finder) tail(from int) int {
 		switch {
 		case c <= ' ', c == '"', c == '\'', c == '`', c == '<', c == '>', c == '|', c == '^', c == 0x7f:
 			return i
+		case c == '%' && isPercentSign(f.text[i:limit]):
+			if start := f.scheme(i); start > from {
+				return start
+			}
 		case c == '{' || c == '$' || c == '%' || c == '\\':
 			if n := max(hole(f.text[i:limit]), slash(f.text[i:limit])); n > 0 {
 				i += n - 1
@@ -347,6 +351,12 @@ func (f *finder) tail(from int) int {
 		}
 	}
 	return i
+}
+
+// isPercentSign reports whether "://" follows, percent-encoded. What it belongs to is told by
+// itself, and not read again as the end of each URL that it stands in.
+func isPercentSign(b []byte) bool {
+	return len(b) >= len("%3A%2F%2F") && b[1] == '3' && bytes.EqualFold(b[:9], []byte("%3A%2F%2F"))
 }
 
 // another returns where the URL begins whose scheme ends at a colon, and which is no part of
