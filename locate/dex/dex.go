@@ -17,6 +17,7 @@ package dex
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"telltale/locate/reading"
@@ -158,7 +159,7 @@ func (d *document) Kind() string { return d.kind }
 
 // Notes reads all code, once, to say what of it makes no sense.
 func (d *document) Notes() []string {
-	notes := d.notes
+	notes := slices.Clip(d.notes)
 	for _, p := range d.parts {
 		code := p.code()
 		if code.broken > 0 {

@@ -96,7 +96,7 @@ func TestSectionsWithoutTexts(t *testing.T) {
 func TestTextsOfGoAreGlued(t *testing.T) {
 	first := uint64(dataAt)
 	second := first + uint64(len("first.example"))
-	code := append(x86Ref(codeAt, first)[:7], x86Ref(codeAt+7, second)[:9]...)
+	code := slices.Concat(x86Ref(codeAt, first)[:7], x86Ref(codeAt+7, second)[:9])
 	data := writeELF64(62, []part{
 		{name: ".text", kind: shtProgbits, flags: shfAlloc | shfExec, body: code},
 		{name: ".rodata", kind: shtProgbits, flags: shfAlloc, body: []byte("first.examplehttps://clients3.google.com/x\x00")},
