@@ -22,9 +22,9 @@ func TextWith(data []byte, resolve Resolve) ([]byte, error) {
 	var c *compiled
 	var err error
 	switch {
-	case isProtoXML(data): // before text: it may begin with a line feed and "<", with what no XML goes on
+	case isProtoXML(data): // it may begin with a line feed and "<", as text may; no text goes on like it
 		c = openProtoXML(data)
-	case isMarkup(data):
+	case isMarkup(data) && !isBinaryXML("", data): // whose type may be falsified to begin with "<", too
 		return data, nil
 	default:
 		c, err = openBinaryXML(data)
