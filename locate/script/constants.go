@@ -68,11 +68,17 @@ func (c *constants) see(j *joiner) {
 	if c.arrow || len(c.params) > 0 {
 		c.parameters(j, depth)
 	}
-	switch t := j.tok; t.kind {
+	switch j.tok.kind {
 	case word:
-		c.name(j, t, depth)
+		c.name(j, j.tok, depth)
 	case punct:
-		c.mark(j, t, depth)
+		switch j.tok.op {
+		case ')', ']', '}', '.', ':', '?', '+', '!':
+			if c.word.empty() {
+				return // nothing that names mind
+			}
+		}
+		c.mark(j, j.tok, depth)
 	}
 }
 
@@ -139,17 +145,17 @@ func (c *constants) parameters(j *joiner, depth int) {
 
 // name looks at a word: a declaration, a parameter, part of a pattern.
 func (c *constants) name(j *joiner, t token, depth int) {
-	if t.key == kwDeclare {
+	if t.op == kwDeclare {
 		j.declared = depth
 	}
 	before := j.before
 	j.member = before.kind == punct && (before.op == '.' || before.op == opOptional)
-	if t.key != noKeyword || j.member {
+	if t.op != noKeyword || j.member {
 		return
 	}
 	s := span{t.start, t.end}
 	list := before.kind == punct && before.op == ','
-	if before.key == kwDeclare || list && j.declared == depth {
+	if before.op == kwDeclare || list && j.declared == depth {
 		c.word = s
 	}
 	if len(c.bound) == 0 {
@@ -171,7 +177,7 @@ func (c *constants) mark(j *joiner, t token, depth int) {
 	name := span{j.before.start, j.before.end}
 	switch t.op {
 	case '=':
-		if own && j.before.key == noKeyword {
+		if own && j.before.op == noKeyword {
 			c.target, c.wait, c.fresh = name, 1, c.word == name
 			c.word = span{}
 			return
@@ -188,7 +194,7 @@ func (c *constants) mark(j *joiner, t token, depth int) {
 	case '(':
 		c.params = c.params[:0]
 	case '{', '[':
-		if j.before.key == kwDeclare {
+		if j.before.op == kwDeclare {
 			c.pattern = depth
 		}
 	case ';':

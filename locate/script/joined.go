@@ -122,7 +122,7 @@ func (j *joiner) word() {
 		j.state = isConcat
 		return
 	}
-	if j.state == wantsOne && j.tok.key == noKeyword {
+	if j.state == wantsOne && j.tok.op == noKeyword {
 		if s, ok := j.constant(j.tok); ok {
 			j.operandIs(s)
 			return

@@ -32,8 +32,7 @@ const (
 // A token is one piece of code.
 type token struct {
 	kind       kind
-	op         byte    // of a punct
-	key        keyword // of a word
+	op         byte // of a punct: which; of a word: which keyword
 	start, end int32
 }
 
@@ -203,7 +202,7 @@ func (l *lexer) name() {
 	if !(l.before.kind == punct && (l.before.op == '.' || l.before.op == opOptional)) {
 		key = keywordOf(text)
 	}
-	l.tok.key = key
+	l.tok.op = key
 	// Two values in a row: a new statement has begun, without a semicolon.
 	if f := l.top(); f != nil && key != kwBetween && (l.operand || l.before.op == '}') && f.kind != '{' {
 		f.key = span{}

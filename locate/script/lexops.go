@@ -5,10 +5,10 @@ func (l *lexer) punct(c byte) {
 	l.take(punct, l.pos+1)
 	l.tok.op = c
 	// Properties may be called so: {class: "x", function: 1}.
-	if l.before.key == kwClass && c != '{' {
+	if l.before.op == kwClass && c != '{' {
 		l.class = false
 	}
-	if l.before.key == kwFunction && c != '(' && c != '*' {
+	if l.before.op == kwFunction && c != '(' && c != '*' {
 		l.function = false
 	}
 	switch c {
@@ -35,7 +35,7 @@ func (l *lexer) mark(c byte) {
 		case l.follows("=="):
 			l.long(opCompare, 2)
 			l.more('=')
-		case f != nil && l.before.kind == word && l.before.key == noKeyword:
+		case f != nil && l.before.kind == word && l.before.op == noKeyword:
 			f.key = span{l.before.start, l.before.end}
 		}
 	case ',', ';':
@@ -149,7 +149,7 @@ func (l *lexer) open(c byte) {
 func (l *lexer) openParenthesis(f *frame) {
 	switch {
 	case l.before.kind == word:
-		switch l.before.key {
+		switch l.before.op {
 		case kwHead:
 			f.head = true
 		case noKeyword:
@@ -170,7 +170,7 @@ func (l *lexer) brace() byte {
 	}
 	switch l.before.kind {
 	case word:
-		switch l.before.key {
+		switch l.before.op {
 		case kwOperator, kwBetween, kwDeclare:
 			return '{'
 		}

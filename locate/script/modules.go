@@ -176,7 +176,7 @@ func (f *finder) startBox(depth int) {
 	case top.kind == '{' && f.isKey(f.tok):
 		f.box = box{depth: depth}
 		f.startBoxed()
-	case top.kind == '[' && depth > 1 && (f.tok.key == kwFunction || f.tok.op == '(') && f.boxedList(f.frames[depth-2]):
+	case top.kind == '[' && depth > 1 && (f.tok.op == kwFunction || f.tok.op == '(') && f.boxedList(f.frames[depth-2]):
 		f.box = box{depth: depth, list: true}
 		f.startBoxed()
 	}

@@ -114,7 +114,7 @@ func (s *setter) ends(l *lexer, end int32) bool {
 	case punct:
 		return l.tok.op == ',' || l.tok.op == ';' || l.tok.op == '}' || l.tok.op == ')' || l.tok.op == ']'
 	case word, str, chunk, number:
-		return l.tok.key != kwBetween && bytes.IndexByte(s.src[end:l.tok.start], '\n') >= 0
+		return l.tok.op != kwBetween && bytes.IndexByte(s.src[end:l.tok.start], '\n') >= 0
 	}
 	return false
 }

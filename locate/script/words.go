@@ -40,23 +40,21 @@ var spaces = func() (table [256]bool) {
 	return table
 }()
 
-// A keyword is what a word does to what follows it.
-type keyword uint8
-
+// The ops of words: what a keyword does to what follows it. They are none of the ops of marks.
 const (
-	noKeyword  keyword = iota // a name, or a value such as this
-	kwOperator                // a value follows: return, typeof, case, …
-	kwBetween                 // a value follows, and one stood before: in, instanceof
-	kwBlock                   // a block follows: else, do, try, finally
-	kwHead                    // a parenthesis and then a statement follow: if, for, …
-	kwDeclare                 // names follow: var, let, const, import, export
-	kwFunction                //
-	kwClass                   //
+	noKeyword  byte = 0           // a name, or a value such as this
+	kwOperator byte = iota + 0x7f // a value follows: return, typeof, case, …
+	kwBetween                     // a value follows, and one stood before: in, instanceof
+	kwBlock                       // a block follows: else, do, try, finally
+	kwHead                        // a parenthesis and then a statement follow: if, for, …
+	kwDeclare                     // names follow: var, let, const, import, export
+	kwFunction                    //
+	kwClass                       //
 )
 
 // keywordOf returns what a word is. The word "of" is left out: between the names of a minifier it
 // is most often one of them.
-func keywordOf(b []byte) keyword {
+func keywordOf(b []byte) byte {
 	if len(b) < 2 || len(b) > 10 || b[0] < 'b' || b[0] > 'y' {
 		if string(b) == "await" {
 			return kwOperator
