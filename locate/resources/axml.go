@@ -64,8 +64,8 @@ func (x *binaryXML) parse() *tree {
 	if len(x.open) > 0 {
 		x.damaged("the element <%s> is not closed", t.nodes[x.open[0]].name)
 	}
-	if n := x.pool.lost(); n > 0 {
-		x.damaged("%d of %d strings lie outside of the string pool", n, x.pool.count)
+	if damage := x.pool.damage(); damage != "" {
+		x.damaged("%s", damage)
 	}
 	return t
 }

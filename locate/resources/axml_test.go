@@ -348,7 +348,7 @@ func TestPoolTexts(t *testing.T) {
 				t.Errorf("string %d is found as %d, %v", i, n, ok)
 			}
 		}
-		if p.text(100) != "" || p.lost() != 0 {
+		if p.text(100) != "" || p.damage() != "" {
 			t.Error("there is a string 100, or one is lost")
 		}
 	}
@@ -386,5 +386,8 @@ func TestSharedBytes(t *testing.T) {
 	d.Texts(func(text reading.Text) bool { total += len(text.Value); return true })
 	if total > unfolds*len(data)+1<<16 || total == 0 {
 		t.Errorf("%d bytes of text come of %d", total, len(data))
+	}
+	if notes := d.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "share bytes") {
+		t.Errorf("%q", notes)
 	}
 }

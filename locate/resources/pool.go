@@ -86,7 +86,8 @@ func readPool(data []byte, c chunk) (*pool, error) {
 	count, styles := u32(data, c.at+8), u32(data, c.at+12)
 	starts, stylesStart := int64(u32(data, c.at+20)), int64(u32(data, c.at+24))
 	p := &pool{data: data, offsets: c.at + max(c.header, chunkHeader), end: c.end,
-		utf8: u32(data, c.at+16)&(1<<8) != 0, left: unfolds*len(data) + 1<<16}
+		utf8: u32(data, c.at+16)&(1<<8) != 0}
+	p.left = p.most()
 	if c.header < least {
 		p.offsets = c.at + least
 	}
@@ -240,7 +241,7 @@ func (p *pool) text(i uint32) string {
 
 // visit calls f for every string, in the order of the table, until it returns false.
 func (p *pool) visit(f func(start, end int, value []byte) bool) {
-	left := unfolds*len(p.data) + 1<<16
+	left := p.most()
 	var buf []byte
 	for i := range p.count {
 		start, end, ok := p.span(uint32(i))
@@ -284,12 +285,24 @@ func (p *pool) find(at int) (i uint32, ok bool) {
 
 func (p *pool) offset(i int32) int { return int(u32(p.data, p.offsets+4*int(i))) }
 
-// lost counts the strings that lie outside of the pool.
-func (p *pool) lost() (n int) {
+// damage says which strings cannot be read; "" where all can.
+func (p *pool) damage() string {
+	lost, size := 0, 0
 	for i := range p.count {
-		if _, _, ok := p.span(uint32(i)); !ok {
-			n++
+		start, end, ok := p.span(uint32(i))
+		if !ok {
+			lost++
 		}
+		size += end - start
 	}
-	return n
+	switch {
+	case lost > 0:
+		return fmt.Sprintf("%d of %d strings lie outside of the string pool", lost, p.count)
+	case size > p.most():
+		return fmt.Sprintf("the strings share bytes, so that they add up to %d bytes: not all were read", size)
+	}
+	return ""
 }
+
+// most is how many bytes of text are taken out of the pool at most.
+func (p *pool) most() int { return unfolds*len(p.data) + 1<<16 }

@@ -369,11 +369,11 @@ func (t *table) Texts(visit func(reading.Text) bool) {
 
 // Notes says what could not be read.
 func (t *table) Notes() (notes []string) {
-	if n := t.pool.lost(); n > 0 {
-		t.damaged("%d of %d strings lie outside of the string pool", n, t.pool.count)
-	}
 	if t.damage != "" {
 		notes = append(notes, t.damage)
+	}
+	if damage := t.pool.damage(); damage != "" {
+		notes = append(notes, "the resource table is damaged: "+damage)
 	}
 	return notes
 }
