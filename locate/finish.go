@@ -75,7 +75,7 @@ func platform(kind string) string {
 // attribute says whose code a lead is, and what the app sets instead of its default.
 func (s *search) attribute(f *found, parts *library.Parts) {
 	place := f.Place
-	if isBundle(place.Source) {
+	if f.ofBundle || isBundle(place.Source) {
 		place.Source = nil // it was compiled from a bundle, which names nobody
 	}
 	f.Origin = library.Attribute(library.Evidence{
@@ -118,7 +118,7 @@ func (f *found) holds(s set) bool {
 	if s.file != f.File {
 		return false
 	}
-	if m := f.Place.Module; m != nil {
+	if m := f.Place.Module; m != nil && m.End > m.Start {
 		return s.Start >= m.Start && s.End <= m.End
 	}
 	return int64(s.Start) <= f.Offset && f.Offset < int64(s.End)

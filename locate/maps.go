@@ -95,7 +95,9 @@ func (s *search) trace() {
 				if source := sourceOf(doc, m, f); source != nil {
 					f.Place.Source = source
 				}
-				f.Place.Source = s.follow(f.Place.Source)
+				first := f.Place.Source
+				f.Place.Source = s.follow(first)
+				f.ofBundle = first == f.Place.Source && m != nil && len(m.Files()) == 1
 				f.settle()
 			}
 		}

@@ -59,7 +59,8 @@ type search struct {
 // A found is a lead with what tells whose it is, until all files were read.
 type found struct {
 	Lead
-	around []byte // the text of its module
+	around   []byte // the text of its module
+	ofBundle bool   // its source is a bundle, of which no map says more
 }
 
 // A set is a value that a file gives to a setting of some library.
