@@ -75,7 +75,7 @@ func (s *screen) diffViolation(d *Diff, number int, v *compare.Violation) {
 	s.points(3, "lacking", against)
 	s.points(3, "shown", favour)
 	if v.State == compare.New {
-		s.program(3, "remedy", r.clipped(f.Remedy, maxProse))
+		s.program("remedy", r.clipped(f.Remedy, maxProse))
 	}
 }
 

@@ -202,7 +202,7 @@ func (s *screen) lead(r *Report, l *locate.Lead, again bool) {
 		s.field(leadsIndent, strings.ToLower(fact.Label), fact.Text)
 	}
 	if !again {
-		s.program(leadsIndent, "remedy", clip(r.ofApp(l.Remedy()), maxProse))
+		s.program("remedy", clip(r.ofApp(l.Remedy()), maxProse))
 	}
 	if o := l.Origin; o != nil && o.Docs != "" && !again {
 		s.link("docs", st.Data(o.Docs))

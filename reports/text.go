@@ -152,8 +152,8 @@ func (s *screen) violation(r *Report, number int, v capture.Violation, why strin
 		s.field(3, "why", why)
 		s.field(3, "remedy", explainedRemedy)
 	} else {
-		s.program(3, "why", r.clipped(f.Message, maxProse))
-		s.program(3, "remedy", r.clipped(f.Remedy, maxProse))
+		s.program("why", r.clipped(f.Message, maxProse))
+		s.program("remedy", r.clipped(f.Remedy, maxProse))
 	}
 	s.field(3, "decided by", decided(r, f.Source, onTerminal))
 }
@@ -328,7 +328,7 @@ func (s *screen) field(indent int, label, text string) {
 
 // program is field for prose of several lines, whose indented lines are code
 // and keep their shape.
-func (s *screen) program(indent int, label, text string) {
+func (s *screen) program(label, text string) {
 	var out []string
 	for _, line := range plain.Lines(text) {
 		if strings.HasPrefix(line, "```") {
@@ -339,10 +339,10 @@ func (s *screen) program(indent int, label, text string) {
 			out = append(out, line[:min(len(line)-len(trimmed), 12)]+clip(trimmed, maxText))
 			continue
 		}
-		out = append(out, Wrap(line, s.width-indent-labelWidth)...)
+		out = append(out, Wrap(line, s.width-leadsIndent-labelWidth)...)
 	}
 	if len(out) > 0 {
-		s.labelled(indent, labelWidth, s.paint(dim, label), len(label), out)
+		s.labelled(leadsIndent, labelWidth, s.paint(dim, label), len(label), out)
 	}
 }
 

@@ -19,10 +19,9 @@ import (
 
 // Limits of what is shown of one host.
 const (
-	maxLeads  = 5  // in full
-	maxPlaces = 20 // further ones, a line each
-	maxTold   = 20 // lines of any other list
-	maxQuoted = 300
+	maxLeads  = 5   // in full
+	maxTold   = 20  // lines of a list: further leads, what could not be read, what to try
+	maxQuoted = 300 // characters of one text of the app
 )
 
 // originPanel shows where one host comes from: how far the search is, or what it found.
@@ -257,21 +256,21 @@ func (p *paper) origin(host string, res *locate.Result) {
 	if told == 0 {
 		p.prose("Not found in what could be read of "+plain.Text(res.Names(st))+".", p.theme.warning)
 	}
-	p.told("Also in", further, maxPlaces)
-	p.told("Its name may be built from a domain above it", above, maxPlaces)
-	p.told("What could not be read", res.Hidden(st), maxTold)
+	p.told("Also in", further)
+	p.told("Its name may be built from a domain above it", above)
+	p.told("What could not be read", res.Hidden(st))
 	if told == 0 {
-		p.told("What to try", res.Advice(), maxTold)
-		p.told("Where it was looked", append([]string{res.Searched()}, res.Read(st)...), maxTold)
+		p.told("What to try", res.Advice())
+		p.told("Where it was looked", append([]string{res.Searched()}, res.Read(st)...))
 	}
 	p.blank()
 	p.prose(locate.MentionNote, p.theme.dim)
 }
 
-// told writes a section of at most n sentences.
-func (p *paper) told(title string, texts []string, n int) {
-	if more := len(texts) - n; more > 0 {
-		texts = append(texts[:n:n], count(more)+" more")
+// told writes a section of at most maxTold sentences.
+func (p *paper) told(title string, texts []string) {
+	if more := len(texts) - maxTold; more > 0 {
+		texts = append(texts[:maxTold:maxTold], count(more)+" more")
 	}
 	shown := make([]string, len(texts))
 	for i, text := range texts {
