@@ -197,7 +197,7 @@ func TestModulesOfRealBundles(t *testing.T) {
 		if k != str {
 			continue
 		}
-		if strings++; strings%20 != 0 {
+		if strings++; strings%100 != 0 {
 			continue
 		}
 		p := sourced.Place(int(l.tok.start), int(l.tok.end))

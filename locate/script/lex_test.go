@@ -119,7 +119,7 @@ func TestEscapes(t *testing.T) {
 // TestTimeIsLinear reads files that would take minutes if any part of them were looked at again and again.
 func TestTimeIsLinear(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 18
+	const size = 1 << 17
 	for name, piece := range map[string]string{
 		"regexps":       "=/[",
 		"quotes":        `"\"`,
@@ -153,7 +153,7 @@ func TestTimeIsLinear(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
 			everything([]byte(strings.Repeat(piece, size/len(piece))), nil)
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("a file of %d bytes of %q takes %v", size, piece, took)
 			}
 		})
@@ -210,8 +210,12 @@ func TestPlacesDoNotDependOnWhereReadingBegins(t *testing.T) {
 		t.Fatalf("only %d places to begin at", len(d.indexed().checks))
 	}
 	l := d.lexer()
+	seen := 0
 	for k := l.next(); k != ended; k = l.next() {
 		if k != str {
+			continue
+		}
+		if seen++; seen%37 != 0 {
 			continue
 		}
 		in := inside(d.src, l.tok)

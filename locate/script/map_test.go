@@ -141,7 +141,7 @@ func TestMapOfFunctions(t *testing.T) {
 // in bytecode the column is an offset.
 func TestMapOfBytecode(t *testing.T) {
 	t.Parallel()
-	const segments = 200_000
+	const segments = 50_000
 	var mappings bytes.Buffer
 	for i := range segments {
 		if i > 0 {
