@@ -29,11 +29,13 @@ const (
 	opLabel                    // the : of a label or a case
 )
 
-// A token is one piece of code.
+// A token is one piece of code. Its fields are apart from those of their size, and are copied one by
+// one in next: a processor waits where bytes that were just written in pieces are read as one.
 type token struct {
-	kind       kind
-	op         byte // of a punct: which; of a word: which keyword
-	start, end int32
+	kind  kind
+	start int32
+	op    byte // of a punct: which; of a word: which keyword
+	end   int32
 }
 
 // A span is bytes of the file.
@@ -92,13 +94,15 @@ type lexer struct {
 // next reads a token. It is ended at the end.
 func (l *lexer) next() kind {
 	if l.tok.kind != remark && l.tok.kind != ended {
-		l.before = l.tok
+		l.before.kind, l.before.start = l.tok.kind, l.tok.start
+		l.before.op, l.before.end = l.tok.op, l.tok.end
 	}
 	if l.pos < len(l.src) && spaces[l.src[l.pos]] {
 		l.space()
 	}
 	start := l.pos
-	l.tok = token{start: int32(start), end: int32(start)}
+	l.tok.kind, l.tok.op = ended, 0
+	l.tok.start, l.tok.end = int32(start), int32(start)
 	if start >= len(l.src) {
 		return ended
 	}
