@@ -87,6 +87,16 @@ func (v view) snippet(from, to int) Snippet {
 	return Snippet{Before: oneLine(before), Match: oneLine(v.text[from:to]), After: oneLine(after)}
 }
 
+// line is snippet within the line of a text.
+func (v view) line(from, to int) Snippet {
+	start := bytes.LastIndexByte(v.text[:from], '\n') + 1
+	end := len(v.text)
+	if i := bytes.IndexByte(v.text[to:], '\n'); i >= 0 {
+		end = to + i
+	}
+	return view{text: v.text[start:end]}.snippet(from-start, to-start)
+}
+
 // unprintable reports whether a character is none of a text: what stands beyond it has
 // nothing to do with the match.
 func unprintable(r rune) bool {

@@ -45,6 +45,7 @@ type hit struct {
 	form       Form
 	start, end int // in Data
 	view       view
+	around     view // what view was before it was cut
 	key        byte
 	whole      bool // the view is one text with bounds of its own
 }
@@ -208,8 +209,19 @@ func (x *examination) hit(h hit) {
 	}
 	lead.startEarlier(h.view.start - from)
 	lead.Text = string(h.view.text[from:to])
-	lead.Snippet = h.view.snippet(from, to)
+	lead.Snippet = h.snippet(place, from, to)
 	x.add(lead)
+}
+
+// snippet returns what stands around a range of the view: in a text, the line also beyond the
+// literal, which is code that a person can read.
+func (h *hit) snippet(p reading.Place, from, to int) Snippet {
+	plain := h.form == BareHost || h.form == Verbatim
+	if !plain || p.Line == 0 || p.Literal != "" {
+		return h.view.snippet(from, to)
+	}
+	shift := h.around.start - h.view.start
+	return h.around.line(from+shift, to+shift)
 }
 
 // startEarlier moves the place of a lead to the beginning of the URL, some characters before
@@ -235,6 +247,7 @@ func (h *hit) bounded(p reading.Place) bool { return p.LiteralEnd > p.LiteralSta
 // clip cuts a view to the literal in which the match stands: what is beyond its bounds belongs
 // to something else.
 func (h *hit) clip(p reading.Place) {
+	h.around = h.view
 	if !h.bounded(p) {
 		return
 	}

@@ -83,6 +83,15 @@ func (w *walker) unpack(j *job, o opened, f format, open *shelf) bool {
 	}
 }
 
+// namesArchive reports whether the name of a file is one that only archives have.
+func namesArchive(file string) bool {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".apk", ".aab", ".apks", ".xapk", ".apkm", ".aar", ".ipa", ".zip", ".jar":
+		return true
+	}
+	return false
+}
+
 // within is the path of a file in an archive.
 func within(j *job, name string) string {
 	name = strings.ReplaceAll(name, `\`, "/") // as some write it on Windows
@@ -113,8 +122,11 @@ func climbs(name string) bool {
 func (w *walker) unpackZip(j *job, raw *io.SectionReader, open *shelf) bool {
 	d, err := readDirectory(raw, w.limits.Files+1)
 	if err != nil {
-		if begins(raw, localSignature) {
+		switch {
+		case begins(raw, localSignature):
 			w.fail(j, errors.New("it begins as a zip archive, and none of its files can be found; its bytes were searched as they are"))
+		case j.root && namesArchive(j.path):
+			w.fail(j, errors.New("it is no zip archive, though its name is that of one; its bytes were searched as they are"))
 		}
 		return false
 	}

@@ -235,7 +235,7 @@ func TestNothingButASignature(t *testing.T) {
 	empty := written(t, "x.zip", zipped(t))
 	want(t, walk(t, Limits{}, empty), map[string]string{}, nil)
 	nothing := written(t, "x.apk", nil)
-	want(t, walk(t, Limits{}, nothing), map[string]string{"x.apk": ""}, nil)
+	want(t, walk(t, Limits{}, nothing), map[string]string{"x.apk": ""}, map[string]string{nothing: "it is no zip archive, though its name"})
 }
 
 func TestPlaceOfAFileIsWrong(t *testing.T) {
