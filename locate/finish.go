@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"telltale/declarations"
 	"telltale/locate/app"
 	"telltale/locate/inventory"
 	"telltale/locate/library"
@@ -35,6 +36,8 @@ func (s *search) finish(infos []app.Info) *Result {
 		})
 		known[i] = library.Index(s.parts[i])
 		r.Components = append(r.Components, s.parts[i]...)
+		slices.SortFunc(s.declared[i], func(a, b declarations.Declaration) int { return strings.Compare(a.File, b.File) })
+		r.Declared = append(r.Declared, s.declared[i]...)
 	}
 	for i := range s.found {
 		s.attribute(&s.found[i], known[s.found[i].App])
@@ -42,6 +45,7 @@ func (s *search) finish(infos []app.Info) *Result {
 	}
 	slices.SortStableFunc(r.Leads, s.byStrength)
 	r.Leads = withoutCopies(withoutParents(r.Leads))
+	s.sayDeclared(r.Leads)
 	return r
 }
 

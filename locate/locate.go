@@ -118,6 +118,9 @@ type Lead struct {
 	Overrides []library.Override
 	// Same counts further places that say the same in the same file or module.
 	Same int
+	// Declared is what the app itself declares of contacts to the host: that cleartext is
+	// permitted, that its key is pinned, that it serves to track. It stands with the first lead of a host.
+	Declared []string
 	// Copies are the same file for other processors, which say the same.
 	Copies []string
 }

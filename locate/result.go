@@ -37,8 +37,8 @@ func (r *Result) Advice() (advice []string) {
 	if len(r.Missing()) == 0 && !(r.Listed && !r.Found()) {
 		return nil
 	}
-	if n := len(r.Unread); n > 0 {
-		advice = append(advice, fmt.Sprintf("%s could not be read in full (%s): what is hidden there was not searched.", plural(n, "file", "files"), r.Unread[0].Why))
+	if len(r.Unread) > 0 {
+		advice = append(advice, "A part of the app is hidden, which may hold it: search a build that is neither encrypted nor packed, such as one of your own.")
 	}
 	if n := len(r.Failures); n > 0 {
 		advice = append(advice, fmt.Sprintf("%s could not be read, or not whole: get the app anew, and search again.", plural(n, "part of the app", "parts of the app")))

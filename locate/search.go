@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"telltale/declarations"
 	"telltale/flow"
 	"telltale/locate/app"
 	"telltale/locate/inventory"
@@ -52,7 +53,8 @@ type search struct {
 	found      []found
 	set        []set
 	identities []identity
-	parts      map[int][]inventory.Component // of each app
+	parts      map[int][]inventory.Component      // of each app
+	declared   map[int][]declarations.Declaration // likewise
 	maps       mapShelf
 }
 
@@ -82,7 +84,7 @@ type identity struct {
 const MinString = needle.MinForm
 
 func newSearch(wanted Wanted, opts Options) (*search, error) {
-	s := &search{progress: opts.Progress, kinds: map[string]int{}, parts: map[int][]inventory.Component{}, settings: library.SettingNames()}
+	s := &search{progress: opts.Progress, kinds: map[string]int{}, parts: map[int][]inventory.Component{}, declared: map[int][]declarations.Declaration{}, settings: library.SettingNames()}
 	s.result.Listed = len(wanted.Hosts) == 0 && len(wanted.Strings) == 0
 	for _, host := range wanted.Hosts {
 		host = flow.CanonicalHost(host)
@@ -177,7 +179,7 @@ func (s *search) keep(x *examination) {
 	s.keepBundle(x)
 	s.found = append(s.found, x.found...)
 	s.set = append(s.set, settings...)
-	s.result.Declared = append(s.result.Declared, declared...)
+	s.declared[x.file.App] = append(s.declared[x.file.App], declared...)
 	s.parts[x.file.App] = append(s.parts[x.file.App], parts...)
 	if partsErr != nil {
 		s.result.Failures = append(s.result.Failures, app.Failure{Path: s.called(x.file), Err: partsErr})

@@ -90,8 +90,20 @@ func (l *Lead) Facts(st Style) []Fact {
 	if l.Same > 0 {
 		out.add("Again", plural(l.Same, "further place there says the same", "further places there say the same"))
 	}
+	if len(l.Copies) > 0 {
+		out.add("Also", "the same file for other processors: "+inWords(shownAll(st.Data, l.Copies)))
+	}
+	out.add("Declared", l.declared(st))
 	out.add("Whose", l.whose(st))
 	return out
+}
+
+func shownAll(as func(string) string, all []string) []string {
+	shown := make([]string, 0, len(all))
+	for _, one := range all {
+		shown = append(shown, shownAs(as, one))
+	}
+	return shown
 }
 
 // Grounds are why a lead belongs to its origin, which default of it that is, and what the app

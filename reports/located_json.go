@@ -121,7 +121,9 @@ type locatedLead struct {
 	Template  bool              `json:"template"`
 	Origin    *locatedOrigin    `json:"origin"`
 	Overrides []locatedOverride `json:"overrides"`
-	More      int               `json:"more"` // further places there that say the same
+	Declared  []string          `json:"declared"` // by the app, of contacts to the host
+	Copies    []string          `json:"copies"`   // the same file for other processors
+	More      int               `json:"more"`     // further places there that say the same
 }
 
 type locatedModule struct {
@@ -285,6 +287,7 @@ func (f *finds) lead(l *locate.Lead) locatedLead {
 		Section: f.text(p.Section), Line: p.Line, Column: p.Column, Users: []locatedUser{}, MoreUsers: p.More,
 		Snippet: locatedSnippet{validText(sn.Before), validText(sn.Match), validText(sn.After)},
 		Noise:   f.text(l.Mention.Noise), Template: l.Mention.Template, Overrides: []locatedOverride{}, More: l.Same,
+		Declared: f.texts(l.Declared), Copies: f.texts(l.Copies),
 	}
 	if l.Form == locate.XOR {
 		key := int(l.Key)
