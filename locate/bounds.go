@@ -3,6 +3,7 @@ package locate
 import (
 	"bytes"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -12,26 +13,29 @@ func (v view) alone() bool {
 	return !v.continues() && (v.start == 0 || !v.precededByName())
 }
 
-// continues reports whether the name goes on behind the match.
+// continues reports whether the name goes on behind the match, or is that of a user.
 func (v view) continues() bool {
 	rest := v.text[v.end:]
-	if len(rest) == 0 {
-		return false
+	if len(rest) >= 3 && strings.EqualFold(string(rest[:3]), "%2e") {
+		return beginsName(rest[3:])
 	}
-	if rest[0] == '.' {
-		return len(rest) > 1 && isNameByte(rest[1])
+	if len(rest) > 0 && rest[0] == '.' {
+		return beginsName(rest[1:])
 	}
-	return isNameByte(rest[0])
+	return beginsName(rest) || len(rest) > 0 && rest[0] == '@'
 }
 
-// precededByName reports whether the byte before the match belongs to a name, and not to
+// slashes are the escapes of what stands before a host in an address, lower case.
+var slashes = []string{"%2f", "%40", "%3a", "%22", "%3d", `\x2f`, `\u002f`, `\u{2f}`, "&#x2f;"}
+
+// precededByName reports whether what stands before the match belongs to a name, and not to
 // something that an escape stands for: "\n", "\u002f", "%2F".
 func (v view) precededByName() bool {
 	before := v.text[:v.start]
-	if last := before[len(before)-1]; !isNameByte(last) && last != '.' {
+	if !endsName(before) && before[len(before)-1] != '.' {
 		return false
 	}
-	for _, escape := range []string{"%2f", `\x2f`, `\u002f`, `\u{2f}`, "%40", "%3a", "%22", "%3d", "&#x2f;"} {
+	for _, escape := range slashes {
 		if len(before) >= len(escape) && strings.EqualFold(string(before[len(before)-len(escape):]), escape) {
 			return false
 		}
@@ -39,10 +43,17 @@ func (v view) precededByName() bool {
 	return !(len(before) > 1 && before[len(before)-2] == '\\' && strings.IndexByte("nrtbfv", before[len(before)-1]) >= 0)
 }
 
-// inPercent reports whether what stands before a host is a percent-encoded slash: the host is
-// part of a URL that was encoded as a whole.
+// inPercent reports whether what stands before a host is part of an address that was
+// percent-encoded as a whole: its slash, or the end of a user's name.
 func inPercent(before []byte) bool {
-	return len(before) >= 3 && strings.EqualFold(string(before[len(before)-3:]), "%2f")
+	if len(before) < 3 || before[len(before)-3] != '%' {
+		return false
+	}
+	switch strings.ToLower(string(before[len(before)-2:])) {
+	case "2f", "40":
+		return true
+	}
+	return false
 }
 
 // ending reports whether the match in a view is what a longer name ends in that is made at
@@ -65,13 +76,30 @@ func (v view) ending() bool {
 	case 's', '@', 'd':
 		return dot && strings.IndexByte(string(before[max(0, len(before)-4):]), '%') >= 0 // "%1$s.example.com"
 	default:
-		return !isNameByte(last) && last != '.'
+		return !endsName(before) && last != '.'
 	}
 }
 
-// isNameByte reports whether a byte may be part of a label of a name.
-func isNameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c >= utf8.RuneSelf
+// beginsName and endsName report whether a text begins or ends with a character of a
+// label. Bytes that are no UTF-8 are none.
+func beginsName(text []byte) bool {
+	r, _ := utf8.DecodeRune(text)
+	return isNameRune(r)
+}
+
+func endsName(text []byte) bool {
+	r, _ := utf8.DecodeLastRune(text)
+	return isNameRune(r)
+}
+
+func isNameRune(r rune) bool {
+	switch {
+	case r == utf8.RuneError:
+		return false
+	case r < utf8.RuneSelf:
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+	}
+	return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit)
 }
 
 // snippetSide is how much a snippet has on either side, in bytes.

@@ -3,7 +3,7 @@ package locate
 import (
 	"bytes"
 	"path"
-	"strings"
+	"slices"
 
 	"telltale/declarations"
 	"telltale/locate/app"
@@ -23,14 +23,18 @@ type examination struct {
 	// next; until is 0 in the last one.
 	from, until int
 	found       []found
-	at          map[spot]bool  // where the bytes themselves have the plain text
+	plain       map[int][]int  // where the bytes themselves have each name
 	seen        map[same]int   // index into found
-	kept        map[string]int // leads to each name
-	times       map[int]int    // matches of each name
+	kept        map[tally]int  // leads to each name
+	tried       map[tally]int  // matches of each name
+	around      map[int][]byte // texts of modules, by where they begin
 }
 
-// A spot is a place at which a name stands in plain.
-type spot struct{ wanted, start int }
+// A tally counts for a name in one form: what is found in one takes nothing from another.
+type tally struct {
+	name string
+	form Form
+}
 
 // same is what makes two matches of a file one lead.
 type same struct {
@@ -44,14 +48,17 @@ type hit struct {
 	wanted     int
 	form       Form
 	start, end int // in Data
+	place      reading.Place
 	view       view
-	around     view // what view was before it was cut
 	key        byte
 	whole      bool // the view is one text with bounds of its own
 }
 
-// A name that stands in a file more often than this is counted no more.
-const mostMatches = 2000
+// What is looked at and kept of a name in one form, in one file.
+const (
+	mostTried = 50_000
+	mostLeads = 50
+)
 
 // windowed searches a window of a file that has no document.
 func (x *examination) windowed() {
@@ -68,18 +75,46 @@ func (x *examination) bytes() {
 	data := x.file.Data
 	x.needles.bytes.Find(data, func(form *needle.Form, start int) bool {
 		p := x.needles.patterns[form.Tag]
-		end := start + len(form.Bytes)
-		if !x.ours(p, start) {
-			return true
-		}
 		if p.form == BareHost && inPercent(data[:start]) {
 			p.form, p.view = Percent, viewPercent
 		}
-		if v, ok := p.view(data, start, end); ok {
-			x.hit(hit{wanted: p.wanted, form: p.form, start: start, end: end, view: v})
-		}
+		x.look(p, start, start+len(form.Bytes), 0)
 		return true
 	})
+}
+
+// look takes a match, and undoes its form within the text in which it stands.
+func (x *examination) look(p pattern, start, end int, key byte) {
+	if !x.ours(p, start) {
+		return
+	}
+	h := hit{wanted: p.wanted, form: p.form, start: start, end: end, key: key}
+	from, to := 0, len(x.file.Data)
+	if x.doc != nil {
+		h.place = x.doc.Place(start, end)
+	}
+	if l := h.place; l.LiteralStart <= start && end <= l.LiteralEnd && l.LiteralEnd <= to {
+		from, to, h.whole = l.LiteralStart, l.LiteralEnd, true
+	}
+	text := x.file.Data[from:to]
+	ok := true
+	if p.form == XOR {
+		h.view = viewXOR(text, start-from, end-from, key)
+	} else {
+		h.view, ok = p.view(text, start-from, end-from)
+	}
+	if p.form == BareHost || p.form == Verbatim {
+		if x.plain == nil {
+			x.plain = map[int][]int{}
+		}
+		x.plain[p.wanted] = append(x.plain[p.wanted], start)
+	}
+	if p.form == UTF16 && bigEndian(x.file.Data, start, end) {
+		h.start--
+	}
+	if ok {
+		x.hit(h)
+	}
 }
 
 // ours reports whether a match is for this window, and not one of too many.
@@ -87,11 +122,12 @@ func (x *examination) ours(p pattern, start int) bool {
 	if x.beyond(start) {
 		return false
 	}
-	if x.times == nil {
-		x.times = map[int]int{}
+	if x.tried == nil {
+		x.tried = map[tally]int{}
 	}
-	x.times[p.wanted]++
-	return x.times[p.wanted] <= mostMatches
+	key := tally{x.names[p.wanted], p.form}
+	x.tried[key]++
+	return x.tried[key] <= mostTried
 }
 
 // beyond reports whether a match is another window's.
@@ -119,11 +155,9 @@ func (x *examination) differences() {
 			p := x.needles.patterns[form.Tag]
 			start, name := from+at, x.names[p.wanted]
 			key := data[start] ^ name[0]
-			if key == 0 || at >= blockSize || !x.ours(p, start) {
-				return true
+			if key != 0 && at < blockSize {
+				x.look(p, start, start+len(name), key)
 			}
-			end := start + len(name)
-			x.hit(hit{wanted: p.wanted, form: XOR, start: start, end: end, view: viewXOR(data, start, end, key), key: key})
 			return true
 		})
 	}
@@ -134,6 +168,9 @@ func (x *examination) joined() {
 	doc, ok := x.doc.(reading.Joiner)
 	if !ok {
 		return
+	}
+	for _, starts := range x.plain {
+		slices.Sort(starts)
 	}
 	doc.Joined(func(j reading.Joined) bool {
 		x.needles.joined.Find(j.Value, func(form *needle.Form, at int) bool {
@@ -147,6 +184,9 @@ func (x *examination) joined() {
 				h.form = Split
 			}
 			h.view = view{bytes.Clone(j.Value), at, at + len(form.Bytes)}
+			if x.doc != nil {
+				h.place = x.doc.Place(start, end)
+			}
 			x.hit(h)
 			return true
 		})
@@ -169,38 +209,23 @@ func span(parts []reading.Part, from, to int) (start, end int) {
 
 // known reports whether the bytes of a range have the plain text by themselves.
 func (x *examination) known(wanted, start, end int) bool {
-	name := []byte(x.names[wanted])
-	for at := range x.at {
-		if at.wanted == wanted && at.start >= start && at.start+len(name) <= end {
-			return true
-		}
-	}
-	return false
+	starts := x.plain[wanted]
+	i, _ := slices.BinarySearch(starts, start)
+	return i < len(starts) && starts[i]+len(x.names[wanted]) <= end
 }
 
 // hit asks what a match means, and keeps it where it is a lead.
 func (x *examination) hit(h hit) {
-	place := reading.Place{}
-	if x.doc != nil {
-		place = x.doc.Place(h.start, h.end)
-		h.clip(place)
-	}
-	if h.form == BareHost || h.form == Verbatim {
-		if x.at == nil {
-			x.at = map[spot]bool{}
-		}
-		x.at[spot{h.wanted, h.start}] = true
-	}
 	isHost := h.wanted < x.hosts
 	if isHost && h.form != Parent && !h.view.alone() || h.form == Parent && !h.view.ending() {
 		return
 	}
 	lead := Lead{
 		Wanted: x.names[h.wanted], File: x.file.Path, App: x.file.App,
-		Offset: x.base + int64(h.start), Form: h.form, Key: h.key, Place: place,
+		Offset: x.base + int64(h.start), Form: h.form, Key: h.key, Place: h.place,
 	}
 	from, to := h.view.start, h.view.end
-	if m, ok := mentionAt(h.view, h.whole || h.bounded(place)); ok && isHost && h.form != Parent {
+	if m, ok := mentionAt(h.view, h.whole); ok && isHost && h.form != Parent {
 		lead.Mention = m
 		from, to = min(from, m.Start), max(to, m.End)
 		if m.URL != "" && lead.Form == BareHost {
@@ -209,19 +234,20 @@ func (x *examination) hit(h hit) {
 	}
 	lead.startEarlier(h.view.start - from)
 	lead.Text = string(h.view.text[from:to])
-	lead.Snippet = h.snippet(place, from, to)
+	lead.Snippet = x.snippet(h, from, to)
 	x.add(lead)
 }
 
 // snippet returns what stands around a range of the view: in a text, the line also beyond the
 // literal, which is code that a person can read.
-func (h *hit) snippet(p reading.Place, from, to int) Snippet {
+func (x *examination) snippet(h hit, from, to int) Snippet {
 	plain := h.form == BareHost || h.form == Verbatim
-	if !plain || p.Line == 0 || p.Literal != "" {
+	if !plain || h.place.Line == 0 {
 		return h.view.snippet(from, to)
 	}
-	shift := h.around.start - h.view.start
-	return h.around.line(from+shift, to+shift)
+	around, _ := viewPlain(x.file.Data, h.start, h.end)
+	shift := around.start - h.view.start
+	return around.line(from+shift, min(to+shift, len(around.text)))
 }
 
 // startEarlier moves the place of a lead to the beginning of the URL, some characters before
@@ -231,7 +257,7 @@ func (l *Lead) startEarlier(by int) {
 	switch l.Form {
 	case UTF16:
 		unit = 2
-	case WholeURL, Verbatim:
+	case WholeURL, Verbatim, XOR:
 	default:
 		return
 	}
@@ -239,47 +265,6 @@ func (l *Lead) startEarlier(by int) {
 	if l.Place.Column > by {
 		l.Place.Column -= by
 	}
-}
-
-// bounded reports whether the view ends where the text ends that holds the match.
-func (h *hit) bounded(p reading.Place) bool { return p.LiteralEnd > p.LiteralStart }
-
-// clip cuts a view to the literal in which the match stands: what is beyond its bounds belongs
-// to something else.
-func (h *hit) clip(p reading.Place) {
-	h.around = h.view
-	if !h.bounded(p) {
-		return
-	}
-	unit := 1
-	switch h.form {
-	case UTF16:
-		unit = 2
-	case BareHost, Verbatim, Percent, Parent:
-	default:
-		return
-	}
-	if p.Literal != "" && h.form != Percent {
-		name := h.view.text[h.view.start:h.view.end]
-		if at := indexFold(p.Literal, string(name)); at >= 0 {
-			h.view = view{[]byte(p.Literal), at, at + len(name)}
-			return
-		}
-	}
-	if h.form == Percent {
-		return // its view has another length than the bytes
-	}
-	before := max(0, h.start-p.LiteralStart) / unit
-	after := max(0, p.LiteralEnd-h.end) / unit
-	v := &h.view
-	if cut := v.start - before; cut > 0 {
-		v.text, v.start, v.end = v.text[cut:], v.start-cut, v.end-cut
-	}
-	v.text = v.text[:min(len(v.text), v.end+after)]
-}
-
-func indexFold(text, part string) int {
-	return strings.Index(strings.ToLower(text), strings.ToLower(part))
 }
 
 // mentionAt returns the mention of a host in which a match stands.
@@ -293,13 +278,10 @@ func mentionAt(v view, whole bool) (found hosts.Mention, ok bool) {
 	return found, ok
 }
 
-// mostLeads is how many places of one file are kept for a name.
-const mostLeads = 50
-
 // add keeps a lead, or counts it with one that says the same.
 func (x *examination) add(lead Lead) {
 	if x.seen == nil {
-		x.seen, x.kept = map[same]int{}, map[string]int{}
+		x.seen, x.kept = map[same]int{}, map[tally]int{}
 	}
 	key := same{name: lead.Wanted, form: lead.Form, text: lead.Text}
 	if m := lead.Place.Module; m != nil {
@@ -309,19 +291,39 @@ func (x *examination) add(lead Lead) {
 		x.found[i].Same++
 		return
 	}
-	if x.kept[lead.Wanted]++; x.kept[lead.Wanted] > mostLeads {
+	count := tally{lead.Wanted, lead.Form}
+	if x.kept[count]++; x.kept[count] > mostLeads {
 		return
 	}
 	x.seen[key] = len(x.found)
 	f := found{Lead: lead}
 	if m := lead.Place.Module; m != nil {
-		f.around = bytes.Clone(clamp(x.file.Data, m.Start, min(m.End, m.Start+mostAround)))
+		f.around = x.module(m)
 	}
 	x.found = append(x.found, f)
 }
 
-// mostAround is how much of a module is kept to recognise it, in bytes.
-const mostAround = 64 << 10
+// How much is kept to recognise modules by, in bytes: of one, and of all of a search.
+const (
+	mostAround  = 64 << 10
+	mostModules = 32 << 20
+)
+
+// module returns the beginning of a module's text, the same for each lead in it.
+func (x *examination) module(m *reading.Module) []byte {
+	if text, ok := x.around[m.Start]; ok {
+		return text
+	}
+	text := clamp(x.file.Data, m.Start, min(m.End, m.Start+mostAround))
+	if x.modules.Add(int64(len(text))) > mostModules {
+		return nil
+	}
+	if x.around == nil {
+		x.around = map[int][]byte{}
+	}
+	x.around[m.Start] = bytes.Clone(text)
+	return x.around[m.Start]
+}
 
 func clamp(data []byte, start, end int) []byte {
 	if start < 0 || end > len(data) || start >= end {

@@ -8,17 +8,32 @@ import (
 	"telltale/locate/reading"
 )
 
-// A host is listed with this many of its places in one file.
+// A host is listed with this many of its places in one file, and with one of those that are
+// noise. The others are counted.
 const mostPlaces = 3
+
+// A listing counts the places of a host that were kept, noise apart.
+type listing struct {
+	host  string
+	noise bool
+}
 
 // list finds every host that a file mentions.
 func (x *examination) list() {
-	listed := map[string]int{}
+	listed, first := map[listing]int{}, map[listing]int{}
 	each := func(text reading.Text) bool {
 		hosts.Find(text.Value, text.Whole, func(m hosts.Mention) bool {
-			if listed[m.Host]++; listed[m.Host] <= mostPlaces {
+			key := listing{m.Host, m.Noise != ""}
+			switch n := listed[key]; {
+			case n == 0:
+				first[key] = len(x.found)
+				fallthrough
+			case n < mostPlaces && !key.noise:
 				x.mention(m, text)
+			case first[key] < len(x.found) && x.found[first[key]].Wanted == m.Host:
+				x.found[first[key]].Same++
 			}
+			listed[key]++
 			return true
 		})
 		return true

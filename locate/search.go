@@ -1,6 +1,7 @@
 package locate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"telltale/declarations"
 	"telltale/flow"
@@ -35,7 +38,21 @@ func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*R
 		return nil, err
 	}
 	s.result.Failures = append(failures, s.result.Failures...)
+	s.order()
 	return s.finish(infos), nil
+}
+
+// order puts what came from several goroutines into an order of its own.
+func (s *search) order() {
+	slices.SortStableFunc(s.result.Failures, func(a, b app.Failure) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Err.Error(), b.Err.Error()))
+	})
+	slices.SortStableFunc(s.set, func(a, b set) int {
+		return cmp.Or(cmp.Compare(a.app, b.app), strings.Compare(a.file, b.file), cmp.Compare(a.Start, b.Start))
+	})
+	slices.SortStableFunc(s.found, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.App, b.App), strings.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset), strings.Compare(a.Text, b.Text))
+	})
 }
 
 // A search is one run over apps. Its files come from several goroutines.
@@ -46,6 +63,8 @@ type search struct {
 	needles  *needles
 	progress func(Progress)
 	settings []string // names of settings that libraries have
+
+	modules atomic.Int64 // bytes of modules that are kept
 
 	mu         sync.Mutex // guards what follows
 	result     Result
@@ -87,6 +106,9 @@ func newSearch(wanted Wanted, opts Options) (*search, error) {
 	s := &search{progress: opts.Progress, kinds: map[string]int{}, parts: map[int][]inventory.Component{}, declared: map[int][]declarations.Declaration{}, settings: library.SettingNames()}
 	s.result.Listed = len(wanted.Hosts) == 0 && len(wanted.Strings) == 0
 	for _, host := range wanted.Hosts {
+		if strings.ContainsAny(host, "*/ \t") {
+			return nil, fmt.Errorf("%q is no host: name one, or look for a text with --string", host)
+		}
 		host = flow.CanonicalHost(host)
 		if len(host) < MinString {
 			return nil, fmt.Errorf("the host %q is too short to look for: at least %d characters are needed", host, MinString)
@@ -198,8 +220,8 @@ func (s *search) keep(x *examination) {
 
 // components returns the components that a file names.
 func components(f app.File) ([]inventory.Component, error) {
-	if !inventory.Knows(f.Path) {
-		return nil, nil
+	if !inventory.Knows(f.Path) || int64(len(f.Data)) != f.Size {
+		return nil, nil // a window of a file is none
 	}
 	return inventory.Read(f.Path, f.Data)
 }

@@ -53,6 +53,25 @@ func viewUTF16(data []byte, start, end int) (view, bool) {
 	return view{text, first, last}, last <= len(text)
 }
 
+// bigEndian reports whether the characters of a text in UTF-16 stand behind their zeros. Where
+// both its ends have zeros, texts at even places are taken for little-endian.
+func bigEndian(data []byte, start, end int) bool {
+	first, last := start, end-1
+	for first >= 2 && data[first-1] == 0 && data[first-2] != 0 {
+		first -= 2
+	}
+	for last+2 < len(data) && data[last+1] == 0 && data[last+2] != 0 {
+		last += 2
+	}
+	switch {
+	case last+1 >= len(data) || data[last+1] != 0:
+		return true // its last character has no zero behind it
+	case first == 0 || data[first-1] != 0:
+		return false
+	}
+	return first%2 == 1
+}
+
 func viewReversed(data []byte, start, end int) (view, bool) {
 	from, to := max(0, start-lookAhead), min(len(data), end+lookBehind)
 	text := []byte(reversed(string(data[from:to])))
