@@ -54,7 +54,7 @@ func viewUTF16(data []byte, start, end int) (view, bool) {
 }
 
 // bigEndian reports whether the characters of a text in UTF-16 stand behind their zeros. Where
-// both its ends have zeros, texts at even places are taken for little-endian.
+// both its ends have zeros, or none has, texts at even places are taken for little-endian.
 func bigEndian(data []byte, start, end int) bool {
 	first, last := start, end-1
 	for first >= 2 && data[first-1] == 0 && data[first-2] != 0 {
@@ -63,11 +63,10 @@ func bigEndian(data []byte, start, end int) bool {
 	for last+2 < len(data) && data[last+1] == 0 && data[last+2] != 0 {
 		last += 2
 	}
-	switch {
-	case last+1 >= len(data) || data[last+1] != 0:
-		return true // its last character has no zero behind it
-	case first == 0 || data[first-1] != 0:
-		return false
+	before := first > 0 && data[first-1] == 0
+	behind := last+1 < len(data) && data[last+1] == 0
+	if before != behind {
+		return before
 	}
 	return first%2 == 1
 }
