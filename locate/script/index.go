@@ -24,7 +24,7 @@ type checkpoint struct {
 }
 
 // checkEvery is how many bytes are between checkpoints, at least.
-const checkEvery = 16 << 10
+const checkEvery = 8 << 10
 
 // indexed returns the index, and makes it at the first call.
 func (f *file) indexed() *index {
@@ -159,7 +159,7 @@ type lineMark struct {
 }
 
 // lineEvery is how many bytes are between two marks.
-const lineEvery = 16 << 10
+const lineEvery = 4 << 10
 
 func markLines(src []byte) []lineMark {
 	marks := make([]lineMark, 0, len(src)/lineEvery+1)

@@ -93,9 +93,7 @@ func (d *Doc) moduleAt(pos int) *reading.Module {
 
 // read fills in what the tokens around pos say. Names count from first on.
 func (d *Doc) read(p *reading.Place, pos, first int) {
-	l := d.from(pos)
-	for l.next() != ended && int(l.tok.end) <= pos {
-	}
+	l := d.reach(pos)
 	if l.tok.kind == ended || int(l.tok.start) > pos {
 		p.Section = "code"
 	} else {
@@ -116,6 +114,20 @@ func (d *Doc) read(p *reading.Place, pos, first int) {
 	}
 }
 
+// reach returns a lexer that has read the token that holds pos, or the one behind it.
+func (d *Doc) reach(pos int) lexer {
+	if l, ok := d.long.At(pos); ok {
+		return l
+	}
+	l := d.from(pos)
+	for l.next() != ended && int(l.tok.end) <= pos {
+	}
+	if l.tok.end-l.tok.start > checkEvery {
+		d.long.Keep(int(l.tok.start), int(l.tok.end), l)
+	}
+	return l
+}
+
 // longestLiteral is how long a literal with escapes is, in bytes, that is told decoded. Longer ones
 // are code or data in themselves.
 const longestLiteral = 64 << 10
@@ -130,7 +142,11 @@ func (d *Doc) literal(p *reading.Place, t token) {
 	p.LiteralStart, p.LiteralEnd = int(in.start), int(in.end)
 	raw := d.src[in.start:in.end]
 	if t.kind != remark && len(raw) <= longestLiteral && bytes.IndexByte(raw, '\\') >= 0 {
-		p.Literal = string(decoded(raw, nil))
+		var ok bool
+		if p.Literal, ok = d.meant.At(int(in.start)); !ok {
+			p.Literal = string(decoded(raw, nil))
+			d.meant.Keep(int(in.start), int(in.end), p.Literal)
+		}
 	}
 }
 
@@ -192,19 +208,35 @@ func (d *Doc) siblings(frames []frame) []string {
 	if i < 0 || frames[i].kind != '{' {
 		return nil
 	}
-	own := strings.Trim(string(d.src[frames[i].key.start:frames[i].key.end]), `"'`)
-	start := int(frames[i].start)
+	start, key := int(frames[i].start), frames[i].key
+	found, ok := d.file.siblings.At(start)
+	if !ok {
+		found = d.properties(start)
+		d.file.siblings.Keep(start, start+1, found)
+	}
+	own := strings.Trim(string(d.src[key.start:key.end]), `"'`)
+	var others []string
+	for _, name := range found {
+		if name != own && len(others) < mostSiblings {
+			others = append(others, name)
+		}
+	}
+	return others
+}
+
+// properties returns the names of the properties of the object that begins at start.
+func (d *Doc) properties(start int) []string {
 	l := lexer{src: d.src[:min(len(d.src), start+siblingReach)], state: state{pos: start}}
 	l.before = token{kind: punct, op: '('} // it is an object, not a block
 	l.tok = l.before
 	var found []string
-	for l.next() != ended && len(l.frames) > 0 && len(found) < mostSiblings {
+	for l.next() != ended && len(l.frames) > 0 && len(found) <= mostSiblings {
 		if len(l.frames) != 1 || l.tok.kind != punct || l.tok.op != ':' {
 			continue
 		}
 		key := l.frames[0].key
 		name := strings.Trim(string(d.src[key.start:key.end]), `"'`)
-		if name != "" && name != own && len(name) <= 64 && !slices.Contains(found, name) {
+		if name != "" && len(name) <= 64 && !slices.Contains(found, name) {
 			found = append(found, name)
 		}
 	}

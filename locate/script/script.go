@@ -81,11 +81,19 @@ type file struct {
 
 	evidenceOnce sync.Once
 	evidence     map[int32][]Named
+
+	long     reading.Last[lexer]    // behind a token that is longer than checkEvery
+	meant    reading.Last[string]   // a literal whose escapes are decoded
+	siblings reading.Last[[]string] // of an object
 }
 
 // Open reads a file. The error says what is wrong with it, and where; code that is broken is none.
 func Open(file string, data []byte) (reading.Document, error) {
-	return open(file, data)
+	d, err := open(file, data)
+	if err != nil {
+		return nil, err // and not a nil *Doc, which is a Document that is not nil
+	}
+	return d, nil
 }
 
 func open(name string, data []byte) (*Doc, error) {
