@@ -11,7 +11,8 @@
 // reads it (the central directory counts, and not what stands before the files), since
 // apps that hide something differ exactly there; what is odd about it is in [Info].Notes.
 // Archives in archives are opened in place where they are stored, in memory where they are
-// small, and else in a temporary file that nobody else can read. Of a folder only what
+// small, and else in a temporary file that nobody else can read; so are tar archives in gzip.
+// A gzip of one file is read as a stream. Of a folder only what
 // version control keeps (.git and its like) is left out, and the notes say so; links
 // are not followed, because what they lead to inside of the folder is visited by its own name.
 //
@@ -39,7 +40,8 @@ type File struct {
 type Limits struct {
 	InMemory int64 // bytes of a file that is handed out as a whole, default 64 MiB, at most three quarters of Held
 	Held     int64 // bytes of all files that are in memory at once, default 96 MiB
-	Total    int64 // bytes that one app may unpack to, default 16 GiB
+	Spooled  int64 // bytes that all apps together may have written to temporary files, default 1 GiB
+	Total    int64 // bytes that all archives of one app may unpack to, default 16 GiB
 	Ratio    int64 // of unpacked to packed bytes beyond which an archive is a bomb, default 500 (where more than 16 MiB come of it)
 	Depth    int   // of archives in archives, default 3; less than 0 is none
 	Files    int   // in one app, default 1,000,000
@@ -59,6 +61,8 @@ type Info struct {
 	Path  string // as the user named it
 	Kind  string // "APK", "IPA", "AAB", "split APKs (.xapk)", "folder", "file", …; "" where it could not be opened
 	Size  int64  // of the file; of a folder, of all files in it
+	// Folder says that it is a folder, whose files have names of their own.
+	Folder bool
 	Files int    // that were visited
 	// Notes say what is odd about it, or was left out on purpose, a sentence without a full stop each.
 	Notes []string
@@ -81,6 +85,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	fill(&l.Held, 96*mib)
 	fill(&l.InMemory, 64*mib)
+	fill(&l.Spooled, 1<<30)
 	fill(&l.Total, 16<<30)
 	fill(&l.Ratio, ratioOfBomb)
 	l.InMemory = min(l.InMemory, l.Held-l.Held/nestedShare)

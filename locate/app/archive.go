@@ -9,8 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // A format is what an archive is.
@@ -46,8 +44,7 @@ func sniff(head []byte, name string, root bool) format {
 // must be visited as it is.
 func (w *walker) unpack(j *job, o opened, f format, open *shelf) bool {
 	if j.pack == nil {
-		packed := j.size
-		j.pack = &pack{allowed: min(w.limits.Total, max(bombFrom, packed*w.limits.Ratio))}
+		j.pack = &pack{allowed: max(bombFrom, j.size*w.limits.Ratio)}
 		if !j.root {
 			j.pack.path = j.path
 		}
@@ -68,14 +65,14 @@ func (w *walker) unpack(j *job, o opened, f format, open *shelf) bool {
 		if err != nil {
 			w.fail(j, reason(err))
 		}
-		if raw == nil {
+		if raw == nil || errors.Is(err, errSpooled) {
 			return true
 		}
 		open = spooled
 	}
 	switch f {
 	case gzipFormat:
-		return w.unpackGzip(j, raw)
+		return w.unpackGzip(j, raw, open)
 	case tarFormat:
 		return w.unpackTar(j, raw, open)
 	default:
@@ -185,7 +182,7 @@ func (w *walker) unpackTar(j *job, raw *io.SectionReader, open *shelf) bool {
 			break
 		}
 		npm = npm || header.Name == "package/package.json"
-		if header.Typeflag != tar.TypeReg {
+		if withoutContent(header.Typeflag) {
 			continue
 		}
 		// The reader stands where the content begins, for it reads whole blocks and no more.
@@ -194,6 +191,11 @@ func (w *walker) unpackTar(j *job, raw *io.SectionReader, open *shelf) bool {
 		c := w.child(j, header.Name, content.Size(), part{content}, open)
 		if c == nil {
 			break
+		}
+		if isSparse(header) {
+			w.fail(c, errors.New("not searched: it is a sparse file, which is stored without its gaps; unpack the archive yourself, and name the folder"))
+			c.in.release()
+			continue
 		}
 		if content.Size() < header.Size {
 			w.fail(c, fmt.Errorf("it is broken off: %d of its %d bytes are there", content.Size(), header.Size))
@@ -207,68 +209,26 @@ func (w *walker) unpackTar(j *job, raw *io.SectionReader, open *shelf) bool {
 	return true
 }
 
-// unpackGzip unpacks the one file that is in it, and adds it, or its files where it is
-// a tar archive.
-func (w *walker) unpackGzip(j *job, raw *io.SectionReader) bool {
-	r, err := gzip.NewReader(io.NewSectionReader(raw, 0, raw.Size()))
-	if err != nil {
-		w.fail(j, fmt.Errorf("it begins as gzip and cannot be unpacked: %w; its bytes were searched as they are", err))
-		return false
-	}
-	content, open, err := w.spool(&charged{r: r, w: w, j: j}, lastLength(raw))
-	if open != nil {
-		defer open.release()
-	}
-	if err != nil {
-		w.fail(j, fmt.Errorf("it cannot be unpacked to its end: %w", reason(err)))
-	}
-	if content == nil || errors.Is(err, errCharged) {
+// withoutContent reports whether an entry of a tar archive is only a name. What POSIX does not
+// know is to be treated as a regular file (pax, "ustar Interchange Format", typeflag).
+func withoutContent(typeflag byte) bool {
+	switch typeflag {
+	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return true
 	}
-	head := make([]byte, headLength)
-	n, _ := content.ReadAt(head, 0)
-	if sniff(head[:n], "", false) == tarFormat {
-		return w.unpackTar(j, content, open)
-	}
-	if j.root {
-		j.app.setKind("file (gzip)")
-	}
-	if c := w.child(j, unpackedName(j, r.Name), content.Size(), part{content}, open); c != nil {
-		w.queue.add(c)
-	}
-	return true
+	return false
 }
 
-// unpackedName is the name of what is in a gzip file: what it says, else its own without the ending.
-func unpackedName(j *job, says string) string {
-	if says != "" {
-		return says
+// isSparse reports whether the bytes of a file are not stored one after the other (GNU tar
+// manual, "Storing Sparse Files").
+func isSparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
 	}
-	name := path.Base(j.path)
-	return strings.TrimSuffix(name, path.Ext(name))
-}
-
-// lastLength is how long gzip says that its content is (RFC 1952, 2.3.1: ISIZE), and
-// no more than deflate could make of it.
-func lastLength(raw *io.SectionReader) int64 {
-	var b [4]byte
-	if n, _ := raw.ReadAt(b[:], raw.Size()-4); n < len(b) {
-		return 0
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
 	}
-	return min(int64(b[0])|int64(b[1])<<8|int64(b[2])<<16|int64(b[3])<<24, raw.Size()*1032)
-}
-
-// A charged reader counts what is unpacked while it is.
-type charged struct {
-	r io.Reader
-	w *walker
-	j *job
-}
-
-func (c *charged) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	if over := c.w.chargeBytes(c.j, int64(n)); over != nil {
-		return 0, over
-	}
-	return n, err
+	return false
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -139,6 +140,18 @@ func (w *walker) spool(r io.Reader, hint int64) (*io.SectionReader, *shelf, erro
 	return w.spoolToFile(start, r)
 }
 
+// errSpooled says that an archive was given up, since it would take too much of the disk.
+var errSpooled = errors.New("not searched: it is packed so that it must be unpacked to be read, and no more may be written to temporary files; unpack the app yourself, and name the folder")
+
+// mayWrite counts what goes to temporary files. What is refused is not written.
+func (w *walker) mayWrite(n int) bool {
+	if w.wrote.Add(int64(n)) <= w.limits.Spooled {
+		return true
+	}
+	w.wrote.Add(-int64(n))
+	return false
+}
+
 func (w *walker) spoolToFile(start []byte, r io.Reader) (*io.SectionReader, *shelf, error) {
 	f, err := os.CreateTemp("", "telltale-*") // mode 0600
 	if err != nil {
@@ -153,6 +166,9 @@ func (w *walker) spoolToFile(start []byte, r io.Reader) (*io.SectionReader, *she
 			_ = os.Remove(f.Name()) // the system's own cleaning is the last resort
 		}
 	})
+	if !w.mayWrite(len(start)) {
+		return nil, done, errSpooled
+	}
 	n, err := f.Write(start)
 	size := int64(n)
 	if err == nil {
@@ -160,6 +176,9 @@ func (w *walker) spoolToFile(start []byte, r io.Reader) (*io.SectionReader, *she
 		defer w.chunks.Put(chunk)
 		for err == nil {
 			n, err = readFull(w.ctx, r, *chunk)
+			if !w.mayWrite(n) {
+				return nil, done, errSpooled
+			}
 			m, writing := f.Write((*chunk)[:n])
 			size += int64(m)
 			if writing != nil {

@@ -22,8 +22,9 @@ type walker struct {
 	limits Limits
 	visit  func(File) error
 	queue  *queue
-	files  *memory // for what is visited
-	nested *memory // for archives in archives
+	files  *memory      // for what is visited
+	nested *memory      // for archives in archives
+	wrote  atomic.Int64 // bytes to temporary files
 	chunks sync.Pool
 
 	cancel   context.CancelCauseFunc
@@ -41,6 +42,9 @@ type opening struct {
 	folder bool
 	files  atomic.Int64 // that were found
 	size   atomic.Int64
+
+	unpacked atomic.Int64 // bytes of its archives
+	over     atomic.Bool  // more than it may
 
 	mu      sync.Mutex
 	kind    string
@@ -130,7 +134,7 @@ func (w *walker) result() ([]Info, []Failure, error) {
 	for _, app := range w.openings {
 		app.mu.Lock()
 		slices.Sort(app.notes)
-		infos = append(infos, Info{Path: app.path, Kind: app.kind, Size: app.size.Load(), Files: app.visited, Notes: slices.Compact(app.notes)})
+		infos = append(infos, Info{Path: app.path, Kind: app.kind, Folder: app.folder, Size: app.size.Load(), Files: app.visited, Notes: slices.Compact(app.notes)})
 		app.mu.Unlock()
 	}
 	w.mu.Lock()
@@ -167,7 +171,7 @@ func (w *walker) begin(app *opening) {
 
 // do visits a file, or opens it where it is an archive.
 func (w *walker) do(j *job) {
-	if j.pack != nil && j.pack.refused.Load() {
+	if j.pack != nil && (j.pack.refused.Load() || j.app.over.Load()) {
 		return
 	}
 	o, err := j.from.open(w)
@@ -280,13 +284,19 @@ var errCharged = errors.New("not unpacked: the archive holds more than is allowe
 
 func (w *walker) chargeBytes(j *job, n int64) error {
 	p := j.pack
-	if p.unpacked.Add(n) <= p.allowed {
-		return nil
+	if j.app.unpacked.Add(n) > w.limits.Total {
+		if !j.app.over.Swap(true) {
+			w.failAt(j.app, "", fmt.Errorf("it unpacks to more than %d bytes, as an archive bomb does: the rest of it was not searched", w.limits.Total))
+		}
+		return errCharged
 	}
-	if !p.refused.Swap(true) {
-		w.failAt(j.app, p.path, fmt.Errorf("it unpacks to more than %d bytes, as an archive bomb does: the rest of it was not searched", p.allowed))
+	if p.unpacked.Add(n) > p.allowed {
+		if !p.refused.Swap(true) {
+			w.failAt(j.app, p.path, fmt.Errorf("it unpacks to more than %d bytes, as an archive bomb does: the rest of it was not searched", p.allowed))
+		}
+		return errCharged
 	}
-	return errCharged
+	return nil
 }
 
 // hand reads a file where it is short enough, and gives it to visit.
