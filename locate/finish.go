@@ -17,7 +17,6 @@ import (
 
 // finish makes the result of what the files have said, the same whatever order they came in.
 func (s *search) finish(infos []app.Info) *Result {
-	s.trace()
 	r := &s.result
 	for i, info := range infos {
 		r.Apps = append(r.Apps, App{Info: info, Identity: s.identity(i), Platform: platform(info.Kind)})

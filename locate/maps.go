@@ -2,9 +2,13 @@ package locate
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"telltale/locate/app"
@@ -14,11 +18,14 @@ import (
 )
 
 // A mapShelf keeps source maps, and the bundles with leads in them, until all files were
-// seen: a map may come before its bundle or behind it.
+// seen: a map may come before its bundle or behind it. Where they are more than may be held, it
+// keeps the first ones of their order, and not those that happened to come first.
 type mapShelf struct {
-	maps    []*keptFile
-	bundles map[string]*keptFile // by app and path
-	held    int64
+	given []*keptFile // maps that the user named
+	kept  []*keptFile // those of the apps, in their order
+	held  int64
+	cut   *keptFile // the first in their order that was not kept; nil for none
+	bad   []*keptFile
 }
 
 // A keptFile is a source map or a bundle.
@@ -26,39 +33,82 @@ type keptFile struct {
 	app  int // -1 for a map that the user named
 	path string
 	data []byte
-	used bool // it said something of a lead
+	m    *script.Map // nil for a bundle
+	err  error       // of a file that is called a map and is none, which is kept without data
+	used bool        // it said something of a lead
 }
 
 // mostKept is how much memory maps and bundles may take, in bytes.
 const mostKept = 64 << 20
 
-// name takes the maps that the user named.
+// compare orders what is kept: bundles, maps, and last maps of other packages, which mostly have no
+// bundle here.
+func (k *keptFile) compare(o *keptFile) int {
+	return cmp.Or(cmp.Compare(k.rank(), o.rank()), cmp.Compare(k.app, o.app), strings.Compare(k.path, o.path))
+}
+
+func (k *keptFile) rank() int {
+	switch {
+	case k.m == nil:
+		return 0
+	case !strings.Contains(k.path, "node_modules/"):
+		return 1
+	}
+	return 2
+}
+
+// put keeps a file, and returns those that are kept no longer for it: itself, maybe.
+func (m *mapShelf) put(k *keptFile) (out []*keptFile) {
+	if m.cut != nil && k.compare(m.cut) > 0 {
+		return []*keptFile{k}
+	}
+	at, _ := slices.BinarySearchFunc(m.kept, k, (*keptFile).compare)
+	m.kept = slices.Insert(m.kept, at, k)
+	m.held += int64(len(k.data))
+	for m.held > mostKept {
+		last := len(m.kept) - 1
+		m.cut = m.kept[last]
+		m.held -= int64(len(m.cut.data))
+		out = append(out, m.cut)
+		m.kept = m.kept[:last]
+	}
+	return out
+}
+
+// nameMaps takes the maps that the user named.
 func (s *search) nameMaps(files []string) error {
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("cannot read the source map: %w", err)
 		}
-		if _, err := script.OpenMap(file, data); err != nil {
+		m, err := script.OpenMap(filepath.Base(file), data)
+		if err != nil {
 			return fmt.Errorf("%s is no source map: %w", file, err)
 		}
-		s.maps.maps = append(s.maps.maps, &keptFile{app: -1, path: file, data: data})
+		s.maps.given = append(s.maps.given, &keptFile{app: -1, path: filepath.ToSlash(file), m: m})
 	}
 	return nil
 }
 
-// keepMap takes over a file that is a source map.
+// keepMap takes over a file that is a source map. It is not searched by itself as long as its bundle
+// is: it has what the build left out, too.
 func (s *search) keepMap(f app.File) bool {
-	if !strings.HasSuffix(f.Path, ".map") || !bytes.Contains(f.Data[:min(len(f.Data), headSize)], []byte(`"version"`)) && !bytes.Contains(f.Data, []byte(`"mappings"`)) {
+	if path.Ext(f.Path) != ".map" || f.Size > mostKept {
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.maps.held+f.Size > mostKept {
+	m, err := script.OpenMap(path.Base(f.Path), f.Data)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.maps.bad = append(s.maps.bad, &keptFile{app: f.App, path: f.Path, err: err})
 		return false
 	}
-	s.maps.held += f.Size
-	s.maps.maps = append(s.maps.maps, &keptFile{app: f.App, path: f.Path, data: bytes.Clone(f.Data)})
+	data := bytes.Clone(f.Data)
+	if m, err = script.OpenMap(path.Base(f.Path), data); err != nil {
+		return false
+	}
+	s.shelve(&keptFile{app: f.App, path: f.Path, data: data, m: m})
 	return true
 }
 
@@ -69,83 +119,135 @@ func (s *search) keepBundle(x *examination) {
 	default:
 		return
 	}
-	if len(x.found) == 0 || s.maps.held+x.file.Size > mostKept {
-		return
+	if len(x.found) > 0 && x.file.Size <= mostKept {
+		s.shelve(&keptFile{app: x.file.App, path: x.file.Path, data: bytes.Clone(x.file.Data)})
 	}
-	s.maps.held += x.file.Size
-	if s.maps.bundles == nil {
-		s.maps.bundles = map[string]*keptFile{}
-	}
-	s.maps.bundles[bundleKey(x.file.App, x.file.Path)] = &keptFile{app: x.file.App, path: x.file.Path, data: bytes.Clone(x.file.Data)}
 }
 
-func bundleKey(app int, path string) string { return fmt.Sprint(app, " ", path) }
-
-// trace asks source maps where the leads in bundles were written, and looks into the sources of
-// maps that came without their bundle.
-func (s *search) trace() {
-	for key, bundle := range s.maps.bundles {
-		doc, err := open(bundle.path, bundle.data)
-		if err != nil {
-			continue // said when it was searched
-		}
-		m := s.mapOf(bundle, doc)
-		for i := range s.found {
-			if f := &s.found[i]; bundleKey(f.App, f.File) == key {
-				if source := sourceOf(doc, m, f); source != nil {
-					f.Place.Source = source
-				}
-				first := f.Place.Source
-				f.Place.Source = s.follow(first)
-				f.ofBundle = first == f.Place.Source && m != nil && len(m.Files()) == 1
-				f.settle()
-			}
+// shelve keeps a file, and searches the maps for which that leaves no room.
+func (s *search) shelve(k *keptFile) {
+	s.mu.Lock()
+	out := s.maps.put(k)
+	s.mu.Unlock()
+	for _, k := range out {
+		if k.m != nil {
+			s.searchMap(k)
 		}
 	}
-	for _, kept := range s.maps.maps {
-		if !kept.used && kept.app >= 0 {
-			s.searchSources(kept)
+}
+
+// trace asks source maps where the leads in bundles were written, and looks into maps that came
+// without their bundle. The error says that ctx was cancelled.
+func (s *search) trace(ctx context.Context) error {
+	type file struct {
+		app  int
+		path string
+	}
+	leads := map[file][]int{}
+	for i, f := range s.found {
+		leads[file{f.App, f.File}] = append(leads[file{f.App, f.File}], i)
+	}
+	for _, kept := range s.maps.kept {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		switch {
+		case kept.m == nil:
+			s.traceBundle(ctx, kept, leads[file{kept.app, kept.path}])
+		case !kept.used:
+			s.searchMap(kept) // it stands behind all bundles
 		}
 	}
 	s.maps = mapShelf{}
+	return ctx.Err()
 }
 
-// mapOf returns the source map of a bundle: the one that lies beside it or that it names, else
-// the one that the user named for it.
-func (s *search) mapOf(bundle *keptFile, doc reading.Document) *script.Map {
+// traceBundle says where the leads in a bundle were written.
+func (s *search) traceBundle(ctx context.Context, bundle *keptFile, leads []int) {
+	doc, err := open(bundle.path, bundle.data)
+	if err != nil {
+		return // said when it was searched
+	}
+	first := s.mapOf(bundle, doc)
+	ofOne := first != nil && len(first.m.Files()) == 1
+	for _, i := range leads {
+		if ctx.Err() != nil {
+			return
+		}
+		f, by := &s.found[i], first
+		if by != nil {
+			if source := sourceOf(doc, by.m, f); source != nil {
+				f.Place.Source = source
+			}
+		}
+		if by == nil {
+			by = &keptFile{app: bundle.app, path: bundle.path} // its own debug information
+		}
+		source, last := s.follow(f.Place.Source, by)
+		f.ofBundle = ofOne && source == f.Place.Source
+		f.Place.Source = source
+		f.settle(last)
+	}
+}
+
+// mapOf returns the source map of a bundle: the one that it holds or names, or that lies beside it,
+// else the one that the user named for it.
+func (s *search) mapOf(bundle *keptFile, doc reading.Document) *keptFile {
 	named := ""
 	if js, ok := doc.(*script.Doc); ok {
 		named = js.MapName()
 	}
 	if data, ok := script.DataURL(named); ok {
-		m, _ := script.OpenMap(bundle.path, data)
-		return m
+		m, err := script.OpenMap(bundle.path, data)
+		if err != nil {
+			return nil
+		}
+		return &keptFile{app: bundle.app, path: bundle.path, m: m}
 	}
-	var given []*keptFile
-	for _, kept := range s.maps.maps {
-		switch {
-		case kept.app < 0:
-			given = append(given, kept)
-		case kept.app == bundle.app && (kept.path == bundle.path+".map" || named != "" && kept.path == path.Join(path.Dir(bundle.path), named)):
-			return s.openMap(kept)
+	if named != "" {
+		if kept := s.mapAt(bundle.app, path.Join(path.Dir(bundle.path), named)); kept != nil {
+			return kept
 		}
 	}
-	for _, kept := range given {
-		if base := path.Base(strings.ReplaceAll(kept.path, `\`, "/")); len(given) == 1 || base == path.Base(bundle.path)+".map" {
-			return s.openMap(kept)
+	if kept := s.mapAt(bundle.app, bundle.path+".map"); kept != nil {
+		return kept
+	}
+	if len(s.maps.given) == 1 {
+		return s.maps.given[0]
+	}
+	return s.givenFor(bundle.path)
+}
+
+// mapAt returns the source map at a path in an app, nil where there is none. That it is damaged is
+// said where it is asked for, once.
+func (s *search) mapAt(of int, path string) *keptFile {
+	for _, kept := range s.maps.kept {
+		if kept.m != nil && kept.app == of && kept.path == path {
+			kept.used = true
+			return kept
+		}
+	}
+	for _, bad := range s.maps.bad {
+		if bad.app == of && bad.path == path && !bad.used {
+			bad.used = true
+			s.fail(s.called(app.File{App: of, Path: path}), bad.err)
 		}
 	}
 	return nil
 }
 
-func (s *search) openMap(kept *keptFile) *script.Map {
-	m, err := script.OpenMap(path.Base(kept.path), kept.data)
-	if err != nil {
-		s.fail(kept.path, err)
-		return nil
+// givenFor returns the only map that the user named which is called as that of a file; nil without one.
+func (s *search) givenFor(file string) (only *keptFile) {
+	name := path.Base(strings.ReplaceAll(file, `\`, "/")) + ".map"
+	for _, kept := range s.maps.given {
+		if path.Base(kept.path) == name {
+			if only != nil {
+				return nil
+			}
+			only = kept
+		}
 	}
-	kept.used = true
-	return m
+	return only
 }
 
 // sourceOf returns where a lead was written.
@@ -168,58 +270,67 @@ func sourceOf(doc reading.Document, m *script.Map, f *found) *reading.Source {
 	return nil
 }
 
-// settle gives a source that is named in relation to its map the folder of the bundle beside
-// which the map lies: in a package of a source tree, that says whose it is.
-func (f *found) settle() {
+// settle gives a source that is named in relation to its map the folder of that map: in a package of a
+// source tree, that says whose it is.
+func (f *found) settle(by *keptFile) {
 	source := f.Place.Source
-	if source == nil || !strings.Contains(f.File, "node_modules/") || strings.Contains(source.File, "node_modules/") || strings.Contains(source.File, ":") || path.IsAbs(source.File) {
+	if source == nil || by.app < 0 || !strings.Contains(by.path, "node_modules/") || strings.Contains(source.File, "node_modules/") || !relative(source.File) {
 		return
 	}
 	settled := *source
-	settled.File = path.Join(path.Dir(f.File), source.File)
+	settled.File = path.Join(path.Dir(by.path), source.File)
 	f.Place.Source = &settled
 }
+
+// relative reports whether a source is named in relation to its map, and by no URL or full path.
+func relative(file string) bool { return !strings.Contains(file, ":") && !path.IsAbs(file) }
 
 // mostSteps is how often code may have been made of other code: bytecode of a bundle of sources.
 const mostSteps = 4
 
-// follow asks the map of a source that was made of others itself, as bytecode is made of a bundle.
-func (s *search) follow(source *reading.Source) *reading.Source {
+// follow asks the map of a source that was made of others itself, as bytecode is made of a bundle: the
+// map beside it, or else one that the user named. It returns the last map that it asked, too.
+func (s *search) follow(source *reading.Source, by *keptFile) (*reading.Source, *keptFile) {
+	asked := []*keptFile{by}
 	for range mostSteps {
 		if source == nil {
-			return nil
+			break
 		}
-		next := (*reading.Source)(nil)
-		for _, kept := range s.maps.maps {
-			if path.Base(kept.path) == path.Base(source.File)+".map" {
-				if m := s.openMap(kept); m != nil {
-					next = m.At(source.Line, source.Column-1)
-				}
-			}
+		var next *keptFile
+		if by.app >= 0 && relative(source.File) {
+			next = s.mapAt(by.app, path.Join(path.Dir(by.path), source.File)+".map")
 		}
 		if next == nil {
-			return source
+			next = s.givenFor(source.File)
 		}
-		source = next
+		if next == nil || slices.Contains(asked, next) {
+			break
+		}
+		made := next.m.At(source.Line, source.Column-1)
+		if made == nil {
+			break
+		}
+		source, by, asked = made, next, append(asked, next)
 	}
-	return source
+	return source, by
 }
 
-// searchSources searches the sources that a map holds as if they were files of the app.
-func (s *search) searchSources(kept *keptFile) {
-	m, err := script.OpenMap(kept.path, kept.data)
-	if err != nil {
-		s.fail(kept.path, err)
-		return
-	}
-	m.Contents(func(file string, text []byte) bool {
-		first := len(s.found)
+// searchMap searches a map that came without its bundle: the sources that it holds, as if they were
+// files of the app, and then its own bytes for what these do not have.
+func (s *search) searchMap(kept *keptFile) {
+	inSources := map[string]bool{}
+	kept.m.Contents(func(file string, text []byte) bool {
 		inside := strings.TrimLeft(path.Clean("/"+file), "/")
-		_ = s.file(app.File{App: kept.app, Path: kept.path + "!/" + inside, Size: int64(len(text)), Data: text})
-		for i := first; i < len(s.found); i++ {
-			p := &s.found[i].Place
+		x := s.examine(app.File{App: kept.app, Path: kept.path + "!/" + inside, Size: int64(len(text)), Data: text})
+		for i := range x.found {
+			p := &x.found[i].Place
 			p.Source = &reading.Source{File: file, Line: p.Line, Column: p.Column, By: path.Base(kept.path)}
+			inSources[x.found[i].Wanted] = true
 		}
+		s.keep(x)
 		return true
 	})
+	x := s.examine(app.File{App: kept.app, Path: kept.path, Size: int64(len(kept.data)), Data: kept.data})
+	x.found = slices.DeleteFunc(x.found, func(f found) bool { return inSources[f.Wanted] })
+	s.keep(x)
 }

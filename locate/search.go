@@ -39,6 +39,9 @@ func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*R
 	}
 	s.result.Failures = append(failures, s.result.Failures...)
 	s.order()
+	if err := s.trace(ctx); err != nil {
+		return nil, err
+	}
 	return s.finish(infos), nil
 }
 
@@ -139,13 +142,21 @@ func (s *search) file(f app.File) error {
 		return s.stream(f)
 	}
 	if s.keepMap(f) {
-		return nil // a source map says where texts come from, it has none of its own
+		return nil // a source map says where texts come from
 	}
+	x := s.examine(f)
+	s.keep(x)
+	s.keepBundle(x)
+	return nil
+}
+
+// examine searches a file that is in memory, and reads what it is made of.
+func (s *search) examine(f app.File) *examination {
 	doc, err := open(f.Path, f.Data)
 	if err != nil {
 		s.fail(s.called(f), err)
 	}
-	x := examination{search: s, file: f, doc: doc}
+	x := &examination{search: s, file: f, doc: doc}
 	if s.result.Listed {
 		x.list()
 	} else {
@@ -153,8 +164,7 @@ func (s *search) file(f app.File) error {
 		x.differences()
 		x.joined()
 	}
-	s.keep(&x)
-	return nil
+	return x
 }
 
 func (s *search) count(f app.File) {
@@ -198,7 +208,6 @@ func (s *search) keep(x *examination) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keepBundle(x)
 	s.found = append(s.found, x.found...)
 	s.set = append(s.set, settings...)
 	s.declared[x.file.App] = append(s.declared[x.file.App], declared...)
