@@ -57,6 +57,11 @@ func readBinary(data []byte) (*Value, error) {
 	return &v, nil
 }
 
+// limit is an error of a list that unfolds to more than is read.
+func limit(at uint64, what string) error {
+	return elements.Limitf(0, "the binary property list is damaged, or larger than is read, at byte %d: %s", at, what)
+}
+
 func damaged(at uint64, what string) error {
 	return elements.Errorf(0, "the binary property list is damaged at byte %d: %s", at, what)
 }
@@ -81,7 +86,8 @@ func (b *binaryList) object(ref uint64, depth int) (v Value, err error) {
 		return v, damaged(at, "an object lies behind the end")
 	}
 	if b.budget -= costOfValue; b.budget < 0 || depth > elements.MaxDepth {
-		return v, damaged(at, "its objects refer to each other without end, or to too many")
+		// Whether they do so without end, or are only many, is not known.
+		return v, limit(at, "its objects refer to each other without end, or to too many")
 	}
 	marker := b.data[at]
 	if marker>>4 < 4 || marker>>4 == 8 {
@@ -191,7 +197,7 @@ func (b *binaryList) take(start, n, width uint64, what string) ([]byte, error) {
 		return nil, damaged(start, "a "+what+" is cut off")
 	}
 	if b.budget -= int(n); b.budget < 0 {
-		return nil, damaged(start, "its texts are too many")
+		return nil, limit(start, "its texts are too many")
 	}
 	return b.data[start : start+n*width], nil
 }

@@ -77,7 +77,7 @@ func (r *oldReader) next() byte {
 // value reads what comes next.
 func (r *oldReader) value(depth int) (v Value, err error) {
 	if depth > elements.MaxDepth {
-		return v, elements.Errorf(r.line, "values are nested deeper than %d levels", elements.MaxDepth)
+		return v, elements.Limitf(r.line, "values are nested deeper than %d levels", elements.MaxDepth)
 	}
 	c := r.next()
 	v.Line, v.Start = r.line, r.at

@@ -88,7 +88,7 @@ type Error = elements.Error
 // Read reads a property list, whose form it sees. The error is an [*Error].
 func Read(data []byte) (*Value, error) {
 	if len(data) > MaxSize {
-		return nil, elements.Errorf(0, "the property list is larger than %d bytes", MaxSize)
+		return nil, elements.Limitf(0, "the property list is larger than %d bytes", MaxSize)
 	}
 	if bytes.HasPrefix(data, []byte("bplist")) {
 		return readBinary(data)

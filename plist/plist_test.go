@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -245,7 +246,7 @@ func TestBinaryBombs(t *testing.T) {
 		"number cut off": {"\x1e"},
 		"data of 2^63":   {"\x4f\x13\x80\x00\x00\x00\x00\x00\x00\x00"},
 	} {
-		if v, err := Read(list(objects...)); err == nil || !strings.Contains(err.Error(), "damaged at byte") {
+		if v, err := Read(list(objects...)); err == nil || !strings.Contains(err.Error(), "damaged") || !strings.Contains(err.Error(), "at byte") {
 			t.Errorf("%s: %v, %v", name, v, err)
 		}
 	}
@@ -279,4 +280,26 @@ func FuzzRead(f *testing.F) {
 		}
 		within(v)
 	})
+}
+
+// TestLimitsAreToldFromDamage holds that what is too large or too deep is not said to be damaged.
+func TestLimitsAreToldFromDamage(t *testing.T) {
+	for name, test := range map[string]struct {
+		data  []byte
+		limit bool
+	}{
+		"large":           {append([]byte("bplist00"), make([]byte, MaxSize)...), true},
+		"deep XML":        {[]byte("<plist>" + strings.Repeat("<array>", 100)), true},
+		"deep old form":   {[]byte(strings.Repeat("(", 100)), true},
+		"cycle":           {list("\xa1\x00"), true},
+		"no end":          {[]byte("<plist><array>"), false},
+		"number cut off":  {list("\x1e"), false},
+		"two semicolons":  {[]byte("a = b;;"), false},
+		"no binary table": {[]byte("bplist00"), false},
+	} {
+		var e *Error
+		if _, err := Read(test.data); !errors.As(err, &e) || e.Limit != test.limit {
+			t.Errorf("%s: %v, limit %v", name, err, !test.limit)
+		}
+	}
 }

@@ -16,13 +16,14 @@ import (
 const maxPath = 100
 
 // every is how far apart the states are from which a place is looked for, in bytes.
-const every = 64 << 10
+const every = 8 << 10
 
 // jsonText is JSON, with the comments and the missing quotes that tools tolerate.
 type jsonText struct {
 	text  []byte
 	once  sync.Once
 	saved []jsonScan // the states at about each multiple of every
+	long  reading.Last[namedPlace]
 }
 
 func newJSON(text []byte) syntax { return &jsonText{text: text} }
@@ -120,14 +121,18 @@ func (s *jsonScan) take() {
 
 // closing returns where a text ends whose first byte is at start.
 func closing(text []byte, start int, quote byte) int {
+	end := start - 1
 	for at := start; at < len(text); {
-		n := bytes.IndexByte(text[at:], quote)
-		if n < 0 {
-			break
+		if end < at { // the quote that was found was escaped
+			n := bytes.IndexByte(text[at:], quote)
+			if n < 0 {
+				break
+			}
+			end = at + n
 		}
-		slash := bytes.IndexByte(text[at:at+n], '\\')
+		slash := bytes.IndexByte(text[at:end], '\\')
 		if slash < 0 {
-			return at + n
+			return end
 		}
 		at += slash + 2
 	}
@@ -155,7 +160,7 @@ func afterComment(text []byte, at int) int {
 }
 
 // section names a place as JSONPath (RFC 9535) does: "$.client[0].api_key".
-func (j *jsonText) section(at int) (name string, start, end int) {
+func (j *jsonText) section(at, _ int) (name string, start, end int) {
 	j.once.Do(func() {
 		s := jsonScan{text: j.text}
 		for next := 0; s.at < len(s.text); s.next() {
@@ -167,6 +172,9 @@ func (j *jsonText) section(at int) (name string, start, end int) {
 			}
 		}
 	})
+	if known, ok := j.long.At(at); ok {
+		return known.name, known.start, known.end
+	}
 	n, _ := slices.BinarySearchFunc(j.saved, at, func(s jsonScan, at int) int { return s.at - at - 1 })
 	if n == 0 {
 		return "", 0, 0
@@ -180,7 +188,17 @@ func (j *jsonText) section(at int) (name string, start, end int) {
 	if at >= s.start && at < s.end {
 		start, end = s.start, s.end
 	}
-	return s.path(), start, end
+	name = s.path()
+	if end-start > every {
+		j.long.Keep(start, end, namedPlace{name, start, end})
+	}
+	return name, start, end
+}
+
+// namedPlace is what a syntax says of a literal.
+type namedPlace struct {
+	name       string
+	start, end int
 }
 
 func (s *jsonScan) path() string {
@@ -194,7 +212,7 @@ func (s *jsonScan) path() string {
 		case l.array:
 			b.WriteString("[" + strconv.Itoa(int(l.index)) + "]")
 		case l.named:
-			key := clip(string(s.text[l.start:l.end]), 60)
+			key := clipBytes(s.text[l.start:l.end], 60)
 			if isName(key) {
 				b.WriteString("." + key)
 			} else {
@@ -271,6 +289,10 @@ func appendUnescaped(out, s []byte) []byte {
 			out = append(out, '\t')
 		case 'r':
 			out = append(out, '\r')
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
 		case 'x':
 			r, size := hexRune(s[i+1:], 2)
 			if size == 0 {

@@ -2,7 +2,9 @@ package resources
 
 import (
 	"bytes"
+	"sort"
 	"strings"
+	"sync"
 
 	"telltale/locate/reading"
 )
@@ -11,6 +13,17 @@ import (
 type keyed struct {
 	text []byte
 	yaml bool
+	once sync.Once
+	// headings are the lines that hold others, in their order: in YAML keys without a value.
+	headings []heading
+}
+
+// heading is a line that names those below it.
+type heading struct {
+	line   int
+	indent int
+	key    string
+	above  int // index of the heading that holds it; -1 where none does
 }
 
 func newKeyed(text []byte) syntax { return &keyed{text: text} }
@@ -75,34 +88,53 @@ func (k *keyed) read(at int) (e entry, ok bool) {
 	return e, e.key != ""
 }
 
-// lineOf returns where the line of an offset begins.
-func (k *keyed) lineOf(at int) int { return 1 + bytes.LastIndexByte(k.text[:at], '\n') }
+// maxKeys is how many names around a line are told.
+const maxKeys = 20
 
-// maxBack bounds how far back the names around a line are looked for, in bytes.
-const maxBack = 1 << 20
+// index finds the headings.
+func (k *keyed) index() {
+	for at := 0; at < len(k.text); {
+		if e, ok := k.read(at); ok && (e.heading || k.yaml && e.start == e.end) {
+			h := heading{line: at, indent: e.indent, key: clip(e.key, 60), above: -1}
+			if k.yaml {
+				h.above = k.holder(len(k.headings)-1, e.indent)
+			}
+			k.headings = append(k.headings, h)
+		}
+		n := bytes.IndexByte(k.text[at:], '\n')
+		if n < 0 {
+			return
+		}
+		at += n + 1
+	}
+}
+
+// holder returns the index of the heading that holds a line, from the last one before it on.
+func (k *keyed) holder(last, indent int) int {
+	for last >= 0 && k.yaml && k.headings[last].indent >= indent {
+		last = k.headings[last].above
+	}
+	return last
+}
 
 // section names the key of a line, with the keys around it: "android.api.url".
-func (k *keyed) section(at int) (name string, start, end int) {
-	line := k.lineOf(at)
+func (k *keyed) section(at, line int) (name string, start, end int) {
+	k.once.Do(k.index)
 	e, ok := k.read(line)
 	var keys []string
-	indent := int(^uint(0) >> 1)
+	indent := e.indent
 	if ok {
-		keys, indent = append(keys, clip(e.key, 60)), e.indent
+		keys = append(keys, clip(e.key, 60))
 		if !e.heading {
 			start, end = e.start, e.end
 		}
-	} else if k.yaml {
-		indent = e.indent + 1
+	} else {
+		indent++
 	}
-	for back := line; back > 0 && line-back < maxBack && len(keys) < 20 && (indent > 0 || !k.yaml) && (!ok || !e.heading); {
-		back = k.lineOf(back - 1)
-		above, is := k.read(back)
-		if is && (k.yaml && above.indent < indent && above.start == above.end || above.heading) {
-			keys, indent = append(keys, clip(above.key, 60)), above.indent
-			if above.heading {
-				break
-			}
+	if !e.heading {
+		n := sort.Search(len(k.headings), func(n int) bool { return k.headings[n].line >= line })
+		for n = k.holder(n-1, indent); n >= 0 && len(keys) < maxKeys; n = k.headings[n].above {
+			keys = append(keys, k.headings[n].key)
 		}
 	}
 	var b strings.Builder

@@ -2,6 +2,7 @@ package resources
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"sort"
 	"strconv"
@@ -32,7 +33,7 @@ type listUse struct {
 func openList(data []byte) (reading.Document, error) {
 	root, err := plist.Read(data)
 	if err != nil {
-		return nil, err
+		return openUnread(data, err)
 	}
 	if bytes.HasPrefix(data, []byte("bplist")) {
 		return &list{kind: "property list (binary)", data: data, root: root}, nil
@@ -40,10 +41,56 @@ func openList(data []byte) (reading.Document, error) {
 	return &list{kind: "property list", data: data, root: root, text: openText("", data, nil)}, nil
 }
 
+// unreadList is a property list that is not damaged, as far as is known, and was not read.
+type unreadList struct {
+	*textFile // nil in the binary form
+	kind      string
+	note      string
+}
+
+// openUnread opens what package plist refused without being sure that it is damaged: because a limit
+// was met, or because nothing but its name says that it is a list in the old text form.
+func openUnread(data []byte, refused error) (reading.Document, error) {
+	binary := bytes.HasPrefix(data, []byte("bplist"))
+	var e *plist.Error
+	if limit := errors.As(refused, &e) && e.Limit; !limit && (binary || isMarkup(data)) {
+		return nil, refused
+	}
+	l := &unreadList{kind: "property list (binary)", note: "its keys and values were not read, only its bytes are searched: " + refused.Error()}
+	if !binary {
+		l.kind, l.textFile = "property list", openText("", data, nil)
+	}
+	return l, nil
+}
+
+// Kind names the format.
+func (l *unreadList) Kind() string { return l.kind }
+
+// Notes says why it was not read.
+func (l *unreadList) Notes() []string { return []string{l.note} }
+
+// Texts calls visit for the whole of a list in text.
+func (l *unreadList) Texts(visit func(reading.Text) bool) {
+	if l.textFile != nil {
+		l.textFile.Texts(visit)
+	}
+}
+
+// Place names line and column in a list in text.
+func (l *unreadList) Place(start, end int) (p reading.Place) {
+	if l.textFile != nil {
+		p = l.textFile.Place(start, end)
+	}
+	return p
+}
+
+// Settings returns nothing.
+func (l *unreadList) Settings([]string) []reading.Setting { return nil }
+
 // Kind names the format.
 func (l *list) Kind() string { return l.kind }
 
-// Notes returns nothing: what cannot be read whole is refused.
+// Notes returns nothing: what was not read whole is no list, or an unreadList.
 func (l *list) Notes() []string { return nil }
 
 // visit calls f for the values and keys that hold no others, with their paths.
@@ -108,10 +155,7 @@ func (l *list) Place(start, end int) (p reading.Place) {
 	if last < 0 || at >= l.uses[last].end {
 		return p
 	}
-	first := last
-	for first > 0 && l.uses[first-1].start == l.uses[last].start {
-		first--
-	}
+	first := sort.Search(last, func(n int) bool { return l.uses[n].start >= l.uses[last].start })
 	u := l.uses[first]
 	p.Section, p.LiteralStart, p.LiteralEnd = u.path, u.start, u.end
 	if last > first { // a binary list keeps equal texts once

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -17,6 +18,13 @@ type markup struct {
 	html  bool
 	once  sync.Once
 	saved []markupScan
+	long  reading.Last[longToken]
+}
+
+// longToken is a token that is longer than every, and the pass that has come to it.
+type longToken struct {
+	token
+	scan markupScan
 }
 
 func newXML(text []byte) syntax  { return &markup{text: text} }
@@ -47,6 +55,7 @@ type token struct {
 	kind       tokenKind
 	name       span
 	attrs      []span // name and value by turns
+	label      span   // of a start tag: the value of its attribute name, or empty
 	selfClosed bool
 }
 
@@ -98,7 +107,9 @@ func (s *markupScan) next(attrs []span) (t token) {
 	case rest[1] == '!' || rest[1] == '?':
 		return until(">", otherTag)
 	}
-	return s.tag(t, attrs)
+	t = s.tag(t, attrs)
+	t.label, _ = t.attr(s.text, "name", "id", "key")
+	return t
 }
 
 func tagStart(c byte) bool {
@@ -203,7 +214,7 @@ func (s *markupScan) apply(t *token) {
 		case len(s.stack) >= maxPath:
 			s.below++
 		default:
-			s.stack = append(s.stack, openTag{t.name, t.label(s.text)})
+			s.stack = append(s.stack, openTag{t.name, t.label})
 		}
 	case endTag:
 		if s.below > 0 {
@@ -232,13 +243,8 @@ func (t *token) attr(text []byte, names ...string) (v span, ok bool) {
 	return span{}, false
 }
 
-func (t *token) label(text []byte) span {
-	v, _ := t.attr(text, "name", "id", "key")
-	return v
-}
-
 // section names a place by the elements around it: "resources/string (api_url)".
-func (m *markup) section(at int) (name string, start, end int) {
+func (m *markup) section(at, _ int) (name string, start, end int) {
 	m.once.Do(func() {
 		s := markupScan{text: m.text, html: m.html}
 		var attrs []span
@@ -254,6 +260,9 @@ func (m *markup) section(at int) (name string, start, end int) {
 			s.apply(&t)
 		}
 	})
+	if l, ok := m.long.At(at); ok {
+		return l.scan.place(&l.token, at)
+	}
 	n, _ := slices.BinarySearchFunc(m.saved, at, func(s markupScan, at int) int { return s.at - at - 1 })
 	if n == 0 {
 		return "", 0, 0
@@ -263,6 +272,10 @@ func (m *markup) section(at int) (name string, start, end int) {
 	for s.at < len(s.text) {
 		t := s.next(nil)
 		if t.end > at {
+			if t.end-t.start > every {
+				s.stack = slices.Clip(s.stack) // so that it is copied where it grows
+				m.long.Keep(t.start, t.end, longToken{t, s})
+			}
 			return s.place(&t, at)
 		}
 		s.apply(&t)
@@ -276,10 +289,12 @@ func (s *markupScan) place(t *token, at int) (name string, start, end int) {
 	case textToken:
 		return s.path(), t.start, t.end
 	case startTag:
-		s.stack = append(s.stack, openTag{t.name, t.label(s.text)})
-		for i := 0; i+1 < len(t.attrs); i += 2 {
-			if v := t.attrs[i+1]; at >= int(t.attrs[i].start) && at < max(int(v.end), int(t.attrs[i].end)) {
-				return s.labelled("/@" + clip(string(t.attrs[i].of(s.text)), 60)), int(v.start), int(v.end)
+		s.stack = append(s.stack, openTag{t.name, t.label})
+		n := sort.Search(len(t.attrs)/2, func(n int) bool { return int(t.attrs[2*n].start) > at })
+		if n > 0 {
+			name, v := t.attrs[2*n-2], t.attrs[2*n-1]
+			if at < int(max(name.end, v.end)) {
+				return s.labelled("/@" + clipBytes(name.of(s.text), 60)), int(v.start), int(v.end)
 			}
 		}
 	case otherTag:
@@ -296,7 +311,7 @@ func (s *markupScan) path() string { return s.labelled("") }
 func (s *markupScan) labelled(inside string) string {
 	var names []string
 	for _, open := range s.stack {
-		names = append(names, clip(string(open.name.of(s.text)), 60))
+		names = append(names, clipBytes(open.name.of(s.text), 60))
 	}
 	path := strings.Join(names, "/")
 	if len(path) > maxSection/2 { // the end of a path tells more
@@ -305,7 +320,7 @@ func (s *markupScan) labelled(inside string) string {
 	path += inside
 	if len(s.stack) > 0 {
 		if label := s.stack[len(s.stack)-1].label.of(s.text); len(label) > 0 {
-			path += " (" + clip(string(label), 80) + ")"
+			path += " (" + clipBytes(label, 80) + ")"
 		}
 	}
 	return strings.TrimPrefix(path, "/")
@@ -325,8 +340,7 @@ func (m *markup) settings(names []string, visit func(reading.Setting)) {
 		attrs = t.attrs
 		switch t.kind {
 		case startTag:
-			label := t.label(s.text)
-			if wanted = among(names, label.of(s.text)); wanted == "" {
+			if wanted = among(names, t.label.of(s.text)); wanted == "" {
 				wanted = among(names, t.name.of(s.text))
 			}
 			if v, ok := t.attr(s.text, "value", "content", "resource"); ok && wanted != "" {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"telltale/locate/reading"
 )
 
 // The chunks that Android's compiled resources are made of (ResourceTypes.h of the Android
@@ -71,6 +73,7 @@ type pool struct {
 	sorted  []int32 // the numbers by where their strings stand
 	texts   map[uint32]string
 	left    int // bytes of text that may still be taken out of it
+	last    reading.Last[string]
 }
 
 // unfolds bounds how many times its size the strings of a file may add up to: several may share bytes.
@@ -195,6 +198,16 @@ func (p *pool) decode(start, end int, buf []byte) []byte {
 	return buf
 }
 
+// literal returns a string in UTF-8, the same one for all places in it.
+func (p *pool) literal(start, end int) string {
+	said, ok := p.last.At(start)
+	if !ok {
+		said = string(p.decode(start, end, nil))
+		p.last.Keep(start, end, said)
+	}
+	return said
+}
+
 // appendModified turns modified UTF-8, in which a character beyond the basic plane is two
 // surrogates of three bytes, into UTF-8.
 func appendModified(buf, raw []byte) []byte {
@@ -267,20 +280,21 @@ func (p *pool) find(at int) (i uint32, ok bool) {
 		return 0, false
 	}
 	p.sort.Do(func() {
-		p.sorted = make([]int32, p.count)
-		for i := range p.sorted {
-			p.sorted[i] = int32(i)
+		p.sorted = make([]int32, 0, p.count)
+		for i := range p.count {
+			if _, _, ok := p.span(uint32(i)); ok {
+				p.sorted = append(p.sorted, int32(i))
+			}
 		}
 		slices.SortStableFunc(p.sorted, func(a, b int32) int { return p.offset(a) - p.offset(b) })
 	})
 	n := sort.Search(len(p.sorted), func(n int) bool { return p.first+p.offset(p.sorted[n]) > at })
-	for n--; n >= 0; n-- { // of strings that share bytes, the shortest
-		start, end, ok := p.span(uint32(p.sorted[n]))
-		if ok {
-			return uint32(p.sorted[n]), at >= start && at < end
-		}
+	if n == 0 {
+		return 0, false
 	}
-	return 0, false
+	i = uint32(p.sorted[n-1]) // of strings that share bytes, the shortest
+	start, end, _ := p.span(i)
+	return i, at >= start && at < end
 }
 
 func (p *pool) offset(i int32) int { return int(u32(p.data, p.offsets+4*int(i))) }

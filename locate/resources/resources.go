@@ -183,5 +183,8 @@ func openAsText(name string, data []byte) reading.Document {
 	if kind.source {
 		return &sourceFile{f, kind.quotes}
 	}
+	if _, ok := f.syntax.(*jsonText); ok {
+		return &jsonFile{f}
+	}
 	return f
 }

@@ -52,8 +52,9 @@ func (l *literals) next() (lit literal, ok bool) {
 			l.read(&lit, c)
 			return lit, true
 		case c == '\'': // a character
-			end := closing(text, l.at+1, '\'')
-			if end-l.at > 10 { // an apostrophe in what is no comment to us
+			near := text[:min(len(text), l.at+longestCharacter)]
+			end := closing(near, l.at+1, '\'')
+			if end == len(near) { // an apostrophe in what is no comment to us
 				end = l.at
 			}
 			l.at, lit.follows = min(end+1, len(text)), false
@@ -73,6 +74,9 @@ func (l *literals) next() (lit literal, ok bool) {
 	}
 	return lit, false
 }
+
+// longestCharacter is how long a character is with its quotes, in bytes: '\u{10ffff}'.
+const longestCharacter = 12
 
 // ordinary are the bytes of code that neither begin a literal or a comment nor may stand
 // between two literals that are added up.

@@ -2,6 +2,7 @@ package resources
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 
 	"telltale/locate/reading"
@@ -27,7 +28,7 @@ func (t *table) Place(start, _ int) (p reading.Place) {
 	}
 	p.LiteralStart, p.LiteralEnd, _ = t.pool.span(i)
 	if !t.pool.utf8 {
-		p.Literal = string(t.pool.decode(p.LiteralStart, p.LiteralEnd, nil))
+		p.Literal = t.pool.literal(p.LiteralStart, p.LiteralEnd)
 	}
 	t.once.Do(t.index)
 	n, found := slices.BinarySearchFunc(t.uses, i, func(u tableUse, text uint32) int { return int(int64(u.text) - int64(text)) })
@@ -37,11 +38,7 @@ func (t *table) Place(start, _ int) (p reading.Place) {
 	}
 	u := t.uses[n]
 	p.Section = t.section(&resource{pack: int(u.pack), chunk: int(u.chunk), index: int(u.index), key: u.key, item: u.item, nth: int(u.nth)})
-	more := 0
-	for n+1+more < len(t.uses) && t.uses[n+1+more].text == i {
-		more++
-	}
-	if more > 0 {
+	if more := sort.Search(len(t.uses)-n-1, func(k int) bool { return t.uses[n+1+k].text > i }); more > 0 {
 		p.Section += " and " + strconv.Itoa(more) + " more"
 	}
 	return p

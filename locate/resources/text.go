@@ -20,13 +20,14 @@ type textFile struct {
 	syntax syntax    // nil where none is known
 	once   sync.Once
 	lines  []int32 // where each line begins, in text
+	runes  []int32 // how many characters are before each multiple of every
 }
 
 // syntax is what a kind of text says of its parts.
 type syntax interface {
-	// section names what stands at an offset of the text, and bounds its literal (both 0 where
-	// there is none).
-	section(at int) (name string, start, end int)
+	// section names what stands at an offset of the text, whose line begins at another, and
+	// bounds its literal (both 0 where there is none).
+	section(at, line int) (name string, start, end int)
 	// settings calls visit for what the text sets of these names, in its order.
 	settings(names []string, visit func(reading.Setting))
 }
@@ -65,11 +66,11 @@ func (f *textFile) Place(start, _ int) (p reading.Place) {
 		return p
 	}
 	var from, to int
-	p.Section, from, to = f.syntax.section(at)
+	p.Section, from, to = f.syntax.section(at, int(f.lines[p.Line-1]))
 	if p.Section = clip(p.Section, maxSection); to > from {
 		p.LiteralStart, p.LiteralEnd = f.inFile(from), f.inFile(to)
 		if f.wide != nil {
-			p.Literal = string(f.text[from:to])
+			p.Literal = f.wide.literal(f.text, from, to)
 		}
 	}
 	return p
@@ -85,23 +86,47 @@ func (f *textFile) inFile(at int) int {
 
 // position returns line and column of an offset in the text.
 func (f *textFile) position(at int) (line, column int) {
-	f.once.Do(func() {
-		f.lines = append(make([]int32, 0, 1+bytes.Count(f.text, []byte("\n"))), 0)
-		for at := 0; ; {
-			n := bytes.IndexByte(f.text[at:], '\n')
-			if n < 0 {
-				return
-			}
-			at += n + 1
-			f.lines = append(f.lines, int32(at))
-		}
-	})
+	f.once.Do(f.index)
 	line = sort.Search(len(f.lines), func(n int) bool { return int(f.lines[n]) > at })
-	before := f.text[f.lines[line-1]:at]
-	if line == 1 {
-		before = bytes.TrimPrefix(before, []byte("\xef\xbb\xbf"))
+	column = 1 + f.before(at) - f.before(int(f.lines[line-1]))
+	if line == 1 && at > 0 && bytes.HasPrefix(f.text, []byte("\xef\xbb\xbf")) {
+		column--
 	}
-	return line, 1 + utf8.RuneCount(before)
+	return line, column
+}
+
+// index notes where lines begin, and counts characters.
+func (f *textFile) index() {
+	f.lines = append(make([]int32, 0, 1+bytes.Count(f.text, []byte("\n"))), 0)
+	for at := 0; ; {
+		n := bytes.IndexByte(f.text[at:], '\n')
+		if n < 0 {
+			break
+		}
+		at += n + 1
+		f.lines = append(f.lines, int32(at))
+	}
+	count := 0
+	for at := 0; at <= len(f.text); at += every {
+		f.runes = append(f.runes, int32(count))
+		count += characters(f.text[at:min(at+every, len(f.text))])
+	}
+}
+
+// before counts the characters before an offset.
+func (f *textFile) before(at int) int {
+	n := at / every
+	return int(f.runes[n]) + characters(f.text[n*every:at])
+}
+
+// characters counts those that begin in a part of a text.
+func characters(part []byte) (n int) {
+	for _, c := range part {
+		if c&0xc0 != 0x80 {
+			n++
+		}
+	}
+	return n
 }
 
 // Settings returns what the syntax finds of the names.
@@ -120,14 +145,19 @@ func (f *textFile) Settings(names []string) (out []reading.Setting) {
 type wideText struct {
 	data  []byte
 	order binary.ByteOrder
+	marks []wideMark // at about each multiple of every
+	last  reading.Last[string]
 }
+
+// wideMark is one place, as an offset in the file and in the text.
+type wideMark struct{ file, text int }
 
 func wideOf(data []byte) *wideText {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		return &wideText{data, binary.LittleEndian}
+		return &wideText{data: data, order: binary.LittleEndian}
 	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		return &wideText{data, binary.BigEndian}
+		return &wideText{data: data, order: binary.BigEndian}
 	}
 	return nil
 }
@@ -151,6 +181,9 @@ const orderMark = 2 // bytes
 func (w *wideText) decode() []byte {
 	text := make([]byte, 0, len(w.data)/2)
 	for at := orderMark; at+2 <= len(w.data); {
+		if at >= orderMark+every*len(w.marks) {
+			w.marks = append(w.marks, wideMark{at, len(text)})
+		}
 		r, size := w.next(at)
 		text = utf8.AppendRune(text, r)
 		at += size
@@ -160,22 +193,42 @@ func (w *wideText) decode() []byte {
 
 // toText turns an offset in the file into one in the text.
 func (w *wideText) toText(file int) (text int) {
-	for at := orderMark; at+2 <= len(w.data) && at < file; {
-		r, size := w.next(at)
-		if at+size > file {
+	m := w.mark(func(m wideMark) bool { return m.file > file })
+	for m.file+2 <= len(w.data) && m.file < file {
+		r, size := w.next(m.file)
+		if m.file+size > file {
 			break
 		}
-		at, text = at+size, text+utf8.RuneLen(r)
+		m = wideMark{m.file + size, m.text + utf8.RuneLen(r)}
 	}
-	return text
+	return m.text
 }
 
 // toFile turns an offset in the text into one in the file.
 func (w *wideText) toFile(text int) int {
-	at := orderMark
-	for n := 0; at+2 <= len(w.data) && n < text; {
-		r, size := w.next(at)
-		at, n = at+size, n+utf8.RuneLen(r)
+	m := w.mark(func(m wideMark) bool { return m.text > text })
+	for m.file+2 <= len(w.data) && m.text < text {
+		r, size := w.next(m.file)
+		m = wideMark{m.file + size, m.text + utf8.RuneLen(r)}
 	}
-	return at
+	return m.file
+}
+
+// mark returns the last mark that is not beyond a place.
+func (w *wideText) mark(beyond func(wideMark) bool) wideMark {
+	n := sort.Search(len(w.marks), func(n int) bool { return beyond(w.marks[n]) })
+	if n == 0 {
+		return wideMark{file: orderMark}
+	}
+	return w.marks[n-1]
+}
+
+// literal returns a part of the text, the same one for all places in it.
+func (w *wideText) literal(text []byte, from, to int) string {
+	said, ok := w.last.At(from)
+	if !ok || len(said) != to-from {
+		said = string(text[from:to])
+		w.last.Keep(from, to, said)
+	}
+	return said
 }

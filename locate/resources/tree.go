@@ -116,6 +116,11 @@ func clip(s string, most int) string {
 	return s[:most] + "…"
 }
 
+// clipBytes is clip for bytes of the file, of which it copies no more than it keeps.
+func clipBytes(b []byte, most int) string {
+	return clip(string(b[:min(len(b), most+utf8.UTFMax)]), most)
+}
+
 // use is a place in the tree where bytes of the file are used.
 type use struct {
 	start, end int
@@ -225,10 +230,7 @@ func (c *compiled) Place(start, _ int) (p reading.Place) {
 	t := c.open()
 	last := sort.Search(len(c.index), func(n int) bool { return c.index[n].start > start }) - 1
 	if last >= 0 && start < c.index[last].end {
-		first := last
-		for first > 0 && c.index[first-1].start == c.index[last].start {
-			first--
-		}
+		first := sort.Search(last, func(n int) bool { return c.index[n].start >= c.index[last].start })
 		u := c.index[first]
 		p.Section, p.LiteralStart, p.LiteralEnd = t.section(u), u.start, u.end
 		if last > first { // the pool keeps equal texts once
@@ -247,7 +249,7 @@ func (c *compiled) Place(start, _ int) (p reading.Place) {
 		p.Section = "string pool, string " + strconv.Itoa(int(i))
 	}
 	if !c.pool.utf8 {
-		p.Literal = string(c.pool.decode(p.LiteralStart, p.LiteralEnd, nil))
+		p.Literal = c.pool.literal(p.LiteralStart, p.LiteralEnd)
 	}
 	return p
 }

@@ -27,7 +27,9 @@ const hintOfUTF16 = "save it as UTF-8"
 type Error struct {
 	Line    int    // 1-based; 0 where it is the whole
 	Message string // lower case, without a full stop; it may quote the file
-	hint    string
+	// Limit says that the document is larger or deeper than is read. It may be well formed.
+	Limit bool
+	hint  string
 }
 
 // Error returns the line and the message.
@@ -44,6 +46,13 @@ func (e *Error) Hint() string { return e.hint }
 // Errorf makes an error at a line.
 func Errorf(line int, format string, args ...any) *Error {
 	return &Error{Line: line, Message: fmt.Sprintf(format, args...)}
+}
+
+// Limitf makes an error of a document that is larger or deeper than is read.
+func Limitf(line int, format string, args ...any) *Error {
+	e := Errorf(line, format, args...)
+	e.Limit = true
+	return e
 }
 
 // WithHint returns the error with what to do about it.
@@ -104,14 +113,14 @@ func (r *Reader) token() (xml.Token, int, error) {
 		case errors.Is(err, io.EOF):
 			return nil, line, nil
 		case errors.As(err, &syntax):
-			return nil, 0, &Error{syntax.Line, "not valid XML: " + syntax.Msg, truncated(syntax)}
+			return nil, 0, &Error{Line: syntax.Line, Message: "not valid XML: " + syntax.Msg, hint: truncated(syntax)}
 		case err != nil:
-			return nil, 0, &Error{line, strings.TrimPrefix(err.Error(), "xml: "), hintOfUTF16}
+			return nil, 0, &Error{Line: line, Message: strings.TrimPrefix(err.Error(), "xml: "), hint: hintOfUTF16}
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
 			if r.depth++; r.depth > MaxDepth {
-				return nil, 0, Errorf(line, "elements are nested deeper than %d levels", MaxDepth)
+				return nil, 0, Limitf(line, "elements are nested deeper than %d levels", MaxDepth)
 			}
 			return t, line, nil
 		case xml.EndElement:
@@ -122,7 +131,7 @@ func (r *Reader) token() (xml.Token, int, error) {
 		case xml.Directive:
 			// Property lists have a document type, but nothing that defines entities.
 			if bytes.ContainsAny(t, "[") || bytes.Contains(t, []byte("ENTITY")) {
-				return nil, 0, &Error{line, "the document type defines entities, expected none", "write the text out in place of each entity"}
+				return nil, 0, Errorf(line, "the document type defines entities, expected none").WithHint("write the text out in place of each entity")
 			}
 		}
 	}
