@@ -61,6 +61,14 @@ func (a *appFlags) apply(ctx context.Context, s *streams, doc *reports.Report, p
 	return len(result.Failures) > 0
 }
 
+// applyAfter is apply when all else is done: the next signal ends the search alone, so that
+// the reports are written without it. It does not matter that ctx may have ended.
+func (a *appFlags) applyAfter(ctx context.Context, s *streams, doc *reports.Report, pol *policy.Policy, quiet bool) (trouble bool) {
+	ctx, cancel := stepOf(context.WithoutCancel(ctx))
+	defer cancel()
+	return a.apply(ctx, s, doc, pol, quiet)
+}
+
 // forScreen returns what looks for one host, nil where no app was named.
 func (a *appFlags) forScreen() func(context.Context, string, func(locate.Progress)) (*locate.Result, error) {
 	if len(a.files) == 0 {

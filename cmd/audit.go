@@ -266,8 +266,16 @@ func (a *audit) everywhere() bool {
 }
 
 // finish stops the proxy, lets what is in flight end, and returns the whole audit
-// as a document. The capture stays open for reports; close it afterwards.
-func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble bool) {
+// as a document. The capture stays open for reports; close it afterwards. A signal ends the
+// search in the app alone, though ctx, the audit's, has ended.
+func (a *audit) finish(ctx context.Context, s *streams, command string) (doc *reports.Report, trouble bool) {
+	trouble = a.shutDown(s)
+	doc = a.document(command)
+	return doc, a.flags.app.applyAfter(ctx, s, doc, a.policy.Load(), a.flags.report.quiet) || trouble
+}
+
+// shutDown stops the proxy, lets what is in flight end, and settles the books.
+func (a *audit) shutDown(s *streams) (trouble bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	defer a.sayWhatIsAwaited(s)()
@@ -280,8 +288,7 @@ func (a *audit) finish(s *streams, command string) (doc *reports.Report, trouble
 		s.complain(err)
 		trouble = true
 	}
-	doc = a.document(command)
-	return doc, a.flags.app.apply(context.Background(), s, doc, a.policy.Load(), a.flags.report.quiet) || trouble
+	return trouble
 }
 
 // settleRest judges again where something happened more often than it does at rest, which

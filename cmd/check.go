@@ -131,7 +131,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	j.policy.facts.apply(doc)
 	doc.Command, doc.Modes = commandLine(c, args), modes
 	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
-	lost := j.app.apply(ctx, s, doc, pol, j.report.quiet)
+	lost := j.app.applyAfter(ctx, s, doc, pol, j.report.quiet)
 	j.warn(s, doc)
 	if err := j.report.show(s.out, j.format, doc); err != nil {
 		return nil, false, err

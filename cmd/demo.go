@@ -102,7 +102,7 @@ func demo(parent context.Context, s *streams, folder string, screen bool) error 
 		s.say("")
 	}
 	end()
-	doc, trouble := a.finish(s, "telltale demo")
+	doc, trouble := a.finish(ctx, s, "telltale demo")
 	if screen {
 		trouble = a.leave(s, doc, written) || trouble
 	} else {

@@ -60,10 +60,10 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events, idle bool, c
 		stopProgress = startProgress(s, a)
 	}
 	trouble := a.await(ctx, s, child)
-	end() // from here on, a signal ends the program at once
+	end() // from here on, a signal ends the program at once, but for a search in the app
 	stopProgress()
 	command := commandLine(c, nil)
-	doc, failed := a.finish(s, command)
+	doc, failed := a.finish(ctx, s, command)
 	if isTerminal(s.err) {
 		s.say("")
 	}

@@ -54,6 +54,14 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // startRecording runs record behind a command of the shell, and returns its address.
 func startRecording(t *testing.T, before string, flags ...string) (c *exec.Cmd, addr string) {
 	t.Helper()
+	c, addr, said := startTalking(t, before, flags...)
+	go io.Copy(io.Discard, said) //nolint:errcheck // it ends with the program
+	return c, addr
+}
+
+// startTalking is startRecording for those who read what it says then.
+func startTalking(t *testing.T, before string, flags ...string) (c *exec.Cmd, addr string, said io.Reader) {
+	t.Helper()
 	script := before + `exec telltale record --listen 127.0.0.1:0 --allow-local --allow-empty --quiet --ca "$0" "$@"`
 	c = exec.Command("sh", append([]string{"-c", script, t.TempDir()}, flags...)...)
 	c.Env = append(c.Environ(), "XDG_DATA_HOME="+t.TempDir(), graceVariable+"="+longGrace.String())
@@ -75,8 +83,7 @@ func startRecording(t *testing.T, before string, flags ...string) (c *exec.Cmd, 
 			addr = strings.TrimSpace(after)
 		}
 	}
-	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the program
-	return c, addr
+	return c, addr, lines
 }
 
 // A connection that drops ends a recording as SIGTERM does, and drops more than

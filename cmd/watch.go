@@ -86,8 +86,8 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 	}
 	written := &writtenReports{}
 	trouble = a.showScreen(ctx, s, said, connect, command, written)
-	end() // from here on, a signal ends the program at once
-	doc, failed := a.finish(s, command)
+	end() // from here on, a signal ends the program at once, but for a search in the app
+	doc, failed := a.finish(ctx, s, command)
 	return doc, a.leave(s, doc, written) || failed || trouble, nil
 }
 
@@ -185,7 +185,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 			"stay until a verdict stands at the top, or use telltale check")
 	}
 	doc = document()
-	trouble = flags.app.apply(c.Context(), s, doc, w.policy.Load(), flags.report.quiet) || trouble
+	trouble = flags.app.applyAfter(ctx, s, doc, w.policy.Load(), flags.report.quiet) || trouble
 	trouble = flags.report.tell(s, doc, written) || trouble
 	flags.report.summarize(s, doc, name, written)
 	return doc, trouble, nil
