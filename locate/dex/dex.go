@@ -40,6 +40,7 @@ type document struct {
 	data  []byte
 	parts []*part
 	notes []string
+	last  reading.Last[reading.Place] // of a string
 }
 
 // Open reads the header and the tables. The error says what is wrong with them, and where.

@@ -1,6 +1,7 @@
 package dex
 
 import (
+	"slices"
 	"sort"
 
 	"telltale/locate/reading"
@@ -18,6 +19,9 @@ const (
 
 // Place finds the string at a place, and who uses it.
 func (d *document) Place(start, _ int) reading.Place {
+	if known, ok := d.last.At(start); ok {
+		return known
+	}
 	place := reading.Place{}
 	for _, p := range d.parts {
 		at := start - p.base
@@ -34,6 +38,10 @@ func (d *document) Place(start, _ int) reading.Place {
 		}
 	}
 	sort.SliceStable(place.Users, func(i, k int) bool { return !place.Users[i].Obfuscated && place.Users[k].Obfuscated })
+	if start >= place.LiteralStart && start < place.LiteralEnd {
+		place.Users = slices.Clip(place.Users)
+		d.last.Keep(place.LiteralStart, place.LiteralEnd, place)
+	}
 	return place
 }
 
@@ -123,6 +131,9 @@ func (p *part) siblings(method, class int, text uint32) []string {
 			return
 		}
 		seen[id] = true
+		if !p.shortText(id) {
+			return
+		}
 		if start, end := p.stringBounds(id); end > start && end-start <= maxSibling {
 			texts = append(texts, p.text(id))
 		}
@@ -155,35 +166,50 @@ func simpleName(class string) string {
 	return class
 }
 
+// named are what a string may be the name of.
+var named = [...]string{"", ", as the name of a type", ", as the name of a field", ", as the name of a method", ", as the name of a source file"}
+
 // nameOf says what a string names that no code loads; "" if it names nothing either.
-func (p *part) nameOf(id uint32) string {
-	for i := range p.types.n {
-		if u32(p.data, p.types.off+4*i) == id {
-			return ", as the name of a type"
-		}
-	}
+func (p *part) nameOf(id uint32) string { return named[p.names()[id]] }
+
+// readNames notes for each string what it names, as an index of named: the first that fits.
+func (p *part) readNames() []byte {
+	names := make([]byte, p.strings.n)
 	for _, t := range []struct {
 		table
 		at   int // of the name in a row
-		what string
-	}{{p.fields, 4, "a field"}, {p.methods, 4, "a method"}, {p.classes, 16, "a source file"}} {
+		what byte
+	}{{p.types, 0, 1}, {p.fields, 4, 2}, {p.methods, 4, 3}, {p.classes, 16, 4}} {
 		for i := range t.n {
-			if u32(p.data, t.off+t.size*i+t.at) == id {
-				return ", as the name of " + t.what
+			if id := u32(p.data, t.off+t.size*i+t.at); int64(id) < int64(len(names)) && names[id] == 0 {
+				names[id] = t.what
 			}
 		}
 	}
-	return ""
+	return names
 }
 
 // methodAt finds the method whose code holds a byte.
 func (p *part) methodAt(at int) (index int, ok bool) {
-	for i, m := range p.code().methods {
-		if insns, ok := p.insns(m.item); ok && at >= m.item && at < m.item+codeHeader+len(insns) {
-			return i, true
-		}
+	methods, order := p.code().methods, p.placed()
+	n := sort.Search(len(order), func(n int) bool { return methods[order[n]].item > at }) - 1
+	if n < 0 {
+		return 0, false
 	}
-	return 0, false
+	index = order[n]
+	insns, ok := p.insns(methods[index].item)
+	return index, ok && at < methods[index].item+codeHeader+len(insns)
+}
+
+// placeMethods gives the methods by where their code is; of those that share it, the first.
+func (p *part) placeMethods() []int {
+	methods := p.code().methods
+	order := make([]int, len(methods))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return methods[a].item - methods[b].item })
+	return slices.CompactFunc(order, func(a, b int) bool { return methods[a].item == methods[b].item })
 }
 
 // sections are the names of what a map_list lists.
@@ -195,11 +221,14 @@ var sections = map[uint32]string{
 	0x2004: "annotations", 0x2005: "static values", 0x2006: "annotations", 0xf000: "hidden API flags",
 }
 
+// maxSections is how many sections of a file are looked at. There are 21 types, each at most once.
+const maxSections = 64
+
 // section names the part of the file that a place belongs to, by the map.
 func (p *part) section(at int) string {
 	list := cursor{data: p.data, at: int(u32(p.data, p.head+0x34))}
 	name, best := "", -1
-	for range list.u32() {
+	for range min(list.u32(), maxSections) {
 		kind := list.u32() & 0xffff
 		list.u32() // how many items
 		off := int(list.u32())

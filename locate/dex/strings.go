@@ -27,6 +27,16 @@ func (p *part) stringBounds(id uint32) (start, end int) {
 	return start, end
 }
 
+// shortText reports whether a string may be short enough for a sibling, without looking for its end.
+func (p *part) shortText(id uint32) bool {
+	at, ok := p.strings.row(id)
+	if !ok {
+		return false
+	}
+	units, _, ok := uleb(p.data, int(u32(p.data, at)))
+	return ok && units <= maxSibling
+}
+
 // text is a string in UTF-8.
 func (p *part) text(id uint32) string {
 	start, end := p.stringBounds(id)

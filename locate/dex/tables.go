@@ -30,7 +30,9 @@ type part struct {
 	ordered func() []uint32 // ids of strings by their place
 	code    func() *code
 	uses    func() *uses
-	cut     atomic.Bool // something was left out to stay in proportion
+	names   func() []byte // what each string names, see readNames
+	placed  func() []int  // indexes of methods by the place of their code
+	cut     atomic.Bool   // something was left out to stay in proportion
 }
 
 // u16 and u32 read a number; the caller knows that it is there.
@@ -75,6 +77,8 @@ func openPart(data []byte, base, head int) (p *part, next int, err error) {
 	p.ordered = sync.OnceValue(p.orderStrings)
 	p.code = sync.OnceValue(p.readCode)
 	p.uses = sync.OnceValue(p.readUses)
+	p.names = sync.OnceValue(p.readNames)
+	p.placed = sync.OnceValue(p.placeMethods)
 	return p, head + size, nil
 }
 

@@ -1,6 +1,9 @@
 package hermes
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sort"
+)
 
 // debugInfo is the part of the file that says where code comes from.
 type debugInfo struct {
@@ -141,14 +144,13 @@ func (b *Bytecode) debugOffset(f *function) (int, bool) {
 // fileOf names the source file of the locations at an offset; "" where nothing does.
 func (b *Bytecode) fileOf(at int) string {
 	d := b.openDebug()
-	id := -1
-	for r := d.regions.start; r < d.regions.end; r += 12 {
-		if int(binary.LittleEndian.Uint32(b.data[r:])) > at {
-			break
-		}
-		id = int(binary.LittleEndian.Uint32(b.data[r+4:]))
+	region := func(n int) []byte { return b.data[d.regions.start+12*n:] }
+	n := sort.Search(d.regions.len()/12, func(n int) bool { return int(binary.LittleEndian.Uint32(region(n))) > at }) - 1
+	if n < 0 {
+		return ""
 	}
-	if id < 0 || id >= d.files.len()/8 {
+	id := int(binary.LittleEndian.Uint32(region(n)[4:]))
+	if id >= d.files.len()/8 {
 		return ""
 	}
 	entry := b.data[d.files.start+8*id:]

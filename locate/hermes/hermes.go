@@ -32,6 +32,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"telltale/locate/reading"
 )
@@ -65,12 +66,16 @@ type Bytecode struct {
 
 	stringsOnce sync.Once
 	bySite      stringsBySite
+	wide        reading.Last[string] // a string that is UTF-16
 
 	functionsOnce sync.Once
 	functions     []function
 
 	usesOnce sync.Once
 	uses     useIndex
+
+	byCodeOnce sync.Once
+	byCode     []uint32 // functions by where their code is, of those that share it the first
 
 	debugOnce sync.Once
 	debug     debugInfo
@@ -280,7 +285,7 @@ func (b *Bytecode) visitRuns(in span, visit func(reading.Text) bool) {
 		}
 		if at-start >= shortestRun {
 			value := b.data[start:at]
-			if !validRun(value) {
+			if !utf8.Valid(value) {
 				value = []byte(strings.ToValidUTF8(string(value), "\uFFFD"))
 			}
 			if !visit(reading.Text{Start: start, End: at, Value: value}) {

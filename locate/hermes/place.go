@@ -2,6 +2,7 @@ package hermes
 
 import (
 	"slices"
+	"sort"
 
 	"telltale/locate/reading"
 )
@@ -9,6 +10,7 @@ import (
 // Bounds of what is told of one place.
 const (
 	maxUsers       = 4
+	maxTried       = 1 << 12 // uses of a string
 	maxStrings     = 96
 	smallModule    = 64      // functions
 	searchedCode   = 1 << 16 // bytes of code, for strings of the same code
@@ -39,7 +41,7 @@ func (b *Bytecode) Place(start, end int) reading.Place {
 		s := b.string(holders[0])
 		p.LiteralStart, p.LiteralEnd = s.start, s.end
 		if s.wide {
-			p.Literal = b.text(holders[0])
+			p.Literal = b.wideText(holders[0])
 		}
 		uses, p.More = b.firstUses(holders)
 	case "code":
@@ -60,14 +62,18 @@ func (b *Bytecode) Place(start, end int) reading.Place {
 }
 
 // firstUses returns one use of each of the first functions that use some strings, and how many
-// functions more do.
+// functions more do; what many functions use, each of them once.
 func (b *Bytecode) firstUses(ids []int) (first []use, more int) {
 	if b.set == nil {
 		return nil, 0
 	}
 	for _, id := range ids {
 		last := uint32(1<<32 - 1)
-		for _, u := range b.usesOf(id) {
+		uses := b.usesOf(id)
+		if left := len(uses) - maxTried; left > 0 {
+			uses, more = uses[:maxTried], more+left
+		}
+		for _, u := range uses {
 			switch {
 			case u.function == last || slices.ContainsFunc(first, func(f use) bool { return f.function == u.function }):
 			case len(first) < maxUsers:
@@ -87,12 +93,35 @@ func (b *Bytecode) useAt(at int) []use {
 		return nil
 	}
 	b.index()
+	b.byCodeOnce.Do(b.orderCode)
+	n := sort.Search(len(b.byCode), func(n int) bool { return b.functions[b.byCode[n]].code.start > at }) - 1
+	if n < 0 || at >= b.functions[b.byCode[n]].code.end {
+		return nil
+	}
+	return []use{{b.byCode[n], uint32(at - b.functions[b.byCode[n]].code.start)}}
+}
+
+// orderCode sorts the functions by where their code is.
+func (b *Bytecode) orderCode() {
+	start := func(id uint32) int { return b.functions[id].code.start }
 	for id := range b.functions {
-		if f := &b.functions[id]; at >= f.code.start && at < f.code.end {
-			return []use{{uint32(id), uint32(at - f.code.start)}}
+		if b.functions[id].code.len() > 0 {
+			b.byCode = append(b.byCode, uint32(id))
 		}
 	}
-	return nil
+	slices.SortStableFunc(b.byCode, func(x, y uint32) int { return start(x) - start(y) })
+	b.byCode = slices.CompactFunc(b.byCode, func(x, y uint32) bool { return start(x) == start(y) })
+}
+
+// wideText returns a string that is UTF-16, the same one for all places in it.
+func (b *Bytecode) wideText(id int) string {
+	s := b.string(id)
+	text, ok := b.wide.At(s.start)
+	if !ok {
+		text = b.text(id)
+		b.wide.Keep(s.start, s.start+1, text)
+	}
+	return text
 }
 
 // user tells of a function that uses a string, which stands at except.

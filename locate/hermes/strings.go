@@ -96,8 +96,6 @@ func appendUTF16(to, wide []byte) []byte {
 	return to
 }
 
-func validRun(run []byte) bool { return utf8.Valid(run) }
-
 // stringsBySite finds the strings that hold a range of bytes.
 type stringsBySite struct {
 	ids    []uint32 // by their starts
@@ -129,6 +127,7 @@ func (b *Bytecode) indexStrings() {
 // Bounds of how many strings are looked at and named for one place.
 const (
 	maxCandidates = 1 << 10
+	maxLooked     = 1 << 12
 	maxHolders    = 8
 )
 
@@ -141,7 +140,8 @@ func (b *Bytecode) holders(start, end int) []int {
 		at++
 	}
 	var found []int
-	for at--; at >= 0 && int(index.reach[at]) >= end && len(found) < maxCandidates; at-- {
+	least := at - maxLooked
+	for at--; at >= max(least, 0) && int(index.reach[at]) >= end && len(found) < maxCandidates; at-- {
 		id := int(index.ids[at])
 		if s := b.string(id); s.end >= end && !(s.wide && (start-s.start)%2 != 0) {
 			found = append(found, id)

@@ -109,6 +109,7 @@ type image struct {
 
 	symbols func() []symbol
 	refs    func() *refs
+	last    reading.Last[reading.Place] // of a literal; by its place in data
 }
 
 // A region is a section of an image, or a segment where it has no sections.
@@ -215,6 +216,9 @@ func (d *document) Place(start, end int) reading.Place {
 
 // place does so in an image.
 func (m *image) place(start, end int) reading.Place {
+	if p, ok := m.last.At(start); ok && m.base+end <= p.LiteralEnd && (p.Literal == "" || (m.base+start-p.LiteralStart)%2 == 0) {
+		return p
+	}
 	r, ok := m.region(start)
 	if !ok {
 		return reading.Place{}
@@ -237,6 +241,9 @@ func (m *image) place(start, end int) reading.Place {
 		}
 	}
 	p.Users, p.More = m.users(r, from, to)
+	if p.LiteralEnd > 0 {
+		m.last.Keep(from, to, p)
+	}
 	return p
 }
 

@@ -66,6 +66,7 @@ type literals struct {
 	section string
 	wide    bool     // they are UTF-16, else UTF-8
 	bounds  [][2]int // from, to; in their order in the file
+	last    reading.Last[string]
 }
 
 // Texts visits the literals.
@@ -95,7 +96,10 @@ func (l *literals) Place(start, _ int) reading.Place {
 	b := l.bounds[i]
 	p := reading.Place{Section: l.section, LiteralStart: b[0], LiteralEnd: b[1]}
 	if l.wide {
-		p.Literal = string(appendUTF16(nil, l.data[b[0]:b[1]]))
+		if p.Literal, found = l.last.At(start); !found {
+			p.Literal = string(appendUTF16(nil, l.data[b[0]:b[1]]))
+			l.last.Keep(b[0], b[1], p.Literal)
+		}
 	}
 	return p
 }
