@@ -100,9 +100,28 @@ func (f *fit) weigh(e Evidence, parts *Parts) {
 		f.reasons = append(f.reasons, "the code around it has names that only this library has together: "+join(signs, " and "))
 	}
 	if part, ok := parts.first(f.library); ok {
-		f.confidence = max(f.confidence, Likely)
+		if !f.outdated(parts) {
+			f.confidence = max(f.confidence, Likely)
+		}
 		f.reasons = append(f.reasons, "the app is made with it: "+whereOf(part))
 	}
+}
+
+// outdated reports whether the app has the library in versions alone that are known to lack the default.
+func (f *fit) outdated(parts *Parts) bool {
+	known := false
+	for _, part := range parts.those(&Origin{Library: f.library, Ecosystem: f.library.ecosystem()}) {
+		if part.Version == "" {
+			return false
+		}
+		known = true
+		for _, d := range f.library.Defaults {
+			if d.URL == f.url && (span{d.First, d.Last}).has(part.Version) {
+				return false
+			}
+		}
+	}
+	return known
 }
 
 // others says who else has the same address, where the library is not sure by its code.

@@ -12,7 +12,7 @@ import (
 
 // byCode returns whose the code is that has the address, where the code or what came with it
 // says so; nil where it does not.
-func (e *Evidence) byCode() *Origin {
+func (e *Evidence) byCode(fits []fit) *Origin {
 	if s := e.Place.Source; s != nil {
 		where := s.File
 		if s.Line > 0 {
@@ -27,15 +27,55 @@ func (e *Evidence) byCode() *Origin {
 			return o.because("the bundle names its module " + m.Name)
 		}
 	}
+	return e.byUsers(fits)
+}
+
+// byUsers returns whose the code is that uses the address. Formats keep each text once, for all that use it:
+// where they are several, it is the first one that is known to contact the address, and not certain.
+func (e *Evidence) byUsers(fits []fit) *Origin {
+	var users []*Origin
 	for _, u := range e.Place.Users {
-		if name := npmPackage(u.File); name != "" {
-			return ofComponent(inventory.NPM, name).because("the code that uses it says that it was made from " + u.File)
-		}
-		if o := e.ofClass(u); o != nil {
-			return o.because("the code that uses it is " + u.Name)
+		o := e.ofUser(u)
+		if o != nil && !slices.ContainsFunc(users, func(known *Origin) bool { return known.Name == o.Name }) {
+			users = append(users, o)
 		}
 	}
+	if len(users) < 2 {
+		return append(users, nil)[0]
+	}
+	best := slices.IndexFunc(users, func(o *Origin) bool { return e.contacts(o.Library, fits) })
+	o := users[max(best, 0)]
+	if o.Confidence = Likely; best < 0 {
+		o.Confidence = Possible
+	}
+	var others []string
+	for i, user := range users {
+		if i != max(best, 0) {
+			others = append(others, user.Name)
+		}
+	}
+	o.Reasons = append(o.Reasons, "others have the same text: "+join(others, " and "))
+	return o
+}
+
+// ofUser returns whose the code is that uses the address; nil where it does not say so.
+func (e *Evidence) ofUser(u reading.User) *Origin {
+	if name := npmPackage(u.File); name != "" {
+		return ofComponent(inventory.NPM, name).because("the code that uses it says that it was made from " + u.File)
+	}
+	if o := e.ofClass(u); o != nil {
+		return o.because("the code that uses it is " + u.Name)
+	}
 	return nil
+}
+
+// contacts reports whether a library is known to contact the address by itself.
+func (e *Evidence) contacts(l *Library, fits []fit) bool {
+	if l == nil {
+		return false
+	}
+	product := productOf(*e)
+	return slices.ContainsFunc(fits, func(f fit) bool { return f.library == l }) || product != nil && slices.Contains(l.Products, product.Name)
 }
 
 // because makes it an origin that the file names, for that reason.

@@ -62,7 +62,7 @@ type Origin struct {
 func Attribute(e Evidence, parts *Parts) *Origin {
 	fits := fitting(e, parts)
 	carrier := e.byPath()
-	if o := e.byCode(); o != nil && o.Own && carrier != nil && !carrier.Own {
+	if o := e.byCode(fits); o != nil && o.Own && carrier != nil && !carrier.Own {
 		carrier.Reasons = append(carrier.Reasons, o.Reasons...) // its own code is that of the library
 		return carrier.complete(e, parts, fits)
 	} else if o != nil {

@@ -321,3 +321,58 @@ func BenchmarkAttribute(b *testing.B) {
 		Attribute(e, nil)
 	}
 }
+
+// Where several use one text, the one that is known to contact the address comes first, and is not certain.
+func TestSeveralUsers(t *testing.T) {
+	t.Parallel()
+	netinfo, merlin := "com.reactnativecommunity.netinfo.X.y", "com.novoda.merlin.Endpoint.a"
+	for _, tt := range []struct {
+		name  string
+		users []string
+		want  string // name | confidence | who else
+	}{
+		{"the library behind a stranger", []string{"com.acme.harmless.Foo.bar", netinfo, merlin}, "@react-native-community/netinfo|likely|others have the same text: com.acme.harmless and com.novoda:merlin"},
+		{"strangers", []string{"com.acme.harmless.Foo.bar", "org.example.other.B.c"}, "com.acme.harmless|possible|others have the same text: org.example.other"},
+		{"one stranger", []string{"com.acme.harmless.Foo.bar", "com.acme.harmless.B.c"}, "com.acme.harmless|certain|"},
+		{"one library", []string{netinfo, netinfo}, "@react-native-community/netinfo|certain|"},
+	} {
+		o := Attribute(Evidence{URL: probe, File: "classes.dex", Place: usedBy(tt.users...)}, nil)
+		if o == nil {
+			t.Fatal(tt.name)
+		}
+		others := ""
+		for _, reason := range o.Reasons {
+			if strings.HasPrefix(reason, "others have the same text") {
+				others = reason
+			}
+		}
+		if got := fmt.Sprintf("%s|%s|%s", o.Name, [...]string{"", "possible", "likely", "certain"}[o.Confidence], others); got != tt.want {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+		if o.Library != nil && o.Remedy == "" {
+			t.Errorf("%s: no remedy", tt.name)
+		}
+	}
+}
+
+// A version that lacks the default is no sign for the library.
+func TestVersionsThatLackTheDefault(t *testing.T) {
+	t.Parallel()
+	part := func(version string) inventory.Component {
+		return inventory.Component{Ecosystem: inventory.NPM, Name: "@react-native-community/netinfo", Version: version, File: "package-lock.json", Line: 1}
+	}
+	for _, tt := range []struct {
+		parts []inventory.Component
+		want  Confidence
+	}{
+		{[]inventory.Component{part("3.0.0")}, Possible},
+		{[]inventory.Component{part("3.0.0"), part("3.1.0")}, Possible},
+		{[]inventory.Component{part("3.0.0"), part("5.9.10")}, Likely},
+		{[]inventory.Component{part("3.0.0"), part("")}, Likely},
+		{[]inventory.Component{part("5.9.10")}, Likely},
+	} {
+		if o := Attribute(Evidence{URL: probe}, Index(tt.parts)); o == nil || o.Confidence != tt.want {
+			t.Errorf("%v: %+v", tt.parts, o)
+		}
+	}
+}

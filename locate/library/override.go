@@ -2,9 +2,12 @@ package library
 
 import (
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"telltale/locate/inventory"
 	"telltale/locate/reading"
 )
 
@@ -133,4 +136,80 @@ func (l *Library) isDefault(value string) bool {
 		}
 	}
 	return false
+}
+
+// Takers returns the libraries to which a file of the app gives a value, none where that cannot be told:
+// names of settings are words that others use, too. In code it is a library's where the call that gets it is
+// one of the library's, where the code imports the library, or where the name itself is no other's.
+func Takers(s reading.Setting, file string, imported []*Library) (takers []*Library) {
+	rows := load().rows
+	for i := range rows {
+		l := &rows[i]
+		if setting := l.setting(s, file); setting != nil && l.takes(setting, s, imported) {
+			takers = append(takers, l)
+		}
+	}
+	return takers
+}
+
+// takes reports whether a value that fits a setting of the library is meant for it.
+func (l *Library) takes(setting *Setting, s reading.Setting, imported []*Library) bool {
+	if setting.Where != InCode {
+		return true
+	}
+	if owner := load().inPackage(s.Call); owner != nil {
+		return owner == l // by the class of the method
+	}
+	return setting.Call != "" && s.Call != "" || slices.Contains(imported, l) || l.alone(setting.Name)
+}
+
+// alone reports whether a name is one that stands in code of this library alone.
+func (l *Library) alone(name string) bool {
+	return slices.Contains(l.Signature, name) && len(load().bySetting[name]) == 1
+}
+
+// mostImporting is how much text may be of one file that people write, in bytes. Builds put together what
+// many files import.
+const mostImporting = 1 << 20
+
+// Imported returns the libraries that code imports, by its text, JavaScript, Dart, Java or Kotlin, and by
+// the names by which a module of a bundle requires others.
+func Imported(text []byte, required []string) (imported []*Library) {
+	add := func(l *Library) {
+		if l != nil && !slices.Contains(imported, l) {
+			imported = append(imported, l)
+		}
+	}
+	for _, name := range required {
+		add(ofImport(name))
+	}
+	if len(text) > mostImporting {
+		return imported
+	}
+	for _, m := range imports.FindAllSubmatch(text, -1) {
+		if len(m[1]) > 0 {
+			add(ofImport(string(m[1])))
+		} else {
+			add(load().inPackage(string(m[2])))
+		}
+	}
+	return imported
+}
+
+// imports finds what a file imports: a text of JavaScript or Dart, or a name of Java or Kotlin.
+var imports = regexp.MustCompile(`(?:\bfrom\s*|\brequire\s*\(\s*|\bimport\s*\(?\s*)["']([^"'\s]+)["']|\bimport\s+(?:static\s+)?([A-Za-z_][\w.]*\.\w+)`)
+
+// ofImport returns the library that code imports by a name; nil for others.
+func ofImport(name string) *Library {
+	if rest, ok := strings.CutPrefix(name, "package:"); ok {
+		name, _, _ = strings.Cut(rest, "/")
+		return load().named(inventory.Pub, name)
+	}
+	return load().named(inventory.NPM, npmPackage("node_modules/"+name+"/"))
+}
+
+// Carried reports whether a file of an app lies in the folder of a library.
+func Carried(file string) bool {
+	o := (&Evidence{File: file}).byPath()
+	return o != nil && !o.Own
 }

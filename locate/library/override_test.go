@@ -57,3 +57,35 @@ func TestOverridden(t *testing.T) {
 		}
 	}
 }
+
+func TestTakers(t *testing.T) {
+	t.Parallel()
+	const code = "src/a.js"
+	for _, tt := range []struct {
+		name, file, set, call, text string
+		want                        string
+	}{
+		{"a call of the library", code, "reachabilityUrl", "configure", "", "netinfo"},
+		{"another's call", code, "reachabilityUrl", "setup", "import x from '@react-native-community/netinfo'", ""},
+		{"no call", code, "reachabilityUrl", "", "", ""},
+		{"no call, and an import", code, "reachabilityUrl", "", "import NetInfo from '@react-native-community/netinfo'", "netinfo"},
+		{"a word that several take", code, "shouldPing", "render", "", ""},
+		{"an import", code, "shouldPing", "render", `import {A} from "react-native-offline"`, "react-native-offline"},
+		{"an import for what it does", code, "shouldPing", "", "import 'react-native-offline/x';", "react-native-offline"},
+		{"an import at run time", code, "shouldPing", "", "await import( 'react-native-offline' )", "react-native-offline"},
+		{"the import of a bundle", code, "shouldPing", "", "require('react-native-offline')" + strings.Repeat(" ", mostImporting), ""},
+		{"Java", "A.java", "defaultOptIn", "", "import com.posthog.android.PostHogAndroid;", "posthog"},
+		{"Dart", "main.dart", "defaultOptIn", "", "import 'package:posthog_flutter/posthog_flutter.dart';", "posthog"},
+		{"a name of its own", code, "pingServerUrl", "networkSaga", "", "react-native-offline"},
+		{"a method of another's class", "classes.dex", "dsn", "com.bugsnag.android.Bugsnag.init", "", ""},
+		{"a manifest", "AndroidManifest.xml", "firebase_crashlytics_collection_enabled", "", "", "firebase-crashlytics"},
+	} {
+		var got []string
+		for _, l := range Takers(reading.Setting{Name: tt.set, Call: tt.call}, tt.file, Imported([]byte(tt.text), nil)) {
+			got = append(got, l.ID)
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s: %v, want %q", tt.name, got, tt.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	_ "embed" // of the catalogue
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -26,6 +27,7 @@ type catalogue struct {
 	byBundle  map[string]*Library   // by framework or bundle
 	byNative  map[string]*Library   // by file name
 	byProduct map[string][]*Library // by name of a product
+	bySetting map[string][]*Library // by name
 	byHost    map[string][]address  // of defaults
 }
 
@@ -47,7 +49,7 @@ var load = sync.OnceValue(func() *catalogue {
 func parse(text []byte) (*catalogue, error) {
 	c := &catalogue{
 		byName: map[string]*Library{}, prefixes: map[string]*Library{}, byPackage: map[string]*Library{}, byBundle: map[string]*Library{},
-		byNative: map[string]*Library{}, byProduct: map[string][]*Library{}, byHost: map[string][]address{},
+		byNative: map[string]*Library{}, byProduct: map[string][]*Library{}, bySetting: map[string][]*Library{}, byHost: map[string][]address{},
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c.rows); err != nil {
 		return nil, err
@@ -106,12 +108,12 @@ func (c *catalogue) add(l *Library) error {
 
 func (c *catalogue) addSettings(l *Library) {
 	for _, s := range l.Settings {
-		known := false
-		for _, name := range c.settings {
-			known = known || name == s.Name
-		}
-		if !known {
+		owners := c.bySetting[s.Name]
+		if len(owners) == 0 {
 			c.settings = append(c.settings, s.Name)
+		}
+		if !slices.Contains(owners, l) {
+			c.bySetting[s.Name] = append(owners, l)
 		}
 	}
 }
