@@ -2,6 +2,8 @@ package locate
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"telltale/declarations"
@@ -25,6 +27,26 @@ func (s *search) sayDeclared(leads []Lead) {
 			l.Declared = append(l.Declared, saysOf(d, key.host)...)
 		}
 	}
+}
+
+// inUse leaves out the network security configurations that no manifest of the app names. A compiled
+// manifest has a number in place of the name: it means the only one that there is.
+func inUse(all []declarations.Declaration) []declarations.Declaration {
+	named, numbered, configs := map[string]bool{}, false, 0
+	for _, d := range all {
+		if d.Network != nil {
+			configs++
+		}
+		if d.Manifest != nil && d.Manifest.Config != "" {
+			_, name, ok := strings.Cut(d.Manifest.Config, "xml/")
+			named[name] = ok
+			numbered = numbered || !ok
+		}
+	}
+	return slices.DeleteFunc(all, func(d declarations.Declaration) bool {
+		name, _, _ := strings.Cut(path.Base(d.File), ".")
+		return d.Network != nil && !named[name] && !(numbered && configs == 1)
+	})
 }
 
 // saysOf returns what a declaration says of a host by itself, a clause each, without full

@@ -332,19 +332,6 @@ func clamp(data []byte, start, end int) []byte {
 	return data[start:end]
 }
 
-// settings returns what the file sets of the settings that libraries have.
-func (x *examination) settings() (all []set) {
-	doc, ok := x.doc.(reading.Setter)
-	if !ok {
-		return nil
-	}
-	for _, one := range doc.Settings(x.search.settings) {
-		p := x.doc.Place(one.Start, one.End)
-		all = append(all, set{Setting: one, app: x.file.App, file: x.file.Path, line: p.Line, column: p.Column})
-	}
-	return all
-}
-
 // declared returns what the file says of the app's privacy and network.
 func (x *examination) declared() []declarations.Declaration {
 	if len(x.file.Data) > declarations.MaxSize || !declares(x.file) {
@@ -361,15 +348,18 @@ func (x *examination) declared() []declarations.Declaration {
 	return []declarations.Declaration{d}
 }
 
-// declares reports whether a file may be a declaration, by its name or, since tools shorten the
-// names of resources, by its root element in one of the forms that it has in an app.
+// declares reports whether a file may be a declaration of the app, by its name or, since tools shorten the
+// names of resources, by its root element in one of the forms that it has in an app. Of transport security
+// the system asks the main bundle of an app or of an extension alone.
 func declares(f app.File) bool {
 	switch path.Base(f.Path) {
-	case "PrivacyInfo.xcprivacy", "AndroidManifest.xml":
+	case "PrivacyInfo.xcprivacy":
 		return true
+	case "AndroidManifest.xml":
+		return ofApp(f.Path)
 	case "Info.plist":
-		return bytes.Contains(f.Data, []byte("NSAppTransportSecurity"))
+		return ofApp(f.Path) && !ofBundle(f.Path) && bytes.Contains(f.Data, []byte("NSAppTransportSecurity"))
 	}
 	const root = "network-security-config"
-	return path.Ext(f.Path) == ".xml" && (bytes.Contains(f.Data, []byte(root)) || bytes.Contains(f.Data, []byte(wide(root))))
+	return path.Ext(f.Path) == ".xml" && ofApp(f.Path) && (bytes.Contains(f.Data, []byte(root)) || bytes.Contains(f.Data, []byte(wide(root))))
 }

@@ -12,7 +12,6 @@ import (
 	"telltale/locate/inventory"
 	"telltale/locate/library"
 	"telltale/locate/reading"
-	"telltale/locate/script"
 )
 
 // finish makes the result of what the files have said, the same whatever order they came in.
@@ -36,6 +35,7 @@ func (s *search) finish(infos []app.Info) *Result {
 		known[i] = library.Index(s.parts[i])
 		r.Components = append(r.Components, s.parts[i]...)
 		slices.SortFunc(s.declared[i], func(a, b declarations.Declaration) int { return strings.Compare(a.File, b.File) })
+		s.declared[i] = inUse(s.declared[i])
 		r.Declared = append(r.Declared, s.declared[i]...)
 	}
 	for i := range s.found {
@@ -64,12 +64,14 @@ func (s *search) identity(of int) (best reading.Identity) {
 	return best
 }
 
-// platform returns what an app of a kind of container runs on.
+// platform returns what an app of a kind of container runs on, "" where that is not known.
 func platform(kind string) string {
-	switch {
-	case strings.HasPrefix(kind, "APK"), strings.HasPrefix(kind, "AAB"), strings.HasPrefix(kind, "split"), strings.HasPrefix(kind, "AAR"):
-		return "Android"
-	case strings.HasPrefix(kind, "IPA"), strings.HasPrefix(kind, "app"):
+	for _, android := range []string{"APK", "AAB", "AAR"} {
+		if strings.Contains(kind, android) {
+			return "Android"
+		}
+	}
+	if strings.Contains(kind, "IPA") || strings.HasPrefix(kind, "iOS") {
 		return "iOS"
 	}
 	return ""
@@ -87,15 +89,7 @@ func (s *search) attribute(f *found, parts *library.Parts) {
 	if f.Origin == nil || f.Origin.Library == nil {
 		return
 	}
-	for _, set := range s.set {
-		if set.app != f.App || f.holds(set) {
-			continue
-		}
-		if o := f.Origin.Library.Overridden(set.Setting, set.file); o != nil {
-			o.Line, o.Column = set.line, set.column
-			f.Overrides = append(f.Overrides, *o)
-		}
-	}
+	s.override(f)
 }
 
 // isBundle reports whether a source is a bundle itself, as the debug information of Hermes has
@@ -112,21 +106,6 @@ func (f *found) host() string {
 	return f.Wanted
 }
 
-// holds reports whether a value is set by the library itself, by the very code that has the lead
-// or elsewhere in the library's folder: then it is no choice of the app.
-func (f *found) holds(s set) bool {
-	if owner, _, ok := script.PackageOf(s.file); ok && owner == f.Origin.Name {
-		return true
-	}
-	if s.file != f.File {
-		return false
-	}
-	if m := f.Place.Module; m != nil && m.End > m.Start {
-		return s.Start >= m.Start && s.End <= m.End
-	}
-	return int64(s.Start) <= f.Offset && f.Offset < int64(s.End)
-}
-
 // ranks are the forms, the plainest first.
 var ranks = []Form{WholeURL, BareHost, Verbatim, Split, Percent, UTF16, Base64, Hex, Reversed, Neighbours, XOR, Parent}
 
@@ -136,7 +115,7 @@ func (s *search) byStrength(a, b Lead) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(s.names, a.Wanted), slices.Index(s.names, b.Wanted)),
 		cmp.Compare(unlikely(a), unlikely(b)),
-		strings.Compare(listedName(a), listedName(b)),
+		strings.Compare(a.Wanted, b.Wanted), // of a listing
 		cmp.Compare(prose(a), prose(b)),
 		cmp.Compare(slices.Index(ranks, a.Form), slices.Index(ranks, b.Form)),
 		-cmp.Compare(confidence(a), confidence(b)),
@@ -161,10 +140,6 @@ func prose(l Lead) int {
 		return strings.Count(name, "license") + strings.Count(name, "changelog") + strings.Count(name, "notice")
 	}
 }
-
-// listedName is what leads of a listing are ordered by; those of a search have their place
-// by what was wanted.
-func listedName(l Lead) string { return l.Wanted }
 
 func confidence(l Lead) library.Confidence {
 	if l.Origin == nil {

@@ -66,7 +66,7 @@ type Result struct {
 type App struct {
 	app.Info
 	reading.Identity
-	Platform string // "Android", "iOS", "React Native", …; ""
+	Platform string // "Android", "iOS"; "" where it is not known
 }
 
 // A Kind counts the files of a format that were read as such.

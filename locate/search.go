@@ -87,14 +87,6 @@ type found struct {
 	ofBundle bool   // its source is a bundle, of which no map says more
 }
 
-// A set is a value that a file gives to a setting of some library.
-type set struct {
-	reading.Setting
-	app          int
-	file         string
-	line, column int
-}
-
 // An identity is what a file says of the app it belongs to.
 type identity struct {
 	reading.Identity

@@ -193,10 +193,11 @@ func TestWhatTheAppDeclaresStandsBesideTheHost(t *testing.T) {
 	root := folder(t, map[string]string{
 		"src/a.json":                          `{"a":"http://old.acme.io/x","b":"https://pins.acme.io","c":"https://track.acme.io"}`,
 		"res/xml/network_security_config.xml": `<network-security-config><domain-config cleartextTrafficPermitted="true"><domain>old.acme.io</domain></domain-config><domain-config><domain>pins.acme.io</domain><pin-set><pin digest="SHA-256">AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=</pin></pin-set></domain-config></network-security-config>`,
+		"AndroidManifest.xml":                 `<manifest xmlns:android="http://schemas.android.com/apk/res/android" package="a.b"><application android:networkSecurityConfig="@xml/network_security_config"/></manifest>`,
 		"PrivacyInfo.xcprivacy":               `<?xml version="1.0"?><plist version="1.0"><dict><key>NSPrivacyTracking</key><true/><key>NSPrivacyTrackingDomains</key><array><string>track.acme.io</string></array></dict></plist>`,
 	})
 	r := searched(t, Wanted{Hosts: []string{"old.acme.io", "pins.acme.io", "track.acme.io"}}, root)
-	if len(r.Failures) > 0 || len(r.Declared) != 2 {
+	if len(r.Failures) > 0 || len(r.Declared) != 3 {
 		t.Fatalf("failures %v, declared %v", r.Failures, r.Declared)
 	}
 	for host, want := range map[string]string{"old.acme.io": "cleartext to old.acme.io is permitted", "pins.acme.io": "its certificate is pinned", "track.acme.io": "declares to track by"} {
