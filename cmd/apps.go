@@ -34,7 +34,11 @@ func (a *appFlags) validate() error {
 	for flag, files := range map[string][]string{"--app": a.files, "--source-map": a.maps} {
 		for _, file := range files {
 			if _, err := os.Stat(file); err != nil {
-				return fmt.Errorf("%s: %w", flag, err)
+				err = fmt.Errorf("%s: %w", flag, err)
+				if flag == "--app" {
+					err = withHint(err, "%s", namesAnApp)
+				}
+				return err
 			}
 		}
 	}
@@ -54,9 +58,7 @@ func (a *appFlags) apply(ctx context.Context, s *streams, doc *reports.Report, p
 		s.complain(masked(fmt.Errorf("--app: %w", err), mask))
 		return true
 	}
-	for _, f := range result.Failures {
-		s.complain(masked(fmt.Errorf("--app: %s: %w", f.Path, f.Err), mask))
-	}
+	complainOf(s, "--app: ", result, mask)
 	doc.Origins = result
 	return len(result.Failures) > 0
 }
@@ -74,8 +76,9 @@ func (a *appFlags) forScreen() func(context.Context, string, func(locate.Progres
 	if len(a.files) == 0 {
 		return nil
 	}
+	apps, _ := distinct(a.files)
 	return func(ctx context.Context, host string, progress func(locate.Progress)) (*locate.Result, error) {
-		return locate.Search(ctx, a.files, locate.Wanted{Hosts: []string{host}}, locate.Options{SourceMaps: a.maps, Progress: progress})
+		return locate.Search(ctx, apps, locate.Wanted{Hosts: []string{host}}, locate.Options{SourceMaps: a.maps, Progress: progress})
 	}
 }
 

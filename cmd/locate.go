@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -71,9 +74,7 @@ func (l *locating) run(c *cobra.Command, s *streams, apps []string) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range result.Failures {
-		s.complain(masked(fmt.Errorf("%s: %w", f.Path, f.Err), masker(pol, l.reveal)))
-	}
+	complainOf(s, "", result, masker(pol, l.reveal))
 	if result.Files == 0 && len(result.Failures) > 0 {
 		return exitCode(ExitFailed) // there is nothing to say of it
 	}
@@ -167,6 +168,12 @@ func violatingHosts(sum capture.Summary) (hosts []string) {
 
 // searchApps looks for what is wanted, and shows a person how far it is.
 func searchApps(ctx context.Context, s *streams, apps []string, wanted locate.Wanted, maps []string, quiet bool) (*locate.Result, error) {
+	apps, same := distinct(apps)
+	for _, note := range same {
+		if !quiet {
+			s.say("note: %s, which is searched once", note)
+		}
+	}
 	var far searchMeter
 	stop := startMeter(s, far.line, quiet)
 	result, err := locate.Search(ctx, apps, wanted, locate.Options{SourceMaps: maps, Progress: far.note})
@@ -175,4 +182,44 @@ func searchApps(ctx context.Context, s *streams, apps []string, wanted locate.Wa
 		return nil, errors.New("interrupted before all of the app was searched")
 	}
 	return result, err
+}
+
+// complainOf says what could not be read, each behind the flag that named it.
+func complainOf(s *streams, flag string, result *locate.Result, mask func(string) string) {
+	for _, f := range result.Failures {
+		err := masked(fmt.Errorf("%s%s: %w", flag, f.Path, f.Err), mask)
+		named := slices.ContainsFunc(result.Apps, func(a locate.App) bool { return a.Path == f.Path })
+		if named && errors.Is(f.Err, fs.ErrNotExist) {
+			err = withHint(err, "%s", namesAnApp)
+		}
+		s.complain(err)
+	}
+}
+
+const namesAnApp = "name an APK, an IPA, a bundle or a folder"
+
+// distinct returns the apps without those that are named twice, which same tells, and each as
+// files in it are called: app/ and ./app are app.
+func distinct(paths []string) (apps, same []string) {
+	var infos []os.FileInfo
+	for _, path := range paths {
+		name := shortened(path)
+		info, err := os.Stat(name)
+		at := slices.IndexFunc(infos, func(other os.FileInfo) bool { return err == nil && os.SameFile(info, other) })
+		if at >= 0 {
+			same = append(same, path+" is "+apps[at])
+			continue
+		}
+		apps, infos = append(apps, name), append(infos, info)
+	}
+	return apps, same
+}
+
+// shortened is a path without what does not change where it leads. What stands before a ".."
+// may be a link, so that it does.
+func shortened(path string) string {
+	if slices.Contains(strings.Split(filepath.ToSlash(path), "/"), "..") {
+		return path
+	}
+	return filepath.Clean(path)
 }

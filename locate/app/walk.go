@@ -399,6 +399,8 @@ func (w *walker) failAt(app *opening, path string, err error) {
 	full := app.path
 	switch {
 	case path == "" || path == ".":
+	case app.folder && full == ".":
+		full = path
 	case app.folder:
 		full = strings.TrimRight(full, `/`) + "/" + path
 	default:
