@@ -11,7 +11,7 @@ import (
 // minRun is the length from which characters in a row are a text, as in strings(1).
 const minRun = 4
 
-// maxLiteral is how far the bounds of a text are looked for.
+// maxLiteral is how far the start of a text is looked for that code refers to.
 const maxLiteral = 1 << 16
 
 // plain has the ASCII characters that texts are made of.
@@ -93,26 +93,29 @@ func narrow(dst, b []byte) []byte {
 	return dst
 }
 
+// maxReach is how far the zeros around a single text are looked for.
+const maxReach = maxSingle + 2
+
 // literal finds the text that holds the bytes from start to end and stands between zeros, within a
 // region. to is 0 where it does not; wide says that it is UTF-16.
 func literal(data []byte, start, end, first, last int) (from, to int, wide bool) {
 	if start+1 < last && plain[data[start]] && data[start+1] == 0 {
 		from = start
-		for from-2 >= first && plain[data[from-2]] && data[from-1] == 0 && start-from < maxLiteral {
+		for from-2 >= first && plain[data[from-2]] && data[from-1] == 0 && start-from < maxReach {
 			from -= 2
 		}
-		to = wideRun(data, start, min(last, start+maxLiteral))
+		to = wideRun(data, start, min(last, start+maxReach))
 		closed := to+1 < last && data[to] == 0 && data[to+1] == 0
 		if closed && to-from >= 2*minRun && to >= end {
 			return from, to, true
 		}
 	}
-	low := max(first, start-maxLiteral)
+	low := max(first, start-maxReach)
 	from = low + bytes.LastIndexByte(data[low:start], 0) + 1
 	if from == low && low != first {
 		return 0, 0, false
 	}
-	high := min(last, start+maxLiteral)
+	high := min(last, start+maxReach)
 	n := bytes.IndexByte(data[start:high], 0)
 	if n < 0 || start+n < end {
 		return 0, 0, false
