@@ -1,7 +1,6 @@
 package locate
 
 import (
-	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -100,47 +99,4 @@ func isNameRune(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 	}
 	return unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit)
-}
-
-// snippetSide is how much a snippet has on either side, in bytes.
-const snippetSide = 60
-
-// snippet returns what stands around a range of a view, in one line.
-func (v view) snippet(from, to int) Snippet {
-	before, after := v.text[max(0, from-snippetSide):from], v.text[to:min(len(v.text), to+snippetSide)]
-	before = before[bytes.LastIndexFunc(before, unprintable)+1:]
-	if cut := bytes.IndexFunc(after, unprintable); cut >= 0 {
-		after = after[:cut]
-	}
-	return Snippet{Before: oneLine(before), Match: oneLine(v.text[from:to]), After: oneLine(after)}
-}
-
-// line is snippet within the line of a text.
-func (v view) line(from, to int) Snippet {
-	start := bytes.LastIndexByte(v.text[:from], '\n') + 1
-	end := len(v.text)
-	if i := bytes.IndexByte(v.text[to:], '\n'); i >= 0 {
-		end = to + i
-	}
-	return view{text: v.text[start:end]}.snippet(from-start, to-start)
-}
-
-// unprintable reports whether a character is none of a text: what stands beyond it has
-// nothing to do with the match.
-func unprintable(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == utf8.RuneError || r == 0x7f
-}
-
-// oneLine returns a text with its spaces and line ends as single spaces, and without the
-// halves of characters that a cut has left.
-func oneLine(text []byte) string {
-	valid := strings.ToValidUTF8(string(text), "")
-	out := strings.Join(strings.Fields(valid), " ")
-	if out != "" && strings.TrimLeft(valid, " \t\r\n") != valid {
-		out = " " + out
-	}
-	if out != "" && strings.TrimRight(valid, " \t\r\n") != valid {
-		out += " "
-	}
-	return out
 }

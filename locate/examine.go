@@ -245,9 +245,8 @@ func (x *examination) snippet(h hit, from, to int) Snippet {
 	if !plain || h.place.Line == 0 {
 		return h.view.snippet(from, to)
 	}
-	around, _ := viewPlain(x.file.Data, h.start, h.end)
-	shift := around.start - h.view.start
-	return around.line(from+shift, min(to+shift, len(around.text)))
+	shift := h.start - h.view.start
+	return view{text: x.file.Data}.line(from+shift, min(to+shift, len(x.file.Data)))
 }
 
 // startEarlier moves the place of a lead to the beginning of the URL, some characters before

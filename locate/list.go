@@ -65,12 +65,10 @@ func (x *examination) mention(m hosts.Mention, text reading.Text) {
 	if m.Noise == "" && x.doc == nil {
 		m.Noise = medium(x.file.Path)
 	}
-	v := view{text: text.Value[max(0, m.Start-lookBehind):min(len(text.Value), m.End+lookBehind)]}
-	from := min(m.Start, lookBehind)
-	to := from + m.End - m.Start
 	lead := Lead{
 		Wanted: m.Host, File: x.file.Path, App: x.file.App, Offset: x.base + int64(start),
-		Form: BareHost, Mention: m, Text: string(v.text[from:to]), Snippet: v.snippet(from, to),
+		Form: BareHost, Mention: m, Text: string(text.Value[m.Start:m.End]),
+		Snippet: around(text.Value, m.Start, m.End, sideOfListing, false, false),
 	}
 	if m.URL != "" {
 		lead.Form = WholeURL

@@ -125,7 +125,10 @@ type Lead struct {
 	Copies []string
 }
 
-// A Snippet is what stands around a match, in one line. It is the app's text: hostile.
+// A Snippet is what stands around a match, in one line. It is the app's text: hostile, and with
+// its secrets. There is more of it than is to be shown, 1 KiB on either side (256 bytes in a
+// listing), so that what marks a secret is seen: first [Snippet.Masked], which needs all of it,
+// then [Snippet.Fit]. An ellipsis stands where more was cut off.
 type Snippet struct {
 	Before, Match, After string
 }

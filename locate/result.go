@@ -31,6 +31,18 @@ func (r *Result) Missing() (missing []string) {
 	return missing
 }
 
+// failed counts the apps that could not be opened, and the files in apps.
+func (r *Result) failed() (whole, parts int) {
+	for _, f := range r.Failures {
+		if slices.ContainsFunc(r.Apps, func(a App) bool { return a.Path == f.Path }) {
+			whole++
+		} else {
+			parts++
+		}
+	}
+	return whole, parts
+}
+
 // Advice says what to try where something was not found, a sentence each: what could
 // not be read comes first.
 func (r *Result) Advice() (advice []string) {
@@ -40,8 +52,12 @@ func (r *Result) Advice() (advice []string) {
 	if len(r.Unread) > 0 {
 		advice = append(advice, "A part of the app is hidden, which may hold it: search a build that is neither encrypted nor packed, such as one of your own.")
 	}
-	if n := len(r.Failures); n > 0 {
-		advice = append(advice, fmt.Sprintf("%s could not be read, or not whole: get the app anew, and search again.", plural(n, "part of the app", "parts of the app")))
+	whole, parts := r.failed()
+	if whole > 0 {
+		advice = append(advice, fmt.Sprintf("%s could not be opened, or not to its end: look whether the path is right and the file whole, and search again.", plural(whole, "app", "apps")))
+	}
+	if parts > 0 {
+		advice = append(advice, fmt.Sprintf("%s could not be read, or not whole, and may hold it: why is said with each.", plural(parts, "file of the app", "files of the app")))
 	}
 	return append(advice,
 		"The address may be put together at run time: look for a part of it that does not change, with --string.",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"telltale/locate/library"
 	"telltale/locate/reading"
@@ -141,9 +142,19 @@ func (l *Lead) Remedy() string {
 	case l.Origin == nil:
 		return ""
 	case l.Stopped():
-		return "The app turns it off already. A capture of this version shows whether that works."
+		return l.setTo() + ", which turns it off. A capture of this version shows whether that works."
 	}
 	return l.Origin.Remedy
+}
+
+// setTo says what the app sets that turns a default off.
+func (l *Lead) setTo() string {
+	for _, o := range l.Overrides {
+		if says, ok := strings.CutPrefix(o.Says, "the app "); ok && o.Stops {
+			return "The app " + says
+		}
+	}
+	return "The app sets what it reads"
 }
 
 type facts []Fact
@@ -202,14 +213,26 @@ func (l *Lead) doubt(st Style) string {
 // users says which code uses the text.
 func (l *Lead) users(st Style) string {
 	var names []string
-	shown := l.Place.Users[:min(len(l.Place.Users), maxNamed)]
-	for _, u := range shown {
-		names = append(names, userIn(u, st))
+	more := l.Place.More
+	for _, u := range l.Place.Users {
+		switch {
+		case saysNothing(u):
+		case len(names) == maxNamed:
+			more++
+		default:
+			names = append(names, userIn(u, st))
+		}
 	}
-	if more := len(l.Place.Users) - len(shown) + l.Place.More; more > 0 {
+	if more > 0 {
 		names = append(names, Thousands(more)+" more")
 	}
 	return inWords(names)
+}
+
+// saysNothing reports whether all that is known of a user is one letter, which is what builds
+// make of the names of properties and variables.
+func saysNothing(u reading.User) bool {
+	return u.Package == "" && u.File == "" && utf8.RuneCountInString(u.Name) == 1
 }
 
 // userIn names code: "com.novoda.merlin.Endpoint.<clinit> (Endpoint.java line 12)".

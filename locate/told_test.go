@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"telltale/locate/app"
 	"telltale/locate/library"
 	"telltale/locate/reading"
 )
@@ -83,6 +84,7 @@ func TestMaskedSeesTheWholeSnippet(t *testing.T) {
 		{"a", "b", "c"}:                   {"a", "b", "c"},
 		{"secret x=", "m", " secret"}:     {"[redacted] x=", "m", " [redacted]"},
 		{"x sec", "ret m", "y"}:           {"x [redacted] m", "", "y"},
+		{"secret", " secret", "secret é"}: {"[redacted]", " [redacted]", "[redacted] é"},
 		{"m secret m ", "m", " m"}:        {"m [redacted] m ", "m", " m"},
 		{"", "secret", ""}:                {"", "[redacted]", ""},
 		{"secret", "", ""}:                {"[redacted]", "", ""},
@@ -123,6 +125,43 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// TestUsersWithoutANameAreLeftOut checks that one letter is told of nobody, and that what is left
+// out of a list is counted.
+func TestUsersWithoutANameAreLeftOut(t *testing.T) {
+	t.Parallel()
+	short := reading.User{Name: "u", Obfuscated: true}
+	for want, users := range map[string][]reading.User{
+		"":                                     {short},
+		"<fetchIt>":                            {short, {Name: "fetchIt"}, short},
+		"<b1>, <b2>, <b3> and 1 more":          {{Name: "b1"}, short, {Name: "b2"}, {Name: "b3"}, {Name: "b4"}},
+		"<u> (<a.js> line 3; " + nobodys + ")": {{Name: "u", Obfuscated: true, File: "a.js", Line: 3}},
+		"<a> (" + nobodys + ")":                {{Name: "a", Package: "a", Obfuscated: true}},
+	} {
+		l := Lead{Place: reading.Place{Users: users}}
+		if got := l.users(asIs); got != want {
+			t.Errorf("%v are told as %q, want %q", users, got, want)
+		}
+	}
+}
+
+const nobodys = "the build shortened its name, which names nobody"
+
+// TestAdviceSpeaksOfWhatFailed checks that nobody is told to get an app anew for a file in it.
+func TestAdviceSpeaksOfWhatFailed(t *testing.T) {
+	t.Parallel()
+	app1 := App{Info: app.Info{Path: "a.apk"}}
+	part, whole := app.Failure{Path: "a.apk!/x.plist"}, app.Failure{Path: "a.apk"}
+	for want, failures := range map[string][]app.Failure{
+		"2 files of the app could not be read": {part, part}, "1 app could not be opened": {whole}, "": nil,
+	} {
+		r := Result{Apps: []App{app1}, Wanted: Wanted{Hosts: []string{"h.example"}}, Failures: failures}
+		got := strings.Join(r.Advice(), "\n")
+		if !strings.HasPrefix(got, want) || strings.Contains(got, "could not be") != (want != "") {
+			t.Errorf("%v: %s", failures, got)
+		}
+	}
+}
+
 func TestSizesAndNumbers(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1.0 kB", 99_949: "99.9 kB", 99_950: "100 kB", 999_499: "999 kB", 999_500: "1.0 MB", 78_310_442: "78.3 MB", 2_500_000_000_000: "2500 GB"} {
@@ -143,8 +182,8 @@ func TestRemedyOfWhatIsTurnedOff(t *testing.T) {
 	if l.Remedy() != "do it" || l.Stopped() {
 		t.Error(l.Remedy())
 	}
-	l.Overrides = []library.Override{{Stops: false}, {Stops: true}}
-	if !l.Stopped() || !strings.Contains(l.Remedy(), "already") {
+	l.Overrides = []library.Override{{Says: "the app sets b to 'y'"}, {Stops: true, Says: "the app sets a to ''"}}
+	if !l.Stopped() || l.Remedy() != "The app sets a to '', which turns it off. A capture of this version shows whether that works." {
 		t.Error(l.Remedy())
 	}
 	if l.Origin = nil; l.Remedy() != "" {

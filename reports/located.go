@@ -79,14 +79,9 @@ func (r *Report) inApp(st style) locate.Style {
 	}
 }
 
-// snippet returns what stands around a lead, with secrets hidden.
+// snippet returns what stands around a lead, with secrets hidden: more of it than is to be shown.
 func (r *Report) snippet(l *locate.Lead) locate.Snippet {
-	return l.Snippet.Masked(func(s string) string {
-		if r.Reveal {
-			return s
-		}
-		return locate.WithoutKeys(r.mask(s))
-	})
+	return l.Snippet.Masked(r.ofApp)
 }
 
 // A find is something that is wanted, or a host of the list, with its leads.

@@ -27,7 +27,11 @@ var locatedCases = map[string]func() *Located{
 	"many":       func() *Located { return located(manyLeads()) },
 	"listed":     listed,
 	"hostile":    func() *Located { return hostileLocated(hostileText) },
-	"nothing":    func() *Located { return &Located{} },
+	"tree":       func() *Located { return located(inFolder("shop", "source tree", "src/config.js")) },
+	"folder": func() *Located {
+		return located(inFolder("shop-1.0/", "folder (unpacked APK)", "assets/index.android.bundle"))
+	},
+	"nothing": func() *Located { return &Located{} },
 }
 
 func located(res *locate.Result) *Located {
@@ -162,6 +166,19 @@ func partly() *locate.Result {
 	res.Wanted.Hosts = append(res.Wanted.Hosts, "region1.app-measurement.com")
 	res.Leads = append(res.Leads, locate.Lead{Wanted: "region1.app-measurement.com", File: bundle, Offset: 99, Form: locate.Parent, Text: "app-measurement.com", Place: reading.Place{Line: 1, Column: 100}})
 	res.Unread = behindFairPlay().Unread
+	return res
+}
+
+// inFolder is an app that is a folder, a file of which could not be read.
+func inFolder(path, kind, file string) *locate.Result {
+	res := inBundle()
+	res.Apps = []locate.App{{Info: container.Info{Path: path, Kind: kind, Folder: true, Size: 1_204_118, Files: 212}, Identity: reading.Identity{Name: "Shop"}}}
+	res.Wanted.Hosts = append(res.Wanted.Hosts, "graph.facebook.com")
+	res.Failures = []container.Failure{{Path: strings.TrimSuffix(path, "/") + "/.env", Err: errors.New("permission denied")}}
+	l := &res.Leads[0]
+	if l.File = file; kind == "source tree" {
+		l.Place.Line, l.Place.Column, l.Place.Module = 3, 20, nil
+	}
 	return res
 }
 

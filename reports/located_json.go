@@ -281,7 +281,7 @@ func (f *finds) hosts() []locatedHost {
 }
 
 func (f *finds) lead(l *locate.Lead) locatedLead {
-	p, sn := l.Place, f.r.snippet(l)
+	p, sn := l.Place, f.r.snippet(l).Near(snippetSide)
 	out := locatedLead{
 		Wanted: f.text(l.Wanted), File: f.text(l.File), App: l.App, Offset: l.Offset, Form: string(l.Form), Text: f.text(l.Text),
 		Section: f.text(p.Section), Line: p.Line, Column: p.Column, Users: []locatedUser{}, MoreUsers: p.More,

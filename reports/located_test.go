@@ -2,15 +2,19 @@ package reports
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"telltale/flow/plain"
 	"telltale/locate"
+	container "telltale/locate/app"
 )
 
 func writeLocated(t testing.TB, l *Located, format string) string {
@@ -172,10 +176,12 @@ func TestLocatedSaysWhatMatters(t *testing.T) {
 			"FOUND  clients3.google.com", bundle + ", line 1, column 48213, byte 1,234,567, module 413", "@react-native-community/netinfo (npm), likely", "reachabilityUrl is https://clients3.google.com/generate_204",
 			"src/internal/defaultConfiguration.ts line 12", "override none was found in the app", "reachabilityUrl: '',", "A mention is no contact",
 		},
-		"override":   {"certain", "the app sets reachabilityUrl to '', which stops the contact", "5.9.10, by package-lock.json line 812", "ultConfiguration.ts line 12, by main.jsbundle.map", "turns it off already"},
+		"override":   {"certain", "the app sets reachabilityUrl to '', which stops the contact", "5.9.10, by package-lock.json line 812", "ultConfiguration.ts line 12, by main.jsbundle.map", "The app sets reachabilityUrl to '', which turns it off. A capture of this version shows whether that works."},
 		"obfuscated": {"string table, byte 881,204", "the build shortened its name, which names nobody", "and 2 more", locate.NothingTells},
 		"encrypted":  {"NOT FOUND  graph.facebook.com", "Where it was looked", "412 files", "React Native bundle (plain)", "the code is encrypted (FairPlay)", "not a valid zip file"},
 		"forms":      {"in base64", "XORed with 0x5a", "backwards", "percent-encoded", "in UTF-16", "is not certain", "which the code puts together", "filled in while the app runs", "its name may be built from example"},
+		"tree":       {"source tree", "src/config.js, line 3, column 20", "1 file of the app could not be read, or not whole, and may hold it"},
+		"folder":     {"folder (unpacked APK)", "assets/index.android.bundle, line 1, column 48213"},
 		"partly":     {"PARTLY FOUND  1 of 2 hosts", "region1.app-measurement.com", "its name may be built from app-measurement.com", "and may hold it"},
 		"many":       {"… and 19 more", "2 further places there say the same", "in 31 places"},
 		"listed":     {"LISTED  30 hosts", "a contact to 7 of them would break the policy", "What would break the policy (7)", "What the policy allows (22)", "What the policy ignores (1)", "XML namespace: 4", "3,481"},
@@ -234,5 +240,46 @@ func TestLocatedFormatsAreKnown(t *testing.T) {
 	err := WriteLocated(&bytes.Buffer{}, located(inBundle()), "html")
 	if err == nil || !strings.Contains(err.Error(), "text, json") {
 		t.Errorf("an unknown format gives %v", err)
+	}
+}
+
+// TestSARIFNamesFilesOfContainers checks how a file is named beside the repository: in a folder,
+// whatever it holds, by a path that exists.
+func TestSARIFNamesFilesOfContainers(t *testing.T) {
+	t.Parallel()
+	for want, app := range map[string]container.Info{
+		"shop/" + bundle:         {Path: "shop", Kind: "source tree", Folder: true},
+		"shop-1.0/" + bundle:     {Path: "shop-1.0/", Kind: "folder (unpacked APK)", Folder: true},
+		"Shop.app/" + bundle:     {Path: "Shop.app", Kind: "iOS app folder (.app)", Folder: true},
+		"any/" + bundle:          {Path: "any", Kind: "folder", Folder: true},
+		"shop.ipa%21/" + bundle:  {Path: "shop.ipa", Kind: "IPA"},
+		"shop.xapk%21/" + bundle: {Path: "shop.xapk", Kind: "split APKs (.xapk)"},
+		"build/main.jsbundle":    {Path: "build/main.jsbundle", Kind: "file"},
+	} {
+		r := besideApp()
+		r.Origins.Apps[0].Info = app
+		log, _ := sarifOf(t, r)
+		related := log.Runs[0].Results[0].Related
+		if !slices.ContainsFunc(related, func(l sarifLocation) bool { return l.Physical.File.URI == want }) {
+			t.Errorf("%s %s: %+v", app.Kind, want, related)
+		}
+	}
+}
+
+// TestSARIFNamesFilesThatExist follows a location of a real search to its file.
+func TestSARIFNamesFilesThatExist(t *testing.T) {
+	t.Parallel()
+	tree := t.TempDir()
+	for name, text := range map[string]string{"package.json": "{}", "src.js": "fetch('https://" + probe + "/')"} {
+		if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := locate.Search(context.Background(), []string{tree}, locate.Wanted{Hosts: []string{probe}}, locate.Options{})
+	if err != nil || len(res.Leads) != 1 || res.Apps[0].Kind != "source tree" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if _, err := os.Stat((&Report{Origins: res}).inContainer(&res.Leads[0])); err != nil {
+		t.Error(err)
 	}
 }

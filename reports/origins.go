@@ -24,6 +24,7 @@ const (
 	originNotes  = 12 // lines of any other list
 
 	snippetColumns = 76
+	snippetSide    = 120 // characters on either side of a match, in JSON
 	pageColumns    = 120 // of the page, which breaks lines by itself
 )
 
@@ -285,15 +286,15 @@ func inAppLinks(all []sarifLocation) string {
 	return "In the app: " + strings.Join(out, ", ") + "."
 }
 
-// inContainer names a file with the app that holds it: "covid-alert.ipa!/Payload/x".
+// inContainer names a file with the app that holds it: "covid-alert.ipa!/Payload/x", "src/app.js".
 func (r *Report) inContainer(l *locate.Lead) string {
 	if l.App < 0 || l.App >= len(r.Origins.Apps) {
 		return l.File
 	}
-	switch a := r.Origins.Apps[l.App]; a.Kind {
-	case "folder":
+	switch a := r.Origins.Apps[l.App]; {
+	case a.Folder:
 		return strings.TrimRight(a.Path, "/") + "/" + l.File
-	case "file":
+	case a.Kind == "file":
 		return a.Path
 	default:
 		return a.Path + "!/" + l.File

@@ -61,9 +61,9 @@ type Info struct {
 	Path  string // as the user named it
 	Kind  string // "APK", "IPA", "AAB", "split APKs (.xapk)", "folder", "file", …; "" where it could not be opened
 	Size  int64  // of the file; of a folder, of all files in it
+	Files int    // that were visited
 	// Folder says that it is a folder, whose files have names of their own.
 	Folder bool
-	Files int    // that were visited
 	// Notes say what is odd about it, or was left out on purpose, a sentence without a full stop each.
 	Notes []string
 }
