@@ -115,7 +115,7 @@ func (b *Bytecode) functionName(id int) string {
 	functions := b.allFunctions()
 	name := "function " + strconv.Itoa(id)
 	for around, depth := id, 0; around >= 0 && depth < maxNesting; around, depth = int(functions[around].parent), depth+1 {
-		own := b.text(int(functions[around].name))
+		own := b.nameText(int(functions[around].name))
 		switch {
 		case own != "" && around == id:
 			return own

@@ -72,6 +72,19 @@ func (b *Bytecode) appendString(to []byte, id int) []byte {
 // text returns a string in UTF-8.
 func (b *Bytecode) text(id int) string { return string(b.appendString(nil, id)) }
 
+// longestName is how much of a name is told, in bytes: any string may be one.
+const longestName = 1 << 10
+
+// nameText returns a string that is a name, in UTF-8.
+func (b *Bytecode) nameText(id int) string {
+	raw := b.bytes(id)
+	raw = raw[:min(len(raw), longestName)]
+	if b.string(id).wide {
+		return string(appendUTF16(nil, raw))
+	}
+	return string(raw)
+}
+
 // is reports whether a string reads so. It only ever looks for ASCII.
 func (b *Bytecode) is(id int, want string) bool {
 	return string(b.bytes(id)) == want && !b.string(id).wide
