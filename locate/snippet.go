@@ -61,22 +61,22 @@ func around(text []byte, from, to, side int, cutBefore, cutBehind bool) Snippet 
 	return out
 }
 
-// betweenTokens are the characters at which both keys and values that are named like one end.
-const betweenTokens = "\"'` \t\n\r<>\\"
+// delimiters are the characters at which both keys and values that are named like one end.
+const delimiters = "\"'` \t\n\r<>\\"
 
-func isBetweenTokens(c byte) bool { return strings.IndexByte(betweenTokens, c) >= 0 }
+func isDelimiter(c byte) bool { return strings.IndexByte(delimiters, c) >= 0 }
 
 // behindCut leaves out of a text whose beginning was cut off what may be the rest of a secret:
 // the token that the cut splits, and a value whose name stands before the cut or in that token.
 func behindCut(text []byte) []byte {
 	gives := func(i int) bool { return i < len(text) && (text[i] == ':' || text[i] == '=') }
 	for i, inside := 0, false; i < len(text); i++ {
-		if !isBetweenTokens(text[i]) {
+		if !isDelimiter(text[i]) {
 			inside = true
 			continue
 		}
 		end := i
-		for end < len(text) && isBetweenTokens(text[end]) {
+		for end < len(text) && isDelimiter(text[end]) {
 			end++
 		}
 		if inside && !gives(i-1) && !gives(end) {
@@ -89,7 +89,7 @@ func behindCut(text []byte) []byte {
 
 // beforeCut leaves out the token that is split where the end of a text was cut off: too little
 // of a key may be left to be known as one.
-func beforeCut(text []byte) []byte { return text[:bytes.LastIndexAny(text, betweenTokens)+1] }
+func beforeCut(text []byte) []byte { return text[:bytes.LastIndexAny(text, delimiters)+1] }
 
 // unprintable reports whether a character is none of a text: what stands beyond it has
 // nothing to do with the match.
