@@ -97,15 +97,15 @@ func (s *search) keepMap(f app.File) bool {
 	if path.Ext(f.Path) != ".map" || f.Size > mostKept {
 		return false
 	}
-	m, err := script.OpenMap(path.Base(f.Path), f.Data)
-	if err != nil {
+	if _, err := script.OpenMap(path.Base(f.Path), f.Data); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.maps.bad = append(s.maps.bad, &keptFile{app: f.App, path: f.Path, err: err})
 		return false
 	}
-	data := bytes.Clone(f.Data)
-	if m, err = script.OpenMap(path.Base(f.Path), data); err != nil {
+	data := bytes.Clone(f.Data) // which outlives the file's own
+	m, err := script.OpenMap(path.Base(f.Path), data)
+	if err != nil {
 		return false
 	}
 	s.shelve(&keptFile{app: f.App, path: f.Path, data: data, m: m})
