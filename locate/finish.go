@@ -9,6 +9,7 @@ import (
 
 	"telltale/declarations"
 	"telltale/locate/app"
+	"telltale/locate/hermes"
 	"telltale/locate/inventory"
 	"telltale/locate/library"
 	"telltale/locate/reading"
@@ -92,10 +93,11 @@ func (s *search) attribute(f *found, parts *library.Parts) {
 	s.override(f)
 }
 
-// isBundle reports whether a source is a bundle itself, as the debug information of Hermes has
-// it.
+// isBundle reports whether a source is a bundle itself: that of bytecode is one, as a rule,
+// whatever it was called when it was compiled.
 func isBundle(source *reading.Source) bool {
-	return source != nil && (strings.HasSuffix(source.File, "bundle") || strings.HasSuffix(source.File, ".bundle.js"))
+	return source != nil && (source.By == hermes.DebugInformation && !strings.Contains(source.File, "node_modules/") ||
+		strings.HasSuffix(source.File, "bundle") || strings.HasSuffix(source.File, ".bundle.js"))
 }
 
 // host returns the host that a lead mentions, "" for a string that is in no address.

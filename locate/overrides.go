@@ -97,7 +97,9 @@ func (s *search) override(f *found) {
 		if set.app != f.App || set.carried && set.file != f.File || f.holds(set) || !slices.Contains(set.takers, f.Origin.Library) {
 			continue
 		}
-		if o := f.Origin.Library.Overridden(set.Setting, set.file); o != nil {
+		o := f.Origin.Library.Overridden(set.Setting, set.file)
+		again := func(known library.Override) bool { return known.Says == o.Says }
+		if o != nil && !slices.ContainsFunc(f.Overrides, again) {
 			o.Line, o.Column = set.line, set.column
 			f.Overrides = append(f.Overrides, *o)
 		}

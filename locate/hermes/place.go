@@ -20,6 +20,9 @@ const (
 // stringStorage is the section in which all texts stand.
 const stringStorage = "string storage"
 
+// DebugInformation is what a [reading.Source] is by that the bytecode itself tells.
+const DebugInformation = "its debug information"
+
 // Place implements [reading.Document]. In the string storage, the literal is the shortest
 // string that holds the bytes, and Users have those who use it before those who use longer
 // strings around it. The Offset of a [reading.User] is the address of its instruction: what stack
@@ -56,7 +59,7 @@ func (b *Bytecode) Place(start, end int) reading.Place {
 	first := &b.functions[uses[0].function]
 	p.Module = b.moduleOf(int(uses[0].function))
 	if l, ok := b.locate(first, uses[0].offset); ok {
-		p.Source = &reading.Source{File: l.file, Line: l.line, Column: l.column, By: "its debug information"}
+		p.Source = &reading.Source{File: l.file, Line: l.line, Column: l.column, By: DebugInformation}
 	}
 	return p
 }

@@ -257,6 +257,9 @@ var sourceFiles = map[string]bool{
 	".ts": true, ".tsx": true, ".jsx": true, ".kt": true, ".java": true, ".swift": true, ".m": true, ".mm": true, ".dart": true, ".vue": true, ".cs": true,
 }
 
+// widest is how far to the right people write code, in characters; builds make longer lines.
+const widest = 400
+
 // ownSource returns the app's own code for a file of a source tree that no library's folder holds; nil
 // for others. JavaScript may be what a build made.
 func (e *Evidence) ownSource(file string) *Origin {
@@ -267,7 +270,7 @@ func (e *Evidence) ownSource(file string) *Origin {
 	switch ext := strings.ToLower(path.Ext(file)); {
 	case sourceFiles[ext]:
 		return o.because("it is a source file of the app: " + file)
-	case ext != ".js" && ext != ".mjs" && ext != ".cjs", e.Place.Module != nil, hasFolder(file, "assets", "www", "public", "dist", "build", "lib"),
+	case ext != ".js" && ext != ".mjs" && ext != ".cjs", e.Place.Module != nil, e.Place.Column > widest, hasFolder(file, "assets", "www", "public", "dist", "build", "lib"),
 		strings.Contains(path.Base(file), "bundle"), strings.Contains(path.Base(file), ".min."), strings.Contains(file, ".app/"):
 		return nil
 	}

@@ -70,7 +70,7 @@ func Attribute(e Evidence, parts *Parts) *Origin {
 	}
 	if len(fits) > 0 && (carrier == nil || fits[0].confidence >= Likely) {
 		o := &Origin{Library: fits[0].library, Confidence: fits[0].confidence, Reasons: fits[0].reasons}
-		if carrier != nil && carrier.Library != o.Library {
+		if carrier != nil && !carrier.Own && carrier.Library != o.Library {
 			o.Reasons = append(o.Reasons, "it came with "+carrier.Name+": "+carrier.Reasons[0])
 		}
 		o.Reasons = append(o.Reasons, others(e, fits)...)

@@ -39,6 +39,8 @@ func (l *Library) Overridden(s reading.Setting, file string) *Override {
 		value = "a text of " + strconv.Itoa(len(s.Value)) + " bytes"
 	}
 	switch says := "the app sets " + s.Name + " to " + value; {
+	case !s.Known && s.Call == "" && setting.Does == "":
+		return nil // the library's own code may be what sets it
 	case !s.Known:
 		o.Says = "the app's code decides the value of " + s.Name
 		if setting.Does != "" {
@@ -48,15 +50,22 @@ func (l *Library) Overridden(s reading.Setting, file string) *Override {
 		o.Stops, o.Says = true, says
 	case l.isDefault(s.Value):
 		return nil
-	case setting.Moves:
+	case setting.Moves && isAddress(s.Value):
 		o.Moves, o.Says = true, says+", which the library then contacts instead"
 	case setting.Does != "":
 		o.Says = says + ", which " + setting.Does
+	case setting.Moves && s.Value == "":
+		o.Says = says + ", and what it does then is not known"
+	case setting.Where == InCode:
+		return nil // it neither stops nor moves it
 	default:
 		o.Says = says + ", which does not stop the contact"
 	}
 	return o
 }
+
+// isAddress reports whether a value may be where a server is.
+func isAddress(value string) bool { return strings.ContainsAny(value, "./:") }
 
 // maxShown is the longest value that is shown, in bytes.
 const maxShown = 200

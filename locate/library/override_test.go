@@ -36,13 +36,14 @@ func TestOverridden(t *testing.T) {
 		{"a manifest with a number", "firebase-analytics", "base.apk!/AndroidManifest.xml", literal("firebase_analytics_collection_deactivated", "-1", ""), "stops|the app sets firebase_analytics_collection_deactivated to '-1'"},
 		{"a manifest that leaves it on", "firebase-analytics", "base.apk!/AndroidManifest.xml", literal("firebase_analytics_collection_enabled", "true", ""), "|the app sets firebase_analytics_collection_enabled to true, which does not stop the contact"},
 		{"a setting of manifests in a property list", "firebase-analytics", "Info.plist", literal("firebase_analytics_collection_enabled", "false", ""), ""},
-		{"a property list", "facebook", "A.app/Info.plist", literal("FacebookAutoLogAppEventsEnabled", "NO", ""), "stops|the app sets FacebookAutoLogAppEventsEnabled to 'NO'"},
+		{"a property list", "facebook", "A.app/Info.plist", literal("FacebookAutoLogAppEventsEnabled", "NO", ""), "|the app sets FacebookAutoLogAppEventsEnabled to 'NO', which decides whether it logs events by itself"},
 		{"minified truth", "stripe", "main.jsbundle", literal("advancedFraudSignals", "!1", "setLoadParameters"), "stops|the app sets advancedFraudSignals to '!1'"},
 		{"JSON", "firebase-crashlytics", "firebase.json", literal("crashlytics_auto_collection_enabled", "false", ""), "stops|the app sets crashlytics_auto_collection_enabled to false"},
 		{"a word that stops", "expo-updates", "Expo.plist", literal("EXUpdatesCheckOnLaunch", "NEVER", ""), "stops|the app sets EXUpdatesCheckOnLaunch to 'NEVER'"},
 		{"a word that does not", "expo-updates", "Expo.plist", literal("EXUpdatesCheckOnLaunch", "ALWAYS", ""), "|the app sets EXUpdatesCheckOnLaunch to 'ALWAYS', which decides when it looks for updates"},
 		{"an empty DSN", "sentry", `C:\x\AndroidManifest.xml`, literal("io.sentry.dsn", "", ""), "stops|the app sets io.sentry.dsn to ''"},
-		{"a long value", "sentry", "AndroidManifest.xml", literal("io.sentry.dsn", strings.Repeat("x", 201), ""), "moves|the app sets io.sentry.dsn to a text of 201 bytes, which the library then contacts instead"},
+		{"what is no address", "netinfo", "src/App.js", literal("reachabilityUrl", "null", "configure"), ""},
+		{"a long value", "sentry", "AndroidManifest.xml", literal("io.sentry.dsn", "https://"+strings.Repeat("x", 193), ""), "moves|the app sets io.sentry.dsn to a text of 201 bytes, which the library then contacts instead"},
 	} {
 		o := Find(tt.id).Overridden(tt.s, tt.file)
 		got := ""
