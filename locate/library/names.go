@@ -258,7 +258,7 @@ var sourceFiles = map[string]bool{
 }
 
 // widest is how far to the right people write code, in characters; builds make longer lines.
-const widest = 400
+const widest = 200
 
 // ownSource returns the app's own code for a file of a source tree that no library's folder holds; nil
 // for others. JavaScript may be what a build made.

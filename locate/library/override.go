@@ -39,7 +39,7 @@ func (l *Library) Overridden(s reading.Setting, file string) *Override {
 		value = "a text of " + strconv.Itoa(len(s.Value)) + " bytes"
 	}
 	switch says := "the app sets " + s.Name + " to " + value; {
-	case !s.Known && s.Call == "" && setting.Does == "":
+	case s.Call == "" && setting.Where == InCode && (!s.Known || setting.Does != "" && !setting.stoppedBy(s.Value)):
 		return nil // the library's own code may be what sets it
 	case !s.Known:
 		o.Says = "the app's code decides the value of " + s.Name
