@@ -8,8 +8,10 @@ import (
 	"telltale/declarations"
 	"telltale/locate/app"
 	"telltale/locate/hosts"
+	"telltale/locate/library"
 	"telltale/locate/reading"
 	"telltale/locate/resources"
+	"telltale/locate/script"
 	"telltale/policy/needle"
 )
 
@@ -297,9 +299,21 @@ func (x *examination) add(lead Lead) {
 	x.seen[key] = len(x.found)
 	f := found{Lead: lead}
 	if m := lead.Place.Module; m != nil {
-		f.around = x.module(m)
+		f.around, f.claims = x.module(m), x.claims(m)
 	}
 	x.found = append(x.found, f)
+}
+
+// claims returns what a bundle itself says of whose a module is.
+func (x *examination) claims(m *reading.Module) (claims []library.Claim) {
+	js, ok := x.doc.(*script.Doc)
+	if !ok {
+		return nil
+	}
+	for _, n := range js.Packages(m) {
+		claims = append(claims, library.Claim{Name: n.Name, Version: n.Version, Why: n.Why, Sure: n.Sure})
+	}
+	return claims
 }
 
 // How much is kept to recognise modules by, in bytes: of one, and of all of a search.

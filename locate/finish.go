@@ -85,7 +85,7 @@ func (s *search) attribute(f *found, parts *library.Parts) {
 		place.Source = nil // it was compiled from a bundle, which names nobody
 	}
 	f.Origin = library.Attribute(library.Evidence{
-		Host: f.host(), URL: f.Mention.URL, File: f.File, Place: place, Around: f.around, App: s.result.Apps[f.App].Identity,
+		Host: f.host(), URL: f.Mention.URL, File: f.File, Place: place, Around: f.around, Claims: f.claims, App: s.result.Apps[f.App].Identity,
 	}, parts)
 	if f.Origin == nil || f.Origin.Library == nil {
 		return

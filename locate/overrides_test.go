@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"telltale/locate/library"
 )
 
 // metro is a bundle of modules as Metro writes them, minified.
@@ -134,5 +136,27 @@ func TestPlatforms(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A bundle may say itself whose a module is.
+func TestWhatABundleSaysOfItsModules(t *testing.T) {
+	for name, c := range map[string]struct {
+		bundle, version string
+		confidence      library.Confidence
+	}{
+		"licence":  {metro("__d(function(){/*! acme-sdk v2.1.0 | MIT */fetch('https://sdk.acme.io/x')},1,[]);"), "2.1.0", library.Possible},
+		"required": {metro(`__d(function(g,_$$_REQUIRE,i,a,m,e,_dependencyMap){_$$_REQUIRE(_dependencyMap[0],"acme-sdk")},1,[2]);`, "__d(function(){fetch('https://sdk.acme.io/x')},2,[]);"), "", library.Certain},
+		"path":     {metro(`__d(function(){fetch('https://sdk.acme.io/x')},1,[],"node_modules/acme-sdk/lib/a.js");`), "", library.Certain},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := searched(t, Wanted{Hosts: []string{"sdk.acme.io"}}, folder(t, map[string]string{"main.jsbundle": c.bundle}))
+			if len(r.Leads) != 1 || r.Leads[0].Origin == nil {
+				t.Fatalf("%+v", r.Leads)
+			}
+			if o := r.Leads[0].Origin; o.Name != "acme-sdk" || o.Version != c.version || o.Confidence != c.confidence {
+				t.Errorf("%+v", o)
+			}
+		})
 	}
 }

@@ -84,7 +84,8 @@ type search struct {
 type found struct {
 	Lead
 	around   []byte // the text of its module
-	ofBundle bool   // its source is a bundle, of which no map says more
+	claims   []library.Claim
+	ofBundle bool // its source is a bundle, of which no map says more
 }
 
 // An identity is what a file says of the app it belongs to.

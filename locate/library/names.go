@@ -27,6 +27,11 @@ func (e *Evidence) byCode(fits []fit) *Origin {
 			return o.because("the bundle names its module " + m.Name)
 		}
 	}
+	for _, c := range e.Claims {
+		if c.Sure {
+			return ofComponent(inventory.NPM, c.Name).because(c.Why)
+		}
+	}
 	return e.byUsers(fits)
 }
 

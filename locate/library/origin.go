@@ -30,8 +30,18 @@ type Evidence struct {
 	Place     reading.Place
 	// Around is the text of the enclosing module, or other texts of the same code.
 	Around []byte
+	// Claims are the npm packages that a bundle names for the module, the surest first.
+	Claims []Claim
 	// App is what the app says of itself; zero where it is not known.
 	App reading.Identity
+}
+
+// A Claim is what a bundle says by itself of whose a module is: by a licence comment, by the name by
+// which others require it, by a package.json.
+type Claim struct {
+	Name, Version string // of an npm package; Version may be ""
+	Why           string // how it is known, without a full stop
+	Sure          bool   // else the module may be of another
 }
 
 // An Origin is the library that something comes from, as far as can be known.
@@ -84,6 +94,11 @@ func Attribute(e Evidence, parts *Parts) *Origin {
 		o.Reasons = append(o.Reasons, e.hidden()...)
 		return o.complete(e, parts, fits)
 	}
+	for _, c := range e.Claims {
+		o := ofComponent(inventory.NPM, c.Name).because(c.Why)
+		o.Confidence = Possible
+		return o.complete(e, parts, fits)
+	}
 	return nil
 }
 
@@ -92,6 +107,7 @@ func (o *Origin) complete(e Evidence, parts *Parts, fits []fit) *Origin {
 	l := o.Library
 	if l == nil {
 		o.addVersion(parts)
+		o.addClaimed(e.Claims)
 		return o
 	}
 	o.Name, o.Docs = l.Name, l.Docs
@@ -102,6 +118,7 @@ func (o *Origin) complete(e Evidence, parts *Parts, fits []fit) *Origin {
 		o.Ecosystem = l.ecosystem()
 	}
 	versions := o.addVersion(parts)
+	o.addClaimed(e.Claims)
 	if told, by := l.told(e.code(), e.Place.Module != nil); by != "" {
 		o.addTold(told, by, &versions)
 	}
@@ -157,6 +174,15 @@ func (o *Origin) addVersion(parts *Parts) span {
 		return span{versions[0], versions[0]}
 	}
 	return span{}
+}
+
+// addClaimed adds the version that the bundle itself names.
+func (o *Origin) addClaimed(claims []Claim) {
+	for _, c := range claims {
+		if o.Version == "" && c.Version != "" && (c.Name == o.Name || o.Library != nil && slices.Contains(o.Library.Names[inventory.NPM], c.Name)) {
+			o.Version, o.VersionBy = c.Version, c.Why
+		}
+	}
 }
 
 // addTold adds the version that the code gives away, or says that it is at odds with versions.
