@@ -130,3 +130,16 @@ func TestNamesThatAreNoHosts(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatPeopleReadIsNoCode(t *testing.T) {
+	r := searched(t, Wanted{}, folder(t, map[string]string{
+		"license/NOTICE": "see https://www.acme.io/", "README.md": "https://www.acme.io/docs", "a.jpg": "\x00https://icc.acme.io\x00", "src/a.js": "f('https://api.acme.io')",
+		"notices.json": `{"u":"https://news.acme.io"}`,
+	}))
+	for host, noise := range map[string]string{"www.acme.io": "in a text for people", "icc.acme.io": "in a picture", "api.acme.io": "", "news.acme.io": ""} {
+		leads := r.Of(host)
+		if len(leads) == 0 || leads[0].Mention.Noise != noise {
+			t.Errorf("%s: %+v", host, leads)
+		}
+	}
+}

@@ -118,7 +118,7 @@ func (s *search) byStrength(a, b Lead) int {
 		cmp.Compare(slices.Index(s.names, a.Wanted), slices.Index(s.names, b.Wanted)),
 		cmp.Compare(unlikely(a), unlikely(b)),
 		strings.Compare(a.Wanted, b.Wanted), // of a listing
-		cmp.Compare(prose(a), prose(b)),
+		cmp.Compare(prose(a.File), prose(b.File)),
 		cmp.Compare(slices.Index(ranks, a.Form), slices.Index(ranks, b.Form)),
 		-cmp.Compare(confidence(a), confidence(b)),
 		cmp.Compare(a.App, b.App), cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset),
@@ -133,14 +133,21 @@ func unlikely(l Lead) int {
 	return 0
 }
 
-// prose returns more than 0 for a mention in a text that people read, which is no code.
-func prose(l Lead) int {
-	switch name := strings.ToLower(path.Base(l.File)); path.Ext(name) {
+// prose returns 1 for a text that people read, which is no code, and 0 for other files.
+func prose(file string) int {
+	name := strings.ToLower(path.Base(file))
+	switch path.Ext(name) {
 	case ".md", ".markdown", ".rst":
 		return 1
-	default:
-		return strings.Count(name, "license") + strings.Count(name, "changelog") + strings.Count(name, "notice")
+	case ".html", ".js", ".json":
+		return 0
 	}
+	for _, word := range []string{"license", "licence", "notice", "changelog", "readme", "copying"} {
+		if strings.Contains(name, word) {
+			return 1
+		}
+	}
+	return 0
 }
 
 func confidence(l Lead) library.Confidence {

@@ -62,8 +62,8 @@ func (x *examination) mention(m hosts.Mention, text reading.Text) {
 	if x.beyond(start) {
 		return
 	}
-	if m.Noise == "" && x.doc == nil {
-		m.Noise = medium(x.file.Path)
+	if m.Noise == "" {
+		m.Noise = x.medium()
 	}
 	lead := Lead{
 		Wanted: m.Host, File: x.file.Path, App: x.file.App, Offset: x.base + int64(start),
@@ -79,10 +79,17 @@ func (x *examination) mention(m hosts.Mention, text reading.Text) {
 	x.add(lead)
 }
 
-// medium says where an address stands that is in a picture, a film, a sound or a font: in what
-// the file says of its maker; "" for other files.
-func medium(file string) string {
-	switch strings.ToLower(path.Ext(file)) {
+// medium says where an address stands in a file that no code asks for addresses: in what a
+// picture, a film, a sound or a font says of its maker, or in a text for people; "" for other
+// files.
+func (x *examination) medium() string {
+	if prose(x.file.Path) > 0 {
+		return "in a text for people"
+	}
+	if x.doc != nil {
+		return ""
+	}
+	switch strings.ToLower(path.Ext(x.file.Path)) {
 	case ".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".bmp", ".ico", ".icns", ".tif", ".tiff", ".psd", ".car":
 		return "in a picture"
 	case ".ttf", ".otf", ".woff", ".woff2", ".ttc":
