@@ -62,14 +62,15 @@ const (
 	mostLeads = 50
 )
 
-// windowed searches a window of a file that has no document.
-func (x *examination) windowed() {
+// run lists what the file has, or looks for what is wanted.
+func (x *examination) run() {
 	if x.result.Listed {
 		x.list()
 		return
 	}
 	x.bytes()
 	x.differences()
+	x.joined()
 }
 
 // bytes finds every form that bytes show by themselves.
@@ -142,10 +143,7 @@ const blockSize = 64 << 10
 
 // differences finds texts in which each byte was changed by the same XOR.
 func (x *examination) differences() {
-	data, longest := x.file.Data, 0
-	for _, name := range x.names {
-		longest = max(longest, len(name))
-	}
+	data, longest := x.file.Data, x.needles.longest
 	if x.needles.differences.Len() == 0 {
 		return
 	}
@@ -186,9 +184,7 @@ func (x *examination) joined() {
 				h.form = Split
 			}
 			h.view = view{bytes.Clone(j.Value), at, at + len(form.Bytes)}
-			if x.doc != nil {
-				h.place = x.doc.Place(start, end)
-			}
+			h.place = x.doc.Place(start, end)
 			x.hit(h)
 			return true
 		})

@@ -21,6 +21,12 @@ func (s *search) finish(infos []app.Info) *Result {
 	for i, info := range infos {
 		r.Apps = append(r.Apps, App{Info: info, Identity: s.identity(i), Platform: platform(info.Kind)})
 	}
+	for _, t := range s.troubles {
+		r.Failures = append(r.Failures, app.Failure{Path: infos[t.app].Inside(t.file), Err: t.err})
+	}
+	slices.SortStableFunc(r.Failures, func(a, b app.Failure) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Err.Error(), b.Err.Error()))
+	})
 	for name, files := range s.kinds {
 		r.Kinds = append(r.Kinds, Kind{name, files})
 	}

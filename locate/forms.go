@@ -25,6 +25,7 @@ type needles struct {
 	// differences finds texts in which every byte was changed by the same XOR: the
 	// difference of neighbours stays what it was.
 	differences *needle.Set
+	longest     int         // of the names, in bytes
 	joined      *needle.Set // what is looked for in texts that code joins
 }
 
@@ -33,6 +34,7 @@ func compile(hosts, strings []string) *needles {
 	var n needles
 	var raw, differences, joined []needle.Form
 	for i, name := range append(append([]string{}, hosts...), strings...) {
+		n.longest = max(n.longest, len(name))
 		isHost := i < len(hosts)
 		add := func(form Form, view viewer, text string, fold bool) {
 			if len(text) >= needle.MinForm {

@@ -25,7 +25,7 @@ func examined(t testing.TB, data string, wanted Wanted) []Lead {
 		t.Fatal(err)
 	}
 	x := examination{search: s, file: app.File{Path: "f", Data: []byte(data), Size: int64(len(data))}}
-	x.windowed()
+	x.run()
 	leads := make([]Lead, 0, len(x.found))
 	for _, f := range x.found {
 		leads = append(leads, f.Lead)

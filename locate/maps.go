@@ -230,7 +230,7 @@ func (s *search) mapAt(of int, path string) *keptFile {
 	for _, bad := range s.maps.bad {
 		if bad.app == of && bad.path == path && !bad.used {
 			bad.used = true
-			s.fail(s.called(app.File{App: of, Path: path}), bad.err)
+			s.fail(of, path, bad.err)
 		}
 	}
 	return nil

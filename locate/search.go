@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -32,12 +30,11 @@ func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*R
 	if err := s.nameMaps(opts.SourceMaps); err != nil {
 		return nil, err
 	}
-	s.apps = apps
 	infos, failures, err := app.Walk(ctx, apps, opts.Limits, opts.Workers, s.file)
 	if err != nil {
 		return nil, err
 	}
-	s.result.Failures = append(failures, s.result.Failures...)
+	s.result.Failures = failures
 	s.order()
 	if err := s.trace(ctx); err != nil {
 		return nil, err
@@ -47,9 +44,6 @@ func Search(ctx context.Context, apps []string, wanted Wanted, opts Options) (*R
 
 // order puts what came from several goroutines into an order of its own.
 func (s *search) order() {
-	slices.SortStableFunc(s.result.Failures, func(a, b app.Failure) int {
-		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Err.Error(), b.Err.Error()))
-	})
 	slices.SortStableFunc(s.set, func(a, b set) int {
 		return cmp.Or(cmp.Compare(a.app, b.app), strings.Compare(a.file, b.file), cmp.Compare(a.Start, b.Start))
 	})
@@ -60,7 +54,6 @@ func (s *search) order() {
 
 // A search is one run over apps. Its files come from several goroutines.
 type search struct {
-	apps     []string
 	names    []string // the hosts, then the strings
 	hosts    int      // how many of them are hosts
 	needles  *needles
@@ -72,6 +65,7 @@ type search struct {
 	mu         sync.Mutex // guards what follows
 	result     Result
 	kinds      map[string]int
+	troubles   []trouble
 	found      []found
 	set        []set
 	identities []identity
@@ -86,6 +80,13 @@ type found struct {
 	around   []byte // the text of its module
 	claims   []library.Claim
 	ofBundle bool // its source is a bundle, of which no map says more
+}
+
+// A trouble is what is wrong with a file, until it is known how its app is called.
+type trouble struct {
+	app  int
+	file string
+	err  error
 }
 
 // An identity is what a file says of the app it belongs to.
@@ -147,16 +148,10 @@ func (s *search) file(f app.File) error {
 func (s *search) examine(f app.File) *examination {
 	doc, err := open(f.Path, f.Data)
 	if err != nil {
-		s.fail(s.called(f), err)
+		s.fail(f.App, f.Path, err)
 	}
 	x := &examination{search: s, file: f, doc: doc}
-	if s.result.Listed {
-		x.list()
-	} else {
-		x.bytes()
-		x.differences()
-		x.joined()
-	}
+	x.run()
 	return x
 }
 
@@ -171,22 +166,11 @@ func (s *search) count(f app.File) {
 	}
 }
 
-// called returns how a file is named in an error: with its app.
-func (s *search) called(f app.File) string {
-	name := s.apps[f.App]
-	if filepath.Base(name) == f.Path {
-		return name
-	}
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return filepath.Join(name, filepath.FromSlash(f.Path))
-	}
-	return name + "!/" + f.Path
-}
-
-func (s *search) fail(path string, err error) {
+// fail notes what is wrong with a file.
+func (s *search) fail(app int, file string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.result.Failures = append(s.result.Failures, app.Failure{Path: path, Err: err})
+	s.troubles = append(s.troubles, trouble{app, file, err})
 }
 
 // keep takes over what one file has said.
@@ -206,7 +190,7 @@ func (s *search) keep(x *examination) {
 	s.declared[x.file.App] = append(s.declared[x.file.App], declared...)
 	s.parts[x.file.App] = append(s.parts[x.file.App], parts...)
 	if partsErr != nil {
-		s.result.Failures = append(s.result.Failures, app.Failure{Path: s.called(x.file), Err: partsErr})
+		s.troubles = append(s.troubles, trouble{x.file.App, x.file.Path, partsErr})
 	}
 	if id != (reading.Identity{}) {
 		s.identities = append(s.identities, identity{id, x.file.App, x.file.Path})
@@ -239,7 +223,7 @@ const (
 func (s *search) stream(f app.File) error {
 	content, err := f.Open()
 	if err != nil {
-		s.fail(s.called(f), err)
+		s.fail(f.App, f.Path, err)
 		return nil
 	}
 	defer content.Close()
@@ -255,11 +239,11 @@ func (s *search) stream(f app.File) error {
 		if err == nil {
 			x.until = len(window) - overlap/2
 		}
-		x.windowed()
+		x.run()
 		s.keep(&x)
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				s.fail(s.called(f), err)
+				s.fail(f.App, f.Path, err)
 			}
 			break
 		}

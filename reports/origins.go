@@ -291,12 +291,5 @@ func (r *Report) inContainer(l *locate.Lead) string {
 	if l.App < 0 || l.App >= len(r.Origins.Apps) {
 		return l.File
 	}
-	switch a := r.Origins.Apps[l.App]; {
-	case a.Folder:
-		return strings.TrimRight(a.Path, "/") + "/" + l.File
-	case a.Kind == "file":
-		return a.Path
-	default:
-		return a.Path + "!/" + l.File
-	}
+	return r.Origins.Apps[l.App].Inside(l.File)
 }

@@ -23,6 +23,7 @@ import (
 	"context"
 	"io"
 	"runtime"
+	"strings"
 )
 
 // A File is one file of an app.
@@ -66,6 +67,30 @@ type Info struct {
 	Folder bool
 	// Notes say what is odd about it, or was left out on purpose, a sentence without a full stop each.
 	Notes []string
+}
+
+// Inside returns how a file of the app is called with the app: "covid-alert.ipa!/Payload/x",
+// "src/app.js".
+func (i *Info) Inside(file string) string {
+	if i.Kind == "file" { // which is the app itself, or a source that it holds as a map
+		source, held := strings.CutPrefix(file, baseName(i.Path)+"!/")
+		if !held {
+			return i.Path
+		}
+		file = source
+	}
+	return inside(i.Path, i.Folder, file)
+}
+
+// inside is [Info.Inside] for an app that holds files.
+func inside(app string, folder bool, file string) string {
+	switch {
+	case folder && app == ".":
+		return file
+	case folder:
+		return strings.TrimRight(app, "/") + "/" + file
+	}
+	return app + "!/" + file
 }
 
 const (

@@ -311,3 +311,22 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 		t.Error("a buffer for who does not want it any more")
 	}
 }
+
+func TestFilesAreCalledWithTheirApp(t *testing.T) {
+	for _, c := range []struct {
+		info       Info
+		file, want string
+	}{
+		{Info{Path: "a.apk", Kind: "APK"}, "base.apk!/classes.dex", "a.apk!/base.apk!/classes.dex"},
+		{Info{Path: "app/", Kind: "folder", Folder: true}, "src/a.js", "app/src/a.js"},
+		{Info{Path: ".", Kind: "source tree", Folder: true}, "src/a.js", "src/a.js"},
+		{Info{Path: "app", Kind: "folder", Folder: true}, "app", "app/app"},
+		{Info{Path: "a", Kind: "folder", Folder: true}, "x.zip!/../evil", "a/x.zip!/../evil"},
+		{Info{Path: "out/main.jsbundle", Kind: "file"}, "main.jsbundle", "out/main.jsbundle"},
+		{Info{Path: "out/main.jsbundle.map", Kind: "file"}, "main.jsbundle.map!/src/a.js", "out/main.jsbundle.map!/src/a.js"},
+	} {
+		if got := c.info.Inside(c.file); got != c.want {
+			t.Errorf("%s in %s is called %s, want %s", c.file, c.info.Path, got, c.want)
+		}
+	}
+}

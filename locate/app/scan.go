@@ -48,7 +48,7 @@ func scan(archive *io.SectionReader, limit int) []member {
 }
 
 // next returns where a record begins, from an offset on, which must not be before that of
-// the last call; -1 for nowhere.
+// the last call; -1 where none does.
 func (s *scanner) next(from int64, is func([]byte) bool) int64 {
 	for s.at < from {
 		n, err := s.r.Discard(int(min(from-s.at, 1<<30)))

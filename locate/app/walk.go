@@ -397,14 +397,8 @@ func (w *walker) failAt(app *opening, path string, err error) {
 		return
 	}
 	full := app.path
-	switch {
-	case path == "" || path == ".":
-	case app.folder && full == ".":
-		full = path
-	case app.folder:
-		full = strings.TrimRight(full, `/`) + "/" + path
-	default:
-		full += "!/" + path
+	if path != "" && path != "." {
+		full = inside(app.path, app.folder, path)
 	}
 	app.mu.Lock()
 	app.failed++

@@ -137,7 +137,7 @@ func (f *finder) find(signs []sign, first func() bool) {
 	}
 }
 
-// index returns where b stands next, the end of the text for nowhere.
+// index returns where b stands next, the end of the text where it does not.
 func (f *finder) index(b []byte, from int) int {
 	var i int
 	if len(b) == 1 {
