@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -99,17 +100,8 @@ func hex(b []byte, start, end int) (r rune, ok bool) {
 	if end <= start || end > len(b) || end-start > 7 {
 		return 0, false
 	}
-	for _, c := range b[start:end] {
-		switch {
-		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return r, true
+	n, err := strconv.ParseUint(string(b[start:end]), 16, 32)
+	return rune(n), err == nil
 }
 
 // octalEscape reads \0 to \377, which old code has.
