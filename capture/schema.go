@@ -17,7 +17,7 @@ var schemaFiles embed.FS
 
 // schemaVersion is the newest version this program knows, kept in
 // PRAGMA user_version. Migration N leads from version N-1 to N.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // migrate brings a file from its version to ours, all in one transaction.
 func migrate(c *conn, from int) error {

@@ -29,6 +29,12 @@ type Options struct {
 	// Progress, when it is set, is told how many of the flows in the file were
 	// read and judged while a capture is opened.
 	Progress func(done, total int)
+	// Tell makes the document of an event of a violation; nil: nobody is to be told of any.
+	// It is called by the goroutine that writes, so that it must not take long.
+	Tell func(Occurrence) []byte
+	// KeepBodies says whether the contents of a flow's bodies and frames are kept, once it
+	// was searched and judged; nil keeps all.
+	KeepBodies func(*flow.Flow, policy.Judgement) bool
 
 	maxPages int // of the file, to fill a disk in tests; 0 is no limit
 }

@@ -40,6 +40,10 @@ type Policy struct {
 	deniesProbes bool
 	nothing      Source // where "nothing allows it" points
 
+	notify    Notify
+	actions   []Action
+	recording Recording
+
 	mu    sync.RWMutex
 	hosts map[hostKey]*hostFacts // memo of hostFacts; bounded by maxHosts
 }
