@@ -37,10 +37,11 @@ type audit struct {
 	proxy     *proxy.Proxy
 	listener  net.Listener
 	ways      *ways
-	closeWays func() // when nothing comes by them any more
-	path      string // of the capture
-	earlier   int    // contacts that it held before
-	discard   bool   // --keep none: the capture goes when the audit ends
+	closeWays func()    // when nothing comes by them any more
+	path      string    // of the capture
+	earlier   int       // contacts that it held before
+	discard   bool      // --keep none: the capture goes when the audit ends
+	expires   time.Time // when the capture may be removed; zero: when somebody removes it
 	served    chan error
 }
 
@@ -179,7 +180,8 @@ func (a *audit) openCapture(s *streams) error {
 		return err
 	}
 	if keep > 0 {
-		return a.store.SetExpiry(time.Now().Add(keep))
+		a.expires = time.Now().Add(keep)
+		return a.store.SetExpiry(a.expires)
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type liveFlags struct {
 	keep             string
 	duration         time.Duration
 	bounded          bool // --for was given
+	until            string
+	deadline         time.Time // of --until; zero without it
 	devices          []string
 	auth             string
 	passthrough      []string
@@ -59,6 +61,7 @@ func (l *liveFlags) register(c *cobra.Command) {
 	f.StringVar(&l.save, "save", "", "keep the capture in `file` (.telltale)")
 	f.StringVar(&l.keep, "keep", "168h", "how long a capture without --save is kept: a `duration`, forever or none")
 	f.DurationVar(&l.duration, "for", 0, "stop after this `duration`, for example 90s or 10m")
+	f.StringVar(&l.until, "until", "", "stop at this local `time`: 18:30, or 2027-01-31T06:00")
 	f.StringArrayVar(&l.devices, "device", nil, "accept only the client with this `IP` address; repeatable")
 	f.StringVar(&l.auth, "auth", "", "ask clients for proxy authentication: `user:password`")
 	f.StringArrayVar(&l.passthrough, "passthrough", nil, "do not decrypt hosts that match `pattern`; they are recorded and judged by name; repeatable")
@@ -81,6 +84,12 @@ func (l *liveFlags) register(c *cobra.Command) {
 func (l *liveFlags) proxyConfig() (proxy.Config, error) {
 	if l.bounded && l.duration <= 0 {
 		return proxy.Config{}, fmt.Errorf("--for: %s is no time to record for", l.duration)
+	}
+	if l.until != "" {
+		var err error
+		if l.deadline, err = parseDeadline(l.until, time.Now()); err != nil {
+			return proxy.Config{}, err
+		}
 	}
 	cfg := proxy.Config{AllowLocal: l.allowLocal, InsecureUpstream: l.insecureUpstream}
 	var err error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,8 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events, idle bool, c
 	}
 	ctx, end := context.WithCancel(c.Context())
 	defer end()
+	ctx, stopClock := untilClock(ctx, flags.deadline, time.Now)
+	defer stopClock()
 	ctx, stop := interruptible(ctx, flags.duration)
 	defer stop()
 	a.announce(s)
@@ -89,9 +92,7 @@ func (a *audit) announce(s *streams) {
 	}
 	a.announceWays(s)
 	s.say("  CA certificate: %s", a.authority.CertPath())
-	if !a.discard {
-		s.say("  capture: %s", a.path)
-	}
+	a.announceCapture(s)
 	if !a.everywhere() {
 		return
 	}
@@ -101,6 +102,21 @@ func (a *audit) announce(s *streams) {
 	}
 	_, port := splitPort(a.address())
 	s.say("  on a phone in the same network: set its HTTP proxy to %s, port %s, then open http://setup.telltale/", reachable[0], port)
+}
+
+// announceCapture says where the capture is, how long it is kept, and when recording ends.
+func (a *audit) announceCapture(s *streams) {
+	switch {
+	case a.discard:
+		s.say("  capture: removed when the audit ends")
+	case a.expires.IsZero():
+		s.say("  capture: %s, kept until you remove it", a.path)
+	default:
+		s.say("  capture: %s, kept until %s", a.path, localTime(a.expires))
+	}
+	if at := a.flags.deadline; !at.IsZero() {
+		s.say("  ends at %s", at.Local().Format("2006-01-02 15:04:05 MST"))
+	}
 }
 
 // announceWays says where devices find the other ways in.

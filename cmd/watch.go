@@ -77,6 +77,8 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	ctx, stopClock := untilClock(ctx, flags.deadline, time.Now)
+	defer stopClock()
 	ctx, stop := interruptible(ctx, flags.duration)
 	defer stop()
 	go a.sayWhenStopped(ctx, quiet)
