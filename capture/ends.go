@@ -67,6 +67,23 @@ func (s *Store) Ended(ctx context.Context, after Seq, limit int) ([]Recorded, Se
 	return page, after + Seq(len(page)), nil
 }
 
+// LastEnded returns the number of the flow that ended last: what Ended goes on from for
+// who wants to hear of later ones alone.
+func (s *Store) LastEnded(ctx context.Context) (last Seq, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		n, err := c.integer(selectLastEnd)
+		last = Seq(n)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read flows: %w", err)
+	}
+	return last, nil
+}
+
+// selectLastEnd has the number of the flow that ended last, and no row where none has.
+const selectLastEnd = "SELECT seq + json_array_length(flows) - 1 FROM ends ORDER BY seq DESC LIMIT 1"
+
 // endedIDs returns which flows ended behind after.
 func (s *Store) endedIDs(c *conn, after Seq, limit int64) (ids []flow.ID, err error) {
 	st, err := c.prepare("SELECT seq, flows FROM ends WHERE seq > ? ORDER BY seq")

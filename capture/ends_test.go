@@ -29,6 +29,9 @@ func TestEndedPagesAcrossBatches(t *testing.T) {
 	for _, n := range []int{1, 700, 1, 1, 256, 3, 255} {
 		end(n)
 	}
+	if last, err := s.LastEnded(t.Context()); err != nil || last != capture.Seq(len(want)) {
+		t.Errorf("the last of %d flows is %d, %v", len(want), last, err)
+	}
 	for _, limit := range []int{1, 7, 256, 300, 5000} {
 		at, n := capture.Seq(0), 0
 		for {

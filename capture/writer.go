@@ -171,7 +171,7 @@ func (w *writer) resume() error {
 		}
 		*t.next = n + 1
 	}
-	seq, err := w.conn.integer("SELECT seq + json_array_length(flows) - 1 FROM ends ORDER BY seq DESC LIMIT 1")
+	seq, err := w.conn.integer(selectLastEnd)
 	if err != nil {
 		return classify(w.path, err)
 	}
