@@ -1,0 +1,231 @@
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+)
+
+// A message is a line that was published.
+type message struct {
+	number uint64
+	line   []byte
+}
+
+// An ending says why a reader's connection ends.
+type ending string
+
+// The endings. All but closed are the last event's name: after the audit's summary there is
+// nothing to say.
+const (
+	going   ending = "" // it does not end
+	left    ending = "left"
+	closed  ending = "closed"
+	dropped ending = "dropped"
+	expired ending = "expired"
+)
+
+var endingWords = map[ending]string{
+	closed:  "the audit is over",
+	dropped: "too slow: events were lost, connect again",
+	expired: "the token has expired",
+}
+
+// A reader is one connection: a queue that is filled by whoever publishes and emptied by
+// the connection's own goroutine.
+type reader struct {
+	wake   chan struct{} // holds one when there is something to do
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	queue  []message
+	behind int // bytes that were queued and are not written yet
+	ending ending
+}
+
+// add queues a message, unless so much waits already that the reader is to be dropped: its
+// own goroutine tells it.
+func (r *reader) add(m message, limit int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending != going {
+		return
+	}
+	if r.behind += len(m.line) + lineCost; r.behind > limit {
+		r.queue, r.ending = nil, dropped
+	} else {
+		r.queue = append(r.queue, m)
+	}
+	r.rouse()
+}
+
+// stop ends the reader when its queue is empty.
+func (r *reader) stop(why ending) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending == going {
+		r.ending = why
+	}
+	r.rouse()
+}
+
+func (r *reader) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the next messages, of about a chunk, or why there are no more.
+func (r *reader) take() ([]message, ending) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for size := 0; n < len(r.queue) && size < chunk; n++ {
+		size += len(r.queue[n].line) + lineCost
+	}
+	if n == 0 {
+		r.queue = nil // its memory
+		return nil, r.ending
+	}
+	batch := r.queue[:n:n]
+	r.queue = r.queue[n:]
+	return batch, going
+}
+
+// written makes room for as much as was written.
+func (r *reader) written(batch []message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range batch {
+		r.behind -= len(m.line) + lineCost
+	}
+}
+
+// A stream is how a reader is written to.
+type stream interface {
+	send(batch []message) error
+	beat() error
+	// end says why it ends, where there is somebody to hear it.
+	end(why ending, notice []byte)
+}
+
+var errFull = errors.New("too many readers")
+
+// join makes a reader and counts it in. Once Close was called there is none.
+func (s *Server) join(cancel context.CancelFunc) (r *reader, last uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return nil, 0, errors.New(endingWords[closed])
+	case len(s.readers) >= s.limits.readers:
+		return nil, 0, errFull
+	}
+	r = &reader{wake: make(chan struct{}, 1), cancel: cancel}
+	s.readers[r] = struct{}{}
+	s.ended.Add(1)
+	return r, s.last, nil
+}
+
+func (s *Server) leave(r *reader) {
+	s.mu.Lock()
+	delete(s.readers, r)
+	s.mu.Unlock()
+	s.ended.Done()
+}
+
+// serve writes to a reader what it is sent until it ends, and says why it did.
+func (s *Server) serve(ctx context.Context, r *reader, to stream, expires time.Time) ending {
+	why := s.pump(ctx, r, to, expires)
+	if why != left {
+		to.end(why, notice(why))
+	}
+	return why
+}
+
+func (s *Server) pump(ctx context.Context, r *reader, to stream, expires time.Time) ending {
+	if s.config.Hello != nil {
+		for _, line := range s.config.Hello() {
+			if to.send([]message{{line: oneLine(line)}}) != nil {
+				return left
+			}
+		}
+	}
+	expiry := time.NewTimer(time.Until(expires))
+	defer expiry.Stop()
+	beat := time.NewTimer(s.limits.beat)
+	defer beat.Stop()
+	for {
+		for {
+			batch, why := r.take()
+			if why != going {
+				return why
+			}
+			if len(batch) == 0 {
+				break
+			}
+			if to.send(batch) != nil {
+				return r.failed()
+			}
+			r.written(batch)
+			beat.Reset(s.limits.beat)
+			// A timer knows nothing of a clock that was set, or of a machine that slept.
+			if !time.Now().Round(0).Before(expires) {
+				return expired
+			}
+		}
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			return left
+		case <-expiry.C:
+			return expired
+		case <-beat.C:
+			if !time.Now().Round(0).Before(expires) {
+				return expired
+			}
+			if to.beat() != nil {
+				return left
+			}
+			beat.Reset(s.limits.beat)
+		}
+	}
+}
+
+// failed returns why a write failed: the reader was too slow, or has left.
+func (r *reader) failed() ending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending == dropped {
+		return dropped
+	}
+	return left
+}
+
+// notice returns the last event of a connection, nil for none.
+func notice(why ending) []byte {
+	if why == closed {
+		return nil
+	}
+	return encode(ownEvent{Event: string(why), Message: endingWords[why]})
+}
+
+// An ownEvent is an event of the feed itself.
+type ownEvent struct {
+	Event   string  `json:"event"`
+	Time    string  `json:"time"`
+	Message string  `json:"message,omitempty"`
+	Missed  *uint64 `json:"missed,omitempty"` // by a reader that came again; unknown when absent
+}
+
+func encode(e ownEvent) []byte {
+	e.Time = time.Now().UTC().Format(time.RFC3339Nano)
+	line, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // texts and numbers always encode
+	}
+	return line
+}
