@@ -1,0 +1,208 @@
+package outbox
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An Escalation is a violation that somebody else is told of when nobody acknowledges it
+// in time.
+type Escalation struct {
+	Audit     string
+	Violation string        // its ID
+	To        Destination   // who is told then
+	After     time.Duration // how long there is to acknowledge
+	Due       time.Time
+	Event     []byte // the document of the event
+}
+
+// An Acknowledgement says that somebody knows of a violation.
+type Acknowledgement struct {
+	Audit     string // "" is every audit that waits for one
+	Violation string // its ID, or how that starts
+	By        string // "screen", "command line", "link", …
+}
+
+// plan keeps escalations. The first event of a violation says when; a violation that was
+// acknowledged is not escalated again.
+func (o *Outbox) plan(tx *sql.Tx, escalations []Escalation) error {
+	for _, e := range escalations {
+		_, err := tx.Exec(`INSERT INTO escalations (audit, violation, destination, kind, identity, patience, due, event)
+			SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM acknowledgements WHERE audit = ?1 AND violation = ?2)
+			ON CONFLICT (audit, violation, identity) DO NOTHING`,
+			e.Audit, e.Violation, e.To.Name, e.To.Kind, e.To.Identity, e.After.Milliseconds(), millis(e.Due), string(e.Event))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Due returns the escalations to the given destinations whose time has come, and when the
+// next one is due; zero where there is none.
+func (o *Outbox) Due(identities []string) (due []Escalation, next time.Time, err error) {
+	now := millis(o.now())
+	// The clock was set back when one is due later than it could have been made.
+	if err := o.settle("UPDATE escalations SET due = ?1 + patience WHERE settled IS NULL AND due > ?1 + patience", now); err != nil {
+		return nil, time.Time{}, err
+	}
+	all, err := o.open(identities)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	for _, e := range all {
+		switch {
+		case millis(e.Due) <= now:
+			due = append(due, e)
+		case next.IsZero() || e.Due.Before(next):
+			next = e.Due
+		}
+	}
+	return due, next, nil
+}
+
+// open returns the escalations to destinations that are not settled; with nil, to any.
+func (o *Outbox) open(identities []string) ([]Escalation, error) {
+	known, err := json.Marshal(identities)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := o.db.Query(`SELECT audit, violation, destination, kind, identity, patience, due, event FROM escalations
+		WHERE settled IS NULL AND (?1 = 'null' OR identity IN (SELECT value FROM json_each(?1))) ORDER BY due, audit, violation`, string(known))
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	defer rows.Close()
+	var list []Escalation
+	for rows.Next() {
+		var e Escalation
+		var patience int64
+		var due sql.NullInt64
+		if err := rows.Scan(&e.Audit, &e.Violation, &e.To.Name, &e.To.Kind, &e.To.Identity, &patience, &due, &e.Event); err != nil {
+			return nil, fmt.Errorf("read outbox: %w", err)
+		}
+		e.After, e.Due = time.Duration(patience)*time.Millisecond, fromMillis(due)
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// Escalate keeps the message that an escalation became and settles it, in one transaction.
+// It reports false, and keeps nothing, where the violation was acknowledged or escalated
+// meanwhile.
+func (o *Outbox) Escalate(e Escalation, draft Draft) (done bool, err error) {
+	err = o.change(func(tx *sql.Tx) error {
+		n, err := affected(tx.Exec(`UPDATE escalations SET settled = ?, event = NULL WHERE audit = ? AND violation = ? AND identity = ? AND settled IS NULL`,
+			millis(o.now()), e.Audit, e.Violation, e.To.Identity))
+		if err != nil || n == 0 {
+			return err
+		}
+		done = true
+		return o.insert(tx, e.Audit, []Draft{draft})
+	})
+	if err != nil {
+		return false, fmt.Errorf("escalate in outbox: %w", err)
+	}
+	return done, nil
+}
+
+// Settle ends the escalations of a violation without a word: it was acknowledged or waived.
+func (o *Outbox) Settle(audit, violation string) error {
+	return o.settle("UPDATE escalations SET settled = ?, event = NULL WHERE audit = ? AND violation = ? AND settled IS NULL", millis(o.now()), audit, violation)
+}
+
+// Acknowledge keeps that somebody knows of a violation, which then is not escalated. It
+// returns the ID of the violation, which may be given by its start where an escalation of
+// it waits. A start of several is an [*AmbiguousError].
+func (o *Outbox) Acknowledge(a Acknowledgement) (violation string, err error) {
+	err = o.change(func(tx *sql.Tx) error {
+		audits, found, err := waiting(tx, a)
+		if err != nil {
+			return err
+		}
+		if violation = found; violation == "" {
+			violation = a.Violation
+		}
+		if a.Audit != "" {
+			audits = []string{a.Audit}
+		}
+		for _, audit := range audits {
+			now := millis(o.now())
+			if _, err := tx.Exec("INSERT INTO acknowledgements (audit, violation, time, by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", audit, violation, now, a.By); err != nil {
+				return err
+			}
+			if _, err := tx.Exec("UPDATE escalations SET settled = ?, event = NULL WHERE audit = ? AND violation = ? AND settled IS NULL", now, audit, violation); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("acknowledge in outbox: %w", err)
+	}
+	return violation, nil
+}
+
+// waiting finds the violation that an acknowledgement means among those that wait for one.
+func waiting(tx *sql.Tx, a Acknowledgement) (audits []string, violation string, err error) {
+	if a.Violation == "" {
+		return nil, "", errors.New("no violation is named")
+	}
+	rows, err := tx.Query("SELECT DISTINCT audit, violation FROM escalations WHERE settled IS NULL AND (?1 = '' OR audit = ?1) AND violation GLOB ?2 ORDER BY violation, audit", a.Audit, prefix(a.Violation))
+	if err != nil {
+		return nil, "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var audit, v string
+		if err := rows.Scan(&audit, &v); err != nil {
+			return nil, "", err
+		}
+		if violation != "" && v != violation {
+			return nil, "", &AmbiguousError{a.Violation}
+		}
+		audits, violation = append(audits, audit), v
+	}
+	return audits, violation, rows.Err()
+}
+
+// AmbiguousError says that the IDs of several violations start so.
+type AmbiguousError struct{ Violation string }
+
+// Error says which start.
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("the IDs of several violations start with %q", e.Violation)
+}
+
+// Hint says what to do.
+func (e *AmbiguousError) Hint() string { return "give more of the ID" }
+
+// Acknowledged reports whether somebody knows of a violation.
+func (o *Outbox) Acknowledged(audit, violation string) (bool, error) {
+	var n int
+	if err := o.db.QueryRow("SELECT count(*) FROM acknowledgements WHERE audit = ? AND violation = ?", audit, violation).Scan(&n); err != nil {
+		return false, fmt.Errorf("read outbox: %w", err)
+	}
+	return n > 0, nil
+}
+
+// Rest returns what is still to be done: to move from an outbox in memory to one with a file,
+// where Take keeps it.
+func (o *Outbox) Rest() ([]Draft, []Escalation, error) {
+	messages, err := o.List(Waiting)
+	if err != nil {
+		return nil, nil, err
+	}
+	escalations, err := o.open(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	drafts := make([]Draft, len(messages))
+	for i, m := range messages {
+		drafts[i] = Draft{To: m.To, Message: m.Document}
+	}
+	return drafts, escalations, nil
+}

@@ -1,0 +1,158 @@
+package outbox
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"telltale/notify"
+)
+
+// ErrTaken says that somebody else has made messages of these events meanwhile.
+var ErrTaken = errors.New("the events were taken by another process")
+
+// ErrFull says that no more messages fit into an outbox without a file.
+var ErrFull = fmt.Errorf("%d messages wait in memory already", Capacity)
+
+// A Source is an audit whose events become messages.
+type Source struct {
+	Audit string
+	Path  string // of the capture; "" where it has no file
+	Seq   int64  // of the last event that became messages
+	Used  time.Time
+}
+
+// A Destination is one place that is told, as far as the outbox may know it.
+type Destination struct {
+	Name     string
+	Kind     string // as in policy.DestinationKind
+	Identity string // see [Identity]
+}
+
+// A Draft is a message that is yet to be kept. Its ID is the idempotency key.
+type Draft struct {
+	To      Destination
+	Message notify.Message
+}
+
+// A Taking is what the events of one source became: those after From, up to To.
+type Taking struct {
+	Audit       string
+	From, To    int64
+	Drafts      []Draft
+	Escalations []Escalation
+}
+
+// Register notes an audit, and where its capture is, before it records. It returns the
+// sequence number of the last event that became messages, 0 for a new audit.
+func (o *Outbox) Register(audit, path string) (seq int64, err error) {
+	err = o.db.QueryRow(`INSERT INTO sources (audit, path, seq, used) VALUES (?1, ?2, 0, ?3)
+		ON CONFLICT (audit) DO UPDATE SET path = ?2, used = ?3 RETURNING seq`, audit, path, millis(o.now())).Scan(&seq)
+	if err != nil {
+		return 0, fmt.Errorf("register audit in outbox: %w", err)
+	}
+	return seq, nil
+}
+
+// Sources returns the audits that have a capture file, the oldest first.
+func (o *Outbox) Sources() ([]Source, error) {
+	rows, err := o.db.Query("SELECT audit, path, seq, used FROM sources WHERE path <> '' ORDER BY used, audit")
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	defer rows.Close()
+	var sources []Source
+	for rows.Next() {
+		var s Source
+		var used sql.NullInt64
+		if err := rows.Scan(&s.Audit, &s.Path, &s.Seq, &used); err != nil {
+			return nil, fmt.Errorf("read outbox: %w", err)
+		}
+		s.Used = fromMillis(used)
+		sources = append(sources, s)
+	}
+	return sources, rows.Err()
+}
+
+// Forget drops an audit whose capture is no more.
+func (o *Outbox) Forget(audit string) error {
+	if _, err := o.db.Exec("DELETE FROM sources WHERE audit = ?", audit); err != nil {
+		return fmt.Errorf("forget audit in outbox: %w", err)
+	}
+	return nil
+}
+
+// Take keeps the messages of events together with the fact that these events have become
+// messages: all of it, or nothing. It fails with [ErrTaken] when the source is not at From
+// any more, and with [ErrFull] where there is no room.
+func (o *Outbox) Take(t Taking) error {
+	err := o.change(func(tx *sql.Tx) error {
+		result, err := tx.Exec("UPDATE sources SET seq = ?, used = ? WHERE audit = ? AND seq = ?", t.To, millis(o.now()), t.Audit, t.From)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(err, ErrTaken)
+		}
+		if err := o.insert(tx, t.Audit, t.Drafts); err != nil {
+			return err
+		}
+		return o.plan(tx, t.Escalations)
+	})
+	if err != nil {
+		return fmt.Errorf("write messages to outbox: %w", err)
+	}
+	return nil
+}
+
+// Add keeps messages that come from no event.
+func (o *Outbox) Add(drafts ...Draft) error {
+	err := o.change(func(tx *sql.Tx) error { return o.insert(tx, "", drafts) })
+	if err != nil {
+		return fmt.Errorf("write messages to outbox: %w", err)
+	}
+	return nil
+}
+
+// insert adds messages; one whose ID is there already is the same message.
+func (o *Outbox) insert(tx *sql.Tx, audit string, drafts []Draft) error {
+	if o.path == "" && len(drafts) > 0 {
+		var waiting int
+		if err := tx.QueryRow("SELECT count(*) FROM messages WHERE state = 'waiting'").Scan(&waiting); err != nil {
+			return err
+		}
+		if waiting+len(drafts) > Capacity && waiting > 0 {
+			return ErrFull
+		}
+	}
+	now := millis(o.now())
+	for _, d := range drafts {
+		document, err := json.Marshal(withoutLinks(d.Message))
+		if err != nil {
+			return err
+		}
+		about := d.Message.Audit
+		if about == "" {
+			about = audit
+		}
+		_, err = tx.Exec(`INSERT INTO messages (id, audit, destination, kind, identity, document, state, made, since, next)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?7, ?7) ON CONFLICT (id) DO NOTHING`,
+			d.Message.ID, about, d.To.Name, d.To.Kind, d.To.Identity, string(document), now)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutLinks takes out what would permit somebody who reads the file to acknowledge.
+func withoutLinks(m notify.Message) notify.Message {
+	m.Items = slices.Clone(m.Items)
+	for i := range m.Items {
+		m.Items[i].Acknowledge = ""
+	}
+	return m
+}
