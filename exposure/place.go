@@ -64,9 +64,9 @@ func (s *search) located(m meaning, l leaf) bool {
 func (h half) original() original {
 	whole, _, ok := strings.Cut(h.text, ".")
 	if !ok { // in parts of a degree
-		return original{h.text, h.text[:min(2, len(h.text)/2)] + "…"}
+		return original{text: h.text, masked: h.text[:min(2, len(h.text)/2)] + "…", kind: Location}
 	}
-	return original{h.text, whole + ".…"}
+	return original{text: h.text, masked: whole + ".…", kind: Location}
 }
 
 // coordinate reads a number in degrees, and tells how many decimals it has.

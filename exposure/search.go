@@ -351,7 +351,7 @@ const (
 )
 
 // original is a value as it was sent, and what people may see of it.
-type original struct{ text, masked string }
+type original struct{ text, masked, kind, digest string }
 
 // count returns how many entries of a kind there are.
 func (s *search) count(kind string) int {
@@ -368,13 +368,12 @@ func (s *search) count(kind string) int {
 // made, masked what people may see of it.
 func (s *search) add(kind string, l leaf, normal, masked string) bool {
 	if s.keepRaw && len(l.text) > 0 && len(s.raw) < maxRaw {
-		s.raw = append(s.raw, original{string(l.text), masked})
+		s.raw = append(s.raw, original{string(l.text), masked, kind, digestOf(normal)})
 	}
 	if s.count(kind) == MaxOfKind {
 		return true
 	}
-	sum := sha256.Sum256([]byte(normal))
-	e := flow.Exposure{Kind: kind, Name: shownName(l.name), Layers: l.layers, Masked: masked, Digest: hex.EncodeToString(sum[:16])}
+	e := flow.Exposure{Kind: kind, Name: shownName(l.name), Layers: l.layers, Masked: masked, Digest: digestOf(normal)}
 	if len(l.text) >= 4 {
 		e.Name = strings.ReplaceAll(e.Name, string(l.text), masked)
 	}
@@ -396,6 +395,12 @@ func (s *search) add(kind string, l leaf, normal, masked string) bool {
 		s.found = append(s.found, e)
 	}
 	return true
+}
+
+// digestOf returns the digest of a value in the one way in which its digest is made.
+func digestOf(normal string) string {
+	sum := sha256.Sum256([]byte(normal))
+	return hex.EncodeToString(sum[:16])
 }
 
 // knows reports whether a value was found before, under this name.

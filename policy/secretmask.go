@@ -16,11 +16,22 @@ func (p *Policy) Mask(text string) string {
 	if p.forms == nil || len(text) < minSecret {
 		return text
 	}
-	return p.hidden(p.masked(text))
+	return p.hidden(p.masked(text, nil))
 }
 
-// masked returns the text without the values that stand in one of its readings.
-func (p *Policy) masked(text string) string {
+// MaskAs is Mask, except that as says what takes the place of each value, so that equal ones
+// stay recognisable. It has to contain no value. Where a part was replaced because only
+// taking it apart brings a value out, [flow.Redacted] stands there all the same.
+func (p *Policy) MaskAs(text string, as func(Secret) string) string {
+	if p.forms == nil || len(text) < minSecret {
+		return text
+	}
+	return p.hidden(p.masked(text, as))
+}
+
+// masked returns the text without the values that stand in one of its readings. as may be
+// nil.
+func (p *Policy) masked(text string, as func(Secret) string) string {
 	held := false
 	readings([]byte(text), false, func(r *reading) bool {
 		p.forms.find(r.text, func(*secretForm, int, int) bool {
@@ -32,18 +43,29 @@ func (p *Policy) masked(text string) string {
 	if !held { // nearly always
 		return text
 	}
-	var spans []span
+	var spans []secretSpan
 	readings([]byte(text), true, func(r *reading) bool {
 		p.forms.find(r.text, func(form *secretForm, start, end int) bool {
 			if form.alphabet != nil {
 				start, end = form.withSharedBits(r.text, start, end)
 			}
-			spans = append(spans, span{r.origin(start).start, r.origin(end - 1).end})
+			spans = append(spans, secretSpan{span{r.origin(start).start, r.origin(end - 1).end}, form.secret})
 			return true
 		})
 		return true
 	})
-	return redact(text, spans)
+	return redact(text, spans, func(secret int) string {
+		if as == nil {
+			return flow.Redacted
+		}
+		return as(p.secrets[secret])
+	})
+}
+
+// secretSpan is where a value stands in a text.
+type secretSpan struct {
+	span
+	secret int // index of the value
 }
 
 // withSharedBits widens a place in base64 by the characters beside it that hold bits of the
@@ -66,7 +88,7 @@ func (p *Policy) MaskBody(header []flow.Field, body flow.Body) []byte {
 	if p.forms == nil || len(body.Content) < minSecret {
 		return body.Content
 	}
-	if masked := p.masked(string(body.Content)); masked != string(body.Content) {
+	if masked := p.masked(string(body.Content), nil); masked != string(body.Content) {
 		body.Content = []byte(masked)
 	}
 	message := flow.Request{Body: body}
@@ -83,8 +105,8 @@ func (p *Policy) MaskBody(header []flow.Field, body flow.Body) []byte {
 }
 
 // redact returns the text with each of the spans, in any order, replaced once.
-func redact(text string, spans []span) string {
-	slices.SortFunc(spans, func(a, b span) int { return int(a.start - b.start) })
+func redact(text string, spans []secretSpan, as func(secret int) string) string {
+	slices.SortFunc(spans, func(a, b secretSpan) int { return int(a.start - b.start) })
 	var b strings.Builder
 	done := 0
 	for _, sp := range spans {
@@ -92,7 +114,7 @@ func redact(text string, spans []span) string {
 			continue
 		}
 		if int(sp.start) > done || done == 0 {
-			b.WriteString(text[done:max(int(sp.start), done)] + flow.Redacted)
+			b.WriteString(text[done:max(int(sp.start), done)] + as(sp.secret))
 		}
 		done = int(sp.end)
 	}

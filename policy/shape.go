@@ -62,6 +62,10 @@ func shapeOfPath(path string) string {
 // bytes.
 const maxWordLike = 15
 
+// redactedOf begins what stands for a value in a copy of a flow in which equal values have
+// equal masks: flow.Redacted with a colon and the mask before its bracket.
+const redactedOf = "[redacted:"
+
 // isPlainSegment reports whether a segment is one that has nothing that varies: most are.
 func isPlainSegment(s string) bool {
 	if len(s) > maxWordLike {
@@ -82,6 +86,8 @@ func shapeOfSegment(s string) string {
 	}
 	l := lookOf(s)
 	switch {
+	case strings.Contains(s, redactedOf): // a value that somebody took out
+		return "*"
 	case l.digits == 0 && l.length <= maxWordLike && len(s) <= maxShapeSegment && strings.IndexByte(s, '@') < 0:
 		return s // nothing below would change it
 	case l.digits == len(s), len(s) > maxShapeSegment, strings.IndexByte(s, '@') >= 0, l.isToken():
