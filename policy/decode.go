@@ -193,7 +193,13 @@ func (d *decoder) decodeField(kv *ast.MappingValueNode, v reflect.Value, seen ma
 		}
 		return d.errorOn(key, fmt.Sprintf("%q has no value", name), "give it one or remove the key")
 	}
-	return d.decode(value, v.Field(index))
+	if err := d.decode(value, v.Field(index)); err != nil {
+		return err
+	}
+	if f := v.Field(index); f.Kind() == reflect.Slice && f.Len() == 0 && v.Type().Field(index).Tag.Get("least") != "" {
+		return d.errorOn(key, name+" is an empty list", "give it an entry, or remove the key")
+	}
+	return nil
 }
 
 // fieldOf returns the index of the field with that key, -1 when there is none.

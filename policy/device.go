@@ -97,9 +97,6 @@ const (
 
 // checkDevices refuses devices that cannot be told apart, and what says nothing.
 func (d *decoder) checkDevices(doc *document) error {
-	if doc.Devices != nil && len(doc.Devices) == 0 {
-		return d.errorAt(keyLine(d.lines, "devices", doc.Line), 1, "devices is an empty list", "name a device, or remove the key")
-	}
 	named := map[string]*deviceEntry{}
 	var all []addressOf
 	for i := range doc.Devices {
@@ -127,19 +124,8 @@ func (d *decoder) checkDevices(doc *document) error {
 
 // checkDevice refuses what is wrong with one entry for itself.
 func (d *decoder) checkDevice(e *deviceEntry) error {
-	for _, section := range []struct {
-		key   string
-		empty bool
-	}{
-		{"address", len(e.Address.Value) == 0},
-		{"allow", e.Allow != nil && len(e.Allow) == 0},
-		{"ignore", e.Ignore != nil && len(e.Ignore) == 0},
-		{"deny", e.Deny != nil && len(e.Deny) == 0},
-		{"waivers", e.Waivers != nil && len(e.Waivers) == 0},
-	} {
-		if section.empty {
-			return d.errorAt(e.Line, e.Column, section.key+" of the device is an empty list", "give it an entry, or remove the key")
-		}
+	if len(e.Address.Value) == 0 {
+		return d.errorAt(e.Line, e.Column, "address of the device is an empty list", "give it an address")
 	}
 	return d.checkEntries(e.Allow, e.Ignore, e.Deny)
 }

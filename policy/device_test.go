@@ -251,7 +251,7 @@ var badDevices = []badPolicy{
 	{"bits behind the prefix", twoKeys + "devices:\n  - {name: x, address: 192.0.2.1/24}\n", 4, 24, "bits behind its prefix", `"192.0.2.0/24"`},
 	{"a bad address in a list", twoKeys + "devices:\n  - name: x\n    address:\n      - 192.0.2.1\n      - 192.0.2.256\n", 7, 9, `"192.0.2.256" is neither`, ""},
 	{"no addresses", twoKeys + "devices:\n  - {name: x, address: []}\n", 4, 6, "address of the device is an empty list", ""},
-	{"an empty section", twoKeys + "devices:\n  - {name: x, address: 192.0.2.1, deny: []}\n", 4, 6, "deny of the device is an empty list", "remove the key"},
+	{"an empty section", twoKeys + "devices:\n  - {name: x, address: 192.0.2.1, deny: []}\n", 4, 35, "deny is an empty list", "remove the key"},
 	{"a section without value", twoKeys + "devices:\n  - name: x\n    address: 192.0.2.1\n    allow:\n", 6, 5, `"allow" has no value`, ""},
 	{"two devices of one name", twoKeys + "devices:\n  - {name: x, address: 192.0.2.1}\n  - {name: x, address: 192.0.2.2}\n", 5, 12, `two devices are named "x": the other one is in line 4`, "list of addresses"},
 	{"one address twice", twoKeys + "devices:\n  - {name: x, address: [192.0.2.1, 192.0.2.1]}\n", 4, 36, "192.0.2.1 overlaps with 192.0.2.1", "one of the two"},

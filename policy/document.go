@@ -23,6 +23,9 @@ type document struct {
 	Identifiers identifierList `yaml:"identifiers" about:"Which hosts must not get which kind of identifiers: never (no host may), third-parties (no host that is not allowed may) or ignore (every host may)."`
 	Waivers     []waiverEntry  `yaml:"waivers" about:"Violations that are excused until a date."`
 	Devices     []deviceEntry  `yaml:"devices" least:"1" about:"Devices by their addresses: what they are called, and what is true for one of them alone."`
+	Notify      notifyEntry    `yaml:"notify" about:"Who is told of what happens, and where."`
+	On          []actionEntry  `yaml:"on" least:"1" about:"Programs that are run when something happens. Each gets the event as JSON on its standard input."`
+	Record      recordEntry    `yaml:"record" about:"What of the traffic is kept."`
 }
 
 type appEntry struct {

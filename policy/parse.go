@@ -273,6 +273,9 @@ func (d *decoder) checkDocument(doc *document) error {
 	if err := d.checkDevices(doc); err != nil {
 		return err
 	}
+	if err := d.checkTelling(doc); err != nil {
+		return err
+	}
 	return d.checkSecrets(doc.NeverSend)
 }
 

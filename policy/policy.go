@@ -43,6 +43,7 @@ type Policy struct {
 	notify    Notify
 	actions   []Action
 	recording Recording
+	literals  []literal // secrets of notify that stand in the file itself
 
 	mu    sync.RWMutex
 	hosts map[hostKey]*hostFacts // memo of hostFacts; bounded by maxHosts
@@ -201,6 +202,7 @@ func build(file string, data []byte, doc *document, lines []string) *Policy {
 	for i := range doc.Devices {
 		p.addDevice(&doc.Devices[i], source)
 	}
+	p.addTelling(doc, source)
 	return p
 }
 

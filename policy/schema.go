@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/invopop/jsonschema"
 )
@@ -42,11 +43,12 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 	}
 	least := uint64(1)
 	switch t {
-	case reflect.TypeFor[text](), reflect.TypeFor[hostPattern](), reflect.TypeFor[pathGlob]():
+	case reflect.TypeFor[text](), reflect.TypeFor[hostPattern](), reflect.TypeFor[pathGlob](), reflect.TypeFor[webURL](),
+		reflect.TypeFor[mailAddress](), reflect.TypeFor[label](), reflect.TypeFor[keychainName]():
 		s := str()
 		s.MinLength = &least
 		return s
-	case reflect.TypeFor[addressList]():
+	case reflect.TypeFor[addressList](), reflect.TypeFor[mailList]():
 		one := str()
 		one.MinLength = &least
 		several := &jsonschema.Schema{Type: "array", Items: one, MinItems: &least}
@@ -69,6 +71,19 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return enum(ruleNames())
 	case reflect.TypeFor[certificate]():
 		return enum([]string{"valid", "any"})
+	case reflect.TypeFor[argument](), reflect.TypeFor[githubProject](), reflect.TypeFor[gitlabProject](), reflect.TypeFor[duration](),
+		reflect.TypeFor[size](), reflect.TypeFor[variableName]():
+		s := str()
+		s.Pattern = scalarForms[t]
+		return s
+	case reflect.TypeFor[eventName]():
+		return enum(EventKinds)
+	case reflect.TypeFor[severityName]():
+		return enum(severityNames)
+	case reflect.TypeFor[bodiesName]():
+		return enum(bodiesNames)
+	case reflect.TypeFor[credentialEntry]():
+		return credentialSchema()
 	case reflect.TypeFor[tlsVersion]():
 		s := &jsonschema.Schema{}
 		for _, v := range tlsVersions {
@@ -81,6 +96,33 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return s
 	}
 	return nil
+}
+
+// scalarForms are patterns of scalar types, which a variable fits as well.
+var scalarForms = map[reflect.Type]string{
+	reflect.TypeFor[githubProject](): `^([^/]+/[^/]+|.*\$\{.+\}.*)$`,
+	reflect.TypeFor[gitlabProject](): `^([^/]+(/[^/]+)+|.*\$\{.+\}.*)$`,
+	reflect.TypeFor[duration]():      `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|\$\{.+\}`,
+	reflect.TypeFor[size]():          `^[0-9]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB)$|\$\{.+\}`,
+	reflect.TypeFor[variableName]():  `^[A-Za-z_][A-Za-z0-9_]*$|\$\{.+\}`,
+}
+
+// credentialSchema is the form of a secret: text, or a mapping that says where it is.
+func credentialSchema() *jsonschema.Schema {
+	t := reflect.TypeFor[credentialPlace]()
+	at := &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
+	for i := range t.NumField() {
+		field := t.Field(i)
+		key := field.Tag.Get("yaml")
+		if key == "" {
+			continue
+		}
+		one := scalarSchema(field.Type)
+		one.Description = field.Tag.Get("about")
+		at.Properties.Set(key, one)
+		at.OneOf = append(at.OneOf, &jsonschema.Schema{Required: []string{key}})
+	}
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{scalarSchema(reflect.TypeFor[text]()), at}}
 }
 
 // aboutField returns the description of a key.
@@ -127,9 +169,12 @@ func describeStruct(s *jsonschema.Schema, t reflect.Type) {
 
 // describeEntry allows the short form where there is one.
 func describeEntry(s *jsonschema.Schema, t reflect.Type) *jsonschema.Schema {
-	for _, pair := range [][2]string{{"host", "preset"}, {"host", "category"}, {"value", "file"}} {
-		if _, ok := s.Properties.Get(pair[1]); ok {
-			s.OneOf = []*jsonschema.Schema{{Required: []string{pair[0]}}, {Required: []string{pair[1]}}}
+	for _, keys := range [][]string{{"host", "preset"}, {"host", "category"}, {"value", "file"}, destinationKindNames()} {
+		if slices.ContainsFunc(keys, func(key string) bool { _, ok := s.Properties.Get(key); return !ok }) {
+			continue
+		}
+		for _, key := range keys {
+			s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{key}})
 		}
 	}
 	if _, ok := reflect.New(t).Interface().(shorthand); !ok {

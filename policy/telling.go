@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -149,48 +148,6 @@ func plainAddr(s string) string {
 	}
 	return addr.Unmap().WithZone("").String()
 }
-
-// A Credential is a secret, or where it is to be had. It masks itself when printed.
-type Credential struct {
-	text     string // the secret itself
-	env      string // name of a variable
-	file     string // path
-	keychain string // SERVICE/ACCOUNT
-}
-
-// Sources are where credentials are looked up.
-type Sources struct {
-	Env      func(string) (string, bool)
-	ReadFile func(path string) ([]byte, error)
-	Keychain func(service, account string) (string, error)
-}
-
-// NewCredential returns a credential that is the secret itself.
-func NewCredential(secret string) Credential { return Credential{text: secret} }
-
-// IsZero reports whether there is none.
-func (c Credential) IsZero() bool { return c == Credential{} }
-
-// String never shows the secret, but where it comes from.
-func (c Credential) String() string {
-	switch {
-	case c.env != "":
-		return "environment variable " + c.env
-	case c.file != "":
-		return "file " + c.file
-	case c.keychain != "":
-		return "keychain entry " + c.keychain
-	case c.text != "":
-		return "[redacted]"
-	}
-	return ""
-}
-
-// Format keeps every verb from showing the secret: some would print the struct.
-func (c Credential) Format(state fmt.State, _ rune) { fmt.Fprint(state, c.String()) }
-
-// MarshalText keeps encoders from showing the secret.
-func (c Credential) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // Notify returns whom the policy wants told.
 func (p *Policy) Notify() Notify { return p.notify }
