@@ -102,6 +102,7 @@ func (w *writer) flow(f *flow.Flow, replace bool) error {
 	if row[columnExposures], err = w.exposures(f.Exposures); err != nil {
 		return err
 	}
+	w.chain.flow(row[:], f.Ended())
 	return w.insert(&row, replace)
 }
 
@@ -204,5 +205,6 @@ func (w *writer) frame(id flow.ID, n int, f *flow.Frame) error {
 	if f.Data != nil {
 		data = f.Data
 	}
-	return w.insertFrame.exec(int64(id), int64(n), micros(f.Time), truth(f.FromClient), int64(f.Opcode), f.Size, truth(f.Truncated), data)
+	w.nextFrame++
+	return w.insertFrame.exec(w.nextFrame-1, int64(id), int64(n), micros(f.Time), truth(f.FromClient), int64(f.Opcode), f.Size, truth(f.Truncated), data)
 }

@@ -16,10 +16,12 @@ type rowInsert struct {
 	width     int
 	one, many *stmt          // nil until they are needed
 	waiting   []driver.Value // rows that wait for more
+	covers    *rowDigest     // takes the rows
 }
 
 // add writes a row, by writeAll at the latest.
 func (r *rowInsert) add(c *conn, row ...driver.Value) error {
+	r.covers.add(row)
 	r.waiting = append(r.waiting, row...)
 	return r.writeFull(c)
 }

@@ -68,6 +68,7 @@ func (s *Store) ledgersLocked() []coverage.Ledger {
 // that there are rows also before anything came: after a kill they say that books were
 // kept.
 func (w *writer) ledger(l coverage.Ledger) error {
+	w.chain.ledgers = true
 	if err := w.once("DELETE FROM ledgers WHERE session_id = ? AND mode = ?", w.session, l.Mode); err != nil {
 		return err
 	}

@@ -101,7 +101,8 @@ func (c *conn) prepare(query string) (*stmt, error) {
 // stmt is a prepared statement.
 type stmt struct {
 	driver.Stmt
-	named []driver.NamedValue // reused
+	named  []driver.NamedValue // reused
+	covers *rowDigest          // takes the rows that it inserts; nil for most
 }
 
 // row returns n arguments to fill in for execRow. They keep the values of the
@@ -126,7 +127,12 @@ func (s *stmt) execRow(row []driver.NamedValue) error {
 	return err
 }
 
-func (s *stmt) exec(args ...driver.Value) error { return s.execRow(s.bind(args)) }
+func (s *stmt) exec(args ...driver.Value) error {
+	if s.covers != nil {
+		s.covers.add(args)
+	}
+	return s.execRow(s.bind(args))
+}
 
 // integer runs a query for one number; found is false when there was no row.
 func (s *stmt) integer(args ...driver.Value) (n int64, found bool, err error) {

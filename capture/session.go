@@ -13,13 +13,18 @@ func (w *writer) transaction(f func() error) error {
 	}
 	err := f()
 	if err == nil {
+		err = w.chain.link(w.lastSeq)
+	}
+	if err == nil {
 		if err = w.commit.exec(); err == nil {
+			w.chain.committed()
 			return nil
 		}
 	}
 	// SQLite may have rolled back already, on a full disk for one.
 	_ = w.rollback.exec()
 	w.forget()
+	w.chain.undone()
 	return err
 }
 
@@ -74,12 +79,18 @@ func (w *writer) startSession(now, expires time.Time, fresh bool) (id int64, err
 				return err
 			}
 		}
-		return st.exec(id, now.UnixMicro())
+		if err := st.exec(id, now.UnixMicro()); err != nil {
+			return err
+		}
+		return w.chain.begin(id, now)
 	})
 }
 
 func (w *writer) endSession(now time.Time) error {
-	return w.once("UPDATE sessions SET ended = ? WHERE id = ?", now.UnixMicro(), w.session)
+	if err := w.once("UPDATE sessions SET ended = ? WHERE id = ?", now.UnixMicro(), w.session); err != nil {
+		return err
+	}
+	return w.chain.end(now, w.lastSeq)
 }
 
 func (w *writer) setExpiry(at time.Time) error {

@@ -36,6 +36,11 @@ type Options struct {
 	// was searched and judged; nil keeps all.
 	KeepBodies func(*flow.Flow, policy.Judgement) bool
 
+	// Seal signs a session: what it makes of the chain when the session ends is kept in the
+	// capture beside it. nil, or a nil document, leaves the session unsigned. It is called by
+	// the goroutine that writes.
+	Seal func(Chain) []byte
+
 	maxPages int // of the file, to fill a disk in tests; 0 is no limit
 }
 
@@ -172,6 +177,7 @@ func (s *Store) openForWriting() (*writer, error) {
 	if err := s.load(context.Background()); err != nil {
 		return w, err
 	}
+	w.chain.now, w.chain.seal = s.opts.Now, s.opts.Seal
 	session, err := w.startSession(s.opts.Now(), s.opts.Expires, version == 0)
 	if err != nil {
 		return w, err

@@ -33,8 +33,9 @@ const compressAbove = 512
 
 // writer writes rows. It belongs to the worker's goroutine.
 type writer struct {
-	conn *conn
-	path string
+	conn  *conn
+	path  string
+	chain *chain
 
 	begin, commit, rollback                                   *stmt
 	insertFrame, insertHost                                   *stmt
@@ -46,7 +47,7 @@ type writer struct {
 	insertConnection          rowInsert
 	insertExposures           rowInsert
 
-	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind, nextExposures int64
+	nextHost, nextText, nextHeaders, nextBody, nextConnection, nextCertificate, nextKind, nextExposures, nextFrame int64
 
 	// IDs of rows as the driver takes them: to put a number into an interface
 	// costs an allocation.
@@ -106,12 +107,15 @@ func newWriter(path string, c *conn) (*writer, error) {
 		seeds:            [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 	}
 	w.forget()
+	if w.chain, err = newChain(c); err != nil {
+		return nil, classify(path, err)
+	}
 	for _, p := range []struct {
 		st    **stmt
 		query string
 	}{
 		{&w.begin, "BEGIN IMMEDIATE"}, {&w.commit, "COMMIT"}, {&w.rollback, "ROLLBACK"},
-		{&w.insertFrame, "INSERT OR REPLACE INTO frames(flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?)"},
+		{&w.insertFrame, "INSERT OR REPLACE INTO frames(id,flow_id,n,time,from_client,opcode,size,truncated,data) VALUES (?,?,?,?,?,?,?,?,?)"},
 		{&w.insertHost, "INSERT INTO hosts VALUES (?,?)"},
 		{&w.insertBody, "INSERT INTO bodies VALUES (?,?,?,?,?,?,?)"},
 		{&w.insertCertificate, "INSERT INTO certificates VALUES (?,?,?,?,?,?,?)"},
@@ -126,6 +130,7 @@ func newWriter(path string, c *conn) (*writer, error) {
 			return nil, classify(path, err)
 		}
 	}
+	w.cover()
 	return w, w.resume()
 }
 
@@ -164,6 +169,7 @@ func (w *writer) resume() error {
 	}{
 		{&w.nextHost, "hosts"}, {&w.nextText, "texts"}, {&w.nextHeaders, "headers"}, {&w.nextBody, "bodies"},
 		{&w.nextConnection, "connections"}, {&w.nextCertificate, "certificates"}, {&w.nextKind, "kinds"}, {&w.nextExposures, "exposures"},
+		{&w.nextFrame, "frames"},
 	} {
 		n, err := w.conn.integer("SELECT max(id) FROM " + t.table)
 		if err != nil {
@@ -202,6 +208,7 @@ func (w *writer) close() error {
 	for rows := range w.gathering() {
 		rows.close()
 	}
+	w.chain.close()
 	w.zstd.Close()
 	// Without a log beside it, the file can be read from a read-only folder and
 	// copied by hand. Where another process reads it just now, the log stays.
