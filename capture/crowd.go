@@ -62,11 +62,18 @@ func (t *totals) hostRow(host string) string {
 	return row
 }
 
-// violationRow returns a finding as it is counted in rows: by itself, or together with
-// others of its rule.
+// violationRow returns a finding as it is counted in rows.
 func (t *totals) violationRow(rows *table[string, violationTotal], own policy.Finding) policy.Finding {
+	finding, together := countedAs(rows, own)
+	t.manyViolations = t.manyViolations || together
+	return finding
+}
+
+// countedAs returns a finding as it is counted in rows: by itself, or together with
+// others of its rule.
+func countedAs[V any](rows *table[string, V], own policy.Finding) (counted policy.Finding, together bool) {
 	if rows.len() < maxRows { // the usual case, at no cost
-		return own
+		return own, false
 	}
 	with := func(host string) policy.Finding {
 		f := own
@@ -76,13 +83,11 @@ func (t *totals) violationRow(rows *table[string, violationTotal], own policy.Fi
 	parent, last := with(parentOf(own.Host)), with(everyone)
 	switch crowded(rows, own.Fingerprint(), parent.Fingerprint(), last.Fingerprint()) {
 	case own.Fingerprint():
-		return own
+		return own, false
 	case parent.Fingerprint():
-		t.manyViolations = true
-		return parent
+		return parent, true
 	default:
-		t.manyViolations = true
-		return last
+		return last, true
 	}
 }
 

@@ -299,6 +299,9 @@ func (s *Store) load(ctx context.Context) error {
 			return err
 		}
 		s.idle.Store(idle != 0)
+		if s.auditID, err = c.text("SELECT value FROM meta WHERE key = ?", auditTag); err != nil {
+			return err
+		}
 		st, err := c.prepare("SELECT text FROM notes ORDER BY id")
 		if err != nil {
 			return err
@@ -314,6 +317,9 @@ func (s *Store) load(ctx context.Context) error {
 	}
 	if err == nil {
 		err = s.loadLedgers(ctx)
+	}
+	if err == nil {
+		err = s.loadAnnotations(ctx)
 	}
 	if err == nil {
 		err = s.noteKilled(ctx)

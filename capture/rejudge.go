@@ -290,12 +290,15 @@ func (r *rebuild) reread(ctx context.Context, ids []flow.ID) error {
 	})
 }
 
-// install makes it the state of the store.
+// install makes it the state of the store, on the goroutine of its worker.
 func (r *rebuild) install() {
 	s := r.store
 	s.verdict.replace(r.verdict)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.totals, s.open = r.totals, r.open
+	if k := s.worker; k != nil && k.teller != nil {
+		k.teller.restart(s.totals, s.open, k.live)
+	}
 	s.changedLocked()
 }

@@ -90,6 +90,20 @@ func (c *conn) integer(query string, args ...driver.Value) (int64, error) {
 	return n, err
 }
 
+// text is integer for a text, "" for NULL and for no row.
+func (c *conn) text(query string, args ...driver.Value) (value string, err error) {
+	st, err := c.prepare(query)
+	if err != nil {
+		return "", err
+	}
+	defer st.Close()
+	err = st.each(func(row []driver.Value) error {
+		value = columns(row).str(0)
+		return nil
+	}, args...)
+	return value, err
+}
+
 func (c *conn) prepare(query string) (*stmt, error) {
 	s, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(context.Background(), query)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -29,8 +30,9 @@ type Options struct {
 	// Progress, when it is set, is told how many of the flows in the file were
 	// read and judged while a capture is opened.
 	Progress func(done, total int)
-	// Tell makes the document of an event of a violation; nil: nobody is to be told of any.
-	// It is called by the goroutine that writes, so that it must not take long.
+	// Tell makes the document of an event of a violation, nil for no event; a nil function:
+	// nobody is to be told of any. It is called by the goroutine that writes: it must not
+	// take long, and not wait for the store.
 	Tell func(Occurrence) []byte
 	// KeepBodies says whether the contents of a flow's bodies and frames are kept, once it
 	// was searched and judged; nil keeps all.
@@ -66,20 +68,24 @@ type Store struct {
 	names   atomic.Pointer[deviceNames]
 	naming  sync.Mutex // held while a name is changed
 	verdict *judgements
+	events  outbox
+	auditID string
+	toldOf  map[string]int // of each violation that was told of before: as in teller
 
 	rejudging sync.Mutex      // held while a policy is replaced
 	closing   context.Context // done when Close begins
 	close     context.CancelFunc
 
-	mu      sync.Mutex // guards what follows
-	totals  *totals
-	open    map[flow.ID]openFlow // added to the totals at each summary
-	summary *Summary             // of this moment; nil when it was not asked for since the last change
-	notes   []string             // never changed in place: summaries share them
-	err     error
-	ledgers map[string]coverage.Ledger // of this session, by mode
-	wakes   map[chan struct{}]struct{}
-	closed  bool
+	mu        sync.Mutex // guards what follows
+	totals    *totals
+	open      map[flow.ID]openFlow // added to the totals at each summary
+	summary   *Summary             // of this moment; nil when it was not asked for since the last change
+	notes     []string             // never changed in place: summaries share them
+	err       error
+	annotated annotated
+	ledgers   map[string]coverage.Ledger // of this session, by mode
+	wakes     map[chan struct{}]struct{}
+	closed    bool
 
 	pastLedgers map[string]coverage.Ledger // of the sessions before; not changed after the file was opened
 }
@@ -116,6 +122,7 @@ func newStore(path string, opts Options) *Store {
 // New returns a store that keeps totals and no flows. Close ends its worker.
 func New(opts Options) *Store {
 	s := newStore("", opts)
+	s.auditID, s.toldOf = newAuditID(), map[string]int{}
 	s.start(nil, nil)
 	return s
 }
@@ -146,30 +153,14 @@ func (s *Store) openForWriting() (*writer, error) {
 	if err := makeFile(s.path); err != nil {
 		return nil, err
 	}
-	version, err := fileVersion(s.path)
+	w, version, err := openToWrite(s.path)
 	if err != nil {
 		return nil, err
-	}
-	c, err := openWriter(s.path)
-	if err != nil {
-		return nil, err
-	}
-	if version < schemaVersion {
-		if err := migrate(c, version); err != nil {
-			c.Close()
-			return nil, classify(s.path, err)
-		}
 	}
 	if s.opts.maxPages > 0 {
-		if err := c.run(fmt.Sprintf("PRAGMA max_page_count = %d", s.opts.maxPages)); err != nil {
-			c.Close()
-			return nil, err
+		if err := w.conn.run(fmt.Sprintf("PRAGMA max_page_count = %d", s.opts.maxPages)); err != nil {
+			return w, err
 		}
-	}
-	w, err := newWriter(s.path, c)
-	if err != nil {
-		c.Close()
-		return nil, err
 	}
 	if s.readers, err = openReaders(s.path); err != nil {
 		return w, err
@@ -177,10 +168,16 @@ func (s *Store) openForWriting() (*writer, error) {
 	if err := s.load(context.Background()); err != nil {
 		return w, err
 	}
+	if err := s.resumeEvents(w.conn); err != nil {
+		return w, classify(s.path, err)
+	}
 	w.chain.now, w.chain.seal = s.opts.Now, s.opts.Seal
 	session, err := w.startSession(s.opts.Now(), s.opts.Expires, version == 0)
 	if err != nil {
 		return w, err
+	}
+	if s.auditID, err = w.audit(s.auditID); err != nil {
+		return w, classify(s.path, err)
 	}
 	index, err := newIndexer(w)
 	if err != nil {
@@ -189,6 +186,29 @@ func (s *Store) openForWriting() (*writer, error) {
 	w.session = session
 	s.start(w, index)
 	return w, nil
+}
+
+// openToWrite opens a file that exists and brings it up to date; version is the one that
+// it had.
+func openToWrite(path string) (w *writer, version int, err error) {
+	if version, err = fileVersion(path); err != nil {
+		return nil, 0, err
+	}
+	c, err := openWriter(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if version < schemaVersion {
+		err = classify(path, migrate(c, version))
+	}
+	if err == nil {
+		w, err = newWriter(path, c)
+	}
+	if err != nil {
+		c.Close()
+		return nil, 0, err
+	}
+	return w, version, nil
 }
 
 // fileVersion looks at a file without changing it: a database of another program
@@ -229,14 +249,9 @@ func OpenContext(ctx context.Context, path string, opts Options) (*Store, error)
 }
 
 func (s *Store) openForReading(ctx context.Context) error {
-	info, err := os.Stat(s.path)
-	switch {
-	case err != nil:
+	err := checkCapture(s.path)
+	if err != nil {
 		return err
-	case info.IsDir():
-		return &FileError{File: s.path, Problem: "is a folder", Expected: "a telltale capture"}
-	case info.Size() == 0:
-		return &FileError{File: s.path, Problem: "is empty", Expected: "a telltale capture"}
 	}
 	if s.readers, err = openReaders(s.path); err != nil {
 		return err
@@ -244,7 +259,22 @@ func (s *Store) openForReading(ctx context.Context) error {
 	if err := s.checkReadable(); err != nil {
 		return err
 	}
+	s.events.filed = math.MaxInt64
 	return s.load(ctx)
+}
+
+// checkCapture fails for what cannot be a capture at all.
+func checkCapture(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return &FileError{File: path, Problem: "is a folder", Expected: "a telltale capture"}
+	case info.Size() == 0:
+		return &FileError{File: path, Problem: "is empty", Expected: "a telltale capture"}
+	}
+	return nil
 }
 
 // start begins the worker.
@@ -354,6 +384,7 @@ func (s *Store) Summary() Summary {
 	sum := t.summary(s.nameOf)
 	sum.Health.Notes = append(slices.Clip(s.notes), sum.Health.Notes...)
 	sum.Health.Ledgers = s.ledgersLocked()
+	s.annotated.annotate(&sum)
 	s.summary = &sum
 	return sum
 }

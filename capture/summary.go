@@ -115,6 +115,9 @@ type Violation struct {
 	Interval time.Duration
 	Rhythm   cadence.Rhythm // that its flows keep; zero where they keep none
 	Flows    []Reference    // the first MaxReferences of them
+	// Annotations are what people and programs said of it, oldest first: the newest
+	// MaxAnnotationsEach.
+	Annotations []Annotation
 }
 
 // Reference points at one flow in its capture.

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"telltale/flow"
@@ -37,6 +38,9 @@ type worker struct {
 
 	changes *changes // notes what is written, for those who asked; nil when nobody did
 
+	teller    *teller // nil when nobody is to be told of violations
+	nextEvent int64
+
 	requests chan request
 	tells    chan func(*writer) error
 	quit     chan struct{}
@@ -62,6 +66,7 @@ type entry struct {
 
 	exposures []flow.Exposure // found in the states before, then also in this one
 	frames    []frames        // of all states since the last that was written
+	counted   []string        // violations that the flow counts in, for the teller
 	bytes     int64
 }
 
@@ -89,11 +94,17 @@ type frames struct {
 }
 
 func newWorker(s *Store, w *writer, index *indexer) *worker {
-	return &worker{
+	k := &worker{
 		store: s, w: w, index: index, live: map[flow.ID]*entry{}, gone: idSet{}, lastID: flow.ID(s.lastID.Load()),
-		requests: make(chan request), tells: make(chan func(*writer) error, 64),
+		nextEvent: s.events.filed + 1,
+		requests:  make(chan request), tells: make(chan func(*writer) error, 64),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
+	if s.opts.Tell != nil {
+		k.teller = &teller{told: s.toldOf}
+		k.teller.restart(s.totals, s.open, nil)
+	}
+	return k
 }
 
 // do runs a job on the worker's goroutine after a flush and returns its error.
@@ -284,11 +295,15 @@ func (k *worker) flush(all bool) int {
 			e.judged = k.store.verdict.judge(e.flow, e.judged)
 			judged[i] = e.judged
 		}
-		k.write(batch)
+		events := k.news(batch)
+		k.write(batch, events)
 		k.changes.note(batch)
 		k.count(batch, judged)
-	} else if len(k.tells) > 0 {
-		k.write(nil)
+		k.publish(events)
+	} else if len(k.tells) > 0 || k.store.events.hasAnnouncements() {
+		events := k.news(nil)
+		k.write(nil, events)
+		k.publish(events)
 	}
 	return len(batch)
 }
@@ -353,8 +368,22 @@ func light(f *flow.Flow) *flow.Flow {
 	return &c
 }
 
-// write puts a batch, and what it was told, on disk in one transaction.
-func (k *worker) write(batch []*entry) {
+// publish hands out events after they were written.
+func (k *worker) publish(events []Event) {
+	if len(events) == 0 {
+		return
+	}
+	s := k.store
+	if lost := s.events.publish(events, k.w != nil && s.Err() == nil); lost {
+		s.note(fmt.Sprintf("more than %d events were not taken by anybody: the first of them are lost", maxEvents))
+	}
+	s.mu.Lock()
+	s.changedLocked()
+	s.mu.Unlock()
+}
+
+// write puts a batch, its events, and what it was told, on disk in one transaction.
+func (k *worker) write(batch []*entry, events []Event) {
 	told := k.told()
 	if k.w == nil || k.store.Err() != nil {
 		return
@@ -363,6 +392,11 @@ func (k *worker) write(batch []*entry) {
 	err := k.w.transaction(func() error {
 		for _, job := range told {
 			if err := job(k.w); err != nil {
+				return err
+			}
+		}
+		for i := range events {
+			if err := k.w.event(&events[i]); err != nil {
 				return err
 			}
 		}
