@@ -42,6 +42,7 @@ type Event struct {
 	Device  string    `json:"name,omitempty"`   // what it is called
 	Phase   string    `json:"phase,omitempty"`
 	Message string    `json:"message,omitempty"` // in words; of trouble, tests and actions
+	To      []string  `json:"to,omitempty"`      // names of destinations; of tests, and of actions that say
 	*Violation
 	*Summary
 }

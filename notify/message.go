@@ -43,6 +43,7 @@ type Item struct {
 	Severity    string    `json:"severity"`
 	Host        string    `json:"host"`
 	Category    string    `json:"category,omitempty"`
+	Title       string    `json:"title,omitempty"` // one line: what it is
 	Method      string    `json:"method,omitempty"`
 	URL         string    `json:"url,omitempty"`
 	App         string    `json:"app,omitempty"`
