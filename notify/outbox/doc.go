@@ -11,8 +11,8 @@
 //   - a message is tried by one process at a time ([Outbox.Claim]); the claim of a process
 //     that died ends by itself;
 //   - a message has one ID through all attempts, the idempotency key;
-//   - no secret is in the file: a destination is there by name, kind and a hash
-//     ([Identity]), and links that permit something are taken out of a message;
+//   - no secret is in the file: a destination is there by name, kind and a hash,
+//     and links that permit something are taken out of a message;
 //   - a clock that is set back holds nothing up: what lies further ahead than anything can
 //     is due now;
 //   - little is kept: a delivered message loses its document at once and its row after

@@ -189,20 +189,20 @@ func (o *Outbox) Acknowledged(audit, violation string) (bool, error) {
 	return n > 0, nil
 }
 
-// Rest returns what is still to be done: to move from an outbox in memory to one with a file,
-// where Take keeps it.
-func (o *Outbox) Rest() ([]Draft, []Escalation, error) {
-	messages, err := o.List(Waiting)
+// Rest returns what is still to be done, to move it from an outbox in memory to one with a
+// file, where Take keeps it: the messages that wait, and the dead ones, which are to be
+// listed there, and the escalations. waiting is how many of the messages wait.
+func (o *Outbox) Rest() (drafts []Draft, escalations []Escalation, waiting int, err error) {
+	messages, err := o.List(Waiting, Dead)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
-	escalations, err := o.open(nil)
-	if err != nil {
-		return nil, nil, err
+	for _, m := range messages {
+		drafts = append(drafts, Draft{To: m.To, Message: m.Document})
+		if m.State == Waiting {
+			waiting++
+		}
 	}
-	drafts := make([]Draft, len(messages))
-	for i, m := range messages {
-		drafts[i] = Draft{To: m.To, Message: m.Document}
-	}
-	return drafts, escalations, nil
+	escalations, err = o.open(nil)
+	return drafts, escalations, waiting, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -304,12 +305,12 @@ func (o *Outbox) Sweep(configured []string, exists func(path string) bool) error
 }
 
 func (o *Outbox) sweepSources(before int64, exists func(path string) bool) error {
-	sources, err := o.Sources()
+	sources, err := o.sources("used < " + strconv.FormatInt(before, 10))
 	if err != nil {
 		return err
 	}
 	for _, s := range sources {
-		if millis(s.Used) < before && !exists(s.Path) {
+		if !exists(s.Path) {
 			if err := o.Forget(s.Audit); err != nil {
 				return err
 			}

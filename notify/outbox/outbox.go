@@ -3,10 +3,8 @@ package outbox
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"database/sql"
 	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -176,13 +174,6 @@ func (o *Outbox) change(f func(*sql.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
-}
-
-// Identity tells destinations apart without saying where they are: the first 16 hexadecimal
-// digits of a SHA-256 of kind, name and address.
-func Identity(kind, name, address string) string {
-	sum := sha256.Sum256([]byte(kind + "\x00" + name + "\x00" + address))
-	return hex.EncodeToString(sum[:8])
 }
 
 // millis is how times are kept.

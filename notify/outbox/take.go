@@ -29,7 +29,7 @@ type Source struct {
 type Destination struct {
 	Name     string
 	Kind     string // as in policy.DestinationKind
-	Identity string // see [Identity]
+	Identity string // a hash of kind, name and address: 16 hexadecimal digits
 }
 
 // A Draft is a message that is yet to be kept. Its ID is the idempotency key.
@@ -49,17 +49,35 @@ type Taking struct {
 // Register notes an audit, and where its capture is, before it records. It returns the
 // sequence number of the last event that became messages, 0 for a new audit.
 func (o *Outbox) Register(audit, path string) (seq int64, err error) {
-	err = o.db.QueryRow(`INSERT INTO sources (audit, path, seq, used) VALUES (?1, ?2, 0, ?3)
-		ON CONFLICT (audit) DO UPDATE SET path = ?2, used = ?3 RETURNING seq`, audit, path, millis(o.now())).Scan(&seq)
+	err = o.db.QueryRow(`INSERT INTO sources (audit, path, seq, used, open) VALUES (?1, ?2, 0, ?3, 1)
+		ON CONFLICT (audit) DO UPDATE SET path = ?2, used = ?3, open = 1 RETURNING seq`, audit, path, millis(o.now())).Scan(&seq)
 	if err != nil {
 		return 0, fmt.Errorf("register audit in outbox: %w", err)
 	}
 	return seq, nil
 }
 
-// Sources returns the audits that have a capture file, the oldest first.
-func (o *Outbox) Sources() ([]Source, error) {
-	rows, err := o.db.Query("SELECT audit, path, seq, used FROM sources WHERE path <> '' ORDER BY used, audit")
+// Taken returns the sequence number of the last event of an audit that became messages, 0
+// where none did.
+func (o *Outbox) Taken(audit string) (seq int64, err error) {
+	if err := o.db.QueryRow("SELECT coalesce(max(seq), 0) FROM sources WHERE audit = ?", audit).Scan(&seq); err != nil {
+		return 0, fmt.Errorf("read outbox: %w", err)
+	}
+	return seq, nil
+}
+
+// Finish notes that all events of an audit have become messages and that no more will
+// come, until it is registered again.
+func (o *Outbox) Finish(audit string) error {
+	return o.settle("UPDATE sources SET open = 0 WHERE audit = ?", audit)
+}
+
+// Sources returns the audits that are not finished and have a capture file, the oldest
+// first: they are being recorded, or were left behind.
+func (o *Outbox) Sources() ([]Source, error) { return o.sources("open = 1") }
+
+func (o *Outbox) sources(which string) ([]Source, error) {
+	rows, err := o.db.Query("SELECT audit, path, seq, used FROM sources WHERE path <> '' AND " + which + " ORDER BY used, audit")
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}
@@ -79,10 +97,7 @@ func (o *Outbox) Sources() ([]Source, error) {
 
 // Forget drops an audit whose capture is no more.
 func (o *Outbox) Forget(audit string) error {
-	if _, err := o.db.Exec("DELETE FROM sources WHERE audit = ?", audit); err != nil {
-		return fmt.Errorf("forget audit in outbox: %w", err)
-	}
-	return nil
+	return o.settle("DELETE FROM sources WHERE audit = ?", audit)
 }
 
 // Take keeps the messages of events together with the fact that these events have become
@@ -108,9 +123,14 @@ func (o *Outbox) Take(t Taking) error {
 	return nil
 }
 
-// Add keeps messages that come from no event.
-func (o *Outbox) Add(drafts ...Draft) error {
-	err := o.change(func(tx *sql.Tx) error { return o.insert(tx, "", drafts) })
+// Add keeps messages and escalations of events that nobody else can take.
+func (o *Outbox) Add(drafts []Draft, escalations []Escalation) error {
+	err := o.change(func(tx *sql.Tx) error {
+		if err := o.insert(tx, "", drafts); err != nil {
+			return err
+		}
+		return o.plan(tx, escalations)
+	})
 	if err != nil {
 		return fmt.Errorf("write messages to outbox: %w", err)
 	}

@@ -4,7 +4,8 @@ CREATE TABLE sources (
 	audit TEXT PRIMARY KEY,
 	path  TEXT NOT NULL,    -- of the capture; '' where it has no file
 	seq   INTEGER NOT NULL, -- of the last event whose messages were written
-	used  INTEGER NOT NULL
+	used  INTEGER NOT NULL,
+	open  INTEGER NOT NULL  -- 1 while there may be events that are yet to be taken
 );
 
 CREATE TABLE messages (

@@ -1,0 +1,100 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"telltale/event"
+	"telltale/notify/outbox"
+)
+
+// keep escalates, drops what is too old, and keeps the status up to date.
+func (d *Delivery) keep(ctx context.Context) {
+	var housekept time.Time
+	for {
+		now := d.Clock.Now()
+		if since := now.Sub(housekept); since < 0 || since >= housekeeping {
+			d.houseKeep(ctx, housekept.IsZero())
+			housekept = now
+		}
+		wait := d.escalate()
+		d.refresh()
+		timer, stop := d.Clock.After(wait)
+		select {
+		case <-ctx.Done():
+			stop()
+			d.refresh()
+			return
+		case <-timer:
+		case <-d.changed:
+		}
+		stop()
+	}
+}
+
+func (d *Delivery) houseKeep(ctx context.Context, first bool) {
+	identities := []string{}
+	for _, l := range d.lanes {
+		identities = append(identities, l.to.Identity)
+	}
+	for _, box := range d.kept.boxes() {
+		if err := box.Sweep(identities, exists); err != nil {
+			d.Log.Warn("outbox cannot be swept", "error", err)
+		}
+	}
+	if !first {
+		d.takeLeft(ctx) // another process may have been killed meanwhile
+	}
+}
+
+// escalate tells somebody else of violations that nobody has acknowledged, and returns how
+// long it is until it has to look again.
+func (d *Delivery) escalate() time.Duration {
+	identities := []string{}
+	for _, to := range d.byName {
+		identities = append(identities, to.Identity)
+	}
+	wait := lookAround
+	for _, box := range d.kept.boxes() {
+		due, next, err := box.Due(identities)
+		if err != nil {
+			d.Log.Warn("outbox cannot be used", "error", err)
+			continue
+		}
+		if !next.IsZero() {
+			wait = min(wait, max(next.Sub(d.Clock.Now()), time.Millisecond))
+		}
+		for _, e := range due {
+			if err := d.tell(box, e); err != nil {
+				d.Log.Warn("violation is not escalated", "violation", e.Violation, "error", err)
+			}
+		}
+	}
+	return wait
+}
+
+func (d *Delivery) tell(box *outbox.Outbox, e outbox.Escalation) error {
+	about, err := event.Parse(e.Event)
+	if err != nil || d.Settled != nil && d.Settled(e.Audit, e.Violation) {
+		if err != nil {
+			d.Log.Warn("event cannot be read", "violation", e.Violation, "error", err)
+		}
+		return box.Settle(e.Audit, e.Violation)
+	}
+	burst := Burst{To: e.To, Events: []event.Event{about}, Escalated: e.After}
+	if d.Source != nil && d.Source.Audit() == e.Audit {
+		burst.Count = counter(d.Source)
+	}
+	for _, m := range d.Compose(burst) {
+		m.ID, m.Audit = messageID(e.Audit, e.To.Identity, e.Violation, "escalation"), e.Audit
+		done, err := box.Escalate(e, outbox.Draft{To: e.To, Message: m})
+		if err != nil {
+			return err
+		}
+		if done {
+			d.told()
+		}
+		return nil
+	}
+	return box.Settle(e.Audit, e.Violation)
+}
