@@ -1,0 +1,86 @@
+//go:build unix
+
+package actions
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+)
+
+// run runs the program to its end, and that of everything it started. It returns how the
+// program ended, "" when it did well. Between us and the program stands a launcher, which
+// is this executable once more (see launch): it alone can set limits before the program
+// begins, adopt what the program leaves behind, and outlive us when we are killed.
+//
+// The launcher gets, behind the three standard ones, the descriptors lifelineFD (its end
+// says that the run is to end, also when that is because we are gone), reportFD and
+// holdFD, the lock of the folder.
+func (p program) run(ctx context.Context) (exit string, err error) {
+	lifeline, held, err := os.Pipe()
+	if err != nil {
+		return "", fmt.Errorf("cannot run it: %w", err)
+	}
+	defer lifeline.Close()
+	defer held.Close()
+	reports, reported, err := os.Pipe()
+	if err != nil {
+		return "", fmt.Errorf("cannot run it: %w", err)
+	}
+	defer reports.Close()
+	defer reported.Close()
+
+	self, err := executable()
+	if err != nil {
+		return "", fmt.Errorf("cannot run it: %w", err)
+	}
+	c := exec.CommandContext(ctx, self)
+	c.Args = append([]string{launcherName, strconv.FormatInt(p.memory, 10), p.folder.path, p.path}, p.arguments...)
+	c.Env, c.Dir = p.environment, p.folder.path
+	c.Stdin, c.Stdout, c.Stderr = input(p.input), p.output, p.errors
+	c.ExtraFiles = []*os.File{lifeline, reported, p.folder.lock}
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // the terminal's signals are not for it
+	c.Cancel = held.Close
+	c.WaitDelay = patience
+	if err := c.Start(); err != nil {
+		return "", fmt.Errorf("cannot run it: %w", err)
+	}
+	reported.Close()
+	ended := c.Wait()
+	document, err := io.ReadAll(io.LimitReader(reports, 1<<16))
+	if err != nil {
+		return "", fmt.Errorf("cannot read how it ended: %w", err)
+	}
+	var how report
+	if json.Unmarshal(document, &how) != nil {
+		endMarked(p.folder.path)
+		return "", fmt.Errorf("its launcher is gone: %w", errors.Join(ended, ctx.Err()))
+	}
+	return how.result()
+}
+
+// A report is what the launcher says in the end.
+type report struct {
+	Start string `json:"start,omitempty"` // why the program could not be started
+	Limit string `json:"limit,omitempty"` // why it was ended: a word of limits
+	Exit  string `json:"exit,omitempty"`  // how the program ended, unless well
+}
+
+// limits are the reasons for which a launcher ends a run.
+var limits = map[string]error{"memory": ErrMemory, "processes": ErrProcesses}
+
+func (r report) result() (exit string, err error) {
+	switch {
+	case r.Start != "":
+		return "", errors.New("cannot run it: " + r.Start)
+	case r.Limit != "":
+		return "", limits[r.Limit]
+	}
+	return r.Exit, nil
+}
