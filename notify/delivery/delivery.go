@@ -33,7 +33,7 @@ const (
 // left behind.
 var ErrLive = errors.New("the capture is still being recorded")
 
-// A Source is an audit that has events. [Counter] is an optional ability.
+// A Source is an audit that has events. [Counter] and [Teller] are optional abilities.
 type Source interface {
 	Audit() string
 	// Events returns the events after a sequence number, in order, at most limit of them.
@@ -52,6 +52,9 @@ type Counter interface {
 	Count(violation string) (n int, atLeast bool)
 }
 
+// A Teller wants to know up to which event all became messages.
+type Teller interface{ Told(upTo int64) }
+
 // A Left is a source that was left behind, opened.
 type Left interface {
 	Source
@@ -69,24 +72,6 @@ type Destination struct {
 	Each bool
 }
 
-// A Recipient is somebody who is told of an event.
-type Recipient struct {
-	Name string // of the destination
-	// After is 0 for who is told at once, and how long others have to acknowledge for who
-	// is told else.
-	After time.Duration
-}
-
-// A Burst is what is said to one destination at once.
-type Burst struct {
-	To     outbox.Destination
-	Events []event.Event // in order, at least one
-	Count  func(violation string) (n int, atLeast bool)
-	// Escalated is how long nobody has acknowledged the violation, 0 of what is not
-	// escalated.
-	Escalated time.Duration
-}
-
 // Config says what is delivered and where to.
 type Config struct {
 	Outbox       string // path of the file
@@ -95,10 +80,11 @@ type Config struct {
 	Destinations []Destination
 	Group        time.Duration // 0: DefaultGroup
 
-	// Recipients says who is told of an event.
-	Recipients func(event.Event) []Recipient
-	// Compose makes the messages of a burst, without IDs. It is pure.
-	Compose func(Burst) []notify.Message
+	// Recipients says who is told of an event, now: package notify does, for a policy.
+	Recipients func(event.Event) []notify.Recipient
+	// Report returns the audit of a violation in Markdown, for issues; "" where there is
+	// none. nil: never.
+	Report func(audit, violation string) string
 	// Link returns the address of the page on which a violation is acknowledged, with a
 	// permission that ends; "" for none. It is asked at each attempt. nil: no links.
 	Link func(audit, violation string) string

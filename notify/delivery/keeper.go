@@ -2,9 +2,11 @@ package delivery
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"telltale/event"
+	"telltale/notify"
 	"telltale/notify/outbox"
 )
 
@@ -74,27 +76,43 @@ func (d *Delivery) escalate() time.Duration {
 }
 
 func (d *Delivery) tell(box *outbox.Outbox, e outbox.Escalation) error {
-	about, err := event.Parse(e.Event)
+	first, err := event.Parse(e.Event)
+	to, ok := d.byName[e.To.Name]
+	if !ok {
+		return nil
+	}
 	if err != nil || d.Settled != nil && d.Settled(e.Audit, e.Violation) {
 		if err != nil {
 			d.Log.Warn("event cannot be read", "violation", e.Violation, "error", err)
 		}
 		return box.Settle(e.Audit, e.Violation)
 	}
-	burst := Burst{To: e.To, Events: []event.Event{about}, Escalated: e.After}
+	about := notify.Composition{
+		ID:        messageID(e.Audit, e.To.Identity, e.Violation, "escalation"),
+		Escalated: fmt.Sprintf("Nobody acknowledged it within %s.", inWords(e.After)),
+	}
 	if d.Source != nil && d.Source.Audit() == e.Audit {
-		burst.Count = counter(d.Source)
+		about.File, about.Counts = d.Capture, counts(d.Source, []event.Event{first})
 	}
-	for _, m := range d.Compose(burst) {
-		m.ID, m.Audit = messageID(e.Audit, e.To.Identity, e.Violation, "escalation"), e.Audit
-		done, err := box.Escalate(e, outbox.Draft{To: e.To, Message: m})
-		if err != nil {
-			return err
-		}
-		if done {
-			d.told()
-		}
-		return nil
+	done, err := box.Escalate(e, d.draft(to, []event.Event{first}, about))
+	if done {
+		d.told()
 	}
-	return box.Settle(e.Audit, e.Violation)
+	return err
+}
+
+// inWords returns a time in the units that people speak of.
+func inWords(d time.Duration) string {
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := d / unit.size; n > 0 && d%unit.size == 0 {
+			if n == 1 {
+				return "1 " + unit.name
+			}
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
+	}
+	return d.String()
 }

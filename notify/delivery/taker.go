@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"telltale/event"
@@ -124,7 +127,7 @@ func (t *taker) read() error {
 
 // flush makes messages of what has gathered and keeps them.
 func (t *taker) flush() error {
-	taking := t.taking(t.Source, t.taken, t.gathered)
+	taking := t.taking(t.Source, t.Capture, t.taken, t.gathered)
 	err := t.kept.take(taking)
 	if errors.Is(err, outbox.ErrTaken) {
 		// Somebody took this capture for one that was left behind. What they took is told.
@@ -135,6 +138,9 @@ func (t *taker) flush() error {
 		return err
 	}
 	t.taken, t.gathered, t.flushed = taking.To, nil, t.Clock.Now()
+	if teller, ok := t.Source.(Teller); ok {
+		teller.Told(t.taken)
+	}
 	t.told()
 	return nil
 }
@@ -182,7 +188,7 @@ func (d *Delivery) takeFrom(ctx context.Context, s outbox.Source) error {
 		if len(events) == 0 {
 			return d.kept.file.Finish(s.Audit)
 		}
-		taking := d.taking(left, at, events)
+		taking := d.taking(left, s.Path, at, events)
 		if err := d.kept.file.Take(taking); err != nil {
 			return err
 		}
@@ -193,82 +199,81 @@ func (d *Delivery) takeFrom(ctx context.Context, s outbox.Source) error {
 }
 
 // taking is what events become.
-func (d *Delivery) taking(from Source, after int64, events []Event) outbox.Taking {
-	t := outbox.Taking{Audit: from.Audit(), From: after, To: events[len(events)-1].Seq}
-	var order []string
+func (d *Delivery) taking(from Source, path string, after int64, rows []Event) outbox.Taking {
+	t := outbox.Taking{Audit: from.Audit(), From: after, To: rows[len(rows)-1].Seq}
 	bursts := map[string][]event.Event{}
-	for _, row := range events {
+	for _, row := range rows {
 		e, err := event.Parse(row.Document)
 		if err != nil {
 			d.Log.Warn("event cannot be read", "audit", t.Audit, "event", row.Seq, "error", err)
 			continue
 		}
 		for _, r := range d.Recipients(e) {
-			to, ok := d.byName[r.Name]
-			switch {
-			case !ok:
-				d.Log.Warn("there is no such destination", "destination", r.Name)
-			case r.After > 0 && e.Violation != nil:
-				t.Escalations = append(t.Escalations, outbox.Escalation{Audit: t.Audit, Violation: e.Violation.ID, To: to.Destination,
-					After: r.After, Due: d.Clock.Now().Add(r.After), Event: row.Document})
-			case r.After == 0:
-				burst := r.Name
-				if to.Each && e.Violation != nil {
-					burst += "\x00" + e.Violation.ID
-				}
-				if bursts[burst] == nil {
-					order = append(order, burst)
-				}
-				bursts[burst] = append(bursts[burst], e)
+			bursts[r.Destination] = append(bursts[r.Destination], e)
+			for _, later := range r.Escalations {
+				t.Escalations = append(t.Escalations, d.escalations(t.Audit, e, later, row.Document)...)
 			}
 		}
 	}
-	for _, name := range order {
-		t.Drafts = append(t.Drafts, d.drafts(from, name, bursts[name], fmt.Sprintf("%d-%d", after, t.To))...)
+	for _, name := range slices.Sorted(maps.Keys(bursts)) {
+		to, ok := d.byName[name]
+		if !ok {
+			d.Log.Warn("there is no such destination", "destination", name)
+			continue
+		}
+		parts := [][]event.Event{bursts[name]}
+		if to.Each {
+			parts = notify.Apart(bursts[name])
+		}
+		for i, part := range parts {
+			id := messageID(t.Audit, to.Identity, strconv.FormatInt(after, 10), strconv.FormatInt(t.To, 10), strconv.Itoa(i))
+			t.Drafts = append(t.Drafts, d.draft(to, part, notify.Composition{ID: id, File: path, Counts: counts(from, part)}))
+		}
 	}
 	return t
 }
 
-// drafts makes the messages of a burst. Their IDs say which events they are of, so that the
-// same events never become other messages.
-func (d *Delivery) drafts(from Source, name string, events []event.Event, span string) []outbox.Draft {
-	to := d.byName[destinationOf(name)]
-	var drafts []outbox.Draft
-	for i, m := range d.Compose(Burst{To: to.Destination, Events: events, Count: counter(from)}) {
-		m.ID = messageID(from.Audit(), to.Identity, name, span, fmt.Sprint(i))
-		drafts = append(drafts, outbox.Draft{To: to.Destination, Message: named(m, from)})
+// escalations is who is told of a violation when nobody acknowledges it. Time to do so
+// begins now, when people are told.
+func (d *Delivery) escalations(audit string, e event.Event, later notify.Escalation, document []byte) []outbox.Escalation {
+	to, ok := d.byName[later.Destination]
+	if !ok || e.Violation == nil {
+		return nil
 	}
-	return drafts
+	return []outbox.Escalation{{
+		Audit: audit, Violation: e.Violation.ID, To: to.Destination,
+		After: later.After, Due: d.Clock.Now().Add(later.After), Event: document,
+	}}
 }
 
-// destinationOf returns the destination of a burst, which for issues has its violation
-// behind it.
-func destinationOf(burst string) string {
-	for i := range burst {
-		if burst[i] == 0 {
-			return burst[:i]
+// draft makes one message. Links are added when it is sent.
+func (d *Delivery) draft(to Destination, events []event.Event, about notify.Composition) outbox.Draft {
+	if first := events[0]; to.Each && d.Report != nil && first.Violation != nil {
+		about.Report = d.Report(first.Audit, first.Violation.ID)
+	}
+	return outbox.Draft{To: to.Destination, Message: notify.Compose(events, about)}
+}
+
+// counts asks a source how often violations have happened by now.
+func counts(from Source, events []event.Event) map[string]int {
+	counter, ok := from.(Counter)
+	if !ok {
+		return nil
+	}
+	known := map[string]int{}
+	for _, e := range events {
+		if e.Violation == nil {
+			continue
+		}
+		if n, atLeast := counter.Count(e.Violation.ID); !atLeast {
+			known[e.Violation.ID] = n
 		}
 	}
-	return burst
+	return known
 }
 
-// counter returns how the violations of a source are counted; nil where they are not.
-func counter(from Source) func(string) (int, bool) {
-	if c, ok := from.(Counter); ok {
-		return c.Count
-	}
-	return nil
-}
-
-// named sees to it that a message says which audit it is of.
-func named(m notify.Message, from Source) notify.Message {
-	if m.Audit == "" {
-		m.Audit = from.Audit()
-	}
-	return m
-}
-
-// messageID is an idempotency key.
+// messageID is an idempotency key: which events to whom, so that the same events never
+// become another message.
 func messageID(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
