@@ -96,6 +96,11 @@ type Recording struct {
 	Never  []Pattern // never bodies of these
 }
 
+// KeepsAll reports whether the contents of all bodies are kept.
+func (r Recording) KeepsAll() bool {
+	return (r.Bodies == "" || r.Bodies == AllBodies) && len(r.Hosts) == 0 && len(r.Never) == 0
+}
+
 // Keeps reports whether the contents of a flow's bodies are kept, by what was judged of it.
 func (r Recording) Keeps(host, port string, j Judgement) bool {
 	names := func(p Pattern) bool { return p.Match(host, port) }
