@@ -78,14 +78,20 @@ func (e *events) frame(m message) {
 
 func (e *events) flush(within time.Duration) error {
 	// Without an error: a connection that cannot have a deadline waits as long as it likes.
-	_ = e.control.SetWriteDeadline(time.Now().Add(within))
-	if err := e.ctx.Err(); err != nil {
+	deadline := time.Now().Add(within)
+	_ = e.control.SetWriteDeadline(deadline)
+	if err := e.ctx.Err(); err != nil { // after the deadline was set: see serveEvents
 		return err
 	}
-	if _, err := e.buffer.WriteTo(e.w); err != nil {
-		return err
+	_, err := e.buffer.WriteTo(e.w)
+	if err == nil {
+		err = e.control.Flush()
 	}
-	return e.control.Flush()
+	// The context ends with a write that failed, too.
+	if err != nil && time.Now().Before(deadline) {
+		return because(e.ctx, err)
+	}
+	return err
 }
 
 func (e *events) beat() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"sync"
 	"time"
 )
@@ -149,8 +150,8 @@ func (s *Server) serve(ctx context.Context, r *reader, to stream, expires time.T
 func (s *Server) pump(ctx context.Context, r *reader, to stream, expires time.Time) ending {
 	if s.config.Hello != nil {
 		for _, line := range s.config.Hello() {
-			if to.send([]message{{line: oneLine(line)}}) != nil {
-				return left
+			if err := to.send([]message{{line: oneLine(line)}}); err != nil {
+				return r.failed(err)
 			}
 		}
 	}
@@ -167,8 +168,8 @@ func (s *Server) pump(ctx context.Context, r *reader, to stream, expires time.Ti
 			if len(batch) == 0 {
 				break
 			}
-			if to.send(batch) != nil {
-				return r.failed()
+			if err := to.send(batch); err != nil {
+				return r.failed(err)
 			}
 			r.written(batch)
 			beat.Reset(s.limits.beat)
@@ -187,8 +188,8 @@ func (s *Server) pump(ctx context.Context, r *reader, to stream, expires time.Ti
 			if !time.Now().Round(0).Before(expires) {
 				return expired
 			}
-			if to.beat() != nil {
-				return left
+			if err := to.beat(); err != nil {
+				return r.failed(err)
 			}
 			beat.Reset(s.limits.beat)
 		}
@@ -196,10 +197,10 @@ func (s *Server) pump(ctx context.Context, r *reader, to stream, expires time.Ti
 }
 
 // failed returns why a write failed: the reader was too slow, or has left.
-func (r *reader) failed() ending {
+func (r *reader) failed(err error) ending {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ending == dropped {
+	if r.ending == dropped || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return dropped
 	}
 	return left

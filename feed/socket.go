@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -17,14 +18,35 @@ func (s *Server) serveSocket(ctx context.Context, w http.ResponseWriter, r *http
 	if err != nil {
 		return left
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	defer func() { <-done }()
+	defer cancel()
 	defer func() { _ = conn.CloseNow() }() // closed already, mostly
-	ctx = conn.CloseRead(ctx)
-	return s.serve(ctx, reader, &socket{ctx, conn, s.limits}, expires)
+	reading, stop := context.WithCancelCause(ctx)
+	go func() {
+		defer close(done)
+		// Not CloseRead: when something comes it waits for itself to end, 15 s long.
+		_, _, err := conn.Reader(ctx)
+		if err == nil {
+			err = errSpoke
+		}
+		stop(err)
+	}()
+	to := &socket{ctx, cancel, conn, s.limits}
+	why := s.serve(reading, reader, to, expires)
+	if why == left && errors.Is(context.Cause(reading), errSpoke) {
+		to.close(websocket.StatusPolicyViolation, errSpoke.Error())
+	}
+	return why
 }
+
+var errSpoke = errors.New("the feed takes no messages")
 
 // socket is a stream of WebSocket messages, one for each event.
 type socket struct {
 	ctx    context.Context //nolint:containedctx // of the one connection that it serves
+	cancel context.CancelFunc
 	conn   *websocket.Conn
 	limits limits
 }
@@ -41,13 +63,22 @@ func (s *socket) send(batch []message) error {
 func (s *socket) write(line []byte, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(s.ctx, within)
 	defer cancel()
-	return s.conn.Write(ctx, websocket.MessageText, line)
+	return because(ctx, s.conn.Write(ctx, websocket.MessageText, line))
 }
 
 func (s *socket) beat() error {
 	ctx, cancel := context.WithTimeout(s.ctx, s.limits.write)
 	defer cancel()
-	return s.conn.Ping(ctx)
+	return because(ctx, s.conn.Ping(ctx))
+}
+
+// because returns why something failed: the library closes the connection when a context
+// ends, and then speaks of that.
+func because(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // codes are the status codes of the endings (RFC 6455, 7.4.1, and IANA's registry).
@@ -61,5 +92,11 @@ func (s *socket) end(why ending, notice []byte) {
 	if notice != nil && s.write(notice, s.limits.notice) != nil {
 		return
 	}
-	_ = s.conn.Close(codes[why], endingWords[why]) // the last words to somebody who may be gone
+	s.close(codes[why], endingWords[why])
+}
+
+// close says the last words to somebody who may be gone, and waits a moment for an answer.
+func (s *socket) close(code websocket.StatusCode, reason string) {
+	defer time.AfterFunc(s.limits.notice, s.cancel).Stop()
+	_ = s.conn.Close(code, reason)
 }
