@@ -80,7 +80,7 @@ func Compose(events []event.Event, about Composition) Message {
 	others := othersOf(events)
 	m.Kind = kindOf(events)
 	m.Title = clip(title(m, others), maxTitle)
-	m.Text = clipLines(others.lines(), maxText)
+	m.Text = clipLines(others.lines(m.Title), maxText)
 	m.Next = next(m, about)
 	return m
 }
@@ -141,7 +141,7 @@ func itemOf(events []event.Event, about Composition) Item {
 	item.URL, item.App = clip(newest.URL, maxRequest), plain.Name(newest.App, 2*maxName)
 	item.Title = clipProse(newest.Title)
 	item.Explanation, item.Remedy = clipProse(newest.Explanation), clipProse(newest.Remedy)
-	item.Acknowledge = about.Acknowledge[newest.ID]
+	item.Acknowledge = link(about.Acknowledge[newest.ID])
 	item.Count, item.AtLeast = newest.Count, true
 	if n, ok := about.Counts[newest.ID]; ok && n >= newest.Count {
 		item.Count, item.AtLeast = n, false

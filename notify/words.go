@@ -50,12 +50,14 @@ func othersOf(events []event.Event) others {
 	return o
 }
 
-// lines say the whole of it, what the title has already included where it cuts there.
-func (o others) lines() []string {
+// lines say the whole of it, but what stands in the title.
+func (o others) lines(title string) []string {
 	var lines []string
-	lines = append(lines, o.trouble...)
-	lines = append(lines, o.action...)
-	lines = append(lines, o.test...)
+	for _, text := range slices.Concat(o.trouble, o.action, o.test) {
+		if !strings.Contains(title, text) {
+			lines = append(lines, text)
+		}
+	}
 	if s := o.summary; s != nil {
 		lines = append(lines, fmt.Sprintf("%s to %s. %s.", counted(s.Flows, "flow"), counted(s.Hosts, "host"), verdict(s)))
 	}
@@ -73,7 +75,7 @@ func verdict(s *event.Summary) string {
 	case "inconclusive":
 		return "This proves nothing: no flow was recorded that could be judged"
 	}
-	return fmt.Sprintf("%s in %s", capital(counted(s.Violations, "violation")), counted(s.Violating, "flow"))
+	return fmt.Sprintf("%s in %s", counted(s.Violations, "violation"), counted(s.Violating, "flow"))
 }
 
 // title is what a message says in one line.
@@ -100,10 +102,11 @@ func title(m Message, o others) string {
 	if len(o.test) > 0 {
 		parts = append(parts, "a test of telltale's messages")
 	}
+	s := capital(strings.Join(parts, "; "))
 	if m.Escalated != "" {
-		parts = append([]string{"not acknowledged"}, parts...)
+		return "Not acknowledged — " + s
 	}
-	return capital(strings.Join(parts, "; "))
+	return s
 }
 
 // maxTitleHosts is how many hosts a title names.
@@ -178,10 +181,12 @@ func next(m Message, about Composition) string {
 // acknowledging says how somebody takes charge of the violations.
 func acknowledging(m Message, file string) string {
 	linked := slices.ContainsFunc(m.Items, func(item Item) bool { return item.Acknowledge != "" })
-	if linked {
+	switch {
+	case linked && len(m.Items) == 1:
+		return "Open its link to acknowledge it."
+	case linked:
 		return "Open the link of a violation to acknowledge it."
-	}
-	if len(m.Items) != 1 || m.More > 0 {
+	case len(m.Items) != 1 || m.More > 0:
 		return "Acknowledge one with `telltale ack` and its number."
 	}
 	return "Acknowledge it with `telltale ack " + shellWord(m.Items[0].ID) + "`."
@@ -257,7 +262,7 @@ func number(n int) string {
 // capital makes the first letter a capital, of words of ours: the names of devices and of
 // the program keep theirs.
 func capital(s string) string {
-	for _, word := range []string{"the ", "new ", "not ", "a "} {
+	for _, word := range []string{"the ", "new ", "a "} {
 		if strings.HasPrefix(s, word) {
 			return strings.ToUpper(s[:1]) + s[1:]
 		}
