@@ -64,6 +64,9 @@ func (o *Outbox) Due(identities []string) (due []Escalation, next time.Time, err
 	return due, next, nil
 }
 
+// Escalations returns those that nobody has settled, the next one first.
+func (o *Outbox) Escalations() ([]Escalation, error) { return o.open(nil) }
+
 // open returns the escalations to destinations that are not settled; with nil, to any.
 func (o *Outbox) open(identities []string) ([]Escalation, error) {
 	known, err := json.Marshal(identities)
