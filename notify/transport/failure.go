@@ -17,7 +17,18 @@ import (
 // is wrong with a connection or a certificate can be mended while the message waits. Words
 // of our own are preferred, because errors of HTTP clients have the address in them.
 func failed(err error) Outcome {
-	return Outcome{Status: Again, Reason: failure(err)}
+	reason := failure(err)
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "proxyconnect" {
+		reason = "of the proxy that the environment names: " + reason
+	}
+	return Outcome{Status: Again, Reason: reason}
+}
+
+// unsent reports whether an error came before anything was sent.
+func unsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") || certificateWords(err) != ""
 }
 
 func failure(err error) string {
@@ -55,7 +66,7 @@ func certificateWords(err error) string {
 		unknown x509.UnknownAuthorityError
 		invalid x509.CertificateInvalidError
 		record  tls.RecordHeaderError
-		any     *tls.CertificateVerificationError
+		other   *tls.CertificateVerificationError
 	)
 	switch {
 	case errors.As(err, &name):
@@ -64,7 +75,7 @@ func certificateWords(err error) string {
 		return "the receiver's certificate is of an authority that is not trusted here: ca names a file of further ones"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "the receiver's certificate has expired or is not valid yet"
-	case errors.As(err, &invalid), errors.As(err, &any):
+	case errors.As(err, &invalid), errors.As(err, &other):
 		return "the receiver's certificate is not valid"
 	case errors.As(err, &record):
 		return "the receiver does not speak TLS there"

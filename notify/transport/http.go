@@ -56,7 +56,6 @@ func (c *Client) carrier(a authority) *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // answers are short, and what is read of them is bounded
-		DisableKeepAlives:      c.closed,
 	}
 	c.carriers[a.name] = carrier
 	return carrier

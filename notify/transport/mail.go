@@ -68,7 +68,7 @@ func withoutTLS(u *url.URL) bool { return u.Query().Get("tls") == "none" }
 // section 5.1.4). The same message is the same mail in every attempt, by its Message-ID
 // (RFC 5322, section 3.6.4), and no program answers to it (RFC 3834, section 5).
 func (c *Client) compose(t Target, m notify.Message) (*mail.Msg, error) {
-	payload, err := render(policy.Mail, m)
+	payload, err := notify.Render(policy.Mail, m)
 	if err != nil {
 		return nil, fmt.Errorf("the message cannot be written: %w", err)
 	}

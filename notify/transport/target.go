@@ -91,7 +91,13 @@ func (t *Target) resolve(d policy.Destination, s policy.Sources) error {
 	case policy.GitLab:
 		return t.resolveTracker(address, gitlabAPI)
 	}
-	return t.locate(address, "http", "https")
+	if err := t.locate(address, "http", "https"); err != nil {
+		return err
+	}
+	if _, secret := t.address.User.Password(); secret && t.address.Scheme == "http" && !loopback(t.address.Hostname()) {
+		return errors.New("its password would go in clear: use https://")
+	}
+	return nil
 }
 
 // locate reads the address. Its errors do not show it, since it may be a secret.

@@ -4,11 +4,11 @@
 // It knows the protocols and their vendors' ways of saying no. It promises that
 //
 //   - an attempt ends within its time, whatever the receiver does;
-//   - an attempt makes at most one request that the receiver may have acted on twice, and
-//     each attempt has the message's ID with it (Idempotency-Key, Message-ID, a hidden line
-//     in an issue), so that a receiver can tell a repetition;
-//   - redirects are not followed, certificates are verified, and passwords and tokens never
-//     go in clear to another machine;
+//   - an attempt hands a message over once at most, and each has the message's ID with it
+//     (Idempotency-Key, Message-ID, a hidden line in an issue), by which a repetition can
+//     be told;
+//   - redirects are not followed, certificates are verified, and passwords and tokens are
+//     never sent in clear to another machine;
 //   - no address, token or password is in an [Outcome] or an error, even when the receiver
 //     sends it back.
 //
@@ -93,7 +93,6 @@ type Client struct {
 	carriers map[string]*http.Transport // by the further authorities that they trust
 	trackers map[string]*tracker        // by identity of the destination
 	given    mailed
-	closed   bool
 }
 
 // New returns a client. [Client.Close] ends it.
@@ -113,11 +112,10 @@ func New(o Options) *Client {
 	return &Client{options: o, carriers: map[string]*http.Transport{}, trackers: map[string]*tracker{}, given: mailed{}}
 }
 
-// Close ends the connections that wait for a next message.
+// Close ends the connections that wait for a next message. No Send is under way by then.
 func (c *Client) Close() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.closed = true
 	for _, carrier := range c.carriers {
 		carrier.CloseIdleConnections()
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -52,7 +53,7 @@ func (t Target) quote(a answer) string {
 // https://docs.discord.com/developers/topics/rate-limits
 func (c *Client) patience(a answer) time.Duration {
 	asked := strings.TrimSpace(a.header.Get("Retry-After"))
-	if seconds, err := strconv.ParseFloat(asked, 64); err == nil {
+	if seconds, err := strconv.ParseFloat(asked, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && strings.Trim(asked, "0123456789.") == "" {
 		return wait(seconds)
 	}
 	if at, err := http.ParseTime(asked); err == nil {
@@ -75,7 +76,7 @@ func wait(seconds float64) time.Duration {
 	case seconds >= maxWait.Seconds():
 		return maxWait
 	}
-	return time.Duration(seconds * float64(time.Second))
+	return time.Duration(math.Round(seconds*1e3)) * time.Millisecond
 }
 
 // slackWords says what Slack's words for a refused message mean.

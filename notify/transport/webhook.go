@@ -31,7 +31,7 @@ const (
 
 // sendHook posts a message to a chat room or a program.
 func (c *Client) sendHook(ctx context.Context, t Target, m notify.Message) Outcome {
-	payload, err := render(t.kind, m)
+	payload, err := notify.Render(t.kind, m)
 	if err != nil {
 		return Outcome{Status: Rejected, Reason: "the message cannot be written: " + err.Error()}
 	}
