@@ -140,7 +140,7 @@ func TestFileErrorsSayWhatToDo(t *testing.T) {
 	execSQL(t, path, "PRAGMA user_version = 99")
 	_, err := Open(path, Options{})
 	var e *FileError
-	if !errors.As(err, &e) || e.File != path || !strings.Contains(e.Expected, "version 4 or older") || e.Hint() == "" {
+	if !errors.As(err, &e) || e.File != path || !strings.Contains(e.Expected, "version 5 or older") || e.Hint() == "" {
 		t.Errorf("%#v", err)
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), Options{}); !errors.Is(err, os.ErrNotExist) {
@@ -247,4 +247,91 @@ func querySQL(t *testing.T, path, query string) (text string) {
 		t.Fatal(err)
 	}
 	return text
+}
+
+type forbidAll struct{}
+
+func (forbidAll) Judge(f *flow.Flow) policy.Judgement {
+	return policy.Judgement{Verdict: policy.Violation, Host: f.Host(), Findings: []policy.Finding{{Rule: policy.HostNotAllowed, Host: f.Host()}}}
+}
+
+// On a full disk, those who take events get every one of them, and none of the next session
+// has the number of one that the file lacks.
+func TestEventsOnAFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.telltale")
+	opts := Options{maxPages: 100, Judge: forbidAll{}, Tell: func(o Occurrence) []byte { return []byte(o.Finding.Host) }}
+	s, err := Create(path, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, last := 0, int64(0)
+	observe := func() {
+		n++
+		s.Observe(flowtest.Post(fmt.Sprintf("https://h%d.example/", n), strings.Repeat(fmt.Sprint(n*n), 50), flowtest.ID(s.NextID())))
+		_ = s.Sync() // the disk fills up
+	}
+	take := func() {
+		events, err := s.Events(last, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if last++; e.Seq != last || string(e.Document) != fmt.Sprintf("h%d.example", last) {
+				t.Fatalf("event %d: %d %s", last, e.Seq, e.Document)
+			}
+		}
+	}
+	for s.Err() == nil {
+		observe()
+	}
+	for range 20 {
+		observe()
+	}
+	take()
+	s.Tell("trouble", "", func(int64) []byte { return fmt.Appendf(nil, "h%d.example", n+1) })
+	_ = s.Sync()
+	take()
+	if last != int64(n)+1 {
+		t.Errorf("%d events of %d violations and a trouble", last, n)
+	}
+	if err := s.Annotate(Annotation{Violation: "v", Kind: Acknowledged}); err == nil || len(s.Annotations()) != 1 {
+		t.Errorf("annotation: %v, %v", s.Annotations(), err)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("Close calls a full disk fine")
+	}
+	opts.maxPages = 0
+	if s, err = Create(path, opts); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Observe(flowtest.Get("https://new.example/", flowtest.ID(s.NextID())))
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if events, err := s.Events(last, 0); err != nil || len(events) != 1 || string(events[0].Document) != "new.example" {
+		t.Errorf("%v, %v", events, err)
+	}
+}
+
+// Events that nobody takes do not fill the memory: they are read back from the file, or,
+// where there is none, the oldest go.
+func TestEventsThatNobodyTakes(t *testing.T) {
+	var o outbox
+	events := make([]Event, maxEvents+10)
+	for i := range events {
+		events[i].Seq = int64(i + 1)
+	}
+	if lost := o.publish(events[:maxEvents], false); lost {
+		t.Error("lost before it is full")
+	}
+	if lost := o.publish(events[maxEvents:maxEvents+5], true); lost || len(o.waiting) != maxEvents || o.filed != 5 {
+		t.Errorf("lost %v, %d wait, %d filed", lost, len(o.waiting), o.filed)
+	}
+	if lost := o.publish(events[maxEvents+5:maxEvents+6], false); !lost || o.filed != 6 {
+		t.Errorf("lost %v, %d filed", lost, o.filed)
+	}
+	if lost := o.publish(events[maxEvents+6:], false); lost || len(o.waiting) != maxEvents || o.waiting[0].Seq != 11 {
+		t.Errorf("said twice that events are lost: %v", lost)
+	}
 }

@@ -45,12 +45,24 @@ type more struct {
 	Line            int      `json:"line,omitempty"`
 	NoMethod        bool     `json:"no_method,omitempty"` // a request whose method or URL is empty:
 	NoURL           bool     `json:"no_url,omitempty"`    // the columns hold what stands for it
+	Omitted         bool     `json:"omitted,omitempty"`
+	Leaks           []leak   `json:"leaks,omitempty"`
+}
+
+// leak is a [flow.Leak] in more.
+type leak struct {
+	Name  string   `json:"name"`
+	Where []string `json:"where,omitempty"`
 }
 
 // rare returns the column for a flow's rare facts, NULL when it has none.
 func rare(f *flow.Flow) (driver.Value, error) {
 	m := more{Altered: f.Altered, Notes: f.Notes, Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line}
-	any := len(f.Altered)+len(f.Notes) > 0 || f.Origin != flow.Origin{}
+	any := len(f.Altered)+len(f.Notes)+len(f.Leaks) > 0 || f.Omitted || f.Origin != flow.Origin{}
+	m.Omitted = f.Omitted
+	for _, l := range f.Leaks {
+		m.Leaks = append(m.Leaks, leak(l))
+	}
 	if r := f.Request; r != nil {
 		m.RequestCut, m.RequestDecoded = r.Body.Truncated, r.Body.Decoded
 		m.RequestTrailer = string(appendFields(nil, r.Trailer))

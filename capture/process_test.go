@@ -48,6 +48,23 @@ func child(job, path string) {
 				}
 			}
 		}
+	case "tell": // until killed: violations all the time
+		s, err := capture.Create(path, telling)
+		if err != nil {
+			fmt.Println("error:", err)
+			os.Exit(2)
+		}
+		for i := 1; ; i++ {
+			s.Observe(flowtest.Get(fmt.Sprintf("https://h%d.example/%d", i%97, i), flowtest.ID(s.NextID())))
+			s.Observe(flowtest.Get(fmt.Sprintf("https://h%d.of-process-%d.example/%d", i%7, os.Getpid(), i), flowtest.ID(s.NextID())))
+			if i%1000 == 0 {
+				if err := s.Sync(); err != nil {
+					fmt.Println("error:", err)
+					os.Exit(2)
+				}
+				fmt.Println(i)
+			}
+		}
 	case "read":
 		s, err := capture.Open(path, capture.Options{Judge: hostJudge{}})
 		if err != nil {

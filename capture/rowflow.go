@@ -150,13 +150,16 @@ func (l *loader) decode(row columns) (*flow.Flow, error) {
 		ID: flow.ID(row.int(colID)), Kind: k.kind, Mode: k.mode, Phase: k.phase,
 		Outcome: k.outcome, Failure: k.failure, Error: row.str(colError),
 		Client: ends.client, Server: ends.server,
-		Origin: flow.Origin{Capture: m.Capture, Entry: m.Entry, Line: m.Line}, Altered: m.Altered, Notes: m.Notes,
+		Origin: flow.Origin{Capture: m.Capture, Entry: m.Entry, Line: m.Line}, Altered: m.Altered, Notes: m.Notes, Omitted: m.Omitted,
 		Sent: row.int(colSent), Received: row.int(colReceived), Speech: k.speech,
 		DatagramsSent: row.int(colDatagramsSent), DatagramsReceived: row.int(colDatagramsReceived),
 		Times: flow.Times{
 			Start: row.time(colStarted), End: row.time(colEnded), Blocked: row.stage(colBlocked), DNS: row.stage(colDNS),
 			Connect: row.stage(colConnect), TLS: row.stage(colTLS), Send: row.stage(colSend), Wait: row.stage(colWait), Receive: row.stage(colReceive),
 		},
+	}
+	for _, l := range m.Leaks {
+		f.Leaks = append(f.Leaks, flow.Leak(l))
 	}
 	if k.asks {
 		f.DNS = &flow.Question{Name: flow.CanonicalHost(f.Server.Asked), Type: k.question, Code: k.answer}

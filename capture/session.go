@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"time"
 )
@@ -45,7 +46,7 @@ func (w *writer) batch(batch []*entry) error {
 
 // entry writes one state of a flow and the frames that came with it.
 func (w *writer) entry(e *entry) error {
-	if err := w.flow(e.flow, e.written); err != nil {
+	if err := w.flow(cmp.Or(e.stored, e.flow), e.written); err != nil {
 		return err
 	}
 	e.written = true

@@ -35,8 +35,12 @@ type Options struct {
 	// take long, and not wait for the store.
 	Tell func(Occurrence) []byte
 	// KeepBodies says whether the contents of a flow's bodies and frames are kept, once it
-	// was searched and judged; nil keeps all.
+	// was searched and judged; nil keeps all. It is asked of each state: bodies are written
+	// with the last one alone, frames with the state that they came with.
 	KeepBodies func(*flow.Flow, policy.Judgement) bool
+	// Leaks returns which never-send values stand in a flow. With KeepBodies, what it says
+	// of violations is kept in the place of their contents.
+	Leaks func(*flow.Flow) []flow.Leak
 
 	// Seal signs a session: what it makes of the chain when the session ends is kept in the
 	// capture beside it. nil, or a nil document, leaves the session unsigned. It is called by

@@ -144,7 +144,9 @@ type Health struct {
 	// missed there: clients come back over TCP, and that is a contact of its own.
 	QUICRefused map[string]int
 	// Cut counts the requests of which less was recorded than was sent, and CutBytes what
-	// they sent in all: behind the cut nobody looked for values.
+	// they sent in all: behind the cut nobody looked for values. What the policy left out of
+	// the file (flow.Flow.Omitted) counts once it is read back: it was searched when it was
+	// recorded, and cannot be searched again.
 	Cut      int
 	CutBytes int64
 	Lookups  int // questions of DNS that look for no server: see flow.Flow.IsLookup

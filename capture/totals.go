@@ -145,6 +145,9 @@ func (t *totals) addSent(f *flow.Flow, j policy.Judgement, host string) {
 	if r := f.Request; r != nil && r.Body.Truncated && r.Body.Size > 0 {
 		t.cut++
 		t.cutBytes += r.Body.Size
+	} else if f.Kind == flow.WebSocket && f.Omitted { // as it was read back
+		t.cut++
+		t.cutBytes += f.Sent
 	}
 	if len(f.Exposures) > 0 {
 		shown := *f

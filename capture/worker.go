@@ -67,7 +67,11 @@ type entry struct {
 	exposures []flow.Exposure // found in the states before, then also in this one
 	frames    []frames        // of all states since the last that was written
 	counted   []string        // violations that the flow counts in, for the teller
-	bytes     int64
+
+	stored  *flow.Flow  // what of the flow is written; nil: all of it
+	omitted bool        // contents of frames were left out
+	leaks   []flow.Leak // in all states so far
+	bytes   int64
 }
 
 // settle puts into the flow what the store knows better than its last state: its
@@ -296,6 +300,7 @@ func (k *worker) flush(all bool) int {
 			judged[i] = e.judged
 		}
 		events := k.news(batch)
+		k.omit(batch)
 		k.write(batch, events)
 		k.changes.note(batch)
 		k.count(batch, judged)
@@ -336,7 +341,7 @@ func (k *worker) count(batch []*entry, judged []policy.Judgement) {
 	s.mu.Lock()
 	for i, e := range batch {
 		bytes += e.bytes
-		e.bytes, e.frames = 0, nil
+		e.bytes, e.frames, e.stored = 0, nil, nil
 		if e.ended {
 			delete(s.open, e.flow.ID)
 			s.totals.add(e.flow, judged[i])

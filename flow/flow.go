@@ -119,6 +119,9 @@ type Flow struct {
 	// Leaks are the values that were taken out of this flow when it was written
 	// to the file it comes from: what can no longer be searched for in it.
 	Leaks []Leak
+	// Omitted says that contents of bodies or frames were searched, judged and then not
+	// kept, as the policy asks. Those are marked as truncated, with nothing kept.
+	Omitted bool
 	// Exposures are the identifiers that were found in what the device sent (package
 	// exposure). Examined is the version of the search that looked for them, 0 while
 	// nobody did.
