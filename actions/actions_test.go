@@ -1,10 +1,14 @@
 package actions
 
 import (
+	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +18,73 @@ import (
 	"telltale/policy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// auditVariable has a test's executable be an audit that runs one program: the policy, the
+// program and the folder for folders, one on each line.
+const auditVariable = "TELLTALE_TEST_AUDIT"
+
+func TestMain(m *testing.M) {
+	if what := strings.Split(os.Getenv(auditVariable), "\n"); len(what) == 3 {
+		r := New(Config{
+			Rules:  []policy.Action{{Run: []string{what[1]}, Timeout: time.Hour, Source: policy.Source{File: what[0]}}},
+			Folder: what[2],
+			Output: func(l Line) { fmt.Println(l.Text) },
+		})
+		r.Offer(violation())
+		r.Close(context.Background())
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// auditOf starts an audit in a process of its own, to be killed.
+func auditOf(t *testing.T, policyFile, program, folder string) (*exec.Cmd, *transcript) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &transcript{}
+	c := exec.Command(self)
+	c.Env = append(os.Environ(), auditVariable+"="+policyFile+"\n"+program+"\n"+folder)
+	c.Stdout, c.Stderr = said, said
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill() })
+	return c, said
+}
+
+// A transcript is what a process says, which may be looked at meanwhile.
+type transcript struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *transcript) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// await waits until something is true.
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("never happened: " + what)
+		}
+	}
+}
 
 // violation is an event that most tests offer.
 func violation() event.Event {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -52,14 +51,18 @@ func (p program) run(ctx context.Context) (exit string, err error) {
 		return "", fmt.Errorf("cannot run it: %w", err)
 	}
 	reported.Close()
-	ended := c.Wait()
-	document, err := io.ReadAll(io.LimitReader(reports, 1<<16))
-	if err != nil {
-		return "", fmt.Errorf("cannot read how it ended: %w", err)
-	}
 	var how report
-	if json.Unmarshal(document, &how) != nil {
-		endMarked(p.folder.path)
+	known := make(chan error, 1)
+	go func() {
+		// Before Wait returns: that waits for all who can still write to the program's outputs.
+		err := json.NewDecoder(reports).Decode(&how)
+		if err != nil {
+			endMarked(p.folder.path)
+		}
+		known <- err
+	}()
+	ended := c.Wait()
+	if <-known != nil {
 		return "", fmt.Errorf("its launcher is gone: %w", errors.Join(ended, ctx.Err()))
 	}
 	return how.result()

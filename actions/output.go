@@ -41,7 +41,7 @@ type lineWriter struct {
 	long  bool       // more than its beginning came
 	bytes int        // shown
 	lines int        // shown
-	last  string     // of the lines that were not empty
+	last  []byte     // the last line that was not empty, as it came
 	done  bool
 }
 
@@ -61,31 +61,31 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// close shows what has no line end yet, and takes nothing more.
-func (w *lineWriter) close() {
+// close shows what has no line end yet, takes nothing more, and returns the last line.
+func (w *lineWriter) close() (last string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.line) > 0 && !w.done {
 		w.end()
 	}
 	w.done = true
+	return w.harmless(w.last)
 }
 
-// end shows the line. An event's secrets were masked before, those of the environment are
-// masked here, before the characters of the line are written out.
+// end ends the line. Beyond what is shown it costs no more than a copy.
 func (w *lineWriter) end() {
-	text := w.mask(string(bytes.TrimRight(w.line, "\r")))
-	text = clean(text, maxShownLine)
-	if w.long {
-		text += "…"
-	}
+	line, long := bytes.TrimSpace(w.line), w.long
 	w.line, w.long = w.line[:0], false
-	if text == "" {
+	if len(line) == 0 {
 		return
 	}
-	w.last = text
+	w.last = append(w.last[:0], line...)
 	if w.lines == maxShownLines || w.bytes > maxShownBytes {
 		return
+	}
+	text := w.harmless(line)
+	if long {
+		text += "…"
 	}
 	w.lines++
 	w.bytes += len(text)
@@ -93,4 +93,10 @@ func (w *lineWriter) end() {
 		text = "… the rest is not shown"
 	}
 	w.show(text)
+}
+
+// harmless returns a line as it may be shown. An event's secrets were masked before, those of
+// the environment are masked here, before characters are written out.
+func (w *lineWriter) harmless(line []byte) string {
+	return clean(w.mask(string(line)), maxShownLine)
 }

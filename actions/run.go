@@ -75,14 +75,16 @@ func (r *Runner) ask(ctx context.Context, e event.Event, by rule, show func(stri
 		errors: &lineWriter{show: show, mask: env.masked.Replace},
 	}
 	exit, err := p.run(ctx)
-	p.errors.close()
+	last := p.errors.close()
 	switch {
+	case errors.Is(err, ErrMemory), errors.Is(err, ErrProcesses): // whatever it did while it was ended
+		return Answer{}, "", err
 	case ctx.Err() != nil:
 		return Answer{}, "", ended(ctx)
 	case err != nil:
-		return Answer{}, p.errors.last, err
+		return Answer{}, last, err
 	case exit != "":
-		return Answer{}, p.errors.last, errors.New("failed: " + exit)
+		return Answer{}, last, errors.New("failed: " + exit)
 	}
 	reader := answerReader{event: e, destinations: r.config.Destinations, now: r.config.Now(), mask: env.masked.Replace}
 	answer, err = reader.read(p.output.kept.Bytes())
