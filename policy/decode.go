@@ -22,9 +22,9 @@ type decoder struct {
 	readFile func(string) ([]byte, error)
 	anchors  map[string]ast.Node
 	vacant   string // top-level key that needs no value; "" in general
-	// secretLines are the lines of never-send; nil until the first error.
-	secretLines []bool
-	budget      int // nodes that may still be visited; aliases make small files large
+	// guards has for each line the section with secrets that it is of; nil until the first error.
+	guards []*guarded
+	budget int // nodes that may still be visited; aliases make small files large
 }
 
 // maxNodes bounds what a file may hold, aliases expanded.
@@ -40,8 +40,8 @@ func (d *decoder) errorAt(line, column int, message, hint string) *Error {
 	e := &Error{File: d.file, Line: max(line, 1), Column: max(column, 1), Message: message, hint: hint}
 	if line >= 1 && line <= len(d.lines) {
 		shown := d.lines[line-1]
-		if d.isSecret(line) {
-			shown = maskEntry(shown)
+		if g := d.guardOf(line); g != nil {
+			shown = g.mask(shown)
 		}
 		e.excerpt = excerptOf(shown)
 	}

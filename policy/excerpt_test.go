@@ -66,12 +66,20 @@ func TestMaskEntry(t *testing.T) {
 		"# x":                                  "[redacted]",
 		"  -":                                  "  -",
 	} {
-		if got := maskEntry(line); got != want {
-			t.Errorf("maskEntry(%q) = %q, want %q", line, got, want)
+		if got := guardedSections[0].mask(line); got != want {
+			t.Errorf("mask(%q) = %q, want %q", line, got, want)
 		}
 	}
 	lines := strings.Split("allow:\n  - a\nnever-send:\n- x\n\n  y\nwaivers: []\n", "\n")
-	if got := fmt.Sprint(secretLines(lines)); got != "[false false true true true true false false]" {
+	if got := fmt.Sprint(guardedLines(lines)); got != "[false false true true true true false false]" {
 		t.Error(got)
 	}
+}
+
+func guardedLines(lines []string) []bool {
+	is := make([]bool, len(lines))
+	for i, g := range guardsOf(lines) {
+		is[i] = g != nil
+	}
+	return is
 }

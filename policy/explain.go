@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"telltale/flow"
 )
@@ -236,8 +237,16 @@ func (e *Explanation) explainEnd(s *Sighting) {
 			continue
 		}
 		e.add(Step{"waiver", w.Source, true, e.Verdict == Waived,
-			fmt.Sprintf("excuses %s until %s: %s", w.Rule, w.Until.Format("2006-01-02"), w.Reason)})
+			fmt.Sprintf("excuses %s until %s: %s", w.Rule, w.end(), w.Reason)})
 	}
+}
+
+// end is when a waiver ends, for people.
+func (w *waiver) end() string {
+	if w.momentary {
+		return w.Until.Format(time.RFC3339)
+	}
+	return w.Until.Format(time.DateOnly)
 }
 
 func (e *Explanation) decided() bool {

@@ -100,6 +100,9 @@ func (p *Policy) waiverFor(rule Rule, s *Sighting) *waiver {
 // excuses reports whether a waiver is for a rule. What only leads up to a contact does not
 // tell by which rule the contact will be a violation: a waiver of one is a waiver of that.
 func (w *waiver) excuses(rule Rule, f *flow.Flow) bool {
+	if w.momentary && !f.Times.Start.Before(w.Until) {
+		return false
+	}
 	return w.Rule == rule || f.IsPrelude() && rule.OfContact() && w.Rule.OfContact()
 }
 

@@ -43,6 +43,7 @@ func Lint(p *Policy, now time.Time) []Warning {
 	l.secrets()
 	l.identifiers()
 	l.devices(now)
+	l.telling()
 	if p.file != "" && len(p.allow) == 0 && !p.allowsForDevices() {
 		l.warn(p.nothing, 1, "nothing is allowed: every host that is not ignored is a violation", "name the app's own hosts under allow")
 	}
@@ -145,7 +146,7 @@ func (l *linter) deny() {
 func (l *linter) waivers(now time.Time) {
 	for i := range l.p.waivers {
 		w := &l.p.waivers[i]
-		if l.general[w.Source] {
+		if l.general[w.Source] || w.momentary {
 			continue
 		}
 		if end := w.Until.AddDate(0, 0, 1); end.Sub(now) < waiverNotice {

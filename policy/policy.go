@@ -40,10 +40,11 @@ type Policy struct {
 	deniesProbes bool
 	nothing      Source // where "nothing allows it" points
 
-	notify    Notify
-	actions   []Action
-	recording Recording
-	literals  []literal // secrets of notify that stand in the file itself
+	notify     Notify
+	actions    []Action
+	recording  Recording
+	literals   []literal // secrets of notify that stand in the file itself
+	recordLine int       // of the section record; 0 without one
 
 	mu    sync.RWMutex
 	hosts map[hostKey]*hostFacts // memo of hostFacts; bounded by maxHosts
@@ -84,6 +85,9 @@ type waiver struct {
 	Until   time.Time
 	Source  Source
 	column  int
+	// momentary says that Until is a moment, and excuses the flows that began before; else
+	// it is the last day on which the file is valid.
+	momentary bool
 }
 
 type requirements struct {
@@ -231,7 +235,9 @@ func (p *Policy) addEntries(allow []allowEntry, ignore []ignoreEntry, deny []den
 	for i := range waivers {
 		e := &waivers[i]
 		text := fmt.Sprintf("waiver: %s at %s until %s: %s", e.Rule.Value, e.Host.written, e.Until.written, e.Reason.Value)
-		p.waivers = append(p.waivers, waiver{e.Rule.Value, e.Host.Pattern, e.Reason.Value, e.Until.Value, source(e.place, text), e.Column})
+		p.waivers = append(p.waivers, waiver{
+			Rule: e.Rule.Value, Pattern: e.Host.Pattern, Reason: e.Reason.Value, Until: e.Until.Value, Source: source(e.place, text), column: e.Column,
+		})
 	}
 	p.noteProbes()
 }

@@ -30,6 +30,7 @@ func (p *Policy) addTelling(doc *document, source func(place, string) Source) {
 		}
 		p.actions = append(p.actions, a)
 	}
+	p.recordLine = doc.Record.Line
 	p.recording = Recording{Bodies: doc.Record.Bodies.Value, Hosts: patterns(doc.Record.Hosts), Never: patterns(doc.Record.Never)}
 }
 
