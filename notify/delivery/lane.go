@@ -15,7 +15,7 @@ import (
 
 // patienceWith is how many messages in a row may fail before their destination counts as
 // one that takes nothing now.
-const patienceWith = 3
+const patienceWith = 5
 
 // A lane sends the messages of one destination, one after the other. A message that fails
 // waits for its next attempt while those behind it are sent.
