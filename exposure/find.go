@@ -1,6 +1,8 @@
 package exposure
 
 import (
+	"strings"
+
 	"telltale/flow"
 )
 
@@ -28,11 +30,13 @@ func Finds(f *flow.Flow) []Find {
 
 // Promises reports whether a value under this name is usually an identifier, a place or a
 // secret: what it is called decides, and that it is no placeholder. Where nothing may be
-// missed, such as in a copy for others, that is enough; [Look] accuses nobody on it.
+// missed, such as in a copy for others, that is enough, and the samples of manuals count;
+// [Look] accuses nobody on it.
 func Promises(name, value string) bool {
 	switch meaningOf(name) {
 	case nothing, ofServer, aVersion, aPart, aSort:
 		return false
 	}
-	return !useless([]byte(value))
+	t := []byte(value)
+	return len(t) >= minValue && !allSame(t) && !isTemplate(t) && !placeholders[strings.ToLower(joints.Replace(value))]
 }

@@ -12,7 +12,7 @@ import (
 // the sign-in pages of Google, Microsoft and others. In lower case, without what joins words.
 var moreNames = set(`accesskey accesskeyid appid bearer clientid codechallenge deviceauth email facetid fcparams id_token_hint login loginhint
 	mfacode nonce onetimecode passcode pin presharedkey pushtoken recoverycode refresh samlart securitycode serverdata sessionkey shdf signedrequest
-	state ticket usg userid username user verificationcode xclientdata challenge`)
+	state ticket usg userid username user verificationcode clientdata challenge`)
 
 // weakNames are those of credentials that also name other things: a value under one counts
 // from eight characters on, or with a digit from four.
@@ -34,6 +34,9 @@ func bare(name string) string {
 	name = strings.TrimSuffix(strings.TrimSpace(name), "[]")
 	if i := strings.LastIndexAny(strings.TrimSuffix(name, "]"), "[.:/"); i >= 0 {
 		name = strings.TrimSuffix(name[i+1:], "]")
+	}
+	if len(name) > 2 && (name[0] == 'x' || name[0] == 'X') && name[1] == '-' { // of a header field
+		name = name[2:]
 	}
 	name = name[max(0, len(name)-maxName):]
 	var room [maxName]byte

@@ -186,8 +186,20 @@ func isMask(text string) bool {
 // digestOf returns the digest of a value that has one spelling, as package exposure makes
 // it: the same value has the same mask whoever finds it.
 func digestOf(text string) string {
+	if isUUID(text) { // in either case, with hyphens or without
+		text = strings.ToLower(strings.ReplaceAll(text, "-", ""))
+	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
+}
+
+// isUUID reports whether a text is a UUID (RFC 9562, 4) with its hyphens.
+func isUUID(s string) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	_, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
+	return err == nil
 }
 
 // Bounds of the values that a Redactor remembers.
