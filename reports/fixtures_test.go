@@ -32,6 +32,7 @@ var cases = map[string]func() *Report{
 	"tunnel":       throughTunnel,
 	"gap":          withGap,
 	"located":      besideApp,
+	"annotated":    annotated,
 	"zero":         func() *Report { return &Report{Checks: []Check{}, Flows: each()} },
 }
 

@@ -162,6 +162,8 @@ type Violation struct {
 	Country  string     `json:"country"`
 	Purpose  string     `json:"purpose"`
 	Rhythm   *rhythm    `json:"rhythm"` // that contacts of the host keep
+	// Annotations are what people and the user's programs said of it, the oldest first.
+	Annotations []opinion `json:"annotations,omitempty"`
 }
 
 type reference struct {
@@ -339,7 +341,7 @@ func (r *Report) violation(v capture.Violation, names map[string]string) Violati
 		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
 		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
 		Attributed: r.attributed(v.Attributed), Known: f.Known, Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
-		Devices: make([]DeviceRef, 0, len(v.Clients)), Evidence: r.proofs(f), Tests: []test{},
+		Devices: make([]DeviceRef, 0, len(v.Clients)), Evidence: r.proofs(f), Tests: []test{}, Annotations: r.annotations(v),
 	}
 	r.addKnown(&out, f)
 	for _, addr := range v.Clients {

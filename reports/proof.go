@@ -51,8 +51,8 @@ func proof(r *Report, e policy.Evidence, st style) string {
 	return text
 }
 
-// known is what is known of a violation beyond what its finding says: who stands behind
-// the host, what its rhythm amounts to, where the value stood, and which tests it bears on.
+// known is what is known of a violation beyond what its finding says: who acknowledged it
+// and what else was said of it, who stands behind the host, what its rhythm amounts to, where the value stood, and which tests it bears on.
 func known(r *Report, v capture.Violation, st style) []fact {
 	var out []fact
 	add := func(label string, texts ...string) {
@@ -62,6 +62,7 @@ func known(r *Report, v capture.Violation, st style) []fact {
 			}
 		}
 	}
+	out = remarks(r, v, st)
 	add("Who it is", r.whois(v.Finding.Host).who(r, st))
 	add("Comes from", r.comesFrom(v.Finding.Host, st))
 	if text := r.telling(v.Finding, st); text != "" {

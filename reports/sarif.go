@@ -212,6 +212,8 @@ type sarifResultBag struct {
 	Evidence []evidence `json:"evidence,omitempty"`
 	Tests    []string   `json:"mastg,omitempty"`
 	Rhythm   *rhythm    `json:"rhythm,omitempty"`
+	// Annotations are what people and the user's programs said of it.
+	Annotations []opinion `json:"annotations,omitempty"`
 }
 
 // sarif builds a log.
@@ -389,6 +391,7 @@ func (s *sarif) bag(v capture.Violation) *sarifResultBag {
 	bag := &sarifResultBag{
 		Host: r.text(f.Host), Subject: r.text(f.Subject), Category: f.Category, Owner: r.text(f.Owner), App: r.text(v.App),
 		Company: r.text(who.Company), Product: r.text(who.Product), Country: who.Country, Purpose: who.Purpose, Evidence: r.proofs(f),
+		Annotations: r.annotations(v),
 	}
 	for _, t := range testsOf(f) {
 		bag.Tests = append(bag.Tests, t.ID)
