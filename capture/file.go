@@ -44,6 +44,7 @@ func openWriter(path string) (*conn, error) {
 		"_pragma", "synchronous(normal)",
 		"_pragma", "cache_size(-8192)",
 		"_pragma", "temp_store(memory)",
+		"_pragma", "secure_delete(on)", // what a row held does not outlive it
 		"_pragma", "wal_autocheckpoint(2000)",
 		"_pragma", "journal_size_limit(16777216)",
 	)

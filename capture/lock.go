@@ -17,7 +17,9 @@ type fileLock struct {
 	path string
 }
 
-func lockPath(capture string) string { return capture + "-lock" }
+const lockSuffix = "-lock"
+
+func lockPath(capture string) string { return capture + lockSuffix }
 
 const (
 	lockTries = 4

@@ -29,6 +29,25 @@ type Kept struct {
 	Err error
 }
 
+// clockDoubt is how far ahead of the clock a capture may have been made before one of the
+// two clocks must have been wrong.
+const clockDoubt = 24 * time.Hour
+
+// Ahead reports whether the capture says that it was made more than a day after now: a
+// clock was wrong, then or now, so that its expiry means nothing. It stays until somebody
+// removes it by name.
+func (k Kept) Ahead(now time.Time) bool { return k.Created.After(now.Add(clockDoubt)) }
+
+// Expired reports whether [Purge] removes the capture now: its time is over, it can be read,
+// nobody records it, and its clock is to be believed. Times are moments, so that neither
+// the zone nor daylight saving matters; a clock that was put back only lets it stay longer.
+func (k Kept) Expired(now time.Time) bool {
+	return k.Err == nil && !k.Recording && !k.Expires.IsZero() && !k.Expires.After(now) && !k.Ahead(now)
+}
+
+// besides are the endings of the names of what SQLite keeps beside a capture.
+var besides = []string{"-wal", "-shm", "-journal"}
+
 // List returns the captures of a folder in the order of their names. A folder
 // that does not exist has none.
 func List(dir string) ([]Kept, error) {
@@ -50,7 +69,7 @@ func List(dir string) ([]Kept, error) {
 
 func describe(path string) Kept {
 	k := Kept{Path: path}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range append([]string{""}, besides...) {
 		if info, err := os.Stat(path + suffix); err == nil {
 			k.Size += info.Size()
 		}
@@ -99,16 +118,24 @@ func Remove(path string) error {
 	if err != nil {
 		return fmt.Errorf("remove capture: %w", err)
 	}
-	err = os.Remove(path)
-	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
-		if e := os.Remove(path + suffix); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
+	// The capture goes last: what is left of a removal that was cut off is still listed.
+	if err = removeBesides(path); err == nil {
+		err = os.Remove(path)
 	}
 	if err = errors.Join(err, lock.release()); err != nil {
 		return fmt.Errorf("remove capture: %w", err)
 	}
 	return nil
+}
+
+// removeBesides removes what lies beside a capture, whose lock is held.
+func removeBesides(path string) (err error) {
+	for _, suffix := range besides {
+		if e := os.Remove(path + suffix); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }
 
 // checkRemovable accepts what is a capture by its content, and what is one by its
@@ -129,8 +156,10 @@ func checkRemovable(path string) error {
 	return err
 }
 
-// Purge removes the captures of a folder that have expired and returns their
-// paths. One that is being recorded, or cannot be read, stays.
+// Purge removes the captures of a folder that have expired, and returns their paths. What
+// is being recorded stays, and so does what cannot be read (see Kept.Err), what is kept for
+// good, and what was made ahead of the clock (see Kept.Ahead). What lies there of captures
+// that are gone, such as a write-ahead log, goes as well.
 func Purge(dir string, now time.Time) ([]string, error) {
 	kept, err := List(dir)
 	if err != nil {
@@ -139,7 +168,7 @@ func Purge(dir string, now time.Time) ([]string, error) {
 	var removed []string
 	var trouble []error
 	for _, k := range kept {
-		if k.Err != nil || k.Recording || k.Expires.IsZero() || k.Expires.After(now) {
+		if !k.Expired(now) {
 			continue
 		}
 		err := Remove(k.Path)
@@ -151,5 +180,55 @@ func Purge(dir string, now time.Time) ([]string, error) {
 			trouble = append(trouble, err)
 		}
 	}
+	trouble = append(trouble, purgeRemains(dir))
 	return removed, errors.Join(trouble...)
+}
+
+// purgeRemains removes what lies beside captures that are gone.
+func purgeRemains(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("list captures: %w", err)
+	}
+	var trouble []error
+	for _, e := range entries {
+		name, remains := captureOf(e.Name())
+		if !remains || !e.Type().IsRegular() {
+			continue
+		}
+		if err := removeRemains(filepath.Join(dir, name)); err != nil {
+			trouble = append(trouble, fmt.Errorf("remove what is left of a capture: %w", err))
+		}
+	}
+	return errors.Join(trouble...)
+}
+
+// captureOf returns the name of the capture that a file lies beside.
+func captureOf(name string) (capture string, beside bool) {
+	for _, suffix := range append([]string{lockSuffix}, besides...) {
+		if capture, beside = strings.CutSuffix(name, suffix); beside && strings.HasSuffix(capture, Ext) {
+			return capture, true
+		}
+	}
+	return "", false
+}
+
+// removeRemains removes what lies beside a capture that is not there. A recorder takes the
+// lock before it makes the file.
+func removeRemains(path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	lock, err := acquire(path)
+	if err != nil {
+		var locked *LockedError
+		if errors.As(err, &locked) {
+			return nil
+		}
+		return err
+	}
+	if _, e := os.Lstat(path); errors.Is(e, fs.ErrNotExist) {
+		err = removeBesides(path)
+	}
+	return errors.Join(err, lock.release())
 }
