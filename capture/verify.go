@@ -9,11 +9,13 @@ import (
 
 // A Verification is what a look at the chain of a capture has found.
 type Verification struct {
+	Audit      string // of the capture, as the file says; nothing covers it
 	Links      int64
 	Flows      int64          // covered, those included that never ended
 	Older      int64          // flows from before the chain began, which nothing covers
 	Bodies     int64          // whose contents were checked
 	Sessions   []SessionChain // in order
+	Annotated  int64          // links behind the last session that cover nothing but annotations
 	Recording  bool           // a recorder is at it: what it writes from now on was not looked at
 	Faults     []Fault        // in the order of the links; empty: the chain holds. MaxFaults at most
 	MoreFaults int64          // beyond those

@@ -93,6 +93,9 @@ func (w *verifier) prepare() error {
 		return err
 	}
 	w.total = int(ends)
+	if w.found.Audit, err = w.conn.text("SELECT value FROM meta WHERE key = ?", auditTag); err != nil {
+		return err
+	}
 	for _, p := range []struct {
 		st    **stmt
 		query string
@@ -220,6 +223,8 @@ func (w *verifier) endSession() {
 
 // rows looks at all that a link covers.
 func (w *verifier) rows(rows *linkRows) error {
+	_, annotated := rows.Tables["annotations"]
+	annotated = annotated && len(rows.Tables) == 1 && rows.Flows == nil && rows.Open == nil
 	for _, t := range allTables() {
 		covered, ok := rows.Tables[t.name]
 		if !ok {
@@ -247,8 +252,12 @@ func (w *verifier) rows(rows *linkRows) error {
 		w.open[id] = openState{w.head, digest}
 	}
 	if !w.within {
+		if w.found.Annotated++; !annotated {
+			w.found.Annotated = 0
+		}
 		return nil
 	}
+	w.found.Annotated = 0
 	s := &w.found.Sessions[len(w.found.Sessions)-1]
 	s.Last, s.Head = w.head.id, w.head.digest
 	if rows.Ledgers != "" {

@@ -75,7 +75,7 @@ var places = map[string][]string{
 	"notify/delivery":  {"event", "notify", "notify/outbox", "notify/transport", "policy", "flow/plain"},
 
 	// What is handed over, and what is left behind.
-	"evidence": {},
+	"evidence": {"flow/plain", "capture"},
 	"exports":  {},
 	"redact":   {"flow", "flow/content", "flow/plain", "flow/unwrap", "exposure", "policy", "capture"},
 
