@@ -42,17 +42,17 @@ func remarks(r *Report, v capture.Violation, st style) []fact {
 			out = append(out, fact{"Said", text})
 		}
 		if more > 0 {
-			out = append(out, fact{"Said", fmt.Sprintf("%d times more %s, before; a .json report has it all", more, kindWords[kind])})
+			out = append(out, fact{"Said", fmt.Sprintf("%d times more %s, before; a .json report has it all", more, doneTo[kind])})
 		}
 	}
 	return out
 }
 
-var kindWords = map[capture.AnnotationKind]string{capture.Acknowledged: "acknowledged", capture.Excused: "excused", capture.Remark: "remarked on"}
+var doneTo = map[capture.AnnotationKind]string{capture.Acknowledged: "acknowledged", capture.Excused: "excused", capture.Remark: "remarked on"}
 
 // saying returns one annotation: what it is, by whom, when, and what was said.
 func saying(r *Report, a capture.Annotation, st style) string {
-	s := capital(kindWords[a.Kind])
+	s := capital(doneTo[a.Kind])
 	if !a.Until.IsZero() {
 		s += " until " + moment(a.Until)
 	}
