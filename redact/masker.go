@@ -111,16 +111,21 @@ func responseSide(f *flow.Flow) *flow.Flow {
 	return &side
 }
 
+// sides returns the directions that a flow has.
+func (m *masker) sides(f *flow.Flow) []func(*flow.Flow) *flow.Flow {
+	if f.Response == nil && len(f.Frames) == 0 {
+		return []func(*flow.Flow) *flow.Flow{requestSide}
+	}
+	return []func(*flow.Flow) *flow.Flow{requestSide, responseSide}
+}
+
 // maxRounds is how often a flow is masked until the searches find nothing: a round knows
 // what the one before left.
 const maxRounds = 6
 
 // flow returns the masked copy.
 func (m *masker) flow(f *flow.Flow) *flow.Flow {
-	sides := []func(*flow.Flow) *flow.Flow{requestSide}
-	if f.Response != nil || len(f.Frames) > 0 {
-		sides = append(sides, responseSide)
-	}
+	sides := m.sides(f)
 	for _, side := range sides {
 		m.learn(exposure.Finds(side(f)))
 	}
@@ -130,8 +135,10 @@ func (m *masker) flow(f *flow.Flow) *flow.Flow {
 		clear(m.leftOut)
 		m.harsh = round > 1
 		out = m.pass(f)
-		left := m.left(out, sides)
-		if !left {
+		if round == 0 && len(m.counts) == 0 && len(m.known) == 0 && len(m.r.policy.Secrets()) == 0 {
+			break // it is what it was, in which nothing was found
+		}
+		if !m.left(out, sides) {
 			break
 		}
 		if round == maxRounds-1 {

@@ -34,6 +34,7 @@ import (
 	"strings"
 	"sync"
 
+	"telltale/exposure"
 	"telltale/flow"
 	"telltale/policy"
 )
@@ -114,7 +115,13 @@ func (r *Redactor) Flow(f *flow.Flow) *flow.Flow {
 
 // Learn takes in the values of a flow, so that [Redactor.Flow] finds them also where nothing
 // but their equality tells what they are.
-func (r *Redactor) Learn(f *flow.Flow) { r.masker(f).flow(f) }
+func (r *Redactor) Learn(f *flow.Flow) {
+	m := r.masker(f)
+	for _, side := range m.sides(f) {
+		m.learn(exposure.Finds(side(f)))
+	}
+	m.pass(f)
+}
 
 // A Report says what was done, by kind; it names no value.
 type Report struct {
