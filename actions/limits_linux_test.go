@@ -117,11 +117,11 @@ func TestProgramThatFloods(t *testing.T) {
 func TestProgramThatTalks(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{
-		`yes | head -c 20000000 >&2`:                        maxShownLines,
-		`yes $(printf '%0200d' 0) | head -c 20000000 >&2`:   maxShownBytes/200 + 1,
-		`head -c 20000000 /dev/zero | tr '\000' x >&2`:      1,
-		`head -c 20000000 /dev/zero >&2`:                    1,
-		`head -c 20000000 /dev/zero | tr '\000' '\n' >&2`:   0,
+		`yes | head -c 2000000 >&2`:                         maxShownLines,
+		`yes $(printf '%0200d' 0) | head -c 2000000 >&2`:    maxShownBytes/200 + 1,
+		`head -c 2000000 /dev/zero | tr '\000' x >&2`:       1,
+		`head -c 2000000 /dev/zero >&2`:                     1,
+		`head -c 2000000 /dev/zero | tr '\000' '\n' >&2`:    0,
 		`printf 'one\r\ntwo\n\n\n  \nno end' >&2`:           3,
 		`printf '\033]0;owned\007\033[31mred\033[0m\n' >&2`: 1,
 	} {

@@ -62,24 +62,24 @@ func TestOfferedEventsAreAnswered(t *testing.T) {
 	t.Parallel()
 	h := &heard{}
 	r := New(h.config(t, script(t, `echo "at $TELLTALE_EVENT" >&2; printf '{"annotate": "done"}'`), script(t, "exit 1"), script(t, "true")))
-	for i := range 5 {
+	for i := range 3 {
 		r.Offer(numbered(i))
 	}
 	r.Close(context.Background()) // what waits is done before it ends
 	slices.Sort(h.answers)
 	slices.Sort(h.lines)
-	if got := strings.Join(h.answers, "|"); got != "a1b2-0 done|a1b2-1 done|a1b2-2 done|a1b2-3 done|a1b2-4 done" {
+	if got := strings.Join(h.answers, "|"); got != "a1b2-0 done|a1b2-1 done|a1b2-2 done" {
 		t.Error(got)
 	}
-	if got := strings.Join(h.lines, "|"); got != "a1b2-0 at a1b2-0|a1b2-1 at a1b2-1|a1b2-2 at a1b2-2|a1b2-3 at a1b2-3|a1b2-4 at a1b2-4" {
+	if got := strings.Join(h.lines, "|"); got != "a1b2-0 at a1b2-0|a1b2-1 at a1b2-1|a1b2-2 at a1b2-2" {
 		t.Error(got)
 	}
-	if len(h.troubles) != 5 {
+	if len(h.troubles) != 3 {
 		t.Error(h.troubles)
 	}
 	r.Offer(numbered(6)) // nothing, and no panic
 	r.Close(context.Background())
-	if len(h.answers) != 5 {
+	if len(h.answers) != 3 {
 		t.Error(h.answers)
 	}
 }
@@ -115,7 +115,7 @@ func TestTwoProgramsAtOnce(t *testing.T) {
 	t.Parallel()
 	h := &heard{}
 	log := filepath.Join(t.TempDir(), "log")
-	a := script(t, `echo + >>"$1"; while [ "$(grep -c + "$1")" -lt 2 ]; do :; done; echo - >>"$1"`)
+	a := script(t, `echo + >>"$1"; while [ "$(grep -c + "$1")" -lt 2 ]; do sleep 0.02; done; echo - >>"$1"`)
 	a.Run = append(a.Run, log)
 	r := New(h.config(t, a))
 	for i := range 6 {
@@ -145,7 +145,7 @@ func TestOfferNeverBlocks(t *testing.T) {
 	t.Parallel()
 	h := &heard{}
 	gate := filepath.Join(t.TempDir(), "gate")
-	a := script(t, `echo waiting >&2; while [ ! -e "$1" ]; do :; done`)
+	a := script(t, `echo waiting >&2; until [ -e "$1" ]; do sleep 0.02; done`)
 	a.Run = append(a.Run, gate)
 	c := h.config(t, a)
 	c.Queue, c.AtOnce = 3, 1
@@ -172,7 +172,7 @@ func TestOfferNeverBlocks(t *testing.T) {
 func TestCloseKillsInTheEnd(t *testing.T) {
 	t.Parallel()
 	h := &heard{}
-	c := h.config(t, script(t, `trap "" TERM; echo waiting >&2; while :; do :; done`))
+	c := h.config(t, script(t, `trap "" TERM; echo waiting >&2; sleep 86400`))
 	c.AtOnce = 1
 	r := New(c)
 	for i := range 3 {
@@ -199,7 +199,7 @@ func TestCloseKillsInTheEnd(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	a := script(t, `while :; do :; done`)
+	a := script(t, `sleep 86400`)
 	r := New(Config{Rules: []policy.Action{a, a}, Folder: t.TempDir()})
 	defer r.Close(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
