@@ -20,7 +20,8 @@ const (
 	Lead         = 2 * time.Second  // from the first event of a burst to its message
 	DefaultGroup = 30 * time.Second // from one message of a destination to the next
 	GiveUp       = 24 * time.Hour   // from when a message was made to when it is dead
-	lookAround   = 15 * time.Second // for what other processes have changed
+	lookAround   = time.Minute      // for what other processes have changed
+	glance       = time.Second      // between two looks at how things stand
 	housekeeping = 10 * time.Minute // for what was left behind or is too old
 	settleDown   = 5 * time.Second  // after trouble with the outbox or a source
 	reserve      = 10 * time.Second // by which a lease is longer than two attempts
@@ -114,10 +115,10 @@ type Delivery struct {
 	takers   sync.WaitGroup // who write messages
 	senders  sync.WaitGroup // who send them
 	keepers  sync.WaitGroup
-	swept    chan struct{} // closed when what was left behind at the start is taken
 
-	mutex  sync.Mutex
-	status Status
+	mutex   sync.Mutex
+	status  Status
+	untaken error // events that did not become messages in the end
 }
 
 // Start begins to deliver. It does not wait for anything but the disk, and an outbox that
@@ -135,7 +136,7 @@ func Start(c Config) *Delivery {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Delivery{
 		Config: c, byName: map[string]Destination{}, cancel: cancel,
-		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), closing: make(chan struct{}), swept: make(chan struct{}),
+		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	d.kept = openKept(c.Outbox, c.Clock, c.Log)
 	for _, to := range c.Destinations {
@@ -150,7 +151,7 @@ func Start(c Config) *Delivery {
 	for _, l := range d.lanes {
 		d.senders.Go(func() { l.run(ctx) })
 	}
-	d.takers.Go(func() { d.takeLeft(ctx); close(d.swept) })
+	d.takers.Go(func() { d.takeLeft(ctx) })
 	if c.Source != nil {
 		t := newTaker(d)
 		d.takers.Go(func() { t.run(ctx) })
@@ -163,7 +164,7 @@ func Start(c Config) *Delivery {
 func (d *Delivery) Wake() { nudge(d.wake) }
 
 // Close takes all events that there are, tries what can be tried before the context ends,
-// and stops. What is not delivered by then waits in the outbox; where that is not to be
+// and stops; once. What is not delivered by then waits in the outbox; where that is not to be
 // had either, the error says how many messages are lost.
 func (d *Delivery) Close(ctx context.Context) error {
 	d.mutex.Lock()
@@ -185,8 +186,7 @@ func (d *Delivery) Close(ctx context.Context) error {
 	d.senders.Wait()
 	d.cancel()
 	d.keepers.Wait()
-	err := d.kept.close()
-	return err
+	return errors.Join(d.untaken, d.kept.close())
 }
 
 // patience is how long a lane may go on after the end was announced.
@@ -194,6 +194,18 @@ func (d *Delivery) patience() time.Duration {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	return d.deadline()
+}
+
+// Acknowledge keeps that somebody knows of a violation, as [outbox.Outbox.Acknowledge] does.
+func (d *Delivery) Acknowledge(a outbox.Acknowledgement) (violation string, err error) {
+	for _, box := range d.kept.boxes() {
+		found, boxErr := box.Acknowledge(a)
+		if boxErr == nil && (violation == "" || violation == a.Violation) {
+			violation = found
+		}
+		err = errors.Join(err, boxErr)
+	}
+	return violation, err
 }
 
 // Status is how delivery stands.

@@ -69,6 +69,89 @@ func TestBurstsGather(t *testing.T) {
 	})
 }
 
+func TestManyEventsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lab := &room{name: "lab"}
+		r := newRig(t, lab)
+		r.audit.add(names(2500)...)
+		r.start()
+		sleep(time.Second)
+		if posts, _ := lab.got(); len(posts) != 2 {
+			t.Errorf("%d messages before the burst has gathered, of what is too much to gather", len(posts))
+		}
+		r.audit.add(names(2600)[2500:]...)
+		r.stop(time.Minute)
+		posts, _ := lab.got()
+		var told []int
+		for _, p := range posts {
+			told = append(told, p.message.More+len(p.message.Items))
+		}
+		if !slices.Equal(told, []int{1000, 1000, 600}) {
+			t.Errorf("messages of %v violations", told)
+		}
+	})
+}
+
+func TestEventsThatNobodyTakesAreSaidToBeLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &room{name: "lab"})
+		r.start(func(c *delivery.Config) { c.Capture = "" })
+		r.observe("v0")
+		sleep(time.Second)
+		r.audit.err = errors.New("disk error")
+		if err := r.Close(context.Background()); err == nil || !strings.Contains(err.Error(), "1 events") || !strings.Contains(err.Error(), "disk error") {
+			t.Errorf("close: %v", err)
+		}
+		if n := strings.Count(r.log.String(), "level=WARN"); n != 0 && n > 2 {
+			t.Errorf("%d warnings", n)
+		}
+	})
+}
+
+func TestOneTroubleFillsNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lab := &room{name: "lab"}
+		r := newRig(t, lab)
+		r.audit.err = errors.New("disk error")
+		r.start()
+		sleep(time.Hour)
+		if n := strings.Count(r.log.String(), "level=WARN"); n != 1 {
+			t.Errorf("%d warnings", n)
+		}
+		r.audit.mutex.Lock()
+		r.audit.err = nil
+		r.audit.mutex.Unlock()
+		r.audit.add("v0")
+		r.stop(time.Minute)
+		_, violations := lab.got()
+		equal(t, "after the trouble", violations, []string{"v0"})
+	})
+}
+
+func TestAcknowledgedWhileTheDiskIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		desk := &room{name: "desk"}
+		r := newRig(t, desk)
+		r.start(func(c *delivery.Config) {
+			c.Recipients = func(event.Event) []notify.Recipient {
+				return []notify.Recipient{{Destination: "elsewhere", Escalations: []notify.Escalation{{After: time.Hour, Destination: "desk"}}}}
+			}
+		})
+		sleep(time.Second)
+		r.fail("BEFORE UPDATE ON sources WHEN NEW.seq > OLD.seq")
+		r.observe("aa", "bb")
+		sleep(time.Minute)
+		if v, err := r.Acknowledge(outbox.Acknowledgement{Audit: "audit", Violation: "a", By: "screen"}); err != nil || v != "aa" {
+			t.Errorf("acknowledged %q, %v", v, err)
+		}
+		sleep(time.Hour)
+		_, violations := desk.got()
+		equal(t, "escalated from memory", violations, []string{"bb"})
+		r.heal()
+		r.stop(time.Second)
+	})
+}
+
 func TestAPoisonedMessageHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lab := &room{name: "lab", each: true, answer: func(p post, _ int) transport.Outcome {
@@ -93,6 +176,7 @@ func TestAPoisonedMessageHoldsUpNobody(t *testing.T) {
 		if dead := r.messages(outbox.Dead); len(dead) != 2 || dead[0].Reason != rejected.Reason || !strings.Contains(dead[1].Reason, "failed to write") {
 			t.Errorf("dead: %+v", dead)
 		}
+		sleep(time.Second)
 		if s := r.Status(); s.Waiting != 1 || s.Dead != 2 || s.Trouble == "" {
 			t.Errorf("status: %+v", s)
 		}
@@ -345,9 +429,9 @@ func TestEscalation(t *testing.T) {
 		r.stop(time.Second)
 		start()
 		r.observe("forgotten", "acknowledged")
-		sleep(24 * time.Hour)
+		sleep(3 * time.Hour)
 		_, violations = desk.got()
-		equal(t, "a day later", violations, []string{"forgotten"})
+		equal(t, "hours later", violations, []string{"forgotten"})
 		r.stop(time.Second)
 	})
 }

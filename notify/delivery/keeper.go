@@ -21,17 +21,25 @@ func (d *Delivery) keep(ctx context.Context) {
 		}
 		wait := d.escalate()
 		d.refresh()
-		timer, stop := d.Clock.After(wait)
-		select {
-		case <-ctx.Done():
-			stop()
+		// Messages are settled by the hundred in a second: nobody needs to look each time.
+		if !d.rest(ctx, glance, nil) || !d.rest(ctx, wait-glance, d.changed) {
 			d.refresh()
 			return
-		case <-timer:
-		case <-d.changed:
 		}
-		stop()
 	}
+}
+
+// rest waits, or until there may be something new. It reports false at the end.
+func (d *Delivery) rest(ctx context.Context, wait time.Duration, news <-chan struct{}) bool {
+	timer, stop := d.Clock.After(max(wait, 0))
+	defer stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer:
+	case <-news:
+	}
+	return true
 }
 
 func (d *Delivery) houseKeep(ctx context.Context, first bool) {

@@ -33,6 +33,8 @@ type lane struct {
 	// What became of messages that the outbox could not be told of. They are not sent
 	// again while we live.
 	owed map[string]owed
+
+	complaints
 }
 
 type owed struct {
@@ -42,7 +44,7 @@ type owed struct {
 }
 
 func newLane(d *Delivery, to Destination) *lane {
-	return &lane{Delivery: d, to: to, wake: make(chan struct{}, 1), ended: make(chan struct{}), owed: map[string]owed{}}
+	return &lane{Delivery: d, to: to, wake: make(chan struct{}, 1), ended: make(chan struct{}), owed: map[string]owed{}, complaints: complaints{log: d.Log}}
 }
 
 // finish tells the lane that no more messages come.
@@ -106,7 +108,7 @@ func (l *lane) next() (wait time.Duration, any bool) {
 	for _, box := range l.kept.boxes() {
 		at, ok, err := box.Next(l.to.Identity)
 		if err != nil {
-			l.Log.Warn("outbox cannot be read", "error", err)
+			l.complain("outbox cannot be read", err)
 			return max(wait, settleDown), any
 		}
 		if !ok {
@@ -134,7 +136,7 @@ func (l *lane) claim() (*outbox.Outbox, outbox.Message, bool) {
 			l.settle(box, m, transport.Outcome{Status: transport.Rejected, Reason: "its document in the outbox is damaged"})
 			return l.claim()
 		case err != nil:
-			l.Log.Warn("outbox cannot be written", "error", err)
+			l.complain("outbox cannot be written", err)
 			l.until = l.Clock.Now().Add(settleDown)
 		case ok:
 			return box, m, true
@@ -224,7 +226,7 @@ func (l *lane) settle(box *outbox.Outbox, m outbox.Message, o transport.Outcome)
 	}
 	delete(l.owed, m.ID)
 	if err != nil {
-		l.Log.Warn("outbox cannot be written", "error", err)
+		l.complain("outbox cannot be written", err)
 		l.until = l.Clock.Now().Add(settleDown)
 		if o.Status != transport.Again {
 			l.owed[m.ID] = owed{box, m, o}

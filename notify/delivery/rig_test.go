@@ -66,7 +66,7 @@ func (a *audit) add(violations ...string) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	for _, v := range violations {
-		e := event.Event{Kind: event.OfViolation, Audit: a.id, Violation: &event.Violation{ID: v, Rule: "tracker", Severity: "error", Host: "x.example", Count: 1}}
+		e := event.Event{Kind: event.OfViolation, ID: fmt.Sprintf("%s-%d", a.id, len(a.events)+1), Audit: a.id, Violation: &event.Violation{ID: v, Rule: "tracker", Severity: "error", Host: "x.example", Count: 1}}
 		a.events = append(a.events, delivery.Event{Seq: int64(len(a.events) + 1), Document: e.Document()})
 	}
 }
@@ -91,6 +91,7 @@ type room struct {
 	name   string
 	mutex  sync.Mutex
 	posts  []post
+	tries  map[string]int                          // by ID of the message
 	answer func(p post, nth int) transport.Outcome // nth attempt of this message, from 1; nil: Delivered
 	each   bool
 }
@@ -122,12 +123,11 @@ func (r *room) destination(began time.Time) delivery.Destination {
 		Send: func(_ context.Context, m notify.Message) transport.Outcome {
 			p := post{at: time.Since(began), message: m, outcome: delivered}
 			r.mutex.Lock()
-			nth := 1
-			for _, other := range r.posts {
-				if other.message.ID == m.ID {
-					nth++
-				}
+			if r.tries == nil {
+				r.tries = map[string]int{}
 			}
+			r.tries[m.ID]++
+			nth := r.tries[m.ID]
 			r.mutex.Unlock()
 			if r.answer != nil {
 				p.outcome = r.answer(p, nth)

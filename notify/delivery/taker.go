@@ -24,44 +24,52 @@ type taker struct {
 	gathered []Event
 	began    time.Time // when the first of them came
 	flushed  time.Time // when messages were written last
-	trouble  time.Time // when to try again, after trouble
+	complaints
 }
 
 func newTaker(d *Delivery) *taker {
-	return &taker{Delivery: d, taken: d.kept.register(d.Source.Audit(), d.Capture)}
+	return &taker{Delivery: d, complaints: complaints{log: d.Log}, taken: d.kept.register(d.Source.Audit(), d.Capture)}
 }
 
 func (t *taker) run(ctx context.Context) {
 	closing := false
-	for {
-		err := t.read()
-		if err == nil && len(t.gathered) > 0 && (closing || t.due() <= 0) {
-			err = t.flush()
-		}
+	for ctx.Err() == nil {
+		more, err := t.turn(closing)
 		if err != nil {
-			t.Log.Warn("events are not taken", "error", err)
-			t.trouble = t.Clock.Now()
-		} else {
-			t.trouble = time.Time{}
+			t.complain("events are not taken", err)
 		}
-		if closing && (err != nil || len(t.gathered) == 0) || ctx.Err() != nil {
-			t.end()
+		switch {
+		case more && err == nil:
+			continue
+		case closing:
+			t.end(err)
 			return
 		}
-		closing = t.wait(ctx, closing) || closing
+		closing = t.wait(ctx, err != nil)
 	}
+	t.end(ctx.Err())
 }
 
-// wait waits for something to do, and reports whether that is the end.
-func (t *taker) wait(ctx context.Context, closing bool) bool {
-	if closing {
-		return true
+// turn reads what is new, and writes messages when it is time to. It reports whether there
+// may be more to read.
+func (t *taker) turn(closing bool) (more bool, err error) {
+	if err := t.read(); err != nil {
+		return false, err
 	}
+	if len(t.gathered) == 0 || !closing && t.due() > 0 {
+		return false, nil
+	}
+	return len(t.gathered) >= maxGathered, t.flush()
+}
+
+// wait waits for something to do, and reports whether that is the end. After trouble it is
+// nothing new that is waited for.
+func (t *taker) wait(ctx context.Context, trouble bool) (closing bool) {
 	wait, wake := lookAround, t.wake
 	if len(t.gathered) > 0 {
 		wait = max(t.due(), 0)
 	}
-	if !t.trouble.IsZero() {
+	if trouble {
 		wait, wake = settleDown, nil
 	}
 	timer, stop := t.Clock.After(wait)
@@ -78,14 +86,18 @@ func (t *taker) wait(ctx context.Context, closing bool) bool {
 }
 
 // end says whether all events of the audit were taken.
-func (t *taker) end() {
-	if len(t.gathered) > 0 {
-		t.Log.Warn("events are taken at the next start", "events", len(t.gathered))
+func (t *taker) end(err error) {
+	if err == nil && len(t.gathered) == 0 {
+		if err := t.kept.finish(); err != nil {
+			t.Log.Warn("outbox cannot be written", "error", err)
+		}
 		return
 	}
-	if err := t.kept.finish(); err != nil {
-		t.Log.Warn("outbox cannot be written", "error", err)
+	if t.Capture != "" && t.kept.file != nil {
+		t.Log.Warn("events are taken from the capture at the next start", "events", len(t.gathered), "error", err)
+		return
 	}
+	t.untaken = fmt.Errorf("%d events are told to nobody: %w", len(t.gathered), err)
 }
 
 // due returns how long the burst may still gather. The first one after a while goes out
@@ -226,7 +238,10 @@ func (d *Delivery) taking(from Source, path string, after int64, rows []Event) o
 			parts = notify.Apart(bursts[name])
 		}
 		for i, part := range parts {
-			id := messageID(t.Audit, to.Identity, strconv.FormatInt(after, 10), strconv.FormatInt(t.To, 10), strconv.Itoa(i))
+			id := messageID(to.Identity, t.Audit, part[0].ID, part[len(part)-1].ID)
+			if part[0].ID == "" {
+				id = messageID(to.Identity, t.Audit, strconv.FormatInt(after, 10), strconv.FormatInt(t.To, 10), strconv.Itoa(i))
+			}
 			t.Drafts = append(t.Drafts, d.draft(to, part, notify.Composition{ID: id, File: path, Counts: counts(from, part)}))
 		}
 	}
