@@ -43,6 +43,8 @@ type audit struct {
 	discard   bool      // --keep none: the capture goes when the audit ends
 	expires   time.Time // when the capture may be removed; zero: when somebody removes it
 	served    chan error
+	feed      *audience // nil without --feed
+	telling   *telling  // nil where nobody is told
 }
 
 // startAudit opens everything in the order in which it can fail cheaply: flags and
@@ -85,9 +87,13 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if file := flags.caPassphrase.file; file != "" && !a.authority.Protected() {
 		s.say("warning: --ca-passphrase-file is of no use, since the authority's key has no passphrase; protect it with: telltale ca passphrase --ca-passphrase-file %s", quote(file))
 	}
+	if a.telling, err = newTelling(a); err != nil {
+		return nil, err
+	}
 	if err := a.open(s, cfg, adjust); err != nil {
 		return nil, err
 	}
+	a.telling.start(s)
 	if pol.File() == "" && len(flags.policy.allow) == 0 && !flags.report.quiet {
 		s.say("note: no policy, so every host is a violation; afterwards, write one with: telltale policy init --from CAPTURE")
 	}
@@ -102,19 +108,27 @@ func (a *audit) open(s *streams, cfg proxy.Config, adjust func(*proxy.Config)) (
 	if a.listener, err = listen(a.flags.listen); err != nil {
 		return err
 	}
+	if a.feed, err = a.flags.listenForReaders(s); err != nil {
+		a.listener.Close()
+		return err
+	}
 	if a.ways, err = a.flags.ways.listen(); err != nil {
+		a.feed.abandon()
 		a.listener.Close()
 		return err
 	}
 	if err = a.openCapture(s); err == nil {
 		if err = a.openProxy(s, cfg, adjust); err == nil {
 			if err = a.openTunnel(s); err == nil {
-				return nil
+				if err = a.startFeed(s); err == nil {
+					return nil
+				}
 			}
 		}
 		a.store.Close()
 	}
 	a.ways.close()
+	a.feed.abandon()
 	a.listener.Close()
 	return err
 }
@@ -147,7 +161,14 @@ func listen(addr string) (net.Listener, error) {
 // openCapture opens the file that the flows go to: the user's own, or one in the
 // data folder that expires.
 func (a *audit) openCapture(s *streams) error {
-	opts := capture.Options{Judge: a.flags.gate.judge(a.policy.Load()), Log: toolLog(s)}
+	pol := a.policy.Load()
+	opts := capture.Options{Judge: a.flags.gate.judge(pol), Log: toolLog(s)}
+	if a.telling != nil {
+		opts.Tell = a.occurrence
+	}
+	if r := a.flags.recording(pol); !r.KeepsAll() {
+		opts.KeepBodies = func(f *flow.Flow, j policy.Judgement) bool { return r.Keeps(f.Host(), f.Port(), j) }
+	}
 	if a.flags.save != "" {
 		a.path = a.flags.save
 		if info, err := os.Stat(filepath.Dir(a.path)); err != nil || !info.IsDir() {
@@ -213,7 +234,7 @@ func (a *audit) openProxy(s *streams, cfg proxy.Config, adjust func(*proxy.Confi
 	}
 	cfg.Leafer, cfg.Recorder, cfg.Admit, cfg.Log = a.authority, a.store, admit, toolLog(s)
 	cfg.Note = a.store.Note
-	cfg.Home, cfg.Repeats = setup.NewHandler(a.home()), setup.Repeats
+	cfg.Home, cfg.Repeats = a.withAcknowledgements(setup.NewHandler(a.home())), setup.Repeats
 	if adjust != nil {
 		adjust(&cfg)
 	}
@@ -273,6 +294,8 @@ func (a *audit) everywhere() bool {
 func (a *audit) finish(ctx context.Context, s *streams, command string) (doc *reports.Report, trouble bool) {
 	trouble = a.shutDown(s)
 	doc = a.document(command)
+	a.closeFeed(s, doc)
+	trouble = a.telling.finish(s, doc, a.flags.report.quiet) || trouble
 	return doc, a.flags.app.applyAfter(ctx, s, doc, a.policy.Load(), a.flags.report.quiet) || trouble
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"telltale/capture"
@@ -19,15 +20,20 @@ import (
 // eventPage is how many flows one look at the capture fetches.
 const eventPage = 500
 
-// eventLog prints an audit as JSON lines. It is a reader like any other: it is
+// eventLog tells an audit as JSON lines. It is a reader like any other: it is
 // woken when something happened and asks the capture for a page, so a slow reader
 // of its output slows no traffic.
 type eventLog struct {
 	out   *json.Encoder
 	audit *audit
 	stop  func()
-	err   error
-	seq   capture.Seq
+	// wanted says whether anybody listens; nil: somebody always does. What happens while
+	// nobody does is not told later.
+	wanted func() bool
+	idle   bool         // nobody listened when it was last called
+	from   atomic.Int64 // the flow that had ended last when somebody came
+	err    error
+	seq    capture.Seq
 	// violations are what was told of them, by ID.
 	violations map[string]reports.Violation
 	// devices and diagnoses are what was told of each device, by address.
@@ -43,17 +49,32 @@ type toldDiagnoses struct {
 }
 
 func startEvents(w io.Writer, a *audit) *eventLog {
-	l := &eventLog{out: reports.NewLines(w), audit: a, violations: map[string]reports.Violation{}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{}}
-	listening := map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path}
-	for way, at := range a.ways.addresses() {
-		listening[way] = at
-	}
-	if t := a.ways.tunnel; t != nil {
-		listening["wireguard_config"] = t.config
-	}
-	l.print(listening)
+	l := newEventLog(w, a)
+	l.print(a.listening())
 	l.stop = follow(a.store, l.tell)
 	return l
+}
+
+func newEventLog(w io.Writer, a *audit) *eventLog {
+	return &eventLog{
+		out: reports.NewLines(w), audit: a,
+		violations: map[string]reports.Violation{}, devices: map[string]string{}, diagnoses: map[string]*toldDiagnoses{},
+	}
+}
+
+// listening is the first event: where devices find this audit.
+func (a *audit) listening() map[string]any {
+	e := map[string]any{"event": "listening", "time": stamp(time.Now()), "proxy": a.address(), "ca": a.authority.CertPath(), "capture": a.path}
+	for way, at := range a.ways.addresses() {
+		e[way] = at
+	}
+	if t := a.ways.tunnel; t != nil {
+		e["wireguard_config"] = t.config
+	}
+	if a.feed != nil {
+		e["feed"] = a.feed.url()
+	}
+	return e
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
@@ -70,11 +91,38 @@ func (l *eventLog) print(event any) {
 
 // tell prints what is new since it was last called.
 func (l *eventLog) tell() {
+	if l.wanted != nil && !l.catchUp() {
+		return
+	}
 	sum := l.audit.store.Summary()
 	l.tellDevices(sum)
 	l.tellFlows()
 	l.tellViolations(sum)
 	l.tellDiagnoses(sum, time.Now())
+}
+
+// catchUp reports whether anybody listens. When somebody does again, flows that ended before
+// they came are passed over; how devices and violations stand is told anew.
+func (l *eventLog) catchUp() bool {
+	if !l.wanted() {
+		l.idle = true
+		return false
+	}
+	if l.idle {
+		l.idle = false
+		l.seq = max(l.seq, capture.Seq(l.from.Load()))
+		clear(l.devices)
+		clear(l.violations)
+		clear(l.diagnoses)
+	}
+	return true
+}
+
+// join notes from where on somebody listens who has just come.
+func (l *eventLog) join() {
+	if last, err := l.audit.store.LastEnded(context.Background()); err == nil {
+		l.from.Store(int64(last))
+	}
 }
 
 // tellDevices prints each device when it is first seen, and again when it gets another

@@ -49,6 +49,10 @@ type liveFlags struct {
 	ca               string
 	caPassphrase     passphraseSource
 	ways             wayFlags
+	notify           []string
+	bodies           string
+	feed             string
+	feedLifetime     time.Duration
 }
 
 func (l *liveFlags) register(c *cobra.Command) {
@@ -73,6 +77,10 @@ func (l *liveFlags) register(c *cobra.Command) {
 	f.BoolVar(&l.allowLocal, "allow-local", false, "let devices reach this machine (loopback, own addresses) and its other networks through the proxy")
 	f.StringArrayVar(&l.allowNetworks, "allow-network", nil, "let devices reach this `network` (10.1.0.0/16, or one address) through the proxy although it is another one of this machine, such as a VPN; repeatable")
 	f.StringVar(&l.bodyLimit, "body-limit", "1MiB", "`size` of each body that is recorded; 0 records none; what is forwarded is never cut")
+	f.StringVar(&l.bodies, "bodies", "", "whose bodies are recorded: `all`, violations or none (default: what the policy says)")
+	f.StringArrayVar(&l.notify, "notify", nil, "tell of violations at `URL`: Slack, Teams, Discord, a webhook, mailto:, github:, or env:NAME where that stands; repeatable")
+	f.StringVar(&l.feed, "feed", "", "serve the events of this audit to other programs at `address`, such as 4317")
+	f.DurationVar(&l.feedLifetime, "feed-lifetime", 24*time.Hour, "how long the token of --feed is good: a `duration`")
 	f.StringVar(&l.ca, "ca", "", "`folder` of the certificate authority (default: "+caFolderHelp+")")
 	_ = c.MarkFlagDirname("ca")
 	l.caPassphrase = keyPassphrase()
@@ -90,6 +98,9 @@ func (l *liveFlags) proxyConfig() (proxy.Config, error) {
 		if l.deadline, err = parseDeadline(l.until, time.Now()); err != nil {
 			return proxy.Config{}, err
 		}
+	}
+	if err := l.checkBodies(); err != nil {
+		return proxy.Config{}, err
 	}
 	cfg := proxy.Config{AllowLocal: l.allowLocal, InsecureUpstream: l.insecureUpstream}
 	var err error
@@ -239,6 +250,24 @@ func upstreamRoots(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("--upstream-ca: %s holds no PEM certificate", file)
 	}
 	return pool, nil
+}
+
+// recording says whose bodies are kept: what the flag says goes before the policy's word.
+func (l *liveFlags) recording(pol *policy.Policy) policy.Recording {
+	r := pol.Recording()
+	if l.bodies != "" {
+		r.Bodies = policy.Bodies(l.bodies)
+	}
+	return r
+}
+
+// checkBodies refuses a --bodies that says nothing.
+func (l *liveFlags) checkBodies() error {
+	switch policy.Bodies(l.bodies) {
+	case "", policy.AllBodies, policy.ViolationsBodies, policy.NoBodies:
+		return nil
+	}
+	return fmt.Errorf("--bodies: %q is none of all, violations and none", l.bodies)
 }
 
 // sizeUnits are what may follow the number of a size.

@@ -52,7 +52,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.Version = version()
 	root.SetVersionTemplate("telltale {{.Version}}\n")
-	root.AddGroup(&cobra.Group{ID: "audit", Title: "Audit:"}, &cobra.Group{ID: "prepare", Title: "Prepare:"}, &cobra.Group{ID: "keep", Title: "Look back:"})
+	root.AddGroup(&cobra.Group{ID: "audit", Title: "Audit:"}, &cobra.Group{ID: "prepare", Title: "Prepare:"}, &cobra.Group{ID: "keep", Title: "Look back:"}, &cobra.Group{ID: "tell", Title: "Tell somebody:"})
 	for _, c := range []struct {
 		group string
 		cmd   *cobra.Command
@@ -70,6 +70,9 @@ func newRoot(s *streams) *cobra.Command {
 		{"prepare", newCA(s)},
 		{"keep", newFlows(s)},
 		{"keep", newCaptures(s)},
+		{"keep", newReplay(s)},
+		{"tell", newNotify(s)},
+		{"tell", newAck(s)},
 		{"", newVersion(s)},
 		{"", newCompletion(s)},
 		{"", newExitCodesTopic()},

@@ -93,6 +93,7 @@ func (a *audit) announce(s *streams) {
 	a.announceWays(s)
 	s.say("  CA certificate: %s", a.authority.CertPath())
 	a.announceCapture(s)
+	a.announceFeed(s)
 	if !a.everywhere() {
 		return
 	}

@@ -1,0 +1,241 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"telltale/event"
+	"telltale/flow/plain"
+	"telltale/notify"
+	"telltale/notify/delivery"
+	"telltale/notify/outbox"
+	"telltale/notify/transport"
+	"telltale/token"
+)
+
+// aboutEvent returns the rule and the host of a violation's event.
+func aboutEvent(document []byte) (rule, host string) {
+	e, err := event.Parse(document)
+	if err != nil || e.Violation == nil {
+		return "", ""
+	}
+	return plain.Text(e.Violation.Rule), plain.Text(e.Violation.Host)
+}
+
+func newNotify(s *streams) *cobra.Command {
+	c := command("notify", nil)
+	c.AddCommand(newNotifyList(s), newNotifyRetry(s), newNotifyRun(s), newNotifyTest(s))
+	return c
+}
+
+func newNotifyList(s *streams) *cobra.Command {
+	c := command("notify list", func(*cobra.Command, []string) error {
+		box, err := openOutbox()
+		if err != nil {
+			return err
+		}
+		if box == nil {
+			s.say("nobody was told of anything yet")
+			return nil
+		}
+		defer box.Close()
+		messages, err := box.List()
+		if err != nil {
+			return err
+		}
+		if len(messages) == 0 {
+			s.say("no messages wait, none is dead, and none was delivered lately")
+			return nil
+		}
+		table := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(table, "MESSAGE\tTO\tSTATE\tATTEMPTS\tMADE\tWHAT")
+		for _, m := range messages {
+			fmt.Fprintf(table, "%s\t%s (%s)\t%s\t%d\t%s\t%s\n", m.ID, plain.Text(m.To.Name), m.To.Kind, m.State, m.Attempts, localTime(m.Made), whatOf(m))
+		}
+		return table.Flush()
+	})
+	c.Args = noArguments
+	return c
+}
+
+// whatOf says what a message is about, or what became of it.
+func whatOf(m outbox.Message) string {
+	var parts []string
+	for _, part := range []string{m.Document.Title, m.Reason, m.Ref} {
+		if part != "" {
+			parts = append(parts, plain.Text(part))
+		}
+	}
+	if m.State == outbox.Waiting && m.Attempts > 0 {
+		parts = append(parts, "next attempt "+localTime(m.Next))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// notifyFlags choose who is told, for the commands that do so without an audit.
+type notifyFlags struct {
+	policy policyFlags
+	notify []string
+}
+
+func (n *notifyFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&n.policy.file, "policy", "", "policy `file` (default: "+defaultPolicy+" in the working folder, where there is one)")
+	_ = c.MarkFlagFilename("policy", "yaml", "yml")
+	c.Flags().StringArrayVar(&n.notify, "notify", nil, "also tell `URL`, as in record; repeatable")
+}
+
+// addressees looks up who is told.
+func (n *notifyFlags) addressees() (*addressees, error) {
+	pol, err := n.policy.orNothing()
+	if err != nil {
+		return nil, err
+	}
+	all, err := addressed(pol.Notify(), n.notify)
+	if err != nil {
+		return nil, err
+	}
+	if len(all.targets) == 0 {
+		return nil, withHint(errors.New("neither the policy nor a flag says who is to be told"), "add --notify URL, or a section notify to the policy")
+	}
+	return all, nil
+}
+
+func newNotifyTest(s *streams) *cobra.Command {
+	flags := &notifyFlags{}
+	c := command("notify test", func(c *cobra.Command, _ []string) error {
+		all, err := flags.addressees()
+		if err != nil {
+			return err
+		}
+		client := all.client()
+		defer client.Close()
+		ctx, stop := interruptible(c.Context(), 0)
+		defer stop()
+		failed := false
+		for _, t := range all.targets {
+			outcome := client.Send(ctx, t, testMessage(t.Name(), time.Now()))
+			switch {
+			case outcome.Status == transport.Delivered:
+				s.say("%s (%s): delivered%s", plain.Text(t.Name()), t.Kind(), because(outcome.Reason))
+			default:
+				failed = true
+				s.complain(fmt.Errorf("%s (%s): not delivered: %s", plain.Text(t.Name()), t.Kind(), plain.Text(outcome.Reason)))
+			}
+		}
+		if failed {
+			return exitCode(ExitFailed)
+		}
+		return nil
+	})
+	c.Args = noArguments
+	flags.register(c)
+	return c
+}
+
+// testMessage is what a destination is sent to try it.
+func testMessage(name string, now time.Time) notify.Message {
+	id := fmt.Sprintf("test-%d", now.UnixNano())
+	return notify.Compose([]event.Event{{
+		Kind: event.OfTest, ID: id, Time: now.UTC(), Audit: "test",
+		Message: fmt.Sprintf("This is a test of the destination %s. If you can read it, violations will reach you here.", name),
+	}}, notify.Composition{ID: id})
+}
+
+func newNotifyRetry(s *streams) *cobra.Command {
+	flags := &notifyFlags{}
+	c := command("notify retry", func(c *cobra.Command, args []string) error {
+		all, err := flags.addressees()
+		if err != nil {
+			return err
+		}
+		box, err := openOutbox()
+		if err != nil {
+			return err
+		}
+		if box == nil {
+			s.say("nobody was told of anything yet")
+			return nil
+		}
+		n, err := box.Retry(args...)
+		if err = errors.Join(err, box.Close()); err != nil {
+			return err
+		}
+		s.say("sending %s again", plural(n, "message"))
+		ctx, stop := interruptible(c.Context(), drain)
+		defer stop()
+		return conclude(ctx, s, all.deliver(s))
+	})
+	c.Args = cobra.ArbitraryArgs
+	flags.register(c)
+	return c
+}
+
+func newNotifyRun(s *streams) *cobra.Command {
+	flags := &notifyFlags{}
+	var duration time.Duration
+	c := command("notify run", func(c *cobra.Command, _ []string) error {
+		all, err := flags.addressees()
+		if err != nil {
+			return err
+		}
+		ctx, stop := interruptible(c.Context(), duration)
+		defer stop()
+		s.say("delivering what waits; Ctrl-C ends")
+		d := all.deliver(s)
+		<-ctx.Done()
+		last, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return conclude(last, s, d)
+	})
+	c.Args = noArguments
+	flags.register(c)
+	c.Flags().DurationVar(&duration, "for", 0, "stop after this `duration`")
+	return c
+}
+
+// deliver begins to send what waits for these addressees.
+func (a *addressees) deliver(s *streams) *delivery.Delivery {
+	return delivery.Start(delivery.Config{
+		Outbox: outboxFile(), Destinations: a.destinations(a.client()), Group: a.notify.Group,
+		Recipients: a.recipients, Link: a.linker(), Left: leftBehind, Log: toolLog(s),
+	})
+}
+
+// linker returns what makes the links of messages.
+func (a *addressees) linker() func(audit, violation string) string {
+	if a.notify.Link == "" {
+		return nil
+	}
+	key, err := token.OpenKey(keysFolder())
+	if err != nil {
+		return nil
+	}
+	return func(audit, violation string) string {
+		return acknowledgementLink(key, a.notify.Link, audit, violation, time.Now())
+	}
+}
+
+// conclude ends a delivery, once it has tried what can be tried until ctx ends, and says
+// what is left.
+func conclude(ctx context.Context, s *streams, d *delivery.Delivery) error {
+	if err := d.Close(ctx); err != nil {
+		return err
+	}
+	switch st := d.Status(); {
+	case st.Waiting > 0:
+		s.say("warning: %s still wait%s", plural(st.Waiting, "message"), because(st.Trouble))
+		return exitCode(ExitFailed)
+	case st.Dead > 0:
+		s.say("warning: %s could not be delivered%s; see: telltale notify list", plural(st.Dead, "message"), because(st.Trouble))
+		return exitCode(ExitFailed)
+	}
+	s.say("everything is delivered")
+	return nil
+}
+

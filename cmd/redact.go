@@ -1,0 +1,73 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"telltale/capture"
+	"telltale/redact"
+)
+
+func newCapturesRedact(s *streams) *cobra.Command {
+	flags := &policyFlags{}
+	var out string
+	c := command("captures redact", func(c *cobra.Command, args []string) error {
+		if out == "" {
+			return withHint(errors.New("nothing says where the copy goes"), "telltale captures redact %s -o copy.telltale", quote(args[0]))
+		}
+		path, err := keptCapture(args[0])
+		if err != nil {
+			return err
+		}
+		pol, err := flags.orNothing()
+		if err != nil {
+			return err
+		}
+		if len(pol.Secrets()) == 0 {
+			s.say("note: no policy names values under never-send, so the copy lacks only what looks like a secret or is called like one")
+		}
+		store, err := capture.Open(path, capture.Options{})
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		masks, err := redact.New(pol)
+		if err != nil {
+			return err
+		}
+		ctx, stop := interruptible(c.Context(), 0)
+		defer stop()
+		done, err := redact.Capture(ctx, store, out, masks, nil)
+		if err != nil {
+			return fmt.Errorf("cannot write the copy: %w", err)
+		}
+		s.tellRedacted(done)
+		s.say("wrote %s", out)
+		return nil
+	})
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return withHint(fmt.Errorf("%s takes one capture, found %d arguments", c.CommandPath(), len(args)), "%s --help", c.CommandPath())
+		}
+		return nil
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "`file` of the copy (.telltale)")
+	_ = c.MarkFlagFilename("output", "telltale")
+	flags.register(c)
+	return c
+}
+
+// tellRedacted says what a copy lacks.
+func (s *streams) tellRedacted(r redact.Report) {
+	s.say("copied %s", plural(r.Flows, "flow"))
+	for _, kind := range slices.Sorted(maps.Keys(r.Masked)) {
+		s.say("  masked %s: %s", kind, plural(r.Masked[kind], "place"))
+	}
+	for _, why := range slices.Sorted(maps.Keys(r.LeftOut)) {
+		s.say("  left out, %s: %s", why, plural(r.LeftOut[why], "content"))
+	}
+}

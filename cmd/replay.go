@@ -1,0 +1,243 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"telltale/actions"
+	"telltale/capture"
+	"telltale/event"
+	"telltale/flow/plain"
+	"telltale/policy"
+	"telltale/reports"
+)
+
+func newReplay(s *streams) *cobra.Command {
+	flags := &policyFlags{}
+	var on bool
+	var format string
+	c := command("replay", func(c *cobra.Command, args []string) error {
+		if !on {
+			return withHint(errors.New("nothing says what to do with the recording"), "telltale replay %s --on runs the programs of the policy", quote(args[0]))
+		}
+		if format != "text" && format != "json" {
+			return fmt.Errorf("--format: %q is neither text nor json", format)
+		}
+		ctx, stop := interruptible(c.Context(), 0)
+		defer stop()
+		return replayOn(ctx, s, flags, args[0], format)
+	})
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return withHint(fmt.Errorf("%s takes one capture, found %d arguments", c.CommandPath(), len(args)), "%s --help", c.CommandPath())
+		}
+		return nil
+	}
+	flags.register(c)
+	c.Flags().BoolVar(&on, "on", false, "run the programs of the policy's section on")
+	c.Flags().StringVar(&format, "format", "text", "how results are printed: `text` or json, one object a line")
+	return c
+}
+
+// A replay makes the events of a recording anew and gives them to programs.
+type replay struct {
+	audit  *audit
+	runner *actions.Runner
+	print  func(event.Event, actions.Result)
+	seq    int64
+	counts map[string]*replayed
+	failed int
+}
+
+// replayed is what was seen of a violation so far.
+type replayed struct {
+	count, told int
+	first       time.Time
+}
+
+// replayOn runs the programs of the policy over a recording.
+func replayOn(ctx context.Context, s *streams, flags *policyFlags, name, format string) error {
+	pol, err := flags.load()
+	if err != nil {
+		return err
+	}
+	if len(pol.Actions()) == 0 {
+		return withHint(fmt.Errorf("%s has no section on, so there is no program to run", policyLabel(pol)), "docs/actions.md says what one looks like")
+	}
+	w, err := openWatched(name, pol, &restFlags{})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.load(ctx, func(int, int) {}); err != nil {
+		return err
+	}
+	a := &audit{flags: &liveFlags{}, store: w.store, path: name}
+	a.policy.Store(pol)
+	var names []string
+	for _, d := range pol.Notify().To {
+		names = append(names, d.Name)
+	}
+	runner := actions.New(actions.Config{Rules: pol.Actions(), Destinations: names})
+	defer runner.Close(ctx)
+	for _, problem := range runner.Check() {
+		s.complain(problem)
+	}
+	r := &replay{audit: a, runner: runner, print: replayText(s), counts: map[string]*replayed{}}
+	if format == "json" {
+		r.print = replayJSON(s)
+	}
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	s.say("ran the programs of %s on %s", policyLabel(pol), plural(int(r.seq), "event"))
+	if r.failed > 0 {
+		s.say("warning: %s failed", plural(r.failed, "run"))
+		return exitCode(ExitFailed)
+	}
+	return ctx.Err()
+}
+
+func policyLabel(pol *policy.Policy) string {
+	if file := pol.File(); file != "" {
+		return file
+	}
+	return "the policy"
+}
+
+// run makes the events in the order in which the audit had them.
+func (r *replay) run(ctx context.Context) error {
+	a := r.audit
+	for _, d := range a.store.Summary().Health.Devices {
+		if err := r.offer(ctx, a.deviceSeen(d)); err != nil {
+			return err
+		}
+	}
+	err := a.store.Scan(ctx, capture.ScanOptions{Judge: true, Headers: true}, func(batch []capture.Recorded) error {
+		for _, one := range batch {
+			if err := r.flow(ctx, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	doc := &reports.Report{Summary: a.store.Summary()}
+	doc.Verdict = reports.VerdictOf(doc.Summary, nil, false)
+	return r.offer(ctx, a.conclusion(doc))
+}
+
+// flow makes the events of a flow: of a violation that is new, or that has happened ten
+// times as often as when it was last told of.
+func (r *replay) flow(ctx context.Context, one capture.Recorded) error {
+	if one.Judgement.Verdict != policy.Violation {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, finding := range one.Judgement.Findings {
+		id := finding.Fingerprint()
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		known := r.counts[id]
+		if known == nil {
+			known = &replayed{first: one.Flow.Times.Start, told: 1}
+			r.counts[id] = known
+		}
+		known.count++
+		if known.count < known.told {
+			continue
+		}
+		known.told *= 10
+		o := capture.Occurrence{
+			Flow: one.Flow, Judgement: one.Judgement, Finding: finding, Count: known.count, First: known.first, Device: r.audit.store.DeviceOf(one.Flow),
+		}
+		err := r.offer(ctx, func(seq int64) []byte {
+			o.Seq = seq
+			return r.audit.occurrence(o)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offer runs the programs that take an event.
+func (r *replay) offer(ctx context.Context, document func(seq int64) []byte) error {
+	r.seq++
+	e, err := event.Parse(document(r.seq))
+	if err != nil {
+		return err
+	}
+	for _, result := range r.runner.Run(ctx, e) {
+		if result.Err != nil {
+			r.failed++
+		}
+		r.print(e, result)
+	}
+	return ctx.Err()
+}
+
+// replayText prints results for people.
+func replayText(s *streams) func(event.Event, actions.Result) {
+	last := ""
+	return func(e event.Event, result actions.Result) {
+		if e.ID != last {
+			last = e.ID
+			fmt.Fprintln(s.out, aboutOccasion(e))
+		}
+		fmt.Fprintf(s.out, "  %s (%s)\n", plain.Text(result.Action.Source.String()), result.Took.Round(time.Millisecond))
+		for _, line := range result.Output {
+			fmt.Fprintf(s.out, "    | %s\n", line)
+		}
+		if result.Err != nil {
+			fmt.Fprintf(s.out, "    failed: %s\n", plain.Text(result.Err.Error()))
+		}
+		answer := result.Answer
+		if answer.Annotate != "" {
+			fmt.Fprintf(s.out, "    annotate: %s\n", answer.Annotate)
+		}
+		if w := answer.Waive; w != nil {
+			fmt.Fprintf(s.out, "    waive until %s: %s\n", localTime(w.Until), w.Reason)
+		}
+		if m := answer.Notify; m != nil {
+			fmt.Fprintf(s.out, "    notify %v: %s\n", m.To, m.Title)
+		}
+	}
+}
+
+// aboutOccasion names an event in one line.
+func aboutOccasion(e event.Event) string {
+	switch {
+	case e.Violation != nil:
+		v := e.Violation
+		return plain.Text(fmt.Sprintf("violation %s %s %s (%s so far)", v.Rule, v.Method, v.Host, plural(v.Count, "flow")))
+	case e.Kind == event.OfDevice:
+		return plain.Text("device " + e.Client + " " + e.Device)
+	case e.Summary != nil:
+		return fmt.Sprintf("summary %s, %s", e.Summary.Verdict, plural(e.Summary.Violations, "violation"))
+	}
+	return plain.Text(string(e.Kind) + " " + e.Message)
+}
+
+// replayJSON prints results for programs.
+func replayJSON(s *streams) func(event.Event, actions.Result) {
+	lines := reports.NewLines(s.out)
+	return func(e event.Event, result actions.Result) {
+		out := map[string]any{
+			"event": e, "rule": result.Action.Source.String(), "took": result.Took.Seconds(), "output": result.Output, "answer": result.Answer,
+		}
+		if result.Err != nil {
+			out["error"] = result.Err.Error()
+		}
+		_ = lines.Encode(out)
+	}
+}
