@@ -160,7 +160,7 @@ var homes = map[string][]string{
 	"golang.org/x/net/proxy":                        {"proxy"},
 	"golang.org/x/net/publicsuffix":                 {"exposure", "locate/hosts", "policy"},
 	"golang.org/x/sync":                             {"ca"},
-	"golang.org/x/sys":                              {"actions", "ca", "capture", "proxy", "proxy/wireguard", "wire/dns"},
+	"golang.org/x/sys":                              {"actions", "ca", "capture", "exports", "proxy", "proxy/wireguard", "wire/dns"},
 	"golang.org/x/term":                             {"cmd"},
 	"howett.net/plist":                              {"setup"},
 	"modernc.org/sqlite":                            {"capture", "notify/outbox"},
