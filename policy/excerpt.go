@@ -162,7 +162,11 @@ func isKey(it *ast.MapNodeIter, key string) bool {
 func (d *decoder) credentialsOf(n ast.Node) (secrets []Secret) {
 	for _, path := range []string{"sign", "smtp", "password", "token", "slack", "teams", "discord", "mattermost", "webhook"} {
 		for _, value := range valuesOf(n, path, maxDepth) {
-			if text, err := d.stringOf(value); err == nil && len(text) >= minSecret && len(text) <= maxSecret {
+			text, err := d.stringOf(value)
+			if _, password := userOf(text); path == "smtp" && !password {
+				continue
+			}
+			if err == nil && len(text) >= minSecret && len(text) <= maxSecret {
 				secrets = append(secrets, Secret{Name: path, value: text})
 			}
 		}

@@ -452,7 +452,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(contractPolicy))
 	f.Add([]byte(devicePolicy))
 	f.Add([]byte(identifierPolicy))
-	for _, tt := range slices.Concat(badPolicies, badDevices, badIdentifiers) {
+	f.Add([]byte(tellingPolicy))
+	for _, tt := range slices.Concat(badPolicies, badDevices, badIdentifiers, badTellings) {
 		if len(tt.text) < 2000 {
 			f.Add([]byte(tt.text))
 		}
@@ -463,7 +464,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(utf16le)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := Parse("p.yaml", data, options())
+		p, err := Parse("p.yaml", data, tellingOptions())
 		if err == nil {
 			if p.Name() == "" {
 				t.Error("a policy without a name")

@@ -141,6 +141,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 		"secrets":     secretPolicy,
 		"devices":     devicePolicy,
 		"identifiers": identifierPolicy,
+		"telling":     tellingPolicy,
 		"template":    string(Draft("x", nil)),
 		"tls":         "version: 1\nallow: [a.example]\nrequire: {tls: 1.3}\n",
 	} {
@@ -151,7 +152,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 }
 
 func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
-	s, files := schema(t), slices.Concat(badPolicies, badDevices, badIdentifiers)
+	s, files := schema(t), slices.Concat(badPolicies, badDevices, badIdentifiers, badTellings)
 	for _, name := range []string{
 		"a list", "unknown key", "unknown key of an entry", "unknown key of app", "no version", "version 2", "version as text",
 		"text for a list", "number for a host", "list for a name", "bool for a name", "entry without host", "lower-case method",
@@ -161,6 +162,13 @@ func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
 		"no devices", "a device without a name", "a device without an address", "a number for an address", "no addresses",
 		"an unknown key of a device", "an empty section", "a device's entry without host", "a device's host and category",
 		"identifiers as a list", "an unknown kind of identifiers", "an unknown reach", "a reach as a number",
+		"notify without destinations", "no destinations", "an unknown key of notify", "a destination without a name", "a destination of no kind",
+		"a destination of two kinds", "an unknown kind of destination", "a secret in two places", "a secret nowhere", "an unknown place of a secret",
+		"a bad name of a variable", "a secret as a number", "a secret as a list", "no addresses of a mail", "a repository without an owner",
+		"a project without a group", "no labels", "no routes", "a route to nobody", "an unknown event", "a route for tests", "no events",
+		"an unknown rule of a route", "an unknown severity", "an escalation without time", "an escalation to nobody", "a duration as a number",
+		"a duration without a unit", "no programs", "a program without a command", "an empty command", "a command as text", "a number as an argument",
+		"a size as a number", "a size that is none", "a bad variable of a program", "unknown bodies", "no hosts of bodies", "an unknown key of record",
 	} {
 		i := slices.IndexFunc(files, func(b badPolicy) bool { return b.name == name })
 		if i < 0 {
