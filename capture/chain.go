@@ -19,6 +19,7 @@ import (
 
 // Chain is what a session added to the chain of a capture, for those who sign it.
 type Chain struct {
+	Audit       string // of the capture, the same in all of its sessions
 	Session     int64
 	Started     time.Time
 	Ended       time.Time         // zero: the session did not come to its end, or is under way
@@ -223,6 +224,10 @@ func (k *chain) end(now time.Time, ends Seq) error {
 	k.session.Flows += int64(len(k.open))
 	if k.seal == nil {
 		return nil
+	}
+	var err error
+	if k.session.Audit, err = k.conn.text("SELECT value FROM meta WHERE key = ?", auditTag); err != nil {
+		return err
 	}
 	document := k.seal(k.session)
 	if len(document) == 0 {

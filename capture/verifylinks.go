@@ -195,7 +195,7 @@ func (w *verifier) session(mark *sessionMark) error {
 		return nil
 	}
 	w.found.Sessions = append(w.found.Sessions, SessionChain{Chain: Chain{
-		Session: mark.ID, Started: time.UnixMicro(mark.Started).UTC(), First: w.head.id,
+		Audit: w.found.Audit, Session: mark.ID, Started: time.UnixMicro(mark.Started).UTC(), First: w.head.id,
 	}})
 	w.within = true
 	manifest, err := lastManifest(w.conn, mark.ID)

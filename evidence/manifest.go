@@ -95,7 +95,7 @@ func Clock() string {
 func (k *Key) Seal(describe func() Manifest) func(capture.Chain) []byte {
 	return func(c capture.Chain) []byte {
 		m := describe()
-		m.Session, m.Flows = c.Session, c.Flows
+		m.Audit, m.Session, m.Flows = c.Audit, c.Session, c.Flows
 		m.Started, m.Ended, m.Clock = At(c.Started, time.Local), At(c.Ended, time.Local), Clock()
 		m.Chain = Chain{First: c.First, Last: c.Last, Head: hex.EncodeToString(c.Head[:])}
 		return k.Sign(m)

@@ -143,12 +143,12 @@ func (r *Result) session(c capture.SessionChain, opts *Options) {
 		s.Ended = &c.Ended
 	}
 	if c.Manifest != nil {
-		r.manifest(&s, opts)
+		r.manifest(&s, c, opts)
 	}
 	r.Sessions = append(r.Sessions, s)
 }
 
-func (r *Result) manifest(s *Session, opts *Options) {
+func (r *Result) manifest(s *Session, c capture.SessionChain, opts *Options) {
 	checked, err := Check(s.document, opts.Trusted...)
 	if err != nil {
 		r.fault(s.ID, "the manifest cannot be believed: %v", err)
@@ -165,8 +165,8 @@ func (r *Result) manifest(s *Session, opts *Options) {
 	case m.Flows != s.Flows || !m.Started.UTC.Equal(s.Started) || s.Ended == nil || !m.Ended.UTC.Equal(*s.Ended):
 		r.fault(s.ID, "its manifest says other times or another number of flows")
 		return
-	case m.Audit != r.Audit && r.Audit != "":
-		r.fault(s.ID, "its manifest is of the audit %q, the capture is of %q", m.Audit, r.Audit)
+	case m.Audit != c.Audit:
+		r.fault(s.ID, "its manifest is of the audit %q, the capture is of %q", m.Audit, c.Audit)
 		return
 	}
 	s.Manifest, s.Signer, s.Trusted = m, &checked.Signer, checked.Trusted
