@@ -2,6 +2,8 @@ package har
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -25,7 +27,8 @@ func isAttachedName(name string) bool {
 }
 
 // openAttached opens a file beside the HAR, nil when that is not possible or nobody wants it.
-func (d *reader) openAttached(name string, wanted bool) io.ReadCloser {
+// failed is the note on one that cannot be opened.
+func (d *reader) openAttached(name string, wanted bool, failed int) io.ReadCloser {
 	switch {
 	case !wanted || name == "":
 		return nil
@@ -38,7 +41,7 @@ func (d *reader) openAttached(name string, wanted bool) io.ReadCloser {
 	}
 	f, err := d.opts.Attached(name)
 	if err != nil || f == nil {
-		d.note(noteAttachedFailed)
+		d.note(failed)
 		return nil
 	}
 	return f
@@ -50,22 +53,32 @@ func (d *reader) attach(b *bodyDraft) bool {
 	if b.present && b.size > 0 {
 		return false
 	}
-	f := d.openAttached(b.attached, d.kept(b))
+	failed := noteAttachedFailed
+	if b.expires {
+		failed = noteAttachedExpired
+	}
+	f := d.openAttached(b.attached, d.kept(b), failed)
 	if f == nil {
 		return false
 	}
 	defer func() { _ = f.Close() }()
 	all := &io.LimitedReader{R: f, N: d.attachable}
 	kept := bytes.NewBuffer(b.text[:0])
-	_, err := kept.ReadFrom(io.LimitReader(all, d.limit(b)))
+	sum := sha256.New()
+	whole := io.TeeReader(all, sum)
+	_, err := kept.ReadFrom(io.LimitReader(whole, d.limit(b)))
 	if err == nil {
-		_, err = io.Copy(io.Discard, all) // to know its size
+		_, err = io.Copy(io.Discard, whole) // to know its size and its digest
 	}
 	b.text, b.size = kept.Bytes(), d.attachable-all.N
 	d.attachable = all.N
-	if err != nil || all.N == 0 {
+	switch {
+	case err != nil || all.N == 0:
 		d.note(noteAttachedFailed)
 		b.size = max(b.size, b.declared)
+	case b.digest != "" && !strings.EqualFold(b.digest, hex.EncodeToString(sum.Sum(nil))):
+		d.note(noteAttachedChanged) // what it holds now was not sent
+		b.text, b.size = b.text[:0], max(b.declared, 0)
 	}
 	return true
 }
@@ -75,7 +88,7 @@ func (d *reader) attach(b *bodyDraft) bool {
 // content would be.
 func (d *reader) attachFrames() {
 	b := &d.draft.response.body
-	f := d.openAttached(b.attached, d.opts.Bodies || d.opts.Sent)
+	f := d.openAttached(b.attached, d.opts.Bodies || d.opts.Sent, noteAttachedFailed)
 	b.attached = ""
 	if f == nil {
 		return

@@ -26,6 +26,8 @@ type bodyDraft struct {
 	declared int64 // content.size; -1 when not known
 	params   []byte
 	attached string // name of the file beside the HAR that has the content; "" for none
+	digest   string // hex SHA-256 of that file; "" when not known
+	expires  bool   // the HAR says until when that file is kept
 }
 
 // emptied returns an empty draft that uses the same memory.
@@ -64,8 +66,19 @@ func (d *reader) content(b *bodyDraft) error {
 			b.base64 = b.base64 || !b.raw && strings.EqualFold(encoding, "base64")
 		case "params":
 			err = d.params(b)
-		case "_file", "_sha1": // Playwright's, until its version 1.23 _sha1
+		case "_file": // Playwright's, and ours
 			b.attached, err = d.textValue()
+		case "_sha1": // the name of the file, in Playwright until its version 1.23
+			var name string
+			if name, err = d.textValue(); b.attached == "" {
+				b.attached = name
+			}
+		case "_sha256": // ours, with _file
+			b.digest, err = d.textValue()
+		case "_expires":
+			var until string
+			until, err = d.textValue()
+			b.expires = until != ""
 		default:
 			err = d.s.skip()
 		}

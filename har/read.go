@@ -47,7 +47,8 @@ const (
 // Beyond HAR 1.2 it understands these members: _error, _failureText, _wasAborted,
 // _webSocketMessages, _resourceType, _serverPort, _securityDetails, _tls_version,
 // _tls_cipher_suite, _trailers, _content, _requestBodyStatus, _responseBodyStatus,
-// _charlesStatus of a CONNECT row, log._tlsErrors, log._contacts, _telltale, and _file and _sha1 of a body, see
+// _charlesStatus of a CONNECT row, log._tlsErrors, log._contacts, _telltale, and _file, _sha1, _sha256
+// and _expires of a body, see
 // Options.Attached.
 //
 // A URL with a scheme of another protocol (mqtt, ftp, stun, or one that is not
@@ -75,7 +76,8 @@ func Read(r io.Reader, opts Options, observe func(*flow.Flow) error) (Info, erro
 	}
 	d.info.Notes = append(d.info.Notes, d.notes.sentences()...)
 	d.info.Producer = d.producer()
-	d.info.LeftOut = d.notes[noteAttachedUnread] + d.notes[noteAttachedName] + d.notes[noteAttachedFailed]
+	d.info.LeftOut = d.notes[noteAttachedUnread] + d.notes[noteAttachedName] + d.notes[noteAttachedFailed] +
+		d.notes[noteAttachedExpired] + d.notes[noteAttachedChanged]
 	return d.info, d.verdict(err)
 }
 
@@ -328,6 +330,8 @@ const (
 	noteAttachedUnread
 	noteAttachedName
 	noteAttachedFailed
+	noteAttachedExpired
+	noteAttachedChanged
 	noteCount
 )
 
@@ -346,6 +350,9 @@ var noteTexts = [noteCount]string{
 	noteAttachedUnread: "Bodies that are kept in files beside the capture, left out",
 	noteAttachedName:   "Bodies whose file has a name that leads out of the capture's folder, left out",
 	noteAttachedFailed: "Bodies whose file beside the capture cannot be opened or read whole",
+
+	noteAttachedExpired: "Bodies in files beside the capture that were kept for a time only, and are no longer there",
+	noteAttachedChanged: "Bodies whose file beside the capture is not what it was when the capture was written, left out",
 }
 
 func (d *reader) note(kind int) { d.notes[kind]++ }

@@ -282,7 +282,8 @@ func (d *reader) ownFlow(r *record) *flow.Flow {
 // ownBody combines the content of an entry with what its record says of it.
 func (d *reader) ownBody(m *message, r *messageRecord) flow.Body {
 	body := d.body(m)
-	cut := m.body.size > 0 && int64(len(body.Content)) < body.Size // by our limit
+	// By our limit, or since it lies in a file that was not read.
+	cut := (m.body.size > 0 || m.body.attached != "") && int64(len(body.Content)) < body.Size
 	body.Size, body.Decoded = r.Size, r.Decoded
 	body.Truncated, body.Digest = r.Truncated || cut, r.Digest
 	if cut {

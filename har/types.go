@@ -79,6 +79,15 @@ type cookie struct {
 type postData struct {
 	MimeType string `json:"mimeType"`
 	Text     string `json:"text"`
+	Size     int64  `json:"size,omitzero"` // of a content that is kept outside
+	*outside
+}
+
+// outside says where a content is kept that is not in the file.
+type outside struct {
+	File    string `json:"_file"`
+	SHA256  string `json:"_sha256"`
+	Expires string `json:"_expires,omitzero"`
 }
 
 // rawContent is where a request's body stands that is no text.
@@ -93,6 +102,7 @@ type bodyContent struct {
 	MimeType string  `json:"mimeType"`
 	Text     *string `json:"text,omitzero"`
 	Encoding string  `json:"encoding,omitzero"`
+	*outside
 }
 
 // phases are the timings; all seven are always there.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -31,6 +32,13 @@ type WriterOptions struct {
 	// Leaks returns the values that Mask takes out of a flow, which its copy in the
 	// file then names. Nil names none.
 	Leaks func(*flow.Flow) []flow.Leak
+	// Outside keeps a content of more than OutsideLimit bytes beside the file, as it would be
+	// written, and returns the name by which the file calls it: a path below the folder of
+	// the HAR, with slashes. Expires says until when it is kept, zero for good. Nil keeps all
+	// contents in the file.
+	Outside      func(content []byte, mediaType string) (name string, err error)
+	OutsideLimit int64
+	Expires      time.Time
 	// Content loads the content of a body that has a Digest and no Content.
 	// Nil leaves it out.
 	Content func(flow.Body) ([]byte, error)

@@ -2,6 +2,7 @@ package har
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -84,7 +85,13 @@ func (w *Writer) request(r *flow.Request) (*request, *messageRecord, error) {
 	rec.Proto = r.Proto
 	if len(data) > 0 || r.Body.Size > 0 {
 		out.PostData = &postData{MimeType: flow.Get(r.Header, "Content-Type")}
-		if utf8.Valid(data) {
+		link, err := w.outside(data, out.PostData.MimeType)
+		if err != nil {
+			return nil, nil, err
+		}
+		if link != nil {
+			out.PostData.outside, out.PostData.Size = link, int64(len(data))
+		} else if utf8.Valid(data) {
 			out.PostData.Text = string(data)
 		} else { // HAR has no base64 for requests
 			out.Content = &rawContent{Size: int64(len(data)), Text: base64.StdEncoding.EncodeToString(data), Encoding: "base64"}
@@ -111,7 +118,10 @@ func (w *Writer) response(r *flow.Response) (*response, *responseRecord, error) 
 	if rec.Truncated && !rec.Decoded {
 		out.Content.Size = r.Body.Size // the rest was not kept
 	}
-	if len(data) > 0 {
+	if out.Content.outside, err = w.outside(data, out.Content.MimeType); err != nil {
+		return nil, nil, err
+	}
+	if len(data) > 0 && out.Content.outside == nil {
 		t := string(data)
 		if !utf8.Valid(data) {
 			t, out.Content.Encoding = base64.StdEncoding.EncodeToString(data), "base64"
@@ -144,6 +154,22 @@ func (w *Writer) body(b flow.Body, header []flow.Field) ([]byte, messageRecord, 
 		data, rec.Digest = masked, "" // a digest would let a short secret be guessed
 	}
 	return data, rec, nil
+}
+
+// outside keeps a content beside the file if it is long, and returns where; nil for none.
+func (w *Writer) outside(data []byte, mediaType string) (*outside, error) {
+	if w.opts.Outside == nil || int64(len(data)) <= w.opts.OutsideLimit {
+		return nil, nil
+	}
+	name, err := w.opts.Outside(data, mediaType)
+	if err != nil {
+		return nil, fmt.Errorf("keep a body beside the file: %w", err)
+	}
+	link := outside{File: name, SHA256: fmt.Sprintf("%x", sha256.Sum256(data))}
+	if !w.opts.Expires.IsZero() {
+		link.Expires = w.opts.Expires.UTC().Format(time.RFC3339)
+	}
+	return &link, nil
 }
 
 // maxDecoded bounds what one body may become when it is decoded.

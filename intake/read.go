@@ -203,7 +203,8 @@ func beside(in input) attachments {
 		return nil
 	}
 	return func(name string) (io.ReadCloser, error) {
-		if !isAttachmentName(name) {
+		own := isOwnBody(name)
+		if !own && !isAttachmentName(name) {
 			return nil, fs.ErrNotExist
 		}
 		folder, err := os.OpenRoot(filepath.Dir(in.path))
@@ -211,13 +212,29 @@ func beside(in input) attachments {
 			return nil, err
 		}
 		defer folder.Close()
-		return folder.Open(filepath.FromSlash(name))
+		if !own {
+			return folder.Open(filepath.FromSlash(name))
+		}
+		bodies, err := folder.OpenRoot(path.Dir(name)) // a link in it leads nowhere else
+		if err != nil {
+			return nil, err
+		}
+		defer bodies.Close()
+		if info, err := bodies.Stat(path.Base(name)); err != nil || !info.Mode().IsRegular() { // what may never end
+			return nil, errors.Join(fs.ErrInvalid, err)
+		}
+		return bodies.Open(path.Base(name))
 	}
 }
 
 // attachmentName is what Playwright calls a body: its SHA-1 and an extension; and the
 // messages of a WebSocket: an ID of theirs.
 var attachmentName = regexp.MustCompile(`^([0-9a-f]{40}(\.[0-9a-z]+)?|[0-9a-f]{32}\.jsonl)$`)
+
+// ownBody is what a report of ours calls a body that it keeps in a folder beside a HAR.
+var ownBody = regexp.MustCompile(`^[^/]+(?i:\.har)\.bodies/[0-9a-f]{64}\.[a-z0-9]+$`)
+
+func isOwnBody(name string) bool { return ownBody.MatchString(name) }
 
 // isAttachmentName reports whether a name, perhaps in a folder, is one of these. In an
 // open folder, a HAR is not to name whatever else lies there.

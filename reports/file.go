@@ -65,18 +65,30 @@ func ByFile(path string) (Format, error) {
 // is private or the report reveals secrets, less the umask, and is never more
 // readable than the report that it replaces.
 func WriteFile(path string, r *Report) error {
+	_, err := WriteFiles(path, r)
+	return err
+}
+
+// WriteFiles is WriteFile, and returns what it has written: the report, and the files beside
+// a HAR that hold its long bodies. On an error there are none.
+func WriteFiles(path string, r *Report) ([]string, error) {
 	format, err := ByFile(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	mode := shared
 	if format.Private || r.Reveal {
 		mode = private
 	}
-	if err := replace(path, mode, func(w io.Writer) error { return format.Write(w, r) }); err != nil {
-		return fmt.Errorf("write report %q: %w", path, cause(err))
+	whole := *r
+	if format.Name == "har" {
+		whole.outside = bodiesBeside(path)
 	}
-	return nil
+	if err := replace(path, mode, func(w io.Writer) error { return format.Write(w, &whole) }); err != nil {
+		whole.outside.discard()
+		return nil, fmt.Errorf("write report %q: %w", path, cause(err))
+	}
+	return append([]string{path}, whole.outside.keep()...), nil
 }
 
 // cause takes the operation and the temporary file's name out of an error, which

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"slices"
@@ -44,13 +45,58 @@ type harFile struct {
 func newHAR(w io.Writer, r *Report) *harFile {
 	safe := &visibleWriter{w: w}
 	opts := har.WriterOptions{Name: r.Tool.Name, Version: r.Tool.Version, Reveal: r.Reveal, Content: r.Content}
-	if !r.Reveal {
+	switch {
+	case r.Redact != nil: // which has masked all that there is to mask, each value in its own way
+		opts.Reveal, opts.Comment = true, redactedComment
+	case !r.Reveal:
 		opts.Mask, opts.MaskBody, opts.Leaks = r.Mask, r.MaskBody, r.Leaks
+	}
+	if r.outside != nil && r.BodyLimit >= 0 {
+		opts.Outside, opts.OutsideLimit, opts.Expires = r.outside.write, cmp.Or(r.BodyLimit, DefaultBodyLimit), r.BodiesExpire
 	}
 	return &harFile{report: r, safe: safe, out: har.NewWriter(safe, opts)}
 }
 
-func (h *harFile) write(f *flow.Flow) error { return h.out.Write(h.report.withoutUser(f)) }
+func (h *harFile) write(f *flow.Flow) error {
+	if h.report.Redact == nil {
+		return h.out.Write(h.report.withoutUser(f))
+	}
+	f, err := h.report.loaded(f)
+	if err != nil {
+		return err
+	}
+	return h.out.Write(h.report.Redact(f))
+}
+
+// redactedComment says in a HAR what it is.
+const redactedComment = "Redacted copy: values are masked, equal ones alike, and contents that could not be checked are left out."
+
+// loaded returns the flow with the contents of its bodies.
+func (r *Report) loaded(f *flow.Flow) (*flow.Flow, error) {
+	if r.Content == nil {
+		return f, nil
+	}
+	whole := *f
+	if m := f.Request; m != nil && m.Body.Content == nil && m.Body.Digest != "" {
+		content, err := r.Content(m.Body)
+		if err != nil {
+			return nil, err
+		}
+		request := *m
+		request.Body.Content = content
+		whole.Request = &request
+	}
+	if m := f.Response; m != nil && m.Body.Content == nil && m.Body.Digest != "" {
+		content, err := r.Content(m.Body)
+		if err != nil {
+			return nil, err
+		}
+		response := *m
+		response.Body.Content = content
+		whole.Response = &response
+	}
+	return &whole, nil
+}
 
 func (h *harFile) finish() error {
 	if err := h.out.Close(); err != nil {

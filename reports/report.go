@@ -111,11 +111,21 @@ type Report struct {
 	Flows func(func(*flow.Flow) error) error
 	// Content loads the kept content of a body. Nil: bodies have it with them.
 	Content func(flow.Body) ([]byte, error)
+	// Redact returns a copy of a flow that is safe to hand over ([telltale/redact]), for
+	// formats that write flows; credentials and never-send values are then masked by it
+	// alone. Nil leaves flows as they are.
+	Redact func(*flow.Flow) *flow.Flow
+	// BodyLimit is how many bytes of a body a HAR file holds; longer ones lie in a folder
+	// beside it. 0 is [DefaultBodyLimit], a negative one keeps all in the file. BodiesExpire
+	// is until when they are kept there, zero for good.
+	BodyLimit    int64
+	BodiesExpire time.Time
 
 	Color bool // use the terminal's colours; text only
 	Width int  // columns of the terminal, 0 for 80; text only
 
-	index *index // see indexed
+	index   *index  // see indexed
+	outside *bodies // where a HAR file keeps long bodies; nil for one without a folder
 }
 
 // Tool is the program that made the report.
