@@ -42,6 +42,8 @@ func (m *model) do(a action) tea.Cmd {
 		m.openCoverage()
 	case showSent:
 		m.openSent()
+	case showTold:
+		m.openTold()
 	case showOrigin:
 		return m.openOrigin()
 	case hideQuestions:
@@ -106,6 +108,8 @@ func (m *model) doDesk(a action) tea.Cmd {
 		return m.decide(policy.ChangeIgnore)
 	case waiveIt:
 		return m.decide(policy.ChangeWaive)
+	case acknowledgeIt:
+		return m.acknowledge()
 	case undoDecision:
 		return m.desk.undo(m)
 	case writePolicy:

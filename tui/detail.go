@@ -38,6 +38,7 @@ type written struct {
 	revealed  bool
 	policy    *policy.Policy
 	explained explanation
+	said      int64 // as model.saidOf
 }
 
 // linesMsg are the lines of a tab, written beside the loop: a body of a megabyte
@@ -207,7 +208,8 @@ func (d *detail) room() int { return max(1, d.height-2) }
 
 // asked returns what the lines should be of.
 func (d *detail) asked(m *model) written {
-	return written{d.recorded, d.tab, d.width, d.revealed, m.desk.policy, m.explain(d.recorded.Flow)}
+	_, said := m.saidOf(d.recorded.Judgement)
+	return written{d.recorded, d.tab, d.width, d.revealed, m.desk.policy, m.explain(d.recorded.Flow), said}
 }
 
 // write writes the tab, beside the loop; scrolling only cuts from it.
@@ -216,7 +218,8 @@ func (d *detail) write(m *model) tea.Cmd {
 		return nil
 	}
 	of, shown := d.asked(m), *d
-	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), policy: m.desk.policy, explained: of.explained, apps: m.cfg.Store.Attribution(), now: m.news.at, timer: m.timerOf(d.recorded.Flow.Host())}
+	said, _ := m.saidOf(d.recorded.Judgement)
+	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), said: said, policy: m.desk.policy, explained: of.explained, apps: m.cfg.Store.Attribution(), now: m.news.at, timer: m.timerOf(d.recorded.Flow.Host())}
 	return func() tea.Msg {
 		detailTabs[of.tab].draw(p, &shown)
 		return linesMsg{of, p.lines}

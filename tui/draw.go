@@ -198,6 +198,9 @@ func (m *model) alarms() (parts []string) {
 	if alarm := m.coverageAlarm(); alarm != "" {
 		parts = append(parts, alarm)
 	}
+	if alarm := m.toldAlarm(); alarm != "" {
+		parts = append(parts, alarm)
+	}
 	if m.desk.unsaved() {
 		parts = append(parts, t.warning.Render("● policy not written (w)"))
 	}
@@ -235,6 +238,9 @@ func (m *model) figures(room int) string {
 	parts := []string{plural(s.Flows, "flow"), plural(len(s.Hosts), "host"), plural(len(s.Health.Devices), "device")}
 	if m.cfg.Live {
 		parts = append(parts, m.rate.String())
+	}
+	if n := m.news.told.Waiting; n > 0 {
+		parts = append(parts, plural(n, "message")+" waiting")
 	}
 	if s.Health.Open > 0 {
 		parts = append(parts, count(s.Health.Open)+" open")

@@ -24,6 +24,7 @@ type feed struct {
 	store    *capture.Store
 	problems func() []string
 	modes    func() []string
+	told     func() Told
 	diagnose func(capture.Device) []diagnosis.Diagnosis
 	now      func() time.Time
 	live     bool
@@ -41,12 +42,13 @@ type newsMsg struct {
 	phase    string
 	problems []string
 	modes    []string // ways in of the audit
+	told     Told
 	// diagnoses has those of each device that has any, by address.
 	diagnoses map[string][]diagnosis.Diagnosis
 }
 
 func newFeed(ctx context.Context, cfg *Config) *feed {
-	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, modes: cfg.Modes, diagnose: cfg.Diagnose, now: cfg.Now, live: cfg.Live}
+	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, modes: cfg.Modes, told: cfg.Told, diagnose: cfg.Diagnose, now: cfg.Now, live: cfg.Live}
 	f.wake, f.cancel = f.store.Wake()
 	return f
 }
@@ -90,6 +92,9 @@ func (f *feed) read() tea.Msg {
 	}
 	if f.modes != nil {
 		m.modes = f.modes()
+	}
+	if f.told != nil {
+		m.told = f.told()
 	}
 	if f.diagnose != nil {
 		m.diagnoses = map[string][]diagnosis.Diagnosis{}

@@ -47,10 +47,12 @@ const (
 	showCoverage
 	showSent
 	showOrigin
+	showTold
 	hideQuestions
 	allowIt
 	ignoreIt
 	waiveIt
+	acknowledgeIt
 	nameDevice
 	undoDecision
 	writePolicy
@@ -137,6 +139,7 @@ var bindings = []binding{
 	{keys: []string{"a"}, do: allowIt, in: inLists | inDetail, topic: topicDecide, hint: "allow", help: "allow the host"},
 	{keys: []string{"i"}, do: ignoreIt, in: inLists | inDetail, topic: topicDecide, help: "ignore the host: the device's own noise"},
 	{keys: []string{"x"}, do: waiveIt, in: inLists | inDetail, topic: topicDecide, help: "waive the violation, with a reason and an end"},
+	{keys: []string{"K"}, do: acknowledgeIt, in: inViolations | inDetail, topic: topicDecide, help: "acknowledge the violation: you know of it (✓ beside its mark)"},
 	{keys: []string{"A"}, do: addPeer, in: inConnect, topic: topicDecide, help: "add a device to the tunnel: it gets a key of its own"},
 	{keys: []string{"N"}, do: nameDevice, in: inConnect | onDevices, topic: topicDecide, hint: "name", help: "name the device"},
 	{keys: []string{"u"}, do: undoDecision, in: everywhere, topic: topicDecide, help: "undo the last decision"},
@@ -149,6 +152,7 @@ var bindings = []binding{
 	{keys: []string{"h"}, do: hideQuestions, in: inLists, topic: topicFind, hint: "hide DNS", help: "hide DNS questions in every list, or show them again"},
 	{keys: []string{"s"}, do: showSent, in: everywhere, topic: topicLook, hint: "told", help: "what was told to whom: identifiers, who got them, what repeats"},
 	{keys: []string{"O"}, do: showOrigin, in: inLists | inDetail, topic: topicLook, help: "the origin: where in the app the host comes from, with --app"},
+	{keys: []string{"P"}, do: showTold, in: everywhere, topic: topicLook, help: "messages that wait, and the output of your programs"},
 	{keys: []string{"?"}, do: showHelp, in: everywhere, topic: topicLeave, hint: "keys", help: "all keys"},
 	{keys: []string{"q", "ctrl+c"}, do: quit, in: everywhere, topic: topicLeave, hint: "quit", help: "quit; asks where something would be lost"},
 }

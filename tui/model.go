@@ -34,6 +34,7 @@ type model struct {
 	origins       map[string]*locate.Result // where hosts come from in the app
 	gaps          gaps                      // in the books of the ways in
 	trouble       trouble                   // the diagnosis that matters most
+	outputShown   string                    // the line of a program on the bottom line
 	running       sync.RWMutex              // held for reading by what is awaited at the end
 
 	connect    connectView
@@ -238,6 +239,7 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 	if m.cfg.Live && !m.news.at.IsZero() && m.panel == nil && !m.status.trouble {
 		m.announce(m.news, n.sum)
 	}
+	m.announceOutput(m.news.told.Output, n.told.Output)
 	m.news, m.search.fresh = n, true
 	m.gaps = m.gaps.take(n.sum.Health.Ledgers, n.at, m.cfg.Live && m.loading == nil)
 	m.nameDevices()

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"telltale/attribution"
+	"telltale/capture"
 	"telltale/flow/plain"
 	"telltale/flow/pretty"
 	"telltale/policy"
@@ -22,7 +23,8 @@ type paper struct {
 	policy    *policy.Policy
 	explained explanation // why the flow could not be read
 	apps      *attribution.Book
-	timer     string // what repeats at the host of the flow; "" for nothing
+	said      map[string][]capture.Annotation // of violations, by their IDs
+	timer     string                          // what repeats at the host of the flow; "" for nothing
 	now       time.Time
 	lines     []string
 }

@@ -76,6 +76,12 @@ type Config struct {
 	// "" takes that name back. It is called beside the loop. Nil: the capture cannot be
 	// written.
 	NameDevice func(addr, name string) error
+	// Acknowledge notes that a person knows of a violation, by its ID. It is called beside
+	// the loop. Nil: the capture cannot be written.
+	Acknowledge func(violation string) error
+	// Told says how far people were told, and what the user's programs say. It is called
+	// beside the loop, whenever there is news. Nil: nobody is told, and no program runs.
+	Told func() Told
 
 	Reveal  bool // show secrets from the start
 	NoColor bool

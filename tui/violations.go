@@ -19,7 +19,8 @@ type violationsView struct {
 	list list
 	rows map[string]capture.Violation
 
-	widest int // columns of the longest host so far
+	widest int  // columns of the longest host so far
+	known  bool // somebody acknowledged one of them
 }
 
 var violationColumns = []column{
@@ -44,10 +45,14 @@ func (v *violationsView) take(m *model) {
 		return cmp.Or(b.First.Compare(a.First), strings.Compare(a.ID, b.ID))
 	})
 	keys := make([]string, len(all))
+	v.known = false
 	v.rows = make(map[string]capture.Violation, len(all))
 	for i, x := range all {
 		keys[i], v.rows[x.ID] = x.ID, x
 		v.widest = max(v.widest, len(x.Finding.Host))
+		if _, ok := acknowledged(x.Annotations); ok {
+			v.known = true
+		}
 	}
 	v.list.replace(keys)
 }
@@ -64,12 +69,17 @@ func (v *violationsView) draw(m *model, width, height int) []string {
 	if len(v.list.keys) == 0 {
 		return m.emptyText(width, "No violation.")
 	}
-	widths := fitColumns(violationColumns, width-2, v.widest)
-	lines := []string{v.list.head(&m.theme, drawHead(&m.theme, violationColumns, widths), width)}
+	columns := violationColumns
+	if v.known { // room for a second mark
+		columns = slices.Clone(columns)
+		columns[0].width = 2
+	}
+	widths := fitColumns(columns, width-2, v.widest)
+	lines := []string{v.list.head(&m.theme, drawHead(&m.theme, columns, widths), width)}
 	from, to := v.list.visible()
 	for i := from; i < to && len(lines) < height; i++ {
 		cells := v.cells(m, v.rows[v.list.keys[i]])
-		lines = append(lines, drawRow(&m.theme, violationColumns, widths, cells, i == v.list.cursor))
+		lines = append(lines, drawRow(&m.theme, columns, widths, cells, i == v.list.cursor))
 	}
 	return lines
 }
@@ -80,6 +90,9 @@ func (v *violationsView) cells(m *model, x capture.Violation) []cell {
 	mark, style := "✗", t.violation
 	if x.Finding.Severity == policy.SeverityWarning {
 		mark, style = "!", t.warning
+	}
+	if _, ok := acknowledged(x.Annotations); ok {
+		mark += "✓"
 	}
 	flows := count(x.Count)
 	if hits, filtered := m.search.hits(); filtered {

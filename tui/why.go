@@ -88,6 +88,7 @@ func askable(f *flow.Flow) string {
 
 func (p *paper) finding(f policy.Finding) {
 	p.heading(string(f.Rule) + " · " + string(f.Severity))
+	p.annotations(p.said[f.Fingerprint()])
 	p.fact("decided by", f.Source.String())
 	p.evidence(f)
 	if f.Rule.OfContact() {
