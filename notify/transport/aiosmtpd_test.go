@@ -88,7 +88,7 @@ func TestDebianServerTakesMail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address, maildir := debianServer(t, test.arguments...)
-			c := newClient(t, 10*time.Second)
+			c := newClient(t, patient)
 			target := mailTo(t, test.scheme+"://"+address, func(d *policy.Destination) { d.CA = certFile })
 			const messages = 5
 			for i := range messages {
@@ -132,7 +132,7 @@ func TestDebianServerBehindFaultyNetwork(t *testing.T) {
 		faults = append(faults, pass(n, -1), pass(-1, n), pass(-1, -1))
 	}
 	network := between(t, address, faults...)
-	c := newClient(t, 300*time.Millisecond)
+	c := newClient(t, impatient)
 	target := mailTo(t, "smtp://"+network, nil)
 	const messages = 6
 	for i := range messages {

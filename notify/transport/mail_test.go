@@ -19,7 +19,7 @@ import (
 func TestMail(t *testing.T) {
 	t.Parallel()
 	box := newMailbox(t, nil)
-	c := newClient(t, time.Second)
+	c := newClient(t, patient)
 	target := mailTo(t, "smtp://"+box.address, nil)
 	o := send(t, c, target, violation("m-1"))
 	expect(t, o, Delivered, "")
@@ -46,7 +46,8 @@ func TestMail(t *testing.T) {
 	if fmt.Sprint(kinds) != "[text/plain text/html]" {
 		t.Errorf("the parts are %v", kinds)
 	}
-	for _, command := range box.commands {
+	commands, _ := box.said()
+	for _, command := range commands {
 		if host, ok := strings.CutPrefix(command, "EHLO "); ok && host != "[127.0.0.1]" {
 			t.Errorf("the greeting has %s", host)
 		}
@@ -94,7 +95,7 @@ func TestMailThatFails(t *testing.T) {
 		"hello garbage":     {func(m *mailbox) { m.say["EHLO"], m.say["HELO"] = garbage, garbage }, Again, "not SMTP"},
 		"sender 451":        {says("MAIL", "451 4.7.1 greylisted"), Again, "451 to the sender: 4.7.1 greylisted"},
 		"sender 553":        {says("MAIL", "553 not yours"), Rejected, "553 to the sender"},
-		"sender odd code":   {says("MAIL", "250-a\r\n999 b"), Again, ""},
+		"sender odd code":   {says("MAIL", "250-a\r\n999 b"), Again, "in time"},
 		"all unknown":       {says("RCPT", "550 5.1.1 unknown"), Rejected, "550 to a@example.ca: 5.1.1 unknown"},
 		"all later":         {says("RCPT", "450 4.2.0 later"), Again, "450 to a@example.ca"},
 		"hangs at RCPT":     {func(m *mailbox) { m.talk = silent("RCPT") }, Again, "did not answer in time"},
@@ -114,7 +115,11 @@ func TestMailThatFails(t *testing.T) {
 			t.Parallel()
 			box := newMailbox(t, test.change)
 			target := mailTo(t, "smtp://user@"+box.address, nil)
-			o := send(t, newClient(t, 400*time.Millisecond), target, violation("m1"))
+			timeout := patient
+			if strings.Contains(test.reason, "in time") {
+				timeout = impatient
+			}
+			o := send(t, newClient(t, timeout), target, violation("m1"))
 			expect(t, o, test.status, test.reason)
 			if len(box.taken()) != 0 {
 				t.Error("the mail was taken")
@@ -137,7 +142,7 @@ func TestRecipientsAreToldApart(t *testing.T) {
 	t.Run("one unknown", func(t *testing.T) {
 		t.Parallel()
 		box := newMailbox(t, func(m *mailbox) { m.say["RCPT TO:<b@example.ca>"] = "550 5.1.1 unknown" })
-		o := send(t, newClient(t, time.Second), mailTo(t, "smtp://"+box.address, nil), violation("m1"))
+		o := send(t, newClient(t, patient), mailTo(t, "smtp://"+box.address, nil), violation("m1"))
 		expect(t, o, Delivered, "2 of 3 recipients have it; the mail server answered 550 to b@example.ca")
 		if len(box.taken()) != 1 || fmt.Sprint(box.taken()[0].to) != "[a@example.ca c@example.ca]" {
 			t.Errorf("%v", box.taken())
@@ -146,10 +151,10 @@ func TestRecipientsAreToldApart(t *testing.T) {
 	t.Run("one later", func(t *testing.T) {
 		t.Parallel()
 		box := newMailbox(t, func(m *mailbox) { m.say["RCPT TO:<b@example.ca>"] = "450 4.2.0 later" })
-		c, target := newClient(t, time.Second), mailTo(t, "smtp://"+box.address, nil)
+		c, target := newClient(t, patient), mailTo(t, "smtp://"+box.address, nil)
 		expect(t, send(t, c, target, violation("m1")), Again, "2 of 3 recipients have it")
 		expect(t, send(t, c, target, violation("m1")), Again, "2 of 3 recipients have it")
-		box.say["RCPT TO:<b@example.ca>"] = "250 ok"
+		box.from("RCPT TO:<b@example.ca>", "250 ok")
 		expect(t, send(t, c, target, violation("m1")), Delivered, "")
 		var all []string
 		for _, letter := range box.taken() {
@@ -168,7 +173,7 @@ func TestRecipientsAreToldApart(t *testing.T) {
 			m.say["RCPT TO:<b@example.ca>"] = "450 later"
 			m.say["."] = "451 not now"
 		})
-		c, target := newClient(t, time.Second), mailTo(t, "smtp://"+box.address, nil)
+		c, target := newClient(t, patient), mailTo(t, "smtp://"+box.address, nil)
 		expect(t, send(t, c, target, violation("m1")), Again, "451")
 		if len(c.given) != 0 {
 			t.Error("somebody is taken to have what was refused")
@@ -181,9 +186,9 @@ func TestRecipientsAreToldApart(t *testing.T) {
 func TestMailWithoutAnswerIsTheSameMail(t *testing.T) {
 	t.Parallel()
 	box := newMailbox(t, func(m *mailbox) { m.say["."] = "" })
-	c, target := newClient(t, time.Second), mailTo(t, "smtp://"+box.address, nil)
+	c, target := newClient(t, patient), mailTo(t, "smtp://"+box.address, nil)
 	expect(t, send(t, c, target, violation("m1")), Again, "connection")
-	delete(box.say, ".")
+	box.from(".", "250 queued")
 	expect(t, send(t, c, target, violation("m1")), Delivered, "")
 	mails := box.taken()
 	if len(mails) != 2 {
@@ -202,8 +207,8 @@ func TestQuitIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	box := newMailbox(t, func(m *mailbox) { m.talk = silent("QUIT") })
 	began := time.Now()
-	expect(t, send(t, newClient(t, 30*time.Second), mailTo(t, "smtp://"+box.address, nil), violation("m1")), Delivered, "")
-	if took := time.Since(began); took > 10*time.Second {
+	expect(t, send(t, newClient(t, patient), mailTo(t, "smtp://"+box.address, nil), violation("m1")), Delivered, "")
+	if took := time.Since(began); took > patient/2 {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -215,17 +220,18 @@ func TestMailIsEncrypted(t *testing.T) {
 	for _, way := range []string{"PLAIN", "LOGIN", "XOAUTH2 PLAIN LOGIN"} {
 		box := newMailbox(t, func(m *mailbox) { m.with, m.offers = &good, []string{"STARTTLS", "AUTH " + way} })
 		target := mailTo(t, "smtp://user@"+box.address, func(d *policy.Destination) { d.CA = file; withPassword(d) })
-		expect(t, send(t, newClient(t, 5*time.Second), target, violation("m1")), Delivered, "")
-		for _, line := range box.inClear {
+		expect(t, send(t, newClient(t, patient), target, violation("m1")), Delivered, "")
+		_, inClear := box.said()
+		for _, line := range inClear {
 			if !strings.HasPrefix(line, "EHLO") && line != "STARTTLS" {
 				t.Errorf("in clear: %s", line)
 			}
 		}
 	}
 	box := newMailbox(t, func(m *mailbox) { m.with, m.offers = &good, []string{"STARTTLS", "AUTH PLAIN"} })
-	expect(t, send(t, newClient(t, 5*time.Second), mailTo(t, "smtp://user@"+box.address, withPassword), violation("m1")), Again, "an authority that is not trusted")
-	if len(box.inClear) > 2 {
-		t.Errorf("after the wrong certificate: %v", box.inClear)
+	expect(t, send(t, newClient(t, patient), mailTo(t, "smtp://user@"+box.address, withPassword), violation("m1")), Again, "an authority that is not trusted")
+	if _, inClear := box.said(); len(inClear) > 2 {
+		t.Errorf("after the wrong certificate: %v", inClear)
 	}
 }
 
@@ -247,8 +253,8 @@ func TestMissingSTARTTLSIsNotPutUpWith(t *testing.T) {
 	if _, err := greet(conn, target); err == nil || mailFailed(t.Context(), target, "", err).Status != Again || !strings.Contains(err.Error(), "offers no STARTTLS") {
 		t.Error(err)
 	}
-	if len(box.commands) != 1 {
-		t.Errorf("said were %v", box.commands)
+	if said, _ := box.said(); len(said) != 1 {
+		t.Errorf("said were %v", said)
 	}
 }
 
@@ -277,7 +283,7 @@ func TestSigningIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			box := newMailbox(t, test.change)
-			expect(t, send(t, newClient(t, 2*time.Second), mailTo(t, "smtp://user@"+box.address, withPassword), violation("m1")), test.status, test.reason)
+			expect(t, send(t, newClient(t, patient), mailTo(t, "smtp://user@"+box.address, withPassword), violation("m1")), test.status, test.reason)
 		})
 	}
 }
@@ -290,21 +296,22 @@ func TestMailTakesNoInjection(t *testing.T) {
 	m.Items[0].Host = "host\r\n.\r\nMAIL FROM:<evil@example.com>"
 	m.Text = "text\r\n.\r\nQUIT\r\n\x1b[2J"
 	m.Kind = "trouble"
-	expect(t, send(t, newClient(t, time.Second), mailTo(t, "smtp://"+box.address, nil), m), Delivered, "")
+	expect(t, send(t, newClient(t, patient), mailTo(t, "smtp://"+box.address, nil), m), Delivered, "")
 	letter := box.taken()[0]
 	read, err := netmail.ReadMessage(strings.NewReader(letter.text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read.Header.Get("Bcc") != "" || len(box.taken()) != 1 || slices.ContainsFunc(box.commands, func(c string) bool { return strings.Contains(c, "evil") }) {
-		t.Errorf("injected: %v %v", read.Header, box.commands)
+	commands, _ := box.said()
+	if read.Header.Get("Bcc") != "" || len(box.taken()) != 1 || slices.ContainsFunc(commands, func(c string) bool { return strings.Contains(c, "evil") }) {
+		t.Errorf("injected: %v %v", read.Header, commands)
 	}
 }
 
 // What is remembered of recipients is bounded.
 func TestRecipientsAreNotRememberedForEver(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, time.Second)
+	c := newClient(t, patient)
 	target := mailTo(t, "smtp://127.0.0.1", nil)
 	for i := range 3 * maxMailed {
 		c.settle(target, notify.Message{ID: fmt.Sprint(i)}, "", []string{"a@example.ca"}, []Outcome{{Status: Again, Reason: "later"}}, nil)

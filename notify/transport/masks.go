@@ -91,7 +91,7 @@ func (m *masks) add(secret string) {
 // clean returns text on one line, without what would not show as itself, without addresses
 // and without the target's secrets, cut to what a person reads.
 func (m masks) clean(s string) string {
-	s = plain.Name(s, maxAnswer) // before the search: invisible characters could part a secret
+	s = plain.Name(s, 4*longest) // before the search: invisible characters could part a secret
 	s = addresses.ReplaceAllString(s, "[address]")
 	return plain.Name(m.hide(s), longest)
 }

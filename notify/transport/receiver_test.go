@@ -214,13 +214,20 @@ func TestAnswers(t *testing.T) {
 		"endless refusal":      {policy.Webhook, endless("HTTP/1.1 400 X\r\n\r\n", hookSecret), Rejected, "400"},
 		"endless headers":      {policy.Webhook, endless("HTTP/1.1 200 OK\r\n", "X-A: b\r\n"), Again, ""},
 		"endless header":       {policy.Webhook, endless("HTTP/1.1 200 OK\r\nX-A: ", "b"), Again, ""},
-		"slow body":            {policy.Webhook, raw2("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok"), Delivered, ""},
+		"slow body":            {policy.Webhook, rest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok"), Delivered, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := script(t, test.act)
-			o := send(t, newClient(t, 300*time.Millisecond), hook(t, test.kind, r.url), violation("m1"))
+			timeout, began := patient, time.Now()
+			if name == "hang" || name == "slow body" {
+				timeout = impatient
+			}
+			o := send(t, newClient(t, timeout), hook(t, test.kind, r.url), violation("m1"))
 			expect(t, o, test.status, test.reason)
+			if took := time.Since(began); strings.HasPrefix(name, "endless") && took > patient/2 {
+				t.Errorf("it was listened to for %v", took)
+			}
 			if requests, _ := r.count(); requests != 1 {
 				t.Errorf("%d requests were made in one attempt", requests)
 			}
@@ -228,8 +235,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// raw2 sends bytes and then nothing more.
-func raw2(text string) act {
+// rest sends bytes and then nothing more.
+func rest(text string) act {
 	return func(r *receiver, conn net.Conn) bool {
 		io.WriteString(conn, text)
 		return hang(r, conn)
@@ -244,7 +251,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	c := newClient(t, time.Second)
+	c := newClient(t, patient)
 	expect(t, send(t, c, hook(t, policy.Webhook, "http://"+address), violation("m1")), Again, "refused the connection")
 	// RFC 6761, section 6.4: this name never resolves.
 	expect(t, send(t, c, hook(t, policy.Webhook, "http://hooks.invalid"), violation("m1")), Again, "name")
@@ -253,7 +260,7 @@ func TestNobodyThere(t *testing.T) {
 func TestConnectionIsKept(t *testing.T) {
 	t.Parallel()
 	r := script(t, say(200, "ok"))
-	c, target := newClient(t, time.Second), hook(t, policy.Slack, r.url)
+	c, target := newClient(t, patient), hook(t, policy.Slack, r.url)
 	for i := range 20 {
 		expect(t, send(t, c, target, violation(strconv.Itoa(i))), Delivered, "")
 	}
@@ -269,7 +276,7 @@ func TestConnectionIsKept(t *testing.T) {
 func TestKeptConnectionThatBreaksIsNotUsedTwice(t *testing.T) {
 	t.Parallel()
 	r := script(t, say(200, "ok"), reset(""), say(200, "ok"))
-	c, target := newClient(t, time.Second), hook(t, policy.Slack, r.url)
+	c, target := newClient(t, patient), hook(t, policy.Slack, r.url)
 	expect(t, send(t, c, target, violation("m1")), Delivered, "")
 	expect(t, send(t, c, target, violation("m2")), Again, "the connection")
 	if requests, _ := r.count(); requests != 2 {
@@ -291,7 +298,7 @@ func TestUnreliableReceiverGetsEachMessageOnce(t *testing.T) {
 		return acts[n](r, conn)
 	}
 	r := script(t, any)
-	c, target := newClient(t, 50*time.Millisecond), hook(t, policy.Webhook, r.url)
+	c, target := newClient(t, impatient/4), hook(t, policy.Webhook, r.url)
 	for i := range 30 {
 		o, _ := eventually(t, c, target, violation("m"+strconv.Itoa(i)))
 		expect(t, o, Delivered, "")
@@ -306,7 +313,7 @@ func TestRedirectReachesNobody(t *testing.T) {
 	t.Parallel()
 	inside := script(t, say(200, "ok"))
 	outside := script(t, say(301, "", "Location: "+inside.url+"/admin"))
-	expect(t, send(t, newClient(t, time.Second), hook(t, policy.Webhook, outside.url), violation("m1")), Rejected, "not followed")
+	expect(t, send(t, newClient(t, patient), hook(t, policy.Webhook, outside.url), violation("m1")), Rejected, "not followed")
 	if requests, _ := inside.count(); requests != 0 {
 		t.Error("the redirect was followed")
 	}

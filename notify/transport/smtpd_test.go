@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,8 @@ func newMailbox(t *testing.T, change func(*mailbox)) *mailbox {
 }
 
 func (m *mailbox) answer(line string) (string, bool) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	verb, _, _ := strings.Cut(line, " ")
 	for _, key := range []string{line, strings.ToUpper(verb)} {
 		if text, ok := m.say[key]; ok {
@@ -81,7 +84,7 @@ func (m *mailbox) serve(conn net.Conn) {
 	if m.talk != nil && m.talk(conn, "") {
 		return
 	}
-	greeting, ok := m.say[""]
+	greeting, ok := m.answer("")
 	if !ok {
 		greeting = "220 mail.example"
 	}
@@ -106,7 +109,7 @@ func (m *mailbox) serve(conn net.Conn) {
 		switch {
 		case scripted:
 			if verb == "RCPT" && text[0] == '2' {
-				to = append(to, between2(line, "<", ">"))
+				to = append(to, inside(line, "<", ">"))
 			}
 		case verb == "EHLO":
 			text = "250-mail.example\r\n"
@@ -124,14 +127,14 @@ func (m *mailbox) serve(conn net.Conn) {
 		case verb == "MAIL":
 			text, to = "250 ok", nil
 		case verb == "RCPT":
-			text, to = "250 ok", append(to, between2(line, "<", ">"))
+			text, to = "250 ok", append(to, inside(line, "<", ">"))
 		case verb == "DATA":
 			fmt.Fprint(conn, "354 go on\r\n")
 			body, ended := readDots(reader)
 			if !ended {
 				return
 			}
-			if text, scripted = m.say["."]; scripted && text == "" {
+			if text, scripted = m.answer("."); scripted && text == "" {
 				m.keep(to, body)
 				return // taken, and then gone
 			}
@@ -167,7 +170,21 @@ func (m *mailbox) keep(to []string, body string) {
 func (m *mailbox) taken() []letter {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return m.mails
+	return slices.Clone(m.mails)
+}
+
+// said returns the commands that came, and those that came without TLS.
+func (m *mailbox) said() (all, inClear []string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return slices.Clone(m.commands), slices.Clone(m.inClear)
+}
+
+// from now on, the server answers a command in another way.
+func (m *mailbox) from(command, answer string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.say[command] = answer
 }
 
 // auth checks a password by PLAIN or LOGIN.
@@ -209,7 +226,7 @@ func readDots(reader *bufio.Reader) (string, bool) {
 	}
 }
 
-func between2(s, from, to string) string {
+func inside(s, from, to string) string {
 	_, s, _ = strings.Cut(s, from)
 	s, _, _ = strings.Cut(s, to)
 	return s

@@ -84,7 +84,7 @@ func TestCertificates(t *testing.T) {
 				url = test.server.url
 			}
 			target := resolved(t, policy.Destination{Name: "lab", Kind: policy.Slack, URL: policy.NewCredential(url + "/services/" + hookSecret), CA: test.ca})
-			expect(t, send(t, newClient(t, 2*time.Second), target, violation("m1")), test.status, test.reason)
+			expect(t, send(t, newClient(t, patient), target, violation("m1")), test.status, test.reason)
 			if requests, _ := test.server.count(); (requests > 0) != (test.status == Delivered) {
 				t.Errorf("the server has read %d requests", requests)
 			}
@@ -95,5 +95,5 @@ func TestCertificates(t *testing.T) {
 func TestHandshakeThatHangs(t *testing.T) {
 	t.Parallel()
 	target := hook(t, policy.Slack, "https://"+between(t, "", drop))
-	expect(t, send(t, newClient(t, 200*time.Millisecond), target, violation("m1")), Again, "did not answer in time")
+	expect(t, send(t, newClient(t, impatient), target, violation("m1")), Again, "did not answer in time")
 }

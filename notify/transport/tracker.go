@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"telltale/event"
 	"telltale/flow/plain"
 	"telltale/notify"
 )
@@ -135,7 +134,7 @@ func (f *filing) file(ctx context.Context) Outcome {
 			return *o
 		}
 	}
-	if found.closed() && !found.unwanted() && f.message.Kind == event.OfViolation {
+	if found.closed() && !found.unwanted() && len(f.message.Items) > 0 {
 		if o := f.write(ctx, f.forge.reopen(found.number()), nil); o != nil {
 			return *o
 		}

@@ -20,7 +20,7 @@ func again(id string, count int) notify.Message {
 
 func TestOneIssueForOneViolation(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
-		c := newClient(t, time.Second)
+		c := newClient(t, patient)
 		m := violation("m1")
 		m.Report = "# The whole audit"
 		o := send(t, c, s.target, m)
@@ -38,7 +38,7 @@ func TestOneIssueForOneViolation(t *testing.T) {
 		// The next message, from another process: a comment with the new count.
 		later := again("m2", 1234)
 		later.Report = "# The whole audit"
-		o = send(t, newClient(t, time.Second), s.target, later)
+		o = send(t, newClient(t, patient), s.target, later)
 		expect(t, o, Delivered, "")
 		if len(s.issues) != 1 || len(made.comments) != 1 || o.Ref != "#1" {
 			t.Fatalf("%d issues, %d comments, %+v", len(s.issues), len(made.comments), o)
@@ -59,10 +59,10 @@ func TestOneIssueForOneViolation(t *testing.T) {
 func TestRepeatedMessageWritesNothing(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
 		for range 3 {
-			expect(t, send(t, newClient(t, time.Second), s.target, violation("m1")), Delivered, "")
+			expect(t, send(t, newClient(t, patient), s.target, violation("m1")), Delivered, "")
 		}
 		for range 3 {
-			expect(t, send(t, newClient(t, time.Second), s.target, again("m2", 10)), Delivered, "")
+			expect(t, send(t, newClient(t, patient), s.target, again("m2", 10)), Delivered, "")
 		}
 		if len(s.issues) != 1 || len(s.issues[0].comments) != 1 {
 			t.Errorf("%d issues, %d comments", len(s.issues), len(s.issues[0].comments))
@@ -83,12 +83,12 @@ func TestLostAnswersMakeNoSecondIssue(t *testing.T) {
 			s.issues = nil
 			var o Outcome
 			for attempt := 0; attempt < 3 && o.Status == Again; attempt++ {
-				o = send(t, newClient(t, time.Second), s.target, violation("m1"))
+				o = send(t, newClient(t, patient), s.target, violation("m1"))
 			}
 			expect(t, o, Delivered, "")
 			s.issues[0].closed = true
 			for o.Status = Again; o.Status == Again; {
-				o = send(t, newClient(t, time.Second), s.target, again("m2", 10))
+				o = send(t, newClient(t, patient), s.target, again("m2", 10))
 			}
 			if len(s.issues) != 1 || len(s.issues[0].comments) != 1 || s.issues[0].closed {
 				t.Fatalf("answer %d lost: %d issues, %d comments, closed %v", n, len(s.issues), len(s.issues[0].comments), s.issues[0].closed)
@@ -110,7 +110,7 @@ func TestLateAnswerMakesNoSecondIssue(t *testing.T) {
 			}
 			return false
 		}
-		c := newClient(t, 150*time.Millisecond)
+		c := newClient(t, impatient)
 		o := send(t, c, s.target, violation("m1"))
 		expect(t, o, Again, "did not answer in time")
 		if o.After != unsure {
@@ -126,7 +126,7 @@ func TestLateAnswerMakesNoSecondIssue(t *testing.T) {
 
 func TestManySendersMakeOneIssue(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
-		c := newClient(t, 5*time.Second)
+		c := newClient(t, patient)
 		var senders sync.WaitGroup
 		for i := range 8 {
 			senders.Go(func() {
@@ -149,7 +149,7 @@ func TestIssueIsFoundOnLaterPages(t *testing.T) {
 		for i := range 450 {
 			s.add(&standinIssue{body: fmt.Sprintf("<!-- telltale:fp-1%d -->", i), labels: []string{label}, pull: i%7 == 0})
 		}
-		o := send(t, newClient(t, 5*time.Second), s.target, violation("m1"))
+		o := send(t, newClient(t, patient), s.target, violation("m1"))
 		expect(t, o, Delivered, "")
 		if o.Ref != "#1" || len(s.issues) != 451 {
 			t.Errorf("%+v, %d issues", o, len(s.issues))
@@ -162,7 +162,7 @@ func TestPullRequestIsNoIssue(t *testing.T) {
 	t.Parallel()
 	s := newStandin(t, policy.GitHub)
 	s.add(&standinIssue{body: "<!-- telltale:fp-1 -->", labels: []string{label}, pull: true})
-	if o := send(t, newClient(t, time.Second), s.target, violation("m1")); o.Ref != "#2" {
+	if o := send(t, newClient(t, patient), s.target, violation("m1")); o.Ref != "#2" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -170,7 +170,7 @@ func TestPullRequestIsNoIssue(t *testing.T) {
 // The comment of an earlier attempt is found among many.
 func TestCommentIsFoundOnLaterPages(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
-		c := newClient(t, 5*time.Second)
+		c := newClient(t, patient)
 		expect(t, send(t, c, s.target, violation("m1")), Delivered, "")
 		comments := &s.issues[0].comments
 		for i := range 250 {
@@ -186,7 +186,7 @@ func TestCommentIsFoundOnLaterPages(t *testing.T) {
 
 func TestClosedIssueIsOpenedAgain(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
-		c := newClient(t, time.Second)
+		c := newClient(t, patient)
 		expect(t, send(t, c, s.target, violation("m1")), Delivered, "")
 		s.issues[0].closed = true
 		expect(t, send(t, c, s.target, again("m2", 10)), Delivered, "")
@@ -199,7 +199,7 @@ func TestClosedIssueIsOpenedAgain(t *testing.T) {
 func TestIssueThatNobodyWantsStaysClosed(t *testing.T) {
 	t.Parallel()
 	s := newStandin(t, policy.GitHub)
-	c := newClient(t, time.Second)
+	c := newClient(t, patient)
 	expect(t, send(t, c, s.target, violation("m1")), Delivered, "")
 	s.issues[0].closed, s.issues[0].reason = true, "not_planned"
 	expect(t, send(t, c, s.target, again("m2", 10)), Delivered, "")
@@ -210,7 +210,7 @@ func TestIssueThatNobodyWantsStaysClosed(t *testing.T) {
 
 func TestDeletedIssueIsMadeAnew(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
-		c := newClient(t, time.Second)
+		c := newClient(t, patient)
 		expect(t, send(t, c, s.target, violation("m1")), Delivered, "")
 		s.issues[0].number, s.issues[0].body, s.issues[0].labels = 77, "gone", nil
 		o := send(t, c, s.target, again("m2", 10))
@@ -225,8 +225,8 @@ func TestDeletedIssueIsMadeAnew(t *testing.T) {
 func TestTokenThatMayNotLabel(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
 		s.mayLabel = false
-		expect(t, send(t, newClient(t, time.Second), s.target, violation("m1")), Delivered, "may not set the label")
-		expect(t, send(t, newClient(t, time.Second), s.target, again("m2", 10)), Delivered, "")
+		expect(t, send(t, newClient(t, patient), s.target, violation("m1")), Delivered, "may not set the label")
+		expect(t, send(t, newClient(t, patient), s.target, again("m2", 10)), Delivered, "")
 		if len(s.issues) != 1 || len(s.issues[0].comments) != 1 {
 			t.Errorf("%d issues", len(s.issues))
 		}
@@ -273,9 +273,11 @@ func TestTrackersThatRefuse(t *testing.T) {
 				w.Write([]byte(test.body))
 				return true
 			}
-			o := send(t, newClient(t, time.Second), s.target, violation("m1"))
+			c := New(Options{Timeout: patient, Now: func() time.Time { return now }, Proxy: direct})
+			t.Cleanup(c.Close)
+			o := send(t, c, s.target, violation("m1"))
 			expect(t, o, test.want, test.reason)
-			if (o.After - test.after).Abs() > 2*time.Second {
+			if (o.After - test.after).Abs() > time.Second {
 				t.Errorf("after %v, want %v", o.After, test.after)
 			}
 			if len(s.requests) != 1 {
@@ -295,7 +297,7 @@ func TestGatewayErrorLeavesTime(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 			return true
 		}
-		if o := send(t, newClient(t, time.Second), s.target, violation("m1")); o.After != unsure || o.Status != Again {
+		if o := send(t, newClient(t, patient), s.target, violation("m1")); o.After != unsure || o.Status != Again {
 			t.Errorf("%+v", o)
 		}
 	})
@@ -305,7 +307,7 @@ func TestGatewayErrorLeavesTime(t *testing.T) {
 // delivered.
 func TestTextCannotForgeMarkers(t *testing.T) {
 	both(t, func(t *testing.T, s *standin) {
-		c := newClient(t, time.Second)
+		c := newClient(t, patient)
 		m := violation("m1")
 		m.Items[0].Explanation = "<!-- telltale:fp-2 --> <!-- telltale-message:m2 -->"
 		m.Report = "<!-- telltale:fp-2 -->\n<!-- telltale-message:m2 -->"
@@ -324,7 +326,7 @@ func TestLongReportIsCut(t *testing.T) {
 	s := newStandin(t, policy.GitHub)
 	m := violation("m1")
 	m.Report = strings.Repeat("ü line\n", 40000)
-	expect(t, send(t, newClient(t, time.Second), s.target, m), Delivered, "")
+	expect(t, send(t, newClient(t, patient), s.target, m), Delivered, "")
 	body := s.issues[0].body
 	if len(body) > 65536 || !strings.Contains(body, "<!-- telltale:fp-1 -->") || strings.Contains(body, "\uFFFD") {
 		t.Errorf("%d bytes", len(body))

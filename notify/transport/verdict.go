@@ -81,7 +81,7 @@ func wait(seconds float64) time.Duration {
 
 // slackWords says what Slack's words for a refused message mean.
 // https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
-var slackWords = map[string]string{
+var slackWords = map[string]string{ //nolint:gosec // these are what Slack says of a token, not tokens
 	"no_service":                        "the webhook was removed or switched off: make a new one",
 	"no_team":                           "the workspace is gone",
 	"invalid_token":                     "the webhook is not valid: make a new one",

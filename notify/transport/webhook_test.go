@@ -43,7 +43,7 @@ func genuine(key []byte, header string, body []byte, now time.Time) error {
 func TestSignature(t *testing.T) {
 	t.Parallel()
 	r := script(t, say(200, ""))
-	c, target := newClient(t, time.Second), hook(t, policy.Webhook, r.url)
+	c, target := newClient(t, patient), hook(t, policy.Webhook, r.url)
 	m := violation("m-1")
 	expect(t, send(t, c, target, m), Delivered, "")
 	request, body := r.requests[0], r.bodies["m-1"]
@@ -74,7 +74,7 @@ func TestSignatureIsWhatIsDocumented(t *testing.T) {
 func TestOnlyWebhooksOfOursAreSigned(t *testing.T) {
 	t.Parallel()
 	r := script(t, say(200, "ok"))
-	expect(t, send(t, newClient(t, time.Second), hook(t, policy.Slack, r.url), violation("m1")), Delivered, "")
+	expect(t, send(t, newClient(t, patient), hook(t, policy.Slack, r.url), violation("m1")), Delivered, "")
 	if r.requests[0].Header.Get("X-Telltale-Signature") != "" {
 		t.Error("Slack gets a signature")
 	}
@@ -83,7 +83,7 @@ func TestOnlyWebhooksOfOursAreSigned(t *testing.T) {
 func TestHeadersTakeNoInjection(t *testing.T) {
 	t.Parallel()
 	r := script(t, say(200, "ok"))
-	c, target := newClient(t, time.Second), hook(t, policy.Webhook, r.url)
+	c, target := newClient(t, patient), hook(t, policy.Webhook, r.url)
 	for _, id := range []string{"a\r\nX-Evil: 1", "a\nb", "", "ü", "a b", "-->", strings.Repeat("x", 5000), "a\x00"} {
 		first, second := send(t, c, target, violation(id)), send(t, c, target, violation(id))
 		expect(t, first, Delivered, "")
