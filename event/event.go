@@ -9,6 +9,7 @@ package event
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -76,22 +77,39 @@ type Summary struct {
 	Violations int    `json:"violations"`
 }
 
-// Parse reads an event from its document.
+// Parse reads an event from its document. Keys that it does not know are left out.
 func Parse(document []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(document, &e); err != nil {
 		return Event{}, fmt.Errorf("read event: %w", err)
 	}
+	if e.Kind == "" {
+		return Event{}, errors.New("read event: the document has no kind (event)")
+	}
 	return e, nil
 }
 
-// Document writes an event.
+// Document writes an event. Times of a year that has not four digits, which files may tell
+// of, have no form in JSON (RFC 3339, 5.6): they are written as the zero time.
 func (e Event) Document() []byte {
+	e.Time = writable(e.Time)
+	if e.Violation != nil {
+		v := *e.Violation
+		v.First, v.Last = writable(v.First), writable(v.Last)
+		e.Violation = &v
+	}
 	document, err := json.Marshal(e)
 	if err != nil {
-		panic(err) // texts, numbers and times always encode
+		panic(err) // texts, numbers and such times always encode
 	}
 	return document
+}
+
+func writable(t time.Time) time.Time {
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 // Selected reports whether a selection of the policy takes the event. An empty part of

@@ -29,12 +29,8 @@ var (
 // who wants one issue for each composes one message for each (see [Apart]).
 func issue(m Message, f forge) Payload {
 	p := Payload{Marker: marker(m), Subject: cut(titleWords(issueTitle(m)), f.title)}
-	parts := []string{p.Marker, prose(m.Escalated), proseLines(m.Text)}
-	for _, item := range m.Items {
-		parts = append(parts, markdownItem(item))
-	}
-	parts = append(parts, m.rest(), prose(m.Next), m.source(code))
-	p.Text = paragraphs(parts...) + "\n"
+	p.Text, _ = fitting(m, func(m Message) (string, error) { return p.Marker + "\n\n" + issueText(m), nil },
+		func(text string) bool { return len(text) <= f.body/2 })
 	if m.Report == "" {
 		return p
 	}
@@ -50,6 +46,14 @@ func issue(m Message, f forge) Payload {
 	}
 	p.Text += rule + report
 	return p
+}
+
+func issueText(m Message) string {
+	parts := []string{prose(m.Escalated), proseLines(m.Text)}
+	for _, item := range m.Items {
+		parts = append(parts, markdownItem(item))
+	}
+	return paragraphs(append(parts, m.rest(), prose(m.Next), m.source(code))...) + "\n"
 }
 
 // slashCommand is the beginning of a quick action.
@@ -90,9 +94,14 @@ func issueTitle(m Message) string {
 	return s
 }
 
+// numbered is the other form of a reference on GitHub, GH-1.
+// https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
+var numbered = regexp.MustCompile(`(?i)(gh)-`)
+
 // titleWords takes out of a title what a tracker could give a meaning: titles have no escape
 // and no code, and GitLab looks for mentions in them.
 func titleWords(s string) string {
+	s = numbered.ReplaceAllString(s, "$1·")
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune("@#!$%&~*^|[]<>`\\/{}\"", r) {
 			return '·'

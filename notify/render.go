@@ -68,7 +68,7 @@ func harmless(m Message) Message {
 // word leaves of a word of ours, a rule or a fingerprint, what such words are made of.
 func word(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+		if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
 			return r
 		}
 		return -1
@@ -142,9 +142,10 @@ func listed(m Message) Message {
 }
 
 // Steps by which a message is made shorter until it fits: characters of each explanation and
-// remedy, and items.
-var shorter = []struct{ prose, request, items int }{
-	{maxProse, maxRequest, maxItems}, {400, maxRequest, maxItems}, {160, 160, maxItems}, {0, 100, maxItems}, {0, 100, 5}, {0, 100, 1},
+// remedy, of a URL, of what is said beside the items, and items.
+var shorter = []struct{ prose, request, text, items int }{
+	{maxProse, maxRequest, maxText, maxItems}, {400, maxRequest, maxText, maxItems}, {160, 160, 1000, maxItems},
+	{0, 100, 500, maxItems}, {0, 100, 500, 5}, {0, 100, 300, 1},
 }
 
 // fitting writes a message, made shorter as long as it does not fit. The last step always
@@ -152,6 +153,7 @@ var shorter = []struct{ prose, request, items int }{
 func fitting[T any](m Message, write func(Message) (T, error), fits func(T) bool) (out T, err error) {
 	for _, step := range shorter {
 		short := m
+		short.Text, short.Escalated = cut(m.Text, step.text), cut(m.Escalated, step.text)
 		if over := len(m.Items) - step.items; over > 0 {
 			short.Items, short.More = m.Items[:step.items], m.More+over
 		}

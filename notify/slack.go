@@ -1,6 +1,9 @@
 package notify
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Limits of Slack: of a header and of the text of a section, in characters, and of all blocks
 // together as people have found it.
@@ -10,7 +13,7 @@ import "strings"
 const (
 	slackHeader = 150
 	slackText   = 3000
-	slackTotal  = 12_000 // bytes of JSON
+	slackTotal  = 12_000 // of JSON
 )
 
 type slackMessage struct {
@@ -39,7 +42,7 @@ type slackObject struct {
 //   - https://docs.slack.dev/messaging/formatting-message-text#escaping
 func slack(m Message) (Payload, error) {
 	document, err := fitting(m, func(m Message) ([]byte, error) { return encode(slackBlocks(m)) },
-		func(b []byte) bool { return len(b) <= slackTotal })
+		func(b []byte) bool { return utf8.RuneCount(b) <= slackTotal })
 	return Payload{JSON: document}, err
 }
 

@@ -116,10 +116,17 @@ func rich(texts ...teamsRun) teamsElement {
 	return teamsElement{Type: "RichTextBlock", Inlines: texts}
 }
 
+// maxRuns bounds the parts of a text: each costs more than its characters.
+const maxRuns = 21
+
 // runs parts prose at backticks: what stands between two is code.
 func runs(s string) []teamsRun {
 	var out []teamsRun
-	for i, part := range strings.Split(s, "`") {
+	parts := strings.Split(s, "`")
+	if len(parts) > maxRuns {
+		parts = []string{strings.ReplaceAll(s, "`", "'")}
+	}
+	for i, part := range parts {
 		run := teamsRun{Text: part}
 		if i%2 == 1 {
 			run.Font = "Monospace"

@@ -54,7 +54,7 @@ func othersOf(events []event.Event) others {
 func (o others) lines(title string) []string {
 	var lines []string
 	for _, text := range slices.Concat(o.trouble, o.action, o.test) {
-		if !strings.Contains(title, text) {
+		if !strings.Contains(strings.ToLower(title), strings.ToLower(text)) {
 			lines = append(lines, text)
 		}
 	}
