@@ -14,14 +14,14 @@ import (
 
 // serveEvents serves server-sent events (HTML Living Standard, 9.2.6). An EventSource that
 // lost its connection comes again by itself and says the last ID that it has.
-func (s *Server) serveEvents(ctx context.Context, w http.ResponseWriter, r *http.Request, reader *reader, expires time.Time, last uint64) ending {
+func (s *Server) serveEvents(ctx context.Context, w http.ResponseWriter, r *http.Request, reader *reader, expires time.Time) ending {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies that know it pass each event on at once
-	to := &events{ctx: ctx, w: w, control: http.NewResponseController(w), server: s}
+	to := &events{ctx: ctx, w: w, control: http.NewResponseController(w), run: reader.joined.run, limits: s.limits}
 	// A write that waits for its reader ends with the context.
 	defer context.AfterFunc(ctx, func() { _ = to.control.SetWriteDeadline(time.Now()) })()
 	to.buffer.WriteString("retry: 3000\n\n")
-	if gap := s.gap(r.Header.Get("Last-Event-ID"), last); gap != nil {
+	if gap := reader.joined.gap(r.Header.Get("Last-Event-ID")); gap != nil {
 		to.frame(message{line: gap})
 	}
 	if to.flush(s.limits.write) != nil {
@@ -32,29 +32,30 @@ func (s *Server) serveEvents(ctx context.Context, w http.ResponseWriter, r *http
 
 // gap returns the event that tells a reader who comes again that something was published
 // in between, nil when nothing was. Nothing of it is stored.
-func (s *Server) gap(had string, last uint64) []byte {
-	if had == "" || had == s.id(last) {
+func (p position) gap(had string) []byte {
+	if had == "" || had == idOf(p.run, p.last) {
 		return nil
 	}
 	gap := ownEvent{Event: "gap", Message: "events may be missing here: nothing is stored for the feed"}
-	if number, ok := strings.CutPrefix(had, s.run+"-"); ok {
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil && n < last {
-			missed := last - n
+	if number, ok := strings.CutPrefix(had, p.run+"-"); ok {
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil && n < p.last {
+			missed := p.last - n
 			gap.Missed = &missed
 		}
 	}
 	return encode(gap)
 }
 
-// id returns the ID of a message, unlike those of any other run.
-func (s *Server) id(number uint64) string { return s.run + "-" + strconv.FormatUint(number, 10) }
+// idOf returns the ID of a message.
+func idOf(run string, number uint64) string { return run + "-" + strconv.FormatUint(number, 10) }
 
 // events is a stream of server-sent events.
 type events struct {
 	ctx     context.Context //nolint:containedctx // of the one request that it serves
 	w       http.ResponseWriter
 	control *http.ResponseController
-	server  *Server
+	run     string
+	limits  limits
 	buffer  bytes.Buffer
 }
 
@@ -62,7 +63,7 @@ func (e *events) send(batch []message) error {
 	for _, m := range batch {
 		e.frame(m)
 	}
-	return e.flush(e.server.limits.write)
+	return e.flush(e.limits.write)
 }
 
 // frame adds one event to the buffer.
@@ -71,7 +72,7 @@ func (e *events) frame(m message) {
 		fmt.Fprintf(&e.buffer, "event: %s\n", name)
 	}
 	if m.number > 0 {
-		fmt.Fprintf(&e.buffer, "id: %s\n", e.server.id(m.number))
+		fmt.Fprintf(&e.buffer, "id: %s\n", idOf(e.run, m.number))
 	}
 	fmt.Fprintf(&e.buffer, "data: %s\n\n", m.line)
 }
@@ -96,13 +97,13 @@ func (e *events) flush(within time.Duration) error {
 
 func (e *events) beat() error {
 	e.buffer.WriteString(": still here\n\n")
-	return e.flush(e.server.limits.write)
+	return e.flush(e.limits.write)
 }
 
 func (e *events) end(_ ending, notice []byte) {
 	if notice != nil {
 		e.frame(message{line: notice})
-		_ = e.flush(e.server.limits.notice) // the last words to somebody who may be gone
+		_ = e.flush(e.limits.notice) // the last words to somebody who may be gone
 	}
 }
 

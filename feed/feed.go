@@ -66,10 +66,10 @@ type Config struct {
 type Server struct {
 	config Config
 	http   *http.Server
-	run    string // makes IDs of this run unlike those of another
 	limits limits
 
 	mu      sync.Mutex
+	run     string // see newRun
 	last    uint64 // number of the line that was published last
 	readers map[*reader]struct{}
 	closing bool
@@ -85,14 +85,20 @@ type limits struct {
 
 // New returns a feed that nobody reads yet.
 func New(c Config) *Server {
-	run := make([]byte, 4)
-	rand.Read(run) // never fails
-	s := &Server{config: c, run: hex.EncodeToString(run), readers: map[*reader]struct{}{}, limits: limits{
+	s := &Server{config: c, run: newRun(), readers: map[*reader]struct{}{}, limits: limits{
 		readers: maxReaders, behind: maxBehind, write: writeTime, beat: beatEvery, notice: noticeTime,
 		readHeader: 5 * time.Second, keepsAlive: 30 * time.Second,
 	}}
 	s.http = s.newHTTPServer()
 	return s
+}
+
+// newRun returns what makes IDs unlike those of another run. A run ends when nobody reads:
+// whoever publishes may take a rest then, so that nobody knows what a reader missed.
+func newRun() string {
+	run := make([]byte, 4)
+	rand.Read(run) // never fails
+	return hex.EncodeToString(run)
 }
 
 // Publish gives a line, one JSON object with a member event, to every reader. It copies

@@ -244,17 +244,18 @@ func TestGapIsSaid(t *testing.T) {
 	t.Parallel()
 	r := start(t, feed.Limits{})
 	defer r.closing()
+	stays := r.connect(t)
 	source := r.connect(t)
-	until(t, "the reader", func() bool { return r.Readers() == 1 })
+	until(t, "both readers", func() bool { return r.Readers() == 2 })
 	r.Publish(line(1))
 	id := source.want(t, "flow", "1").id
 	if err := source.close(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the reader to leave", func() bool { return r.Readers() == 0 })
+	until(t, "the reader to leave", func() bool { return r.Readers() == 1 })
 
 	again := r.connect(t, "Last-Event-ID: "+id)
-	until(t, "the reader", func() bool { return r.Readers() == 1 })
+	until(t, "the reader", func() bool { return r.Readers() == 2 })
 	r.Publish(line(2))
 	again.want(t, "flow", "2") // nothing was missed
 	r.Publish(line(3))
@@ -263,6 +264,23 @@ func TestGapIsSaid(t *testing.T) {
 		if e := r.connect(t, "Last-Event-ID: "+foreign).want(t, "gap", `"event":"gap"`); strings.Contains(e.data, "missed") {
 			t.Errorf("%s: %s; nobody knows how much", foreign, e.data)
 		}
+	}
+	stays.want(t, "flow", "1")
+}
+
+// When nobody reads, nothing may be published at all: nobody knows what was missed.
+func TestGapWhileNobodyReads(t *testing.T) {
+	t.Parallel()
+	r := start(t, feed.Limits{})
+	defer r.closing()
+	source := r.connect(t)
+	until(t, "the reader", func() bool { return r.Readers() == 1 })
+	r.Publish(line(1))
+	id := source.want(t, "flow", "1").id
+	_ = source.close()
+	until(t, "the reader to leave", func() bool { return r.Readers() == 0 })
+	if e := r.connect(t, "Last-Event-ID: "+id).want(t, "gap", `"event":"gap"`); strings.Contains(e.data, "missed") {
+		t.Errorf("got %s", e.data)
 	}
 }
 

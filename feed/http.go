@@ -88,7 +88,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 		defer cancel()
 	}
-	reader, last, err := s.join(cancel)
+	reader, err := s.join(cancel)
 	switch {
 	case errors.Is(err, errFull):
 		w.Header().Set("Retry-After", "10")
@@ -105,7 +105,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) {
 		why = s.serveSocket(ctx, w, r, reader, expires)
 	} else {
 		allowPages(w.Header())
-		why = s.serveEvents(ctx, w, r, reader, expires, last)
+		why = s.serveEvents(ctx, w, r, reader, expires)
 	}
 	if why == dropped && s.config.Dropped != nil {
 		s.config.Dropped(r.RemoteAddr)

@@ -37,6 +37,7 @@ var endingWords = map[ending]string{
 // A reader is one connection: a queue that is filled by whoever publishes and emptied by
 // the connection's own goroutine.
 type reader struct {
+	joined position
 	wake   chan struct{} // holds one when there is something to do
 	cancel context.CancelFunc
 
@@ -44,6 +45,12 @@ type reader struct {
 	queue  []message
 	behind int // bytes that were queued and are not written yet
 	ending ending
+}
+
+// A position is how far a run was when a reader joined it.
+type position struct {
+	run  string
+	last uint64 // number of the line that was published last
 }
 
 // add queues a message, unless so much waits already that the reader is to be dropped: its
@@ -116,24 +123,27 @@ type stream interface {
 var errFull = errors.New("too many readers")
 
 // join makes a reader and counts it in. Once Close was called there is none.
-func (s *Server) join(cancel context.CancelFunc) (r *reader, last uint64, err error) {
+func (s *Server) join(cancel context.CancelFunc) (*reader, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closing:
-		return nil, 0, errors.New(endingWords[closed])
+		return nil, errors.New(endingWords[closed])
 	case len(s.readers) >= s.limits.readers:
-		return nil, 0, errFull
+		return nil, errFull
 	}
-	r = &reader{wake: make(chan struct{}, 1), cancel: cancel}
+	r := &reader{joined: position{s.run, s.last}, wake: make(chan struct{}, 1), cancel: cancel}
 	s.readers[r] = struct{}{}
 	s.ended.Add(1)
-	return r, s.last, nil
+	return r, nil
 }
 
 func (s *Server) leave(r *reader) {
 	s.mu.Lock()
 	delete(s.readers, r)
+	if len(s.readers) == 0 {
+		s.run = newRun()
+	}
 	s.mu.Unlock()
 	s.ended.Done()
 }
