@@ -20,9 +20,9 @@ const (
 	Lead         = 2 * time.Second  // from the first event of a burst to its message
 	DefaultGroup = 30 * time.Second // from one message of a destination to the next
 	GiveUp       = 24 * time.Hour   // from when a message was made to when it is dead
-	lookAround   = time.Minute      // for what other processes have changed
+	lookAround   = time.Minute      // for events, should nobody wake us
 	glance       = time.Second      // between two looks at how things stand
-	housekeeping = 10 * time.Minute // for what was left behind or is too old
+	housekeeping = 10 * time.Minute // for what others have left behind or is too old
 	settleDown   = 5 * time.Second  // after trouble with the outbox or a source
 	reserve      = 10 * time.Second // by which a lease is longer than two attempts
 	minAttempts  = 8                // before a message is given up, however old: the machine may have slept

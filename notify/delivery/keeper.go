@@ -64,7 +64,7 @@ func (d *Delivery) escalate() time.Duration {
 	for _, to := range d.byName {
 		identities = append(identities, to.Identity)
 	}
-	wait := lookAround
+	wait := housekeeping
 	for _, box := range d.kept.boxes() {
 		due, next, err := box.Due(identities)
 		if err != nil {

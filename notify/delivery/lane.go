@@ -104,7 +104,7 @@ func (l *lane) over() bool {
 
 // next returns how long it is to the next message that waits; any is false when none does.
 func (l *lane) next() (wait time.Duration, any bool) {
-	wait = lookAround
+	wait = housekeeping
 	for _, box := range l.kept.boxes() {
 		at, ok, err := box.Next(l.to.Identity)
 		if err != nil {
@@ -120,7 +120,7 @@ func (l *lane) next() (wait time.Duration, any bool) {
 		any = true
 	}
 	if !l.over() {
-		wait = min(wait, lookAround)
+		wait = min(wait, housekeeping)
 	}
 	return wait, any
 }

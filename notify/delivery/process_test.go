@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"slices"
@@ -49,7 +50,7 @@ func child(path string) {
 	if err != nil {
 		panic(err)
 	}
-	hook, err := webhook(transport.New(transport.Options{Timeout: timeout}), "hook", os.Getenv(addressEnv))
+	hook, err := webhook(transport.New(transport.Options{Timeout: hurried.timeout}), hurried, "hook", os.Getenv(addressEnv))
 	if err != nil {
 		panic(err)
 	}
@@ -57,8 +58,13 @@ func child(path string) {
 	if err != nil {
 		panic(err)
 	}
+	log, err := os.OpenFile(os.Getenv(outboxEnv)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
 	d := delivery.Start(delivery.Config{
-		Outbox: os.Getenv(outboxEnv), Source: paper{path}, Capture: path, Clock: hasty{time.Now(), rush}, Group: group,
+		Log:    slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Outbox: os.Getenv(outboxEnv), Source: paper{path}, Capture: path, Clock: hasty{time.Now(), hurried.times}, Group: group,
 		Destinations: []delivery.Destination{hook},
 		Recipients:   func(event.Event) []notify.Recipient { return []notify.Recipient{{Destination: "hook"}} },
 	})
@@ -76,7 +82,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		t.Skip("processes are slow to start")
 	}
 	hook := newReceiver(t, 3, rule{"408", 100}, rule{"drop", 50})
-	r, _ := connect(t)
+	r := newRig(t)
 	var want []string
 	const rounds = 6
 	for round := range rounds {
@@ -85,16 +91,16 @@ func TestKilledInTheMiddle(t *testing.T) {
 		group := []string{"1s", "1s", "1h"}[round%3]
 		want = append(want, record(t, hook, r.path, capture, group, round)...)
 	}
-	client := transport.New(transport.Options{Timeout: timeout})
+	client := transport.New(transport.Options{Timeout: hurried.timeout})
 	defer client.Close()
-	to, err := webhook(client, "hook", hook.URL)
+	to, err := webhook(client, hurried, "hook", hook.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	config := delivery.Config{
-		Outbox: r.path, Clock: hasty{time.Now(), rush}, Destinations: []delivery.Destination{to},
+		Outbox: r.path, Clock: hasty{time.Now(), hurried.times}, Destinations: []delivery.Destination{to},
 		Recipients: func(event.Event) []notify.Recipient { return []notify.Recipient{{Destination: "hook"}} },
 		Left:       func(path string) (delivery.Left, error) { return paper{path}, nil },
 	}
@@ -104,8 +110,13 @@ func TestKilledInTheMiddle(t *testing.T) {
 	equal(t, "across kills", hook.accepted(), want)
 	// What the receiver had taken when its sender was killed comes again, with its key:
 	// one message each time at most.
-	if n := hook.repeated(); n > rounds {
-		t.Errorf("%d messages were sent again after %d kills", n, rounds)
+	log, err := os.ReadFile(r.path + ".log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := strings.Count(string(log), "did not answer in time") // on a machine that is busy
+	if n := hook.repeated(); n > rounds+late {
+		t.Errorf("%d messages were sent again after %d kills, %d answers were late", n, rounds, late)
 	}
 	if len(hook.keys) != len(want) {
 		t.Errorf("%d messages for %d violations", len(hook.keys), len(want))

@@ -152,6 +152,24 @@ func (r *room) got() (posts []post, violations []string) {
 	return slices.Clone(r.posts), violations
 }
 
+// journal is a log that several may write.
+type journal struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.String()
+}
+
 // rig is a delivery with what is around it.
 type rig struct {
 	*testing.T
@@ -159,12 +177,12 @@ type rig struct {
 	audit *audit
 	rooms []*room
 	began time.Time
-	log   *bytes.Buffer
+	log   *journal
 	*delivery.Delivery
 }
 
 func newRig(t *testing.T, rooms ...*room) *rig {
-	return &rig{T: t, path: filepath.Join(t.TempDir(), "outbox.db"), audit: &audit{id: "audit"}, rooms: rooms, began: time.Now(), log: &bytes.Buffer{}}
+	return &rig{T: t, path: filepath.Join(t.TempDir(), "outbox.db"), audit: &audit{id: "audit"}, rooms: rooms, began: time.Now(), log: &journal{}}
 }
 
 func (r *rig) config() delivery.Config {

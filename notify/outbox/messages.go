@@ -86,7 +86,7 @@ func (e *DocumentError) Error() string {
 func (e *DocumentError) Unwrap() error { return e.err }
 
 // Claim returns the message to a destination that has waited longest for its next attempt,
-// and keeps it from everybody else for the length of the lease. ok is false when none is
+// and keeps it from everybody else for the length of the lease, [LongestPause] at most. ok is false when none is
 // due. A message whose document cannot be read comes with a [*DocumentError]; it is claimed
 // all the same, so that the caller can bury it.
 func (o *Outbox) Claim(identity string, lease time.Duration) (m Message, ok bool, err error) {
@@ -96,7 +96,7 @@ func (o *Outbox) Claim(identity string, lease time.Duration) (m Message, ok bool
 		SELECT n FROM messages WHERE state = 'waiting' AND identity = ?3
 			AND (next <= ?4 OR next > ?5) AND (lease IS NULL OR lease <= ?4 OR lease > ?5)
 		ORDER BY next, n LIMIT 1) RETURNING `+columns,
-		owner, millis(now.Add(lease)), identity, millis(now), millis(now.Add(LongestPause))))
+		owner, millis(now.Add(min(lease, LongestPause))), identity, millis(now), millis(now.Add(LongestPause))))
 	var broken *DocumentError
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
