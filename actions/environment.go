@@ -27,20 +27,20 @@ func (r rule) environment(folder, event string) environment {
 	if runtime.GOOS == "windows" {
 		ours = append(ours, [2]string{"TMP", folder}, [2]string{"TEMP", folder})
 	}
-	for _, kv := range ours {
-		e.all = append(e.all, kv[0]+"="+kv[1])
-	}
 	known := []string{"PATH", "LANG"}
 	var replacements []string
 	for _, name := range append(slices.Clone(known), r.Environment...) {
 		value, set := os.LookupEnv(name)
-		if !set || slices.ContainsFunc(e.all, func(kv string) bool { return strings.HasPrefix(kv, name+"=") }) {
+		if !set {
 			continue
 		}
 		e.all = append(e.all, name+"="+value)
 		if len(value) >= minSecret && !slices.Contains(known, name) {
 			replacements = append(replacements, value, fmt.Sprintf("[%s]", name))
 		}
+	}
+	for _, kv := range ours {
+		e.all = append(e.all, kv[0]+"="+kv[1]) // of a name that stands twice the last counts (os/exec.Cmd.Env)
 	}
 	e.masked = strings.NewReplacer(replacements...)
 	return e

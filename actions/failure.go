@@ -29,7 +29,7 @@ func (f *Failure) Error() string {
 	}
 	b.WriteString(f.Program)
 	if f.Event != "" {
-		fmt.Fprintf(&b, " for event %s", f.Event)
+		fmt.Fprintf(&b, " for event %s", clean(f.Event, maxTitle)) // a recording of somebody else may say anything
 	}
 	fmt.Fprintf(&b, ": %v", f.Reason)
 	if f.Said != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -102,7 +103,7 @@ func restrain() error {
 		if err := unix.Getrlimit(resource, &now); err != nil {
 			return err
 		}
-		value = min(value, uint64(now.Max))
+		value = min(value, now.Max)
 		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: value, Max: value}); err != nil {
 			return err
 		}
@@ -118,6 +119,7 @@ type tree struct {
 	ending sync.Once
 	gone   chan struct{} // closed when nothing is left
 	limit  atomic.Value  // string: why it was ended
+	survey survey
 }
 
 // supervise starts the program and returns when nothing of it is left.
@@ -130,6 +132,12 @@ func supervise(lifeline io.Reader, memory int64, path string, argv []string) (re
 	t := &tree{root: root, memory: memory, end: make(chan struct{}), gone: make(chan struct{})}
 	go func() {
 		io.Copy(io.Discard, lifeline) //nolint:errcheck // its end is what counts
+		t.finish("")
+	}()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT) // as when a whole service is stopped
+	go func() {
+		<-signals
 		t.finish("")
 	}()
 	go t.watch()

@@ -193,12 +193,14 @@ func TestNoDescriptorIsInherited(t *testing.T) {
 // A program that kills what supervises it is ended all the same, with what it has started.
 func TestProgramThatKillsItsLauncher(t *testing.T) {
 	t.Parallel()
-	mark := marker()
-	result := one(t, script(t, `setsid sleep `+mark+` & kill -9 $PPID; sleep `+mark))
-	if result.Err == nil || !strings.Contains(result.Err.Error(), "its launcher is gone") {
-		t.Error(result.Err)
+	for signal, want := range map[string]string{"KILL": "its launcher is gone", "TERM": "ended by signal 9", "HUP": "ended by signal 9"} {
+		mark := marker()
+		result := one(t, script(t, `setsid sleep `+mark+` & kill -`+signal+` $PPID; sleep `+mark))
+		if result.Err == nil || !strings.Contains(result.Err.Error(), want) || result.Took > patience {
+			t.Errorf("%s: %+v", signal, result)
+		}
+		await(t, "the sleepers are gone", func() bool { return len(sleeping(mark)) == 0 })
 	}
-	await(t, "the sleepers are gone", func() bool { return len(sleeping(mark)) == 0 })
 }
 
 // When the audit is killed, so is the program with all that it has started, and its folder
