@@ -4,7 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"telltale/flow"
 )
@@ -53,6 +56,24 @@ func (r *Redactor) newAddress(addr netip.Addr) netip.Addr {
 	copy(to[8:], sum[8:])
 	to[11] = 0 // never the form that a hardware address makes (RFC 4291, appendix A)
 	return netip.AddrFrom16(to)
+}
+
+// arpa returns the name under which DNS keeps that of an address (RFC 1035, 3.5; RFC 3596, 2.5).
+func arpa(addr netip.Addr) string {
+	bytes := addr.AsSlice()
+	slices.Reverse(bytes)
+	var b strings.Builder
+	for _, c := range bytes {
+		if addr.Is4() {
+			fmt.Fprintf(&b, "%d.", c)
+		} else {
+			fmt.Fprintf(&b, "%x.%x.", c&15, c>>4)
+		}
+	}
+	if addr.Is4() {
+		return b.String() + "in-addr.arpa"
+	}
+	return b.String() + "ip6.arpa"
 }
 
 // DeviceName returns the name that stands for that of a device, always the same; one that

@@ -28,6 +28,8 @@ type markupWalk struct {
 	out    strings.Builder
 	name   string // of the last tag that was opened
 	key    string // of a property list: the name of the value that comes
+	// unclosed says that a script had no end: there is none behind it, either.
+	unclosed bool
 }
 
 func looksLikeHTML(s string) bool {
@@ -106,13 +108,28 @@ func (w *markupWalk) tag(s string) string {
 		w.name = name[strings.IndexByte(name, ':')+1:]
 	}
 	// What stands in a script may look like a tag.
-	if strings.EqualFold(w.name, "script") || strings.EqualFold(w.name, "style") {
-		if n := strings.Index(strings.ToLower(rest), "</"+strings.ToLower(w.name)); n >= 0 {
+	if !w.unclosed && (strings.EqualFold(w.name, "script") || strings.EqualFold(w.name, "style")) {
+		if n := closing(rest, w.name); n >= 0 {
 			w.between(rest[:n])
 			return rest[n:]
 		}
+		w.unclosed = true
 	}
 	return rest
+}
+
+// closing returns where the end tag of a name stands, in any case, -1 for nowhere.
+func closing(s, name string) int {
+	for from := 0; ; {
+		n := strings.Index(s[from:], "</")
+		if n < 0 {
+			return -1
+		}
+		from += n + 2
+		if len(s)-from >= len(name) && strings.EqualFold(s[from:from+len(name)], name) {
+			return from - 2
+		}
+	}
 }
 
 // tagEnd returns where the ">" of a tag stands; one in quotes is none.

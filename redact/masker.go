@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -16,10 +17,11 @@ type masker struct {
 	// of them that have spaces and the like in them.
 	known   map[string]value
 	phrases []string
-	own     string // address of the client, as text
-	harsh   bool   // leave out each text that a search finds something in
-	cut     bool   // the end of the content is missing
-	depth   int    // formats and encodings within each other
+	addr    netip.Addr // of the client, where it tells something
+	own     string     // as text
+	harsh   bool       // leave out each text that a search finds something in
+	cut     bool       // the end of the content is missing
+	depth   int        // formats and encodings within each other
 	counts  map[string]int
 	leftOut map[string]int
 }
@@ -31,7 +33,7 @@ const maxDepth = 8
 func (r *Redactor) masker(f *flow.Flow) *masker {
 	m := &masker{r: r, known: map[string]value{}, counts: map[string]int{}, leftOut: map[string]int{}}
 	if a := f.Client.Addr.Addr().Unmap().WithZone(""); a.IsValid() && !a.IsLoopback() && !a.IsUnspecified() {
-		m.own = a.String()
+		m.addr, m.own = a, a.String()
 	}
 	return m
 }
@@ -182,7 +184,7 @@ func (m *masker) pass(f *flow.Flow) *flow.Flow {
 	out.Request, out.Response = m.request(f.Request), m.response(f.Response)
 	out.Frames = m.frames(f.Frames)
 	out.DNS = m.question(f.DNS)
-	out.Error, out.Phase, out.Failure = m.words(f.Error), m.words(f.Phase), m.words(f.Failure)
+	out.Error, out.Phase = m.words(f.Error), m.words(f.Phase)
 	out.Altered, out.Notes = m.all(f.Altered), m.all(f.Notes)
 	out.Leaks, out.Exposures = nil, nil
 	return &out
@@ -316,6 +318,9 @@ func (m *masker) server(s flow.Server) flow.Server {
 // would make an address of it.
 func (m *masker) host(s string) string {
 	out := m.secrets(s)
+	if m.own != "" && strings.HasSuffix(s, ".arpa") { // who asks for its own name
+		out = strings.ReplaceAll(out, arpa(m.addr), arpa(m.r.Address(m.addr)))
+	}
 	for _, phrase := range m.phrases {
 		if len(phrase) >= minRemembered && strings.Contains(out, phrase) && !isAddress(phrase) {
 			out = strings.ReplaceAll(out, phrase, m.put(m.known[phrase]))

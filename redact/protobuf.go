@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"telltale/flow/content"
 )
@@ -95,10 +94,13 @@ func (m *masker) protobuf(data []byte, level int) ([]byte, bool) {
 }
 
 func (m *masker) protobufBytes(data []byte, level int) []byte {
-	if inner, ok := m.protobuf(data, level+1); ok && (!isText(data) || bytes.ContainsAny(data, "\n\r\t")) {
-		return inner
+	text := isText(data)
+	if !text || bytes.ContainsAny(data, "\n\r\t") { // a tag may be a line break
+		if inner, ok := m.protobuf(data, level+1); ok {
+			return inner
+		}
 	}
-	if isText(data) && utf8.Valid(data) {
+	if text {
 		return []byte(m.value("", m.secrets(string(data))))
 	}
 	return []byte(m.opaque(string(data)))

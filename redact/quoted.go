@@ -17,7 +17,7 @@ func (m *masker) quoted(s string) string {
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
-		case c == '"' || c == '\'' && q.opens(i):
+		case q.open < maxOpen && (c == '"' || c == '\'' && q.opens(i)):
 			i = q.string(i)
 		case c == '{' || c == '[':
 			q.push(c)
@@ -46,7 +46,11 @@ type quoting struct {
 	name  string // of the value that comes
 	pair  string // what the member "name" before says
 	inner []container
+	open  int // strings that had no end
 }
+
+// maxOpen is how many strings without an end are tried: each takes a look at all the rest.
+const maxOpen = 16
 
 type container struct {
 	array  bool
@@ -120,6 +124,7 @@ func (q *quoting) string(i int) int {
 		end++
 	}
 	if end >= len(q.text) { // it was cut, or is none
+		q.open++
 		if end = len(q.text); q.before(i) != ':' && q.before(i) != '=' && !q.cut {
 			return i + 1
 		}

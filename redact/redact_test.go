@@ -106,6 +106,40 @@ func TestOpaqueContentIsLeftOut(t *testing.T) {
 	}
 }
 
+// Who asks for the name of its own address is not told by that.
+func TestOwnAddressInDNS(t *testing.T) {
+	for addr, name := range map[string]string{
+		"192.168.7.31": "31.7.168.192.in-addr.arpa",
+		"fd00::1":      "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa",
+	} {
+		f := baseFlow(1)
+		f.Kind, f.Request, f.Response = flow.DNS, nil, nil
+		f.Client.Addr = netip.AddrPortFrom(netip.MustParseAddr(addr), 5000)
+		f.Server = flow.Server{Asked: name}
+		f.DNS = &flow.Question{Name: name, Type: "PTR", Code: "NXDOMAIN"}
+		out := redactor(t, nil).Flow(f)
+		if out.DNS.Name == name || out.Server.Asked != out.DNS.Name || !out.IsLookup() {
+			t.Errorf("%s became %s, %s", name, out.DNS.Name, out.Server.Asked)
+		}
+	}
+}
+
+// What a hostile sender makes takes no more time than it has bytes.
+func TestHostileContentEnds(t *testing.T) {
+	const size = 256 << 10
+	start := time.Now()
+	for _, unit := range []string{`"\"`, "a://b ", ";base64,", "<script>", "<a =", "&a=", "'", `{"a":`, "[", "--\r\n", "%25", "eyJ", "aGVsbG8g", "@a.bc", "\x0a\x04\x08\x01", "</", "=", "1:", "name:", "a/"} {
+		f := baseFlow(1)
+		f.Request.URL += "?" + strings.Repeat(unit, 100)
+		f.Request.Body = flow.Body{Size: size, Content: []byte(strings.Repeat(unit, size/len(unit)))}
+		f.Response.Body = f.Request.Body
+		redactor(t, nil).Flow(f)
+	}
+	if took := time.Since(start); took > 2*time.Minute {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // Addresses are mapped to those of documents, always the same, and those that the policy
 // names stay, since it judges by them.
 func TestClientsAreMapped(t *testing.T) {

@@ -104,47 +104,44 @@ func isAlphanumeric(c byte) bool {
 
 // urls masks the URLs in a text, and what stands around them.
 func (m *masker) urls(s string) string {
+	if strings.HasPrefix(s, "/") && strings.IndexByte(s, '?') > 0 && !strings.ContainsAny(s, " \t\n") && !strings.Contains(s, "://") {
+		return m.reference(s)
+	}
+	const scheme, data = "://", ";base64,"
+	if !strings.Contains(s, scheme) && !strings.Contains(s, data) {
+		return m.runs(s)
+	}
 	var b strings.Builder
-	for {
-		i := strings.Index(s, "://")
-		data := strings.Index(s, ";base64,")
-		if data >= 0 && (i < 0 || data < i) {
-			end := data + len(";base64,")
-			n := end
-			for n < len(s) && inRun[s[n]] && s[n] != '|' {
-				n++
+	done := 0
+	for at := 0; at < len(s); {
+		switch {
+		case s[at] == ':' && strings.HasPrefix(s[at:], scheme):
+			start := at
+			for start > done && (isAlphanumeric(s[start-1]) || strings.IndexByte("+-.", s[start-1]) >= 0) {
+				start--
 			}
-			b.WriteString(m.runs(s[:data]))
-			b.WriteString(s[data:end])
-			if n > end {
-				b.WriteString(m.opaque(s[end:n]))
+			end := at + len(scheme)
+			for end < len(s) && strings.IndexByte(" \t\r\n\"'<>\\^`", s[end]) < 0 {
+				end++
 			}
-			s = s[n:]
-			continue
+			b.WriteString(m.runs(s[done:start]) + m.url(s[start:end]))
+			at, done = end, end
+		case s[at] == ';' && strings.HasPrefix(s[at:], data): // a URL that is its own content (RFC 2397)
+			at += len(data)
+			b.WriteString(m.runs(s[done:at]))
+			done = at
+			for at < len(s) && inRun[s[at]] {
+				at++
+			}
+			if at > done {
+				b.WriteString(m.opaque(s[done:at]))
+			}
+			done = at
+		default:
+			at++
 		}
-		if i < 0 {
-			break
-		}
-		start := i
-		for start > 0 && (isAlphanumeric(s[start-1]) || s[start-1] == '+' || s[start-1] == '-' || s[start-1] == '.') {
-			start--
-		}
-		end := i + 3
-		if n := strings.IndexAny(s[end:], " \t\r\n\"'<>\\^`"); n >= 0 {
-			end += n
-		} else {
-			end = len(s)
-		}
-		b.WriteString(m.runs(s[:start]))
-		b.WriteString(m.url(s[start:end]))
-		s = s[end:]
 	}
-	if strings.HasPrefix(s, "/") && strings.IndexByte(s, '?') > 0 && !strings.ContainsAny(s, " \t\n") {
-		b.WriteString(m.reference(s))
-	} else {
-		b.WriteString(m.runs(s))
-	}
-	return b.String()
+	return b.String() + m.runs(s[done:])
 }
 
 // inRun and inWord are the characters of a run, which may be one value, and of the words
