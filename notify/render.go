@@ -87,6 +87,8 @@ func names(list []string) []string {
 func shown(s string, lines bool) string {
 	return strings.Map(func(r rune) rune {
 		switch {
+		case r >= ' ' && r <= '~': // nearly always
+			return r
 		case r == '\n' && lines, unicode.In(r, unicode.Mn, unicode.Me):
 			return r
 		case r == '\t' && lines:

@@ -33,14 +33,6 @@ func Schema() ([]byte, error) {
 
 // scalarSchema gives the scalar types of a document their form.
 func scalarSchema(t reflect.Type) *jsonschema.Schema {
-	str := func() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
-	enum := func(names []string) *jsonschema.Schema {
-		s := str()
-		for _, name := range names {
-			s.Enum = append(s.Enum, name)
-		}
-		return s
-	}
 	least := uint64(1)
 	switch t {
 	case reflect.TypeFor[text](), reflect.TypeFor[hostPattern](), reflect.TypeFor[pathGlob](), reflect.TypeFor[webURL](),
@@ -71,19 +63,6 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return enum(ruleNames())
 	case reflect.TypeFor[certificate]():
 		return enum([]string{"valid", "any"})
-	case reflect.TypeFor[argument](), reflect.TypeFor[githubProject](), reflect.TypeFor[gitlabProject](), reflect.TypeFor[duration](),
-		reflect.TypeFor[size](), reflect.TypeFor[variableName]():
-		s := str()
-		s.Pattern = scalarForms[t]
-		return s
-	case reflect.TypeFor[eventName]():
-		return enum(EventKinds)
-	case reflect.TypeFor[severityName]():
-		return enum(severityNames)
-	case reflect.TypeFor[bodiesName]():
-		return enum(bodiesNames)
-	case reflect.TypeFor[credentialEntry]():
-		return credentialSchema()
 	case reflect.TypeFor[tlsVersion]():
 		s := &jsonschema.Schema{}
 		for _, v := range tlsVersions {
@@ -95,34 +74,18 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		s.Pattern = `^(\d{4}-\d{2}-\d{2}|\$\{.+\})$`
 		return s
 	}
-	return nil
+	return tellingSchema(t)
 }
 
-// scalarForms are patterns of scalar types, which a variable fits as well.
-var scalarForms = map[reflect.Type]string{
-	reflect.TypeFor[githubProject](): `^([^/]+/[^/]+|.*\$\{.+\}.*)$`,
-	reflect.TypeFor[gitlabProject](): `^([^/]+(/[^/]+)+|.*\$\{.+\}.*)$`,
-	reflect.TypeFor[duration]():      `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|\$\{.+\}`,
-	reflect.TypeFor[size]():          `^[0-9]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB)$|\$\{.+\}`,
-	reflect.TypeFor[variableName]():  `^[A-Za-z_][A-Za-z0-9_]*$|\$\{.+\}`,
-}
+func str() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
 
-// credentialSchema is the form of a secret: text, or a mapping that says where it is.
-func credentialSchema() *jsonschema.Schema {
-	t := reflect.TypeFor[credentialPlace]()
-	at := &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
-	for i := range t.NumField() {
-		field := t.Field(i)
-		key := field.Tag.Get("yaml")
-		if key == "" {
-			continue
-		}
-		one := scalarSchema(field.Type)
-		one.Description = field.Tag.Get("about")
-		at.Properties.Set(key, one)
-		at.OneOf = append(at.OneOf, &jsonschema.Schema{Required: []string{key}})
+// enum is one of a few words.
+func enum(names []string) *jsonschema.Schema {
+	s := str()
+	for _, name := range names {
+		s.Enum = append(s.Enum, name)
 	}
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{scalarSchema(reflect.TypeFor[text]()), at}}
+	return s
 }
 
 // aboutField returns the description of a key.
