@@ -124,6 +124,8 @@ type tree struct {
 
 // supervise starts the program and returns when nothing of it is left.
 func supervise(lifeline io.Reader, memory int64, path string, argv []string) (report, error) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT) // as when a whole service is stopped
 	root, err := start(path, argv, memory)
 	if err != nil {
 		return report{}, err
@@ -134,8 +136,6 @@ func supervise(lifeline io.Reader, memory int64, path string, argv []string) (re
 		io.Copy(io.Discard, lifeline) //nolint:errcheck // its end is what counts
 		t.finish("")
 	}()
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT) // as when a whole service is stopped
 	go func() {
 		<-signals
 		t.finish("")
