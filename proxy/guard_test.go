@@ -66,6 +66,17 @@ func TestHome(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a token of ours is not recorded", func(t *testing.T) {
+		for _, target := range []string{"/acknowledge?token=s3cr3t", "/acknowledge?a=b&token=s3cr3t;x", "http://setup.telltale/acknowledge?token=s3cr3t"} {
+			r := newRig(t, home)
+			c := r.dial()
+			c.say("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", target, r.addr)
+			c.answer()
+			if f := r.one(); f.Outcome != flow.Served || strings.Contains(fmt.Sprintf("%+v %+v", f, f.Request), "s3cr3t") || !strings.HasSuffix(f.URL(), "/acknowledge") {
+				t.Errorf("%s: recorded %s %s", target, f.Outcome, f.URL())
+			}
+		}
+	})
 	t.Run("setup.telltale over TLS", func(t *testing.T) {
 		r := newRig(t, home)
 		resp, err := r.client().Get("https://setup.telltale/y")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"telltale/flow"
@@ -20,6 +21,11 @@ func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request)
 	}
 	f := c.request(r)
 	f.Server.Asked = "" // nobody was contacted
+	if strings.Contains(r.URL.RawQuery, "token=") { // a permission of ours, which readers of the record do not have
+		u := *r.URL
+		u.RawQuery = ""
+		f.Request.URL = u.String()
+	}
 	if c.own {
 		f.Server.Destination = cmp.Or(f.Server.Destination, c.local)
 	}
