@@ -238,4 +238,3 @@ func conclude(ctx context.Context, s *streams, d *delivery.Delivery) error {
 	s.say("everything is delivered")
 	return nil
 }
-

@@ -23,6 +23,7 @@ import (
 	"telltale/policy"
 	"telltale/reports"
 	"telltale/token"
+	"telltale/tui"
 )
 
 // outboxFile is where messages wait, of all audits.
@@ -35,7 +36,7 @@ func credentials() policy.Sources {
 
 // drain is how long an audit that has ended waits for messages that can be delivered now.
 // What is not gone by then goes out at the next start.
-const drain = 10 * time.Second
+const drain = 4 * time.Second
 
 // linkLife is how long a link in a message is good.
 const linkLife = 24 * time.Hour
@@ -95,7 +96,9 @@ func (a *addressees) destinations(client *transport.Client) []delivery.Destinati
 }
 
 // recipients says who is told of an event, and who else unless somebody acknowledges it.
-func (a *addressees) recipients(e event.Event) []notify.Recipient { return notify.Recipients(a.notify, e) }
+func (a *addressees) recipients(e event.Event) []notify.Recipient {
+	return notify.Recipients(a.notify, e)
+}
 
 // telling is everybody who is told of an audit while it runs: people, by messages, and
 // programs of the user's. It reads the events of the capture, and no flow ever waits for it.
@@ -453,6 +456,20 @@ func because(reason string) string {
 		return ""
 	}
 	return " (" + plain.Text(reason) + ")"
+}
+
+// told says for the screen how far people were told, and what programs say.
+func (a *audit) told() tui.Told {
+	t := a.telling
+	if t == nil {
+		return tui.Told{}
+	}
+	out := tui.Told{Output: t.said.all()}
+	if t.delivery != nil {
+		status := t.delivery.Status()
+		out.Waiting, out.Failed = status.Waiting, status.Dead
+	}
+	return out
 }
 
 // lastLines keeps the last lines of what programs wrote, for the screen.

@@ -100,7 +100,8 @@ func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, conne
 		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems, Modes: a.ways.modes,
 		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.flags.gate.rest.beside, a.policy.Store),
 		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return a.diagnose(d, time.Now()) },
-		NameDevice: a.nameDevice,
+		NameDevice: a.nameDevice, Told: a.told,
+		Acknowledge: func(violation string) error { return a.acknowledge(violation, byScreen) },
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
 			doc := a.document(command)
 			a.flags.app.apply(ctx, &streams{in: s.in, out: s.out, err: said}, doc, a.policy.Load(), true)

@@ -439,7 +439,7 @@ Ends with 0 where everything holds, 1 where something was changed, 2 where the
 file cannot be read. It cannot show that a recording is true: whoever has the
 machine and the key can make any.`,
 		example: `  telltale captures verify audit.telltale
-  telltale captures verify audit.telltale --key SHA256:6c1f… --format json
+  telltale captures verify audit.telltale --key 3F:2A:…:91 --format json
   telltale captures verify audit.telltale --manifest manifest.json`,
 	},
 	"notify": {
