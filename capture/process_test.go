@@ -48,7 +48,7 @@ func child(job, path string) {
 				}
 			}
 		}
-	case "tell": // until killed: violations all the time
+	case "tell": // until killed: violations all the time, but no more than a reader has time for
 		s, err := capture.Create(path, telling)
 		if err != nil {
 			fmt.Println("error:", err)
@@ -63,6 +63,9 @@ func child(job, path string) {
 					os.Exit(2)
 				}
 				fmt.Println(i)
+			}
+			if i == 4000 {
+				select {}
 			}
 		}
 	case "read":
