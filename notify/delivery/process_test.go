@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"telltale/event"
+	"telltale/guard/raced"
 	"telltale/notify"
 	"telltale/notify/delivery"
 	"telltale/notify/transport"
@@ -84,7 +85,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	hook := newReceiver(t, 3, rule{"408", 100}, rule{"drop", 50})
 	r := newRig(t)
 	var want []string
-	const rounds = 6
+	rounds := raced.Size(6, 3)
 	for round := range rounds {
 		// Sometimes it is killed while events gather, sometimes while messages are sent.
 		capture := fmt.Sprintf("%s.%d", r.path, round%3)
@@ -137,7 +138,7 @@ func record(t *testing.T, hook *receiver, outbox, capture, group string, round i
 		t.Fatal(err)
 	}
 	before := len(hook.accepted())
-	for i := range 50 {
+	for i := range raced.Size(50, 20) {
 		fmt.Fprintf(in, "r%d-%d\n", round, i)
 	}
 	hook.until(t, func() bool {

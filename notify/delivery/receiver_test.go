@@ -4,13 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +19,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"telltale/event"
+	"telltale/guard/raced"
 	"telltale/notify"
 	"telltale/notify/delivery"
 	"telltale/notify/outbox"
@@ -227,17 +228,18 @@ func TestEachMessageArrivesOnceAtABadReceiver(t *testing.T) {
 	hook := newReceiver(t, 1, rule{"hang", 3}, rule{"drop", 100}, rule{"408", 200}, rule{"429", 20}, rule{"503", 50})
 	r, config := connect(t, hurried, hook.URL)
 	r.start(config)
-	for from := 0; from < 500; from += 50 {
-		r.observe(names(500)[from : from+50]...)
+	all := names(raced.Size(500, 50))
+	for some := range slices.Chunk(all, 50) {
+		r.observe(some...)
 	}
 	r.stop(time.Hour)
-	equal(t, "at a bad receiver", hook.accepted(), names(500))
+	equal(t, "at a bad receiver", hook.accepted(), all)
 	// A receiver that takes a message and answers too late gets it again, with its key.
 	late := strings.Count(r.log.String(), "did not answer in time")
-	if n := hook.repeated(); n > late || len(hook.keys) != 500 {
+	if n := hook.repeated(); n > late || len(hook.keys) != len(all) {
 		t.Errorf("%d messages, %d sent again after they were taken, %d answers were late", len(hook.keys), n, late)
 	}
-	if done := r.messages(outbox.Delivered); len(done) != 500 {
+	if done := r.messages(outbox.Delivered); len(done) != len(all) {
 		t.Errorf("%d are noted", len(done))
 	}
 	if strings.Contains(r.log.String(), "http://") || !strings.Contains(r.log.String(), "408") {
@@ -253,18 +255,18 @@ func TestTwoProcessesShareAnOutbox(t *testing.T) {
 	second.audit = &audit{id: "another audit"}
 	r.start(config)
 	second.start(config)
-	for i := range 10 {
-		r.observe(names(200)[20*i : 20*i+20]...)
-		for _, v := range names(20) {
-			second.observe(fmt.Sprintf("w%d%s", i, v))
+	for some := range slices.Chunk(names(raced.Size(200, 20)), 20) {
+		r.observe(some...)
+		for _, v := range some {
+			second.observe("second " + v)
 		}
 	}
 	r.stop(time.Hour)
 	second.stop(time.Hour)
 	r.start(config, func(c *delivery.Config) { c.Source = nil })
 	r.stop(time.Hour)
-	if got := hook.accepted(); len(got) != 400 || hook.repeated() != 0 || len(hook.keys) != 400 {
-		t.Errorf("%d of 400 arrived in %d messages, %d were sent again", len(got), len(hook.keys), hook.repeated())
+	if got, want := hook.accepted(), 2*raced.Size(200, 20); len(got) != want || hook.repeated() != 0 || len(hook.keys) != want {
+		t.Errorf("%d of %d arrived in %d messages, %d were sent again", len(got), want, len(hook.keys), hook.repeated())
 	}
 }
 
