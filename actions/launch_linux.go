@@ -131,16 +131,21 @@ func newestProcess() int {
 	return newest
 }
 
-// kill kills each process of the tree that it finds.
-func (t *tree) kill() {
+// kill kills each process of the tree that it finds alive.
+func (t *tree) kill() (found bool) {
 	for _, p := range descendants(os.Getpid()) {
-		unix.Kill(p.id, unix.SIGKILL) //nolint:errcheck // it may have ended
+		if !p.dead {
+			found = true
+			unix.Kill(p.id, unix.SIGKILL) //nolint:errcheck // it may have ended
+		}
 	}
+	return found
 }
 
 // A process is what the system says of one.
 type process struct {
 	id, parent int
+	dead       bool  // and waits to be reaped
 	resident   int64 // bytes
 }
 
@@ -160,8 +165,8 @@ func descendants(of int) []process {
 	return below
 }
 
-// readStat reads what proc_pid_stat(5) says: fields 1 (ID), 4 (parent) and 24 (pages that
-// are resident). The second is a name in brackets, which may hold anything.
+// readStat reads what proc_pid_stat(5) says: fields 1 (ID), 3 (state), 4 (parent) and 24
+// (pages that are resident). The second is a name in brackets, which may hold anything.
 func readStat(name string) (process, bool) {
 	line, err := os.ReadFile(name)
 	if err != nil {
@@ -178,6 +183,7 @@ func readStat(name string) (process, bool) {
 	}
 	var p process
 	p.id, _ = strconv.Atoi(string(id)) // the kernel writes numbers
+	p.dead = fields[0] == "Z" || fields[0] == "X"
 	p.parent, _ = strconv.Atoi(fields[1])
 	pages, _ := strconv.ParseInt(fields[21], 10, 64)
 	p.resident = pages * int64(os.Getpagesize())

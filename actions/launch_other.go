@@ -29,9 +29,7 @@ type survey struct{}
 func (t *tree) broken() string { return "" }
 
 // kill kills the process group. What has left it is not found.
-func (t *tree) kill() {
-	unix.Kill(-t.root, unix.SIGKILL) //nolint:errcheck // nothing may be left of it
-}
+func (t *tree) kill() (found bool) { return unix.Kill(-t.root, unix.SIGKILL) == nil }
 
 // endMarked is for systems that show the environment of processes.
 func endMarked(string) {}

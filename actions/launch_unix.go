@@ -206,11 +206,14 @@ func (t *tree) watch() {
 		break
 	}
 	for {
-		t.kill()
+		pause := time.Millisecond
+		if !t.kill() {
+			pause = 5 * time.Millisecond // what was killed has yet to go
+		}
 		select {
 		case <-t.gone:
 			return
-		case <-time.After(time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -77,7 +77,7 @@ func TestProgramThatForksAndForks(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"sleepers":         `i=0; while [ $i -lt 200 ]; do sleep %[1]s & setsid sleep %[1]s & (env -i setsid sleep %[1]s &); i=$((i+1)); done; wait`,
-		"without an end":   `bomb() { [ $1 -gt 0 ] && { bomb $(($1-1)) & bomb $(($1-1)) & }; sleep %[1]s; }; bomb 9; wait`,
+		"without an end":   `bomb() { [ $1 -gt 0 ] && { bomb $(($1-1)) & bomb $(($1-1)) & }; sleep %[1]s; }; bomb 8; wait`,
 		"while it is slow": `while :; do sleep %[1]s & done`,
 	} {
 		t.Run(name, func(t *testing.T) {
