@@ -18,7 +18,7 @@ import (
 // makes no link, no mention, no heading and no command. What is longer than the destination
 // takes is cut, the least important first. An unknown kind is an error.
 func Render(kind policy.DestinationKind, m Message) (Payload, error) {
-	m = harmless(m)
+	m = harmless(linked(m))
 	switch kind {
 	case policy.Webhook:
 		return webhook(m)

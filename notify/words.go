@@ -167,7 +167,7 @@ func next(m Message, about Composition) string {
 		if file != "" {
 			look = "Look at it with `telltale watch " + file + "`. "
 		}
-		return look + acknowledging(m, file)
+		return look + acknowledging(m)
 	case event.OfTrouble:
 		return "See to the machine that records: until then nothing may be recorded there."
 	case event.OfSummary:
@@ -179,17 +179,30 @@ func next(m Message, about Composition) string {
 }
 
 // acknowledging says how somebody takes charge of the violations.
-func acknowledging(m Message, file string) string {
-	linked := slices.ContainsFunc(m.Items, func(item Item) bool { return item.Acknowledge != "" })
+func acknowledging(m Message) string {
+	linked := slices.ContainsFunc(m.Items, func(item Item) bool { return link(item.Acknowledge) != "" })
 	switch {
 	case linked && len(m.Items) == 1:
 		return "Open its link to acknowledge it."
 	case linked:
 		return "Open the link of a violation to acknowledge it."
-	case len(m.Items) != 1 || m.More > 0:
+	}
+	return byCommand(m)
+}
+
+// byCommand says so for who has no link.
+func byCommand(m Message) string {
+	if len(m.Items) != 1 || m.More > 0 {
 		return "Acknowledge one with `telltale ack` and its number."
 	}
 	return "Acknowledge it with `telltale ack " + shellWord(m.Items[0].ID) + "`."
+}
+
+// linked returns a message that speaks of its links: they end soon, so that they are made
+// when it is sent, and not when it is composed.
+func linked(m Message) Message {
+	m.Next = strings.Replace(m.Next, byCommand(m), acknowledging(m), 1)
+	return m
 }
 
 // shellWord returns a text as one word of a POSIX shell (POSIX.1, 2.2.2), "" for nothing

@@ -18,12 +18,17 @@
 // Values under never-send stay inside: they appear in no finding, no error and no
 // excerpt, and [Policy.Mask] takes them out of any text.
 //
+// Beside what is judged, the file says who is told of it ([Policy.Notify]), which programs
+// are run ([Policy.Actions]) and what is kept ([Policy.Recording]). The package only reads
+// these sections: others send, run and keep. Secrets in them are a [Credential], which shows
+// itself nowhere and is looked up by [Credential.Resolve].
+//
 // [Edit] makes a decision of a person into one entry more of the file, and touches no
 // other byte; [WriteFile] writes it where nobody else did meanwhile.
 //
 // The package opens no connection, and reads and writes no file but those given to
-// [Load] and [WriteFile], and those that a policy names for values under never-send. It does not keep verdicts (package capture does, and may
-// judge again).
+// [Load] and [WriteFile], and those that a policy names for values under never-send and for
+// secrets. It does not keep verdicts (package capture does, and may judge again).
 //
 // To see why a URL is judged as it is, ask [Policy.Explain], or run
 // `telltale policy explain URL`; [Policy.Lint] says what is suspicious in a policy
