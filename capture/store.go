@@ -44,7 +44,7 @@ type Options struct {
 
 	// Seal signs a session: what it makes of the chain when the session ends is kept in the
 	// capture beside it. nil, or a nil document, leaves the session unsigned. It is called by
-	// the goroutine that writes.
+	// the goroutine that writes: it may ask for a Summary, and must not wait for the store.
 	Seal func(Chain) []byte
 
 	maxPages int // of the file, to fill a disk in tests; 0 is no limit

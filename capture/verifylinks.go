@@ -160,7 +160,7 @@ func (w *verifier) link(row columns) error {
 		w.chainFault("it does not follow from the link before it: one of them was changed")
 	}
 	var rows linkRows
-	if err := json.Unmarshal([]byte(covers), &rows); err != nil {
+	if json.Unmarshal([]byte(covers), &rows) != nil {
 		w.chainFault("what it covers cannot be read")
 		return nil
 	}

@@ -87,6 +87,8 @@ func TestEveryChangeBreaksTheSignature(t *testing.T) {
 		if _, err := evidence.Check(changed); err == nil {
 			t.Fatalf("byte %d can be changed", i)
 		}
+	}
+	for i := 0; i < len(document); i += 11 {
 		if _, err := evidence.Check(document[:i]); err == nil {
 			t.Fatalf("it can be cut at %d", i)
 		}
