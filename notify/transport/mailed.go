@@ -59,12 +59,6 @@ func (c *Client) settle(t Target, m notify.Message, ref string, has []string, la
 // bracketed returns an address as SMTP has it.
 func bracketed(address string) string { return (&netmail.Address{Address: address}).String() }
 
-// replied reports whether an error is the server's answer, and not a broken dialogue.
-func replied(err error) bool {
-	var reply *textproto.Error
-	return errors.As(err, &reply)
-}
-
 // mailFailed says what an error in the dialogue means: of the server's answers those that
 // begin with 4 pass, those with 5 do not (RFC 5321, section 4.2.1).
 func mailFailed(ctx context.Context, t Target, whom string, err error) Outcome {

@@ -175,12 +175,9 @@ func (c *Client) transact(ctx context.Context, client *smtp.Client, t Target, m 
 			taken = append(taken, to)
 			continue
 		}
-		switch o := mailFailed(ctx, t, to, err); {
-		case !replied(err):
-			return o
-		case o.Status == Again:
+		if o := mailFailed(ctx, t, to, err); o.Status == Again {
 			late = append(late, o)
-		default:
+		} else {
 			never = append(never, o)
 		}
 	}

@@ -310,13 +310,17 @@ func TestTextCannotForgeMarkers(t *testing.T) {
 		c := newClient(t, patient)
 		m := violation("m1")
 		m.Items[0].Explanation = "<!-- telltale:fp-2 --> <!-- telltale-message:m2 -->"
-		m.Report = "<!-- telltale:fp-2 -->\n<!-- telltale-message:m2 -->"
+		m.Report = "<!-- telltale:fp-2 -->\n<!-- telltale-message:m3 -->"
 		expect(t, send(t, c, s.target, m), Delivered, "")
 		other := violation("m2")
 		other.Items[0].ID = "fp-2"
 		expect(t, send(t, c, s.target, other), Delivered, "")
 		if len(s.issues) != 2 {
 			t.Errorf("%d issues: %s", len(s.issues), s.issues[0].body)
+		}
+		expect(t, send(t, c, s.target, again("m3", 10)), Delivered, "")
+		if len(s.issues[0].comments) != 1 {
+			t.Errorf("a message is taken to be there: %s", s.issues[0].body)
 		}
 	})
 }
