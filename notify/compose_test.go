@@ -101,7 +101,7 @@ func TestComposeTitles(t *testing.T) {
 
 func TestComposeNext(t *testing.T) {
 	one := []event.Event{violation("aa", "a.example", "tracker", 1)}
-	two := append(one, violation("bb", "b.example", "tracker", 1))
+	two := append(slices.Clone(one), violation("bb", "b.example", "tracker", 1))
 	links := map[string]string{"aa": "https://h.example/ack?t=x"}
 	for _, test := range []struct {
 		events []event.Event

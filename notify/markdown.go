@@ -48,7 +48,7 @@ func prose(s string) string {
 		}
 		b.WriteString(words(part))
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "``", "") // two spans that touch would be another mark
 }
 
 // words writes a text word by word. Neighbours that are code share one span.
