@@ -46,12 +46,14 @@ func (k *kept) resort(problem error) {
 	if k.spare != nil {
 		return
 	}
+	k.problem = problem
 	spare, err := outbox.Memory(outbox.Options{Now: k.now})
 	if err != nil {
-		k.log.Error("messages cannot be kept", "error", err)
+		k.problem = errors.Join(problem, err)
+		k.log.Error("messages cannot be kept", "error", k.problem)
 		return
 	}
-	k.spare, k.problem = spare, problem
+	k.spare = spare
 	k.log.Warn("messages are kept in memory alone until the outbox works again", "error", problem)
 }
 
@@ -79,7 +81,7 @@ func (k *kept) inMemory() *outbox.Outbox {
 func (k *kept) trouble() string {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
-	if k.spare == nil {
+	if k.problem == nil {
 		return ""
 	}
 	return fmt.Sprintf("messages are kept in memory alone: %v", k.problem)
@@ -105,7 +107,7 @@ func (k *kept) register(audit, path string) int64 {
 
 // take keeps what events of the audit became. Where the file fails, memory has to do.
 func (k *kept) take(t outbox.Taking) error {
-	if k.inMemory() != nil && !k.home(false) {
+	if k.file == nil || !k.home(false) {
 		return k.takeAside(t)
 	}
 	err := k.file.Take(t)

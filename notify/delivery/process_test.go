@@ -90,7 +90,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		// Sometimes it is killed while events gather, sometimes while messages are sent.
 		capture := fmt.Sprintf("%s.%d", r.path, round%3)
 		group := []string{"1s", "1s", "1h"}[round%3]
-		want = append(want, record(t, hook, r.path, capture, group, round)...)
+		want = append(want, record(t, hook, r.path, capture, group, round, raced.Size(50, 20))...)
 	}
 	client := transport.New(transport.Options{Timeout: hurried.timeout})
 	defer client.Close()
@@ -124,8 +124,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// record runs a recorder and kills it in the middle. It returns what it recorded.
-func record(t *testing.T, hook *receiver, outbox, capture, group string, round int) []string {
+// record runs a recorder of n violations and kills it in the middle. It returns what it recorded.
+func record(t *testing.T, hook *receiver, outbox, capture, group string, round, n int) []string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childEnv+"="+capture, outboxEnv+"="+outbox, addressEnv+"="+hook.URL, groupEnv+"="+group)
@@ -138,7 +138,7 @@ func record(t *testing.T, hook *receiver, outbox, capture, group string, round i
 		t.Fatal(err)
 	}
 	before := len(hook.accepted())
-	for i := range raced.Size(50, 20) {
+	for i := range n {
 		fmt.Fprintf(in, "r%d-%d\n", round, i)
 	}
 	hook.until(t, func() bool {
