@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -65,7 +66,9 @@ func child(job, path string) {
 				fmt.Println(i)
 			}
 			if i == 4000 {
-				select {}
+				stop := make(chan os.Signal, 1)
+				signal.Notify(stop, os.Interrupt)
+				<-stop
 			}
 		}
 	case "read":
