@@ -100,7 +100,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.leave(reader)
-	why := left
+	var why ending
 	if r.URL.Path == "/ws" {
 		why = s.serveSocket(ctx, w, r, reader, expires)
 	} else {

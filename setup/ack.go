@@ -159,7 +159,7 @@ func (a *acknowledgement) permitted(w http.ResponseWriter, r *http.Request, toke
 	}
 	subject, err := a.Check(token)
 	if err != nil {
-		a.guesses.wrong(client, a.now())
+		a.guesses.wrong(client)
 		if a.Refused != nil {
 			a.Refused(r.RemoteAddr, err)
 		}
@@ -176,7 +176,7 @@ func (a *acknowledgement) permitted(w http.ResponseWriter, r *http.Request, toke
 }
 
 func (a *acknowledgement) answer(w http.ResponseWriter, status int, view acknowledgementView) {
-	view.Style = template.CSS(style)
+	view.Style = template.CSS(style) //nolint:gosec // our own style sheet
 	var page bytes.Buffer
 	if err := acknowledgementTemplate.Execute(&page, view); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -191,11 +191,10 @@ func (a *acknowledgement) answer(w http.ResponseWriter, status int, view acknowl
 func (v Acknowledgeable) view() *acknowledgeableView {
 	const minute = "2006-01-02 15:04 MST"
 	view := &acknowledgeableView{Title: plain.Text(v.Title), Rule: plain.Text(v.Rule), Host: plain.Text(v.Host), Policy: plain.Text(v.Policy)}
-	switch last := v.Last.UTC().Format(minute); {
-	case v.Count == 1:
+	last := v.Last.UTC().Format(minute)
+	view.Seen = fmt.Sprintf("%d times, %s to %s", v.Count, v.First.UTC().Format(minute), last)
+	if v.Count == 1 {
 		view.Seen = "once, " + last
-	default:
-		view.Seen = fmt.Sprintf("%d times, %s to %s", v.Count, v.First.UTC().Format(minute), last)
 	}
 	if !v.Acknowledged.IsZero() {
 		view.Before = v.Acknowledged.UTC().Format(minute)
@@ -256,7 +255,7 @@ func (g *guesses) left(client netip.Addr, now time.Time) bool {
 }
 
 // wrong counts a try.
-func (g *guesses) wrong(client netip.Addr, now time.Time) {
+func (g *guesses) wrong(client netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.of[g.countedAs(client)]++

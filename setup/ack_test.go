@@ -208,7 +208,7 @@ func TestWrongLinksOfManyAddresses(t *testing.T) {
 		if !g.left(address(i), seen) {
 			t.Fatalf("refused address %d", i)
 		}
-		g.wrong(address(i), seen)
+		g.wrong(address(i))
 	}
 	if g.left(address(1<<15), seen) || len(g.of) > maxClients+1 {
 		t.Errorf("one more is let in; %d are known", len(g.of))
