@@ -191,11 +191,7 @@ func (a *audit) openCapture(s *streams) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("cannot make the folder for captures: %w", err)
 	}
-	if removed, err := capture.Purge(folder, time.Now()); err != nil {
-		s.complain(fmt.Errorf("cannot remove expired captures: %w", err))
-	} else if len(removed) > 0 {
-		s.say("note: removed %s", plural(len(removed), "expired capture"))
-	}
+	purgeAtStart(s)
 	a.path, a.discard = filepath.Join(folder, captureName(time.Now())), keep == keepNone
 	if a.store, err = capture.Create(a.path, opts); err != nil {
 		return err

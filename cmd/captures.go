@@ -67,7 +67,7 @@ func newCapturesRemove(s *streams) *cobra.Command {
 		for _, arg := range args {
 			path, err := keptCapture(arg)
 			if err == nil {
-				err = capture.Remove(path)
+				err = removeCapture(path)
 			}
 			if err != nil {
 				failed = errors.Join(failed, err)
@@ -98,8 +98,11 @@ func newCapturesPurge(s *streams) *cobra.Command {
 		if all {
 			now = now.AddDate(1000, 0, 0) // past every expiry; captures kept forever have none
 		}
-		removed, err := capture.Purge(capturesFolder(), now)
+		removed, others, err := purge(now)
 		s.say("removed %s", plural(len(removed), "capture"))
+		if len(others) > 0 {
+			s.say("removed %s", plural(len(others), "export"))
+		}
 		return err
 	})
 	c.Args = noArguments

@@ -21,6 +21,7 @@ type judgement struct {
 	gate   gateFlags
 	app    appFlags
 	format string
+	redact bool
 }
 
 func (j *judgement) register(c *cobra.Command, format string) {
@@ -30,6 +31,7 @@ func (j *judgement) register(c *cobra.Command, format string) {
 	j.app.register(c)
 	c.Flags().StringVar(&j.format, "format", format, "`format` on standard output: "+strings.Join(formatNames(), ", "))
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().BoolVar(&j.redact, "redact", false, "make all that is written safe to hand over: equal values have equal masks")
 }
 
 func formatNames() []string {
@@ -114,6 +116,13 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 		sum, infos, _, _ := judge(ctx, in, nil, intake.Options{}) // what is wrong with an input is said the second time
 		j.gate.rest.settle(sum, intake.Watched(infos))
 	}
+	if j.redact {
+		mask, err := masks(pol, j.report.reveal)
+		if err != nil {
+			return nil, false, err
+		}
+		in.Through(mask)
+	}
 	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), needed(pol))
 	stop()
 	if ctx.Err() != nil {
@@ -131,6 +140,9 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	j.policy.facts.apply(doc)
 	doc.Command, doc.Modes = commandLine(c, args), modes
 	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
+	if j.redact {
+		doc.Redact = func(f *flow.Flow) *flow.Flow { return f } // they are when they are read
+	}
 	lost := j.app.applyAfter(ctx, s, doc, pol, j.report.quiet)
 	j.warn(s, doc)
 	if err := j.report.show(s.out, j.format, doc); err != nil {

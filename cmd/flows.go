@@ -29,7 +29,7 @@ func newFlows(s *streams) *cobra.Command {
 	var flags policyFlags
 	var rest restFlags
 	var where, format, search string
-	var reveal bool
+	var reveal, redacted bool
 	c := command("flows", func(c *cobra.Command, args []string) error {
 		if !slices.Contains(flowFormats, format) {
 			return fmt.Errorf("--format: unknown format %q; the formats are %s", format, strings.Join(flowFormats, ", "))
@@ -59,6 +59,12 @@ func newFlows(s *streams) *cobra.Command {
 		opts := needed(pol)
 		opts.Bodies = format == "har" || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, judge: rest.beside(pol), pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
+		if redacted {
+			if l.redact, err = masks(pol, reveal); err != nil {
+				return err
+			}
+			opts.Bodies = true // what else is to be masked shows in them
+		}
 		if format == "json" || pick.Names("attributed") {
 			l.apps = apps(ctx, in)
 			pick.NameApps(func(f *flow.Flow) string { return l.apps.Of(f).App })
@@ -78,6 +84,7 @@ func newFlows(s *streams) *cobra.Command {
 	c.Flags().StringVarP(&search, "search", "s", "", "list only flows whose URL or headers contain `text`, whatever its case")
 	c.Flags().StringVar(&format, "format", "table", "`format` of the list: "+strings.Join(flowFormats, ", "))
 	c.Flags().BoolVar(&reveal, "reveal", false, "show credentials and never-send values instead of [redacted]")
+	c.Flags().BoolVar(&redacted, "redact", false, "make what is printed safe to hand over: equal values have equal masks")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(flowFormats, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -138,7 +145,8 @@ type lister struct {
 	search string
 	mask   func(string) string
 	reveal bool
-	apps   *attribution.Book // asked by the format json and the field attributed
+	redact func(*flow.Flow) *flow.Flow // nil: flows are printed as they are
+	apps   *attribution.Book           // asked by the format json and the field attributed
 	next   flow.ID
 }
 
@@ -152,6 +160,9 @@ func (l *lister) list(ctx context.Context, w io.Writer, format string, in *intak
 		r := capture.Recorded{Flow: f, Judgement: l.judge.Judge(f)}
 		ok, err := l.wants(r)
 		if err == nil && ok {
+			if l.redact != nil {
+				r.Flow = l.redact(r.Flow)
+			}
 			err = write(r)
 		}
 		return err
@@ -235,6 +246,7 @@ func (l *lister) printer(w io.Writer, format string) (write func(capture.Recorde
 	case "har":
 		return reports.FlowsHAR(w, &reports.Report{
 			Tool: reports.Tool{Name: "telltale", Version: version()}, Mask: l.mask, Reveal: l.reveal, MaskBody: l.policy.MaskBody, Leaks: l.policy.Leaks,
+			Redact: asRedacted(l.redact),
 		})
 	}
 	return l.table(w)

@@ -58,7 +58,7 @@ type writtenReports struct {
 func (w *writtenReports) write(files []string, doc *reports.Report) error {
 	var failed []error
 	for _, file := range files {
-		err := reports.WriteFile(file, doc)
+		err := writeReport(file, doc, "")
 		if err == nil {
 			w.add(file)
 		}

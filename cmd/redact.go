@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"telltale/capture"
+	"telltale/flow"
+	"telltale/policy"
 	"telltale/redact"
 )
 
@@ -59,6 +61,26 @@ func newCapturesRedact(s *streams) *cobra.Command {
 	_ = c.MarkFlagFilename("output", "telltale")
 	flags.register(c)
 	return c
+}
+
+// masks returns what makes flows safe to hand over.
+func masks(pol *policy.Policy, reveal bool) (func(*flow.Flow) *flow.Flow, error) {
+	if reveal {
+		return nil, errors.New("--redact and --reveal say the opposite of each other")
+	}
+	r, err := redact.New(pol)
+	if err != nil {
+		return nil, err
+	}
+	return r.Flow, nil
+}
+
+// asRedacted tells a format that flows were masked already; nil where they were not.
+func asRedacted(by func(*flow.Flow) *flow.Flow) func(*flow.Flow) *flow.Flow {
+	if by == nil {
+		return nil
+	}
+	return func(f *flow.Flow) *flow.Flow { return f }
 }
 
 // tellRedacted says what a copy lacks.

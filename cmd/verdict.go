@@ -24,6 +24,7 @@ type reportFlags struct {
 	allowEmpty bool
 	quiet      bool
 	noColor    bool
+	capture    string // of an audit, whose exports go with it; "" otherwise
 }
 
 func (r *reportFlags) register(c *cobra.Command) {
@@ -150,7 +151,7 @@ func (r *reportFlags) writeAll(s *streams, doc *reports.Report) (failed bool) {
 // others from being written.
 func (r *reportFlags) write(doc *reports.Report) (written []string, troubles []error) {
 	for _, file := range r.files {
-		if err := reports.WriteFile(file, doc); err != nil {
+		if err := writeReport(file, doc, r.capture); err != nil {
 			troubles = append(troubles, err)
 			continue
 		}

@@ -88,8 +88,13 @@ type Set struct {
 	total   int64        // bytes of all inputs
 	done    atomic.Int64 // bytes that the current reading has passed
 	mu      sync.Mutex
-	digests map[string][]string // of the captures of each input by its name, as the first reading met them; under mu
+	digests map[string][]string         // of the captures of each input by its name, as the first reading met them; under mu
+	through func(*flow.Flow) *flow.Flow // nil: flows are handed over as they are read
 }
+
+// Through has every flow changed before it is handed to anybody, its contents loaded: a copy
+// that is safe to hand over, say. It is to be called before the first reading.
+func (s *Set) Through(change func(*flow.Flow) *flow.Flow) { s.through = change }
 
 // input is one file that the user named or that a folder holds.
 type input struct {
@@ -139,6 +144,9 @@ func (s *Set) Close() error {
 // content than the first says so too.
 func (s *Set) Read(ctx context.Context, opts Options, observe func(*flow.Flow) error) ([]Info, error) {
 	s.done.Store(0)
+	if s.through != nil {
+		opts.Bodies = true
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var readers sync.WaitGroup
 	defer readers.Wait()
@@ -149,6 +157,9 @@ func (s *Set) Read(ctx context.Context, opts Options, observe func(*flow.Flow) e
 			for _, f := range batch {
 				if opts.Examine && f.Examined == 0 { // here, since whoever reads ahead has most to do
 					f.Exposures, f.Examined = exposure.Look(f), exposure.Version
+				}
+				if s.through != nil {
+					f = s.through(f)
 				}
 				if err := observe(f); err != nil {
 					return infos, err

@@ -1,0 +1,74 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"telltale/capture"
+	"telltale/exports"
+	"telltale/reports"
+)
+
+// exportsIndex remembers files that were written from captures and are to expire.
+func exportsIndex() string { return filepath.Join(dataHome(), "telltale", "exports.json") }
+
+// purge removes everything whose time is over: captures, what was exported from them, and
+// what processes left behind that were killed.
+func purge(now time.Time) (captures, others []string, err error) {
+	captures, err = capture.Purge(capturesFolder(), now)
+	exported, failed := exports.Purge(exportsIndex(), now)
+	left, broken := capture.PurgeTemporary(os.TempDir(), now)
+	return captures, append(exported, left...), errors.Join(err, failed, broken)
+}
+
+// purgeAtStart purges and says so.
+func purgeAtStart(s *streams) {
+	captures, others, err := purge(time.Now())
+	if err != nil {
+		s.complain(fmt.Errorf("cannot remove all that has expired: %w", err))
+	}
+	if len(captures) > 0 {
+		s.say("note: removed %s", plural(len(captures), "expired capture"))
+	}
+	if len(others) > 0 {
+		s.say("note: removed %s", plural(len(others), "expired export"))
+	}
+}
+
+// removeCapture removes a capture and what was exported from it with an expiry.
+func removeCapture(path string) error {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if err := capture.Remove(path); err != nil {
+		return err
+	}
+	_, err = exports.Remove(exportsIndex(), absolute)
+	return err
+}
+
+// writeReport writes a report to a file. Long bodies lie beside it, and go when their time is
+// over: of is the capture that they are from, "" for none of ours.
+func writeReport(file string, doc *reports.Report, of string) error {
+	whole := *doc
+	whole.BodiesExpire = doc.Generated.Add(capture.DefaultRetention)
+	written, err := reports.WriteFiles(file, &whole)
+	if err != nil || len(written) < 2 {
+		return err
+	}
+	if of != "" {
+		if of, err = filepath.Abs(of); err != nil {
+			return err
+		}
+	}
+	folder := filepath.Dir(written[1])
+	err = exports.Add(exportsIndex(), exports.Entry{Path: folder, Capture: of, Made: doc.Generated, Expires: whole.BodiesExpire})
+	if err != nil {
+		return fmt.Errorf("%s was written, but its bodies will not expire: %w", folder, err)
+	}
+	return nil
+}
