@@ -58,14 +58,14 @@ func child(job, path string) {
 		for i := 1; ; i++ {
 			s.Observe(flowtest.Get(fmt.Sprintf("https://h%d.example/%d", i%97, i), flowtest.ID(s.NextID())))
 			s.Observe(flowtest.Get(fmt.Sprintf("https://h%d.of-process-%d.example/%d", i%7, os.Getpid(), i), flowtest.ID(s.NextID())))
-			if i%1000 == 0 {
+			if i%500 == 0 {
 				if err := s.Sync(); err != nil {
 					fmt.Println("error:", err)
 					os.Exit(2)
 				}
 				fmt.Println(i)
 			}
-			if i == 4000 {
+			if i == 1500 {
 				stop := make(chan os.Signal, 1)
 				signal.Notify(stop, os.Interrupt)
 				<-stop
