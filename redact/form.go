@@ -92,7 +92,7 @@ func (m *masker) url(s string) string {
 		return m.reference(s)
 	}
 	start, end := i+3, len(s)
-	if n := strings.IndexAny(s[start:], `/?#\`); n >= 0 {
+	if n := strings.IndexAny(s[start:], authorityEnds); n >= 0 {
 		end = start + n
 	}
 	authority := s[start:end]
@@ -109,6 +109,9 @@ func (m *masker) url(s string) string {
 		}
 		b.WriteByte('@')
 		authority = authority[at+1:]
+	}
+	if plain := flow.Unpercent(authority); plain != authority && m.words(plain) != plain {
+		authority = asLabel(m.words(plain))
 	}
 	b.WriteString(m.host(authority))
 	b.WriteString(m.reference(s[end:]))

@@ -97,7 +97,7 @@ func (w *markupWalk) tag(s string) string {
 	}
 	name := strings.TrimSuffix(tag[:at], "/")
 	w.out.WriteString("<" + tag[:at])
-	w.attributes(name, tag[at:])
+	w.attributes(tag[at:])
 	rest := s[end:]
 	if rest != "" {
 		w.out.WriteByte('>')
@@ -152,7 +152,7 @@ func tagEnd(s string) int {
 
 // attributes masks the values of attributes. That of "value" and "content" is named by
 // another: <input name="csrf" value="…">, <meta name="…" content="…">.
-func (w *markupWalk) attributes(tag, s string) {
+func (w *markupWalk) attributes(s string) {
 	named := ""
 	eachAttribute(s, func(_, name, val string) {
 		switch strings.ToLower(name) {

@@ -63,7 +63,7 @@ func (m *masker) lookup(text string) (value, bool) {
 }
 
 // learn takes in what the search found.
-func (m *masker) learn(finds []exposure.Find) (more bool) {
+func (m *masker) learn(finds []exposure.Find) {
 	for _, find := range finds {
 		text := strings.TrimSpace(find.Text)
 		if _, ok := m.known[text]; ok || len(text) < 2 || isMask(text) {
@@ -73,7 +73,7 @@ func (m *masker) learn(finds []exposure.Find) (more bool) {
 		if v.digest == "" {
 			v.digest = digestOf(text)
 		}
-		m.known[text], more = v, true
+		m.known[text] = v
 		m.r.remember(text, v)
 		if len(text) >= 4 {
 			m.phrases = append(m.phrases, text)
@@ -81,7 +81,6 @@ func (m *masker) learn(finds []exposure.Find) (more bool) {
 	}
 	// Longer ones first: one may stand in another.
 	slices.SortFunc(m.phrases, func(a, b string) int { return len(b) - len(a) })
-	return more
 }
 
 // A side is one direction of a flow, made to look like what a device sends, since that is
@@ -145,6 +144,9 @@ func (m *masker) flow(f *flow.Flow) *flow.Flow {
 		}
 		if round == maxRounds-1 {
 			m.bare(out)
+			if m.left(out, sides) {
+				nameless(out)
+			}
 		}
 	}
 	out.Leaks = m.leaks(m.r.policy.Leaks(f))
@@ -229,6 +231,27 @@ func (m *masker) bare(out *flow.Flow) {
 		out.Frames[i].Data, out.Frames[i].Truncated = nil, out.Frames[i].Size > 0
 	}
 	out.Notes = append(slices.Clip(out.Notes), "All that could hold a value was left out of this copy: "+why+".")
+}
+
+// nameless takes the names of the server out of a copy, too: the last resort, where one of
+// them is a value that cannot be masked in part.
+func nameless(out *flow.Flow) {
+	const nobody = "redacted.invalid"
+	out.Server = flow.Server{Asked: nobody, Dialed: out.Server.Dialed, Destination: out.Server.Destination, TLS: out.Server.TLS}
+	if out.Client.Hello != nil {
+		hello := *out.Client.Hello
+		hello.ServerName = nobody
+		out.Client.Hello = &hello
+	}
+	if r := out.Request; r != nil {
+		r.Method, r.URL, r.Header, r.Trailer = "", "https://"+nobody+"/", nil, nil
+	}
+	if r := out.Response; r != nil {
+		r.Header, r.Trailer = nil, nil
+	}
+	if out.DNS != nil {
+		out.DNS = &flow.Question{Name: nobody, Type: out.DNS.Type, Code: out.DNS.Code}
+	}
 }
 
 // bareFields keeps the values of fields that say what a message is, and no others.

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"mime"
+	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -30,18 +31,17 @@ func (m *masker) response(r *flow.Response) *flow.Response {
 	return &out
 }
 
+// authorityEnds are the characters that end the authority of a URL (RFC 3986, 3.2), as people
+// and browsers write it.
+const authorityEnds = `/?#\`
+
 // target masks the URL of a request.
 func (m *masker) target(s string) string {
-	end := len(s)
+	end := 0 // of the authority
 	if i := strings.Index(s, "://"); i >= 0 {
-		end = i + 3
-		if n := strings.IndexAny(s[end:], `/?#\`); n >= 0 {
-			end += n
-		} else {
-			end = len(s)
+		if end = len(s); strings.ContainsAny(s[i+3:], authorityEnds) {
+			end = i + 3 + strings.IndexAny(s[i+3:], authorityEnds)
 		}
-	} else {
-		end = 0
 	}
 	// The values of the policy first, since they may go over what separates parts; not in the
 	// host, which stays a name.
@@ -256,7 +256,7 @@ func (m *masker) frame(f flow.Frame) flow.Frame {
 	} else if masked, why = m.binary(data, f.Opcode != frameText); why != "" {
 		return m.without(f, "binary message of a WebSocket")
 	}
-	f.Data = append(status, masked...)
+	f.Data = slices.Concat(status, masked)
 	if !f.Truncated {
 		f.Size = int64(len(f.Data))
 	}

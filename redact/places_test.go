@@ -22,6 +22,7 @@ import (
 
 	"telltale/capture"
 	"telltale/flow"
+	"telltale/guard/raced"
 	"telltale/policy"
 )
 
@@ -322,6 +323,9 @@ func TestNoSecretIsLeft(t *testing.T) {
 	flows, labels := everything(t)
 	pol := canaryPolicy(t)
 	for i, f := range flows {
+		if raced.Detector && i%5 != 0 {
+			continue
+		}
 		r, err := New(pol)
 		if err != nil {
 			t.Fatal(err)

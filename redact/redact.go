@@ -123,6 +123,10 @@ func (r *Redactor) Learn(f *flow.Flow) {
 	m.pass(f)
 }
 
+// Text returns a sentence, a URL or a name with its values masked as in flows: for what a
+// report says beside them.
+func (r *Redactor) Text(s string) string { return r.masker(&flow.Flow{}).words(s) }
+
 // A Report says what was done, by kind; it names no value.
 type Report struct {
 	Flows int

@@ -186,7 +186,7 @@ func (m *masker) runs(s string) string {
 			end++
 		}
 		run := s[i:end]
-		masked := run
+		var masked string
 		if name != "" && !isScheme(run) {
 			masked = m.namedWord(name, run)
 			name = ""
@@ -254,7 +254,7 @@ func (m *masker) run(run string) string {
 	if masked, ok := m.encoded(run); ok {
 		return masked
 	}
-	if strings.IndexAny(run, "/=:|") < 0 {
+	if !strings.ContainsAny(run, "/=:|") {
 		return m.word(run)
 	}
 	var b strings.Builder
