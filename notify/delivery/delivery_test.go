@@ -134,7 +134,7 @@ func TestAPoisonedMessageHoldsUpNobody(t *testing.T) {
 
 func TestAReceiverThatIsDownForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var up time.Duration = time.Hour
+		const up = time.Hour
 		lab := &room{name: "lab", each: true, answer: func(p post, _ int) transport.Outcome {
 			if p.at < up {
 				return again

@@ -53,8 +53,10 @@ func (l *lane) finish() { l.once.Do(func() { close(l.ended) }) }
 func (l *lane) run(ctx context.Context) {
 	defer l.settleOwed()
 	for ctx.Err() == nil {
+		// Asked before the outbox is: what was written before the end is seen after it.
+		over := l.over()
 		if rest := l.until.Sub(l.Clock.Now()); rest > 0 && rest <= outbox.LongestPause {
-			if !l.rest(ctx, rest, nil) {
+			if !l.rest(ctx, rest, nil, over) {
 				return
 			}
 			continue
@@ -64,18 +66,18 @@ func (l *lane) run(ctx context.Context) {
 			l.deliver(ctx, box, m)
 			continue
 		}
-		wait, any := l.next()
-		if !any && l.over() || !l.rest(ctx, wait, l.wake) {
+		wait, any := l.next(over)
+		if !any && over || !l.rest(ctx, wait, l.wake, over) {
 			return
 		}
 	}
 }
 
 // rest waits for a time, or until there may be something new. It reports false when there
-// is no use in waiting: the end was announced, and comes first.
-func (l *lane) rest(ctx context.Context, wait time.Duration, wake <-chan struct{}) bool {
+// is no use in waiting: it is over, and the end comes first.
+func (l *lane) rest(ctx context.Context, wait time.Duration, wake <-chan struct{}, over bool) bool {
 	ended := l.ended
-	if l.over() {
+	if over {
 		if wait > l.patience() {
 			return false
 		}
@@ -103,7 +105,7 @@ func (l *lane) over() bool {
 }
 
 // next returns how long it is to the next message that waits; any is false when none does.
-func (l *lane) next() (wait time.Duration, any bool) {
+func (l *lane) next(over bool) (wait time.Duration, any bool) {
 	wait = housekeeping
 	for _, box := range l.kept.boxes() {
 		at, ok, err := box.Next(l.to.Identity)
@@ -119,7 +121,7 @@ func (l *lane) next() (wait time.Duration, any bool) {
 		}
 		any = true
 	}
-	if !l.over() {
+	if !over {
 		wait = min(wait, housekeeping)
 	}
 	return wait, any

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -305,7 +304,7 @@ func (o *Outbox) Sweep(configured []string, exists func(path string) bool) error
 }
 
 func (o *Outbox) sweepSources(before int64, exists func(path string) bool) error {
-	sources, err := o.sources("used < " + strconv.FormatInt(before, 10))
+	sources, err := o.sources("SELECT audit, path, seq, used FROM sources WHERE path <> '' AND used < ?", before)
 	if err != nil {
 		return err
 	}

@@ -74,10 +74,12 @@ func (o *Outbox) Finish(audit string) error {
 
 // Sources returns the audits that are not finished and have a capture file, the oldest
 // first: they are being recorded, or were left behind.
-func (o *Outbox) Sources() ([]Source, error) { return o.sources("open = 1") }
+func (o *Outbox) Sources() ([]Source, error) {
+	return o.sources("SELECT audit, path, seq, used FROM sources WHERE path <> '' AND open = 1 ORDER BY used, audit")
+}
 
-func (o *Outbox) sources(which string) ([]Source, error) {
-	rows, err := o.db.Query("SELECT audit, path, seq, used FROM sources WHERE path <> '' AND " + which + " ORDER BY used, audit")
+func (o *Outbox) sources(query string, args ...any) ([]Source, error) {
+	rows, err := o.db.Query(query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}
