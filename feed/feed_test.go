@@ -149,7 +149,7 @@ func stuck(t testing.TB, r *rig, path string) net.Conn {
 // everything, in order.
 func TestSlowReaderIsDroppedAndNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	r := start(t, feed.Limits{Behind: 1 << 20, Write: 300 * time.Millisecond, Notice: 100 * time.Millisecond})
+	r := start(t, feed.Limits{Behind: 1 << 20, Write: 3 * time.Second, Notice: 100 * time.Millisecond})
 	defer r.closing()
 	slow := []net.Conn{stuck(t, r, "/events"), stuck(t, r, "/ws")}
 	source, conn := r.connect(t), r.dial(t)
@@ -445,6 +445,9 @@ func BenchmarkPublish(b *testing.B) {
 			}
 			until(b, "the readers", func() bool { return r.Readers() == readers })
 			one := fmt.Appendf(nil, `{"event":"flow","url":%q}`, "https://www.example.com/"+strings.Repeat("x", 400))
+			// More than the kernel takes, so that the readers' goroutines wait.
+			r.Publish(fmt.Appendf(nil, `{"event":"flow","url":%q}`, strings.Repeat("x", 16<<20)))
+			r.Publish(one)
 			b.ReportAllocs()
 			for b.Loop() {
 				r.Publish(one)
