@@ -291,7 +291,7 @@ func (a *audit) finish(ctx context.Context, s *streams, command string) (doc *re
 	trouble = a.shutDown(s)
 	doc = a.document(command)
 	a.closeFeed(s, doc)
-	trouble = a.telling.finish(s, doc, a.flags.report.quiet) || trouble
+	trouble = a.telling.finish(s, doc) || trouble
 	return doc, a.flags.app.applyAfter(ctx, s, doc, a.policy.Load(), a.flags.report.quiet) || trouble
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"telltale/flow"
 	"telltale/intake"
+	"telltale/redact"
 	"telltale/reports"
 )
 
@@ -116,12 +117,12 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 		sum, infos, _, _ := judge(ctx, in, nil, intake.Options{}) // what is wrong with an input is said the second time
 		j.gate.rest.settle(sum, intake.Watched(infos))
 	}
+	var redacted *redact.Redactor
 	if j.redact {
-		mask, err := masks(pol, j.report.reveal)
-		if err != nil {
+		if redacted, err = masks(ctx, in, pol, j.report.reveal); err != nil {
 			return nil, false, err
 		}
-		in.Through(mask)
+		in.Through(redacted.Flow)
 	}
 	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), needed(pol))
 	stop()
@@ -141,7 +142,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	doc.Command, doc.Modes = commandLine(c, args), modes
 	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
 	if j.redact {
-		doc.Redact = func(f *flow.Flow) *flow.Flow { return f } // they are when they are read
+		doc.Mask, doc.Redact = redacted.Text, asRedacted(redacted.Flow) // flows are when they are read
 	}
 	lost := j.app.applyAfter(ctx, s, doc, pol, j.report.quiet)
 	j.warn(s, doc)

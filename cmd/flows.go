@@ -60,9 +60,11 @@ func newFlows(s *streams) *cobra.Command {
 		opts.Bodies = format == "har" || pick.Names("body") || pick.Words() != nil
 		l := &lister{policy: pol, judge: rest.beside(pol), pick: pick, search: strings.ToLower(search), mask: masker(pol, reveal), reveal: reveal}
 		if redacted {
-			if l.redact, err = masks(pol, reveal); err != nil {
+			masked, err := masks(ctx, in, pol, reveal)
+			if err != nil {
 				return err
 			}
+			l.redact = masked.Flow
 			opts.Bodies = true // what else is to be masked shows in them
 		}
 		if format == "json" || pick.Names("attributed") {

@@ -169,7 +169,7 @@ func newNotifyRetry(s *streams) *cobra.Command {
 		s.say("sending %s again", plural(n, "message"))
 		ctx, stop := interruptible(c.Context(), drain)
 		defer stop()
-		return conclude(ctx, s, all.deliver(s))
+		return all.conclude(ctx, s, all.deliver(s))
 	})
 	c.Args = cobra.ArbitraryArgs
 	flags.register(c)
@@ -191,7 +191,7 @@ func newNotifyRun(s *streams) *cobra.Command {
 		<-ctx.Done()
 		last, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		return conclude(last, s, d)
+		return all.conclude(last, s, d)
 	})
 	c.Args = noArguments
 	flags.register(c)
@@ -201,6 +201,7 @@ func newNotifyRun(s *streams) *cobra.Command {
 
 // deliver begins to send what waits for these addressees.
 func (a *addressees) deliver(s *streams) *delivery.Delivery {
+	a.dead = deadLetters()
 	return delivery.Start(delivery.Config{
 		Outbox: outboxFile(), Destinations: a.destinations(a.client()), Group: a.notify.Group,
 		Recipients: a.recipients, Link: a.linker(), Left: leftBehind, Log: toolLog(s),
@@ -223,18 +224,53 @@ func (a *addressees) linker() func(audit, violation string) string {
 
 // conclude ends a delivery, once it has tried what can be tried until ctx ends, and says
 // what is left.
-func conclude(ctx context.Context, s *streams, d *delivery.Delivery) error {
+func (a *addressees) conclude(ctx context.Context, s *streams, d *delivery.Delivery) error {
 	if err := d.Close(ctx); err != nil {
 		return err
 	}
-	switch st := d.Status(); {
-	case st.Waiting > 0:
-		s.say("warning: %s still wait%s", plural(st.Waiting, "message"), because(st.Trouble))
-		return exitCode(ExitFailed)
-	case st.Dead > 0:
-		s.say("warning: %s could not be delivered%s; see: telltale notify list", plural(st.Dead, "message"), because(st.Trouble))
+	if a.sayWhatIsLeft(s, d.Status()) {
 		return exitCode(ExitFailed)
 	}
 	s.say("everything is delivered")
 	return nil
+}
+
+// sayWhatIsLeft warns of messages that wait, and of those that were given up since delivery
+// began, and reports whether there are any.
+func (a *addressees) sayWhatIsLeft(s *streams, status delivery.Status) bool {
+	if status.Waiting > 0 {
+		s.say("warning: %s to be delivered%s: they go out at the next start, or with telltale notify run", waiting(status.Waiting), because(status.Trouble))
+	}
+	given := 0
+	for id := range deadLetters() {
+		if !a.dead[id] {
+			given++
+		}
+	}
+	if given > 0 {
+		s.say("warning: %s could not be delivered: telltale notify list says why", plural(given, "message"))
+	}
+	return status.Waiting+given > 0
+}
+
+func waiting(n int) string {
+	if n == 1 {
+		return "1 message still waits"
+	}
+	return plural(n, "message") + " still wait"
+}
+
+// deadLetters are the messages that are not tried any more.
+func deadLetters() map[string]bool {
+	dead := map[string]bool{}
+	box, err := openOutbox()
+	if box == nil || err != nil {
+		return dead
+	}
+	defer box.Close()
+	messages, _ := box.List(outbox.Dead) // what cannot be read is said by who delivers
+	for _, m := range messages {
+		dead[m.ID] = true
+	}
+	return dead
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 
 	"telltale/capture"
 	"telltale/flow"
+	"telltale/intake"
 	"telltale/policy"
 	"telltale/redact"
 )
@@ -63,8 +65,9 @@ func newCapturesRedact(s *streams) *cobra.Command {
 	return c
 }
 
-// masks returns what makes flows safe to hand over.
-func masks(pol *policy.Policy, reveal bool) (func(*flow.Flow) *flow.Flow, error) {
+// masks returns what makes flows safe to hand over. It has read the inputs once: a value that
+// shows for what it is in a later flow is masked in earlier ones too.
+func masks(ctx context.Context, in *intake.Set, pol *policy.Policy, reveal bool) (*redact.Redactor, error) {
 	if reveal {
 		return nil, errors.New("--redact and --reveal say the opposite of each other")
 	}
@@ -72,7 +75,11 @@ func masks(pol *policy.Policy, reveal bool) (func(*flow.Flow) *flow.Flow, error)
 	if err != nil {
 		return nil, err
 	}
-	return r.Flow, nil
+	_, err = in.Read(ctx, intake.Options{Bodies: true}, func(f *flow.Flow) error { // what is wrong with an input is said when it is judged
+		r.Learn(f)
+		return nil
+	})
+	return r, err
 }
 
 // asRedacted tells a format that flows were masked already; nil where they were not.

@@ -45,26 +45,21 @@ const linkLife = 24 * time.Hour
 type addressees struct {
 	notify  policy.Notify
 	targets []transport.Target
+	dead    map[string]bool // messages that had been given up before
 }
 
 // addressed joins the destinations of the policy with those of --notify, and looks up their
-// secrets. Destinations of flags are told of everything that matters, whatever the policy's
-// routes say.
+// secrets. Destinations of flags, which no route of the policy names, are told of everything
+// that matters.
 func addressed(of policy.Notify, flags []string) (*addressees, error) {
 	a := &addressees{notify: of}
 	sources := credentials()
-	var named []string
 	for _, text := range flags {
 		d, err := policy.ParseDestination(text, sources)
 		if err != nil {
 			return nil, fmt.Errorf("--notify: %w", err)
 		}
 		a.notify.To = append(a.notify.To[:len(a.notify.To):len(a.notify.To)], d)
-		named = append(named, d.Name)
-	}
-	if len(named) > 0 && len(of.Routes) > 0 {
-		route := policy.Route{To: named, When: policy.Selection{Events: []string{string(event.OfViolation), string(event.OfTrouble)}}}
-		a.notify.Routes = append(of.Routes[:len(of.Routes):len(of.Routes)], route)
 	}
 	for _, d := range a.notify.To {
 		t, err := transport.Resolve(d, sources)
@@ -154,6 +149,7 @@ func (t *telling) start(s *streams) {
 	log := toolLog(s)
 	if len(t.addressees.targets) > 0 {
 		t.client = t.addressees.client()
+		t.addressees.dead = deadLetters()
 		t.delivery = delivery.Start(delivery.Config{
 			Outbox: outboxFile(), Source: t, Capture: a.path,
 			Destinations: t.addressees.destinations(t.client), Group: t.addressees.notify.Group,
@@ -166,6 +162,9 @@ func (t *telling) start(s *streams) {
 			Rules: rules, Destinations: t.addressees.names(), Answer: t.answer, Output: t.output,
 			Trouble: func(err error) { log.Warn("program of the policy", "problem", err) },
 		})
+		for _, problem := range t.actions.Check() {
+			log.Warn("program of the policy", "problem", problem)
+		}
 	}
 	t.stop = follow(a.store, t.look)
 }
@@ -419,7 +418,7 @@ func (t *telling) output(l actions.Line) {
 
 // finish tells of the end, lets programs and messages that are under way come to theirs,
 // and says what is left for the next start.
-func (t *telling) finish(s *streams, doc *reports.Report, quiet bool) (trouble bool) {
+func (t *telling) finish(s *streams, doc *reports.Report) (trouble bool) {
 	if t == nil {
 		return false
 	}
@@ -441,13 +440,7 @@ func (t *telling) finish(s *streams, doc *reports.Report, quiet bool) (trouble b
 		trouble = true
 	}
 	t.client.Close()
-	sum := t.delivery.Status()
-	if sum.Waiting > 0 {
-		s.say("warning: %s wait to be delivered%s; they go out at the next start, or now with: telltale notify run", plural(sum.Waiting, "message"), because(sum.Trouble))
-	}
-	if sum.Dead > 0 && !quiet {
-		s.say("warning: %s could not be delivered%s; see: telltale notify list", plural(sum.Dead, "message"), because(sum.Trouble))
-	}
+	t.addressees.sayWhatIsLeft(s, t.delivery.Status())
 	return trouble
 }
 

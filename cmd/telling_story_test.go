@@ -70,9 +70,6 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		told.to = r.URL.Path
 		m.accepted[key] = told
 	}
-	if mood > 4 {
-		m.answered[key]++
-	}
 	m.mu.Unlock()
 	switch mood {
 	case 0:
@@ -83,6 +80,14 @@ func (m *moody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case 4: // has taken it, and never answers
 		<-r.Context().Done()
+	default:
+		w.WriteHeader(http.StatusOK)
+		err := http.NewResponseController(w).Flush()
+		if err == nil && r.Context().Err() == nil { // in time
+			m.mu.Lock()
+			m.answered[key]++
+			m.mu.Unlock()
+		}
 	}
 }
 
@@ -182,7 +187,7 @@ func TestEveryViolationIsToldOnceAcrossAKill(t *testing.T) {
 	t.Parallel()
 	receiver := newMoody(t, 7)
 	const destinations = 12
-	policy := "version: 1\nallow: [\"*.canada.ca\"]\nnotify:\n  group: 200ms\n  timeout: 500ms\n  to:\n"
+	policy := "version: 1\nallow: [\"*.canada.ca\"]\nnotify:\n  group: 200ms\n  timeout: 2s\n  to:\n"
 	for n := range destinations {
 		policy += fmt.Sprintf("    - name: room %d\n      webhook: %s/%d\n", n, receiver.URL, n)
 	}

@@ -27,7 +27,8 @@ type Composition struct {
 
 // Bounds of a message. What is longer is cut, and says so with an ellipsis.
 const (
-	maxItems   = 10
+	maxItems   = 10   // of a message that people read
+	maxKept    = 500  // items of a message
 	maxNames   = 5    // devices and phases of an item
 	maxName    = 60   // columns of a name
 	maxTitle   = 200  // characters
@@ -59,8 +60,8 @@ func Apart(events []event.Event) [][]event.Event {
 }
 
 // Compose makes one message of a burst of events, which belong to one audit. Events of one
-// violation become one item. The worst items come first; of many only the first ten are
-// listed. Everything that came from the wire is harmless text in it, and bounded.
+// violation become one item. The worst items come first; people get the first ten of many
+// to read, programs all. Everything that came from the wire is harmless text in it, and bounded.
 func Compose(events []event.Event, about Composition) Message {
 	m := Message{ID: about.ID, Escalated: clip(about.Escalated, maxText), Report: about.Report}
 	for _, e := range events {
@@ -76,7 +77,7 @@ func Compose(events []event.Event, about Composition) Message {
 			m.Severity = cmp.Or(items[i].Severity, m.Severity)
 		}
 	}
-	m.Items, m.More = items[:min(len(items), maxItems)], max(0, len(items)-maxItems)
+	m.Items, m.More = items[:min(len(items), maxKept)], max(0, len(items)-maxKept)
 	others := othersOf(events)
 	m.Kind = kindOf(events)
 	m.Title = clip(title(m, others), maxTitle)

@@ -42,8 +42,11 @@ func TestComposeGroups(t *testing.T) {
 
 func TestComposeSorts(t *testing.T) {
 	m := burst()
-	if len(m.Items) != 10 || m.More != 2 {
+	if len(m.Items) != 12 || m.More != 0 {
 		t.Fatalf("%d items and %d more", len(m.Items), m.More)
+	}
+	if read := listed(m); len(read.Items) != 10 || read.More != 2 {
+		t.Errorf("people read %d items and of %d more", len(read.Items), read.More)
 	}
 	if m.Items[0].Count != 100 || m.Items[8].Severity != "error" || m.Items[9].Severity != "warning" || m.Severity != "error" {
 		t.Errorf("items %+v", m.Items)

@@ -133,6 +133,9 @@ const manyItems = 4
 
 // listed leaves of a list what people look through.
 func listed(m Message) Message {
+	if over := len(m.Items) - maxItems; over > 0 {
+		m.Items, m.More = m.Items[:maxItems], m.More+over
+	}
 	if len(m.Items) < manyItems {
 		return m
 	}
