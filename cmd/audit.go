@@ -162,7 +162,7 @@ func listen(addr string) (net.Listener, error) {
 // data folder that expires.
 func (a *audit) openCapture(s *streams) error {
 	pol := a.policy.Load()
-	opts := capture.Options{Judge: a.flags.gate.judge(pol), Log: toolLog(s), Seal: a.sealed(s)}
+	opts := capture.Options{Judge: a.flags.gate.judge(pol), Log: toolLog(s), Seal: a.sealed(s), Leaks: func(f *flow.Flow) []flow.Leak { return a.policy.Load().Leaks(f) }}
 	if a.telling != nil {
 		opts.Tell = a.occurrence
 	}
