@@ -2,11 +2,15 @@ package cmd
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +18,7 @@ import (
 	"telltale/evidence"
 	"telltale/flow/plain"
 	"telltale/policy"
+	"telltale/policy/catalog"
 	"telltale/reports"
 )
 
@@ -28,9 +33,10 @@ func (a *audit) sealed(s *streams) func(capture.Chain) []byte {
 		s.say("warning: the capture will not be signed: %v", err)
 		return nil
 	}
+	go programDigest() // so that the end of the audit does not wait for it
 	return key.Seal(func() evidence.Manifest {
 		m := evidence.Manifest{
-			Tool: evidence.Tool{Name: "telltale", Version: version()}, Clock: evidence.Clock(), WaysIn: a.ways.modes(),
+			Tool: evidence.Tool{Name: "telltale", Version: version(), SHA256: programDigest()}, WaysIn: a.ways.modes(),
 		}
 		pol := a.policy.Load()
 		m.Policy = &evidence.Source{Name: pol.Name(), File: pol.File(), SHA256: pol.Digest()}
@@ -42,8 +48,27 @@ func (a *audit) sealed(s *streams) func(capture.Chain) []byte {
 	})
 }
 
-// listSources are the lists of trackers that a policy was read with.
-func listSources(pol *policy.Policy) (out []evidence.Source) {
+// programDigest is the SHA-256 of this program's file, "" where it cannot be read.
+var programDigest = sync.OnceValue(func() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+})
+
+// listSources are the catalogue and the lists of trackers that a policy was read with.
+func listSources(pol *policy.Policy) []evidence.Source {
+	out := []evidence.Source{{Name: "catalogue", SHA256: catalog.Digest()}}
 	for _, l := range pol.Lists() {
 		out = append(out, evidence.Source{Name: "list", File: l.Name, SHA256: l.Digest})
 	}

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"telltale/flow/plain"
@@ -109,7 +110,7 @@ func (m *Manifest) lines() []string {
 		lines = append(lines, fmt.Sprintf("  list %s, SHA-256 %s", l.Name, l.SHA256))
 	}
 	for _, d := range m.Devices {
-		lines = append(lines, fmt.Sprintf("  device %s %s", d.Address, d.Name))
+		lines = append(lines, strings.TrimRight("  device "+d.Address+" "+d.Name, " "))
 	}
 	return lines
 }

@@ -45,6 +45,7 @@ type Manifest struct {
 type Tool struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+	SHA256  string `json:"sha256,omitempty"` // of the program's file, hexadecimal
 }
 
 // Source is a file that what was recorded is judged by.

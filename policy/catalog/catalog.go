@@ -14,8 +14,11 @@ package catalog
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"sync"
 
@@ -24,6 +27,25 @@ import (
 
 //go:embed categories.yaml companies.yaml mastg.yaml presets.yaml probes.yaml products.yaml resolvers.yaml shared.yaml
 var tables embed.FS
+
+// Digest identifies the facts: the lower-case hex SHA-256 over the names and the contents of
+// all tables, in the order of their names.
+var Digest = sync.OnceValue(func() string {
+	sum := sha256.New()
+	names, err := fs.Glob(tables, "*.yaml")
+	if err != nil {
+		panic(err) // the pattern is good
+	}
+	for _, name := range names {
+		content, err := tables.ReadFile(name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, len(content))
+		sum.Write(content)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+})
 
 // Unverified is the confidence of a fact that no vendor and no two independent
 // sources confirm.

@@ -290,3 +290,9 @@ func ExampleFindProduct() {
 	fmt.Println(p.Owner(), p.Category, p.Country)
 	// Output: Embrace performance US
 }
+
+func TestDigestIsThatOfTheTables(t *testing.T) {
+	if d := Digest(); len(d) != 64 || d != Digest() {
+		t.Errorf("digest %q", d)
+	}
+}
