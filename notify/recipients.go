@@ -26,7 +26,8 @@ type Escalation struct {
 // once.
 //
 // What says itself where it goes (To: a test, an action that names destinations) goes there.
-// Anything else goes where routes take it. A destination that no route and no escalation
+// Anything else goes where routes take it; devices and the end of an audit only where a route
+// names these kinds of events. A destination that no route and no escalation
 // names is told of violations, of trouble and of what actions ask for; so is every
 // destination where there are no routes. Trouble that no route takes goes to all but those
 // that are only escalated to: silence would look like an audit in which all is well.
@@ -89,7 +90,7 @@ func named(routes []policy.Route) (routed, escalated map[string]bool) {
 // violations can be acknowledged, so that only they are escalated.
 func route(routes []policy.Route, e event.Event, tell func(string) *Recipient) (taken bool) {
 	for _, r := range routes {
-		if !e.Selected(r.When) {
+		if !e.Selected(r.When) || len(r.When.Events) == 0 && !unasked(e.Kind) {
 			continue
 		}
 		taken = true

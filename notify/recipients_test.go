@@ -83,6 +83,18 @@ func TestRecipientsWithoutRoutes(t *testing.T) {
 	}
 }
 
+// A route that names no kinds of events takes what matters, and neither devices nor the end.
+func TestRecipientsOfAnyEvent(t *testing.T) {
+	n := policy.Notify{To: []policy.Destination{{Name: "a"}}, Routes: []policy.Route{{To: []string{"a"}}}}
+	for kind, want := range map[event.Kind]string{
+		event.OfViolation: "a", event.OfTrouble: "a", event.OfAction: "a", event.OfDevice: "", event.OfSummary: "",
+	} {
+		if got := told(Recipients(n, event.Event{Kind: kind})); got != want {
+			t.Errorf("%s: %q, want %q", kind, got, want)
+		}
+	}
+}
+
 // Trouble that a route takes goes where the route says, and to who has none.
 func TestRecipientsOfRoutedTrouble(t *testing.T) {
 	n := routed(t)
