@@ -52,6 +52,7 @@ var scenarios = []scenario{
 		return b.compare("up", b.bulk(func(c *http1) error { return c.post("/upload", bulkMiB<<20) }))
 	}},
 	{"sent", "4 KiB of JSON in each request, 64 clients, without and with 50 values to look for", (*bench).sent},
+	{"told", "small requests that break the policy, without and with a receiver that hangs", (*bench).told},
 	{"latency", "one request at a time", (*bench).latency},
 	{"recorded", "100,000 recorded flows", (*bench).longAudit},
 	{"whole", "a whole device through the tunnel", (*bench).wholeDevice},
