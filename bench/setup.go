@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
@@ -176,9 +177,11 @@ func (b *bench) startTelltale() (*process, error) { return b.startTelltaleBy(b.p
 
 func (b *bench) startTelltaleBy(policy string) (*process, error) {
 	b.captures++
-	return start(b.telltale, "record",
+	c := exec.Command(b.telltale, "record",
 		"--listen", "127.0.0.1:0", "--allow-local", "--resolve", "*:*:127.0.0.1", "--upstream-ca", b.roots,
 		"--policy", policy, "--ca", filepath.Join(b.dir, "ca"), "--save", b.capture())
+	c.Env = append(os.Environ(), "XDG_DATA_HOME="+b.dir) // nothing of it is to stay with whoever measures
+	return launch(c)
 }
 
 // capture is the file of the telltale that was started last.
