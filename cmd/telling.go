@@ -23,7 +23,6 @@ import (
 	"telltale/policy"
 	"telltale/reports"
 	"telltale/token"
-	"telltale/tui"
 )
 
 // outboxFile is where messages wait, of all audits.
@@ -112,6 +111,7 @@ type telling struct {
 	troubled bool  // that the capture cannot be written was said
 	said     lastLines
 	excused  map[string]bool // violations that programs have waived
+	waivers  []policy.Waiver // of programs
 	devices  map[string]bool // that were told of, by address
 }
 
@@ -352,70 +352,6 @@ func (t *telling) settled(audit, violation string) bool {
 	return n == 0 && unknown
 }
 
-// answer carries out what a program has answered.
-func (t *telling) answer(e event.Event, rule policy.Action, answer actions.Answer) {
-	a := t.audit
-	author := rule.Source.String()
-	if answer.Annotate != "" && e.Violation != nil {
-		t.note(capture.Annotation{Violation: e.Violation.ID, Kind: capture.Remark, Author: author, Text: answer.Annotate})
-	}
-	if w := answer.Waive; w != nil && e.Violation != nil {
-		t.waive(e.Violation, author, w.Reason, w.Until)
-	}
-	if m := answer.Notify; m != nil {
-		a.store.Tell(string(event.OfAction), "", func(seq int64) []byte {
-			asked := a.occasion(event.OfAction, seq, time.Now())
-			asked.Client, asked.Device, asked.Phase = e.Client, e.Device, e.Phase
-			asked.Message = masker(a.policy.Load(), false)(strings.TrimSpace(m.Title + "\n" + m.Text))
-			asked.To = m.To
-			return asked.Document()
-		})
-	}
-}
-
-// note keeps an annotation in the capture.
-func (t *telling) note(n capture.Annotation) {
-	n.Time = time.Now()
-	if err := t.audit.store.Annotate(n); err != nil {
-		t.audit.store.Note("an annotation could not be kept: " + err.Error())
-	}
-}
-
-// waive excuses a violation until a time, as a program has said.
-func (t *telling) waive(v *event.Violation, author, reason string, until time.Time) {
-	a := t.audit
-	host, err := policy.ParsePattern(v.Host)
-	if err != nil {
-		a.store.Note("a waiver of a program could not be applied: " + err.Error())
-		return
-	}
-	t.mu.Lock()
-	t.excused[v.ID] = true
-	t.mu.Unlock()
-	for {
-		pol := a.policy.Load()
-		waived := pol.WithWaiver(policy.Waiver{Rule: policy.Rule(v.Rule), Host: host, Reason: reason, Until: until, By: author})
-		if a.policy.CompareAndSwap(pol, waived) {
-			break
-		}
-	}
-	t.note(capture.Annotation{Violation: v.ID, Kind: capture.Excused, Author: author, Text: reason, Until: until})
-	if err := a.store.Rejudge(context.Background(), a.flags.gate.judge(a.policy.Load()), nil); err != nil {
-		a.store.Note("a waiver of a program could not be applied: " + err.Error())
-	}
-}
-
-// output shows a line that a program has written to those who look, and keeps it for
-// nobody.
-func (t *telling) output(l actions.Line) {
-	t.said.add(plain.Text(filepath.Base(l.Action.Run[0]) + ": " + l.Text))
-	if f := t.audit.feed; f != nil && f.server != nil {
-		_ = reports.NewLines(publisher{f.server}).Encode(map[string]any{
-			"event": "output", "time": stamp(time.Now()), "program": filepath.Base(l.Action.Run[0]), "event_id": l.Event, "text": l.Text,
-		})
-	}
-}
-
 // finish tells of the end, lets programs and messages that are under way come to theirs,
 // and says what is left for the next start.
 func (t *telling) finish(s *streams, doc *reports.Report) (trouble bool) {
@@ -449,42 +385,4 @@ func because(reason string) string {
 		return ""
 	}
 	return " (" + plain.Text(reason) + ")"
-}
-
-// told says for the screen how far people were told, and what programs say.
-func (a *audit) told() tui.Told {
-	t := a.telling
-	if t == nil {
-		return tui.Told{}
-	}
-	out := tui.Told{Output: t.said.all()}
-	if t.delivery != nil {
-		status := t.delivery.Status()
-		out.Waiting, out.Failed = status.Waiting, status.Dead
-	}
-	return out
-}
-
-// lastLines keeps the last lines of what programs wrote, for the screen.
-type lastLines struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-// keptLines is how many lines the screen can show.
-const keptLines = 8
-
-func (l *lastLines) add(line string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, line)
-	if over := len(l.lines) - keptLines; over > 0 {
-		l.lines = append(l.lines[:0:0], l.lines[over:]...)
-	}
-}
-
-func (l *lastLines) all() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]string(nil), l.lines...)
 }

@@ -98,7 +98,7 @@ func watchLive(ctx context.Context, s *streams, flags *liveFlags, command string
 func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, connect *tui.Connect, command string, written *writtenReports) (trouble bool) {
 	err := tui.Run(ctx, tui.Config{
 		Store: a.store, Connect: connect, Capture: captureLabel(a), Live: true, Problems: said.problems, Modes: a.ways.modes,
-		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.flags.gate.rest.beside, a.policy.Store),
+		Policy:     a.flags.policy.forScreen(said, a.policy.Load(), a.beside, a.adopt),
 		Diagnose:   func(d capture.Device) []diagnosis.Diagnosis { return a.diagnose(d, time.Now()) },
 		NameDevice: a.nameDevice, Told: a.told,
 		Acknowledge: func(violation string) error { return a.acknowledge(violation, byScreen) },

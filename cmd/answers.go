@@ -1,0 +1,146 @@
+package cmd
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"telltale/actions"
+	"telltale/capture"
+	"telltale/event"
+	"telltale/flow/plain"
+	"telltale/policy"
+	"telltale/reports"
+	"telltale/tui"
+)
+
+// This file is what comes back from the user's own programs, and from people at the screen.
+
+// answer carries out what a program has answered.
+func (t *telling) answer(e event.Event, rule policy.Action, answer actions.Answer) {
+	a := t.audit
+	author := rule.Source.String()
+	if answer.Annotate != "" && e.Violation != nil {
+		t.note(capture.Annotation{Violation: e.Violation.ID, Kind: capture.Remark, Author: author, Text: answer.Annotate})
+	}
+	if w := answer.Waive; w != nil && e.Violation != nil {
+		t.waive(e.Violation, author, w.Reason, w.Until)
+	}
+	if m := answer.Notify; m != nil {
+		a.store.Tell(string(event.OfAction), "", func(seq int64) []byte {
+			asked := a.occasion(event.OfAction, seq, time.Now())
+			asked.Client, asked.Device, asked.Phase = e.Client, e.Device, e.Phase
+			asked.Message = masker(a.policy.Load(), false)(strings.TrimSpace(m.Title + "\n" + m.Text))
+			asked.To = m.To
+			return asked.Document()
+		})
+	}
+}
+
+// note keeps an annotation in the capture.
+func (t *telling) note(n capture.Annotation) {
+	n.Time = time.Now()
+	if err := t.audit.store.Annotate(n); err != nil {
+		t.audit.store.Note("an annotation could not be kept: " + err.Error())
+	}
+}
+
+// waive excuses a violation until a time, as a program has said.
+func (t *telling) waive(v *event.Violation, author, reason string, until time.Time) {
+	a := t.audit
+	host, err := policy.ParsePattern(v.Host)
+	if err != nil {
+		a.store.Note("a waiver of a program could not be applied: " + err.Error())
+		return
+	}
+	w := policy.Waiver{Rule: policy.Rule(v.Rule), Host: host, Reason: reason, Until: until, By: author}
+	t.mu.Lock()
+	t.excused[v.ID] = true
+	t.waivers = append(t.waivers, w)
+	a.policy.Store(a.policy.Load().WithWaiver(w))
+	t.mu.Unlock()
+	t.note(capture.Annotation{Violation: v.ID, Kind: capture.Excused, Author: author, Text: reason, Until: until})
+	if err := a.store.Rejudge(context.Background(), a.flags.gate.judge(a.policy.Load()), nil); err != nil {
+		a.store.Note("a waiver of a program could not be applied: " + err.Error())
+	}
+}
+
+// adopt puts a policy into force that somebody has changed on the screen. What programs have
+// waived stays so.
+func (a *audit) adopt(pol *policy.Policy) {
+	if a.telling == nil {
+		a.policy.Store(pol)
+		return
+	}
+	a.telling.mu.Lock()
+	defer a.telling.mu.Unlock()
+	a.policy.Store(a.telling.withWaiversLocked(pol))
+}
+
+// beside is how the flows of the screen are judged under a policy.
+func (a *audit) beside(judge policy.Judge) policy.Judge {
+	if pol, ok := judge.(*policy.Policy); ok && a.telling != nil {
+		a.telling.mu.Lock()
+		judge = a.telling.withWaiversLocked(pol)
+		a.telling.mu.Unlock()
+	}
+	return a.flags.gate.rest.beside(judge)
+}
+
+func (t *telling) withWaiversLocked(pol *policy.Policy) *policy.Policy {
+	for _, w := range t.waivers {
+		pol = pol.WithWaiver(w)
+	}
+	return pol
+}
+
+// output shows a line that a program has written to those who look, and keeps it for
+// nobody.
+func (t *telling) output(l actions.Line) {
+	t.said.add(plain.Text(filepath.Base(l.Action.Run[0]) + ": " + l.Text))
+	if f := t.audit.feed; f != nil && f.server != nil {
+		_ = reports.NewLines(publisher{f.server}).Encode(map[string]any{
+			"event": "output", "time": stamp(time.Now()), "program": filepath.Base(l.Action.Run[0]), "event_id": l.Event, "text": l.Text,
+		})
+	}
+}
+
+// told says for the screen how far people were told, and what programs say.
+func (a *audit) told() tui.Told {
+	t := a.telling
+	if t == nil {
+		return tui.Told{}
+	}
+	out := tui.Told{Output: t.said.all()}
+	if t.delivery != nil {
+		status := t.delivery.Status()
+		out.Waiting, out.Failed = status.Waiting, status.Dead
+	}
+	return out
+}
+
+// lastLines keeps the last lines of what programs wrote, for the screen.
+type lastLines struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// keptLines is how many lines the screen can show.
+const keptLines = 8
+
+func (l *lastLines) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+	if over := len(l.lines) - keptLines; over > 0 {
+		l.lines = append(l.lines[:0:0], l.lines[over:]...)
+	}
+}
+
+func (l *lastLines) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.lines...)
+}
