@@ -55,7 +55,7 @@ func runExample(t *testing.T, program, ext, code, prints string) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var said bytes.Buffer
 	example := exec.CommandContext(ctx, program, file)

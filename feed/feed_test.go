@@ -107,7 +107,7 @@ func TestCloseGivesReadersTheRest(t *testing.T) {
 // A reader that takes nothing holds up the end no longer than it is given.
 func TestCloseWaitsForNoStuckReader(t *testing.T) {
 	t.Parallel()
-	r := start(t, feed.Limits{Behind: 1 << 30})
+	r := start(t, feed.Limits{Behind: 1 << 30, Write: time.Hour})
 	stuck(t, r, "/events")
 	stuck(t, r, "/ws")
 	until(t, "both readers", func() bool { return r.Readers() == 2 })
@@ -120,7 +120,7 @@ func TestCloseWaitsForNoStuckReader(t *testing.T) {
 	if err := r.Close(ctx); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(before); took > 3*time.Second {
+	if took := time.Since(before); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 	r.closing()
@@ -149,16 +149,17 @@ func stuck(t testing.TB, r *rig, path string) net.Conn {
 // everything, in order.
 func TestSlowReaderIsDroppedAndNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	r := start(t, feed.Limits{Behind: 1 << 20, Write: 3 * time.Second, Notice: 100 * time.Millisecond})
+	r := start(t, feed.Limits{Behind: 1 << 20, Write: 5 * time.Second, Notice: 100 * time.Millisecond})
 	defer r.closing()
 	slow := []net.Conn{stuck(t, r, "/events"), stuck(t, r, "/ws")}
 	source, conn := r.connect(t), r.dial(t)
 	until(t, "all readers", func() bool { return r.Readers() == 4 })
-	const burst = 500
-	events := raced.Size(100_000, 30_000)
+	const burst = 100
+	events := raced.Size(100_000, 6000)
 	// So long that what the kernel holds for the slow ones is soon full.
+	address := "https://www.example.com/" + strings.Repeat("x", raced.Size(150, 2000))
 	line := func(n int) []byte {
-		return fmt.Appendf(nil, `{"event":"flow","n":%d,"url":"https://www.example.com/%s"}`, n, strings.Repeat("x", 150))
+		return fmt.Appendf(nil, `{"event":"flow","n":%d,"url":%q}`, n, address)
 	}
 	var longest time.Duration
 	for n := 0; n < events; n += burst {

@@ -72,7 +72,7 @@ func start(t testing.TB, limits feed.Limits, change ...func(*feed.Config)) *rig 
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(l) }()
 	r.closing = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := r.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)
@@ -103,7 +103,7 @@ func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !ok(); <-tick.C {
+	for end := time.Now().Add(time.Minute); !ok(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatalf("waited for %s in vain", what)
 		}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"telltale/event"
+	"telltale/guard/raced"
 	"telltale/policy"
 )
 
@@ -32,8 +33,9 @@ func crowded(filler string) Message {
 }
 
 func TestLimits(t *testing.T) {
-	for name, filler := range map[string]string{"letters": "word ", "ampersands": "&<> ", "astral": "😀 ", "quotes": "\"\\` ", "marks": "e\u0301 "} {
-		many := crowded(filler)
+	fillers := []string{"&<> ", "word ", "😀 ", "\"\\` ", "e\u0301 "}
+	for _, filler := range fillers[:raced.Size(len(fillers), 1)] {
+		many, name := crowded(filler), fmt.Sprintf("%+q", filler)
 		few := many
 		few.Items, few.More = many.Items[:3], 0 // few have their explanations
 		for _, m := range []Message{many, few} {

@@ -365,7 +365,7 @@ func TestCopyIsSearchable(t *testing.T) {
 func FuzzFlow(f *testing.F) {
 	flows, _ := everything(f)
 	for i, x := range flows {
-		if i%raced.Size(4, 40) != 0 {
+		if i%37 != 0 { // TestNoSecretIsLeft has them all
 			continue
 		}
 		f.Add(x.Request.URL, flow.Get(x.Request.Header, "Content-Type"), x.Request.Body.Content, x.Request.Body.Truncated)
