@@ -17,6 +17,7 @@ import (
 
 	"telltale/capture"
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 )
 
 // The test binary runs itself as a child that does one job on a capture.
@@ -133,7 +134,7 @@ func ask(t *testing.T, path, mode, q string, args ...any) string {
 
 func TestKilledRecorderLosesNothingThatWasSynced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.telltale")
-	for round := 1; round <= 3; round++ {
+	for round := 1; round <= raced.Size(3, 1); round++ {
 		cmd, lines := command(t, self(t), "record", path)
 		in, err := cmd.StdinPipe()
 		if err != nil {

@@ -22,6 +22,7 @@ import (
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 	"telltale/policy"
 )
 
@@ -446,15 +447,14 @@ func TestTotalsOnlyKeepsNoFlows(t *testing.T) {
 // states on its goroutine.
 func TestConcurrency(t *testing.T) {
 	s, _ := create(t, capture.Options{Judge: hostJudge{}, QueueBytes: 64 << 10})
-	const writers, each = 8, 200
+	writers, each := 8, raced.Size(200, 40)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
 			for i := range each {
 				f := flowtest.Get(fmt.Sprintf("https://h%d.example/%d", w, i), flowtest.ID(s.NextID()), flowtest.ResponseBody("text/plain", fmt.Sprint(w, i, strings.Repeat("x", 2000))))
 				opened, answered := *f, *f
-				opened.Outcome, opened.Response = flow.Open, nil
-				answered.Outcome = flow.Open
+				opened.Outcome, opened.Response, answered.Outcome = flow.Open, nil, flow.Open
 				s.Observe(&opened)
 				s.Observe(&answered)
 				s.Observe(f)

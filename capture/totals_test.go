@@ -11,6 +11,7 @@ import (
 	"telltale/capture"
 	"telltale/flow"
 	"telltale/flow/flowtest"
+	"telltale/guard/raced"
 	"telltale/policy"
 )
 
@@ -228,7 +229,7 @@ func TestSummaryNeverChanges(t *testing.T) {
 			f.Outcome, f.Request.URL = flow.Served, fmt.Sprintf("http://setup.telltale/%d", id)
 		}
 		s.Observe(f)
-		if i%50 == 0 {
+		if i%raced.Size(50, 300) == 0 {
 			observe(t, s)
 			s.Note(fmt.Sprint("note ", i))
 			sum := s.Summary()
