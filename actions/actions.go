@@ -120,6 +120,9 @@ func (c Config) filled() Config {
 	if c.Folder == "" {
 		c.Folder = os.TempDir()
 	}
+	if absolute, err := filepath.Abs(c.Folder); err == nil {
+		c.Folder = absolute // programs and their launchers run elsewhere
+	}
 	if c.Queue <= 0 {
 		c.Queue = DefaultQueue
 	}

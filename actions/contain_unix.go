@@ -4,11 +4,13 @@ package actions
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -20,7 +22,8 @@ import (
 //
 // The launcher gets, behind the three standard ones, the descriptors lifelineFD (its end
 // says that the run is to end, also when that is because we are gone), reportFD and
-// holdFD, the lock of the folder.
+// holdFD, the lock of the folder. By them, and by a word that stands in its environment and
+// in the lifeline, it knows that it is one.
 func (p program) run(ctx context.Context) (exit string, err error) {
 	lifeline, held, err := os.Pipe()
 	if err != nil {
@@ -41,7 +44,11 @@ func (p program) run(ctx context.Context) (exit string, err error) {
 	}
 	c := exec.CommandContext(ctx, self)
 	c.Args = append([]string{launcherName, strconv.FormatInt(p.memory, 10), p.folder.path, p.path}, p.arguments...)
-	c.Env, c.Dir = p.environment, p.folder.path
+	word := rand.Text()
+	if _, err := held.WriteString(word); err != nil {
+		return "", fmt.Errorf("cannot run it: %w", err)
+	}
+	c.Env, c.Dir = append(slices.Clip(p.environment), launchVariable+"="+word), p.folder.path
 	c.Stdin, c.Stdout, c.Stderr = input(p.input), p.output, p.errors
 	c.ExtraFiles = []*os.File{lifeline, reported, p.folder.lock}
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // the terminal's signals are not for it

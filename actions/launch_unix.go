@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,9 +20,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// launcherName is what a launcher is called in lists of processes; a process of that name
-// is one.
+// launcherName is what a launcher is called in lists of processes.
 const launcherName = "telltale-action"
+
+// launchVariable has the word that a launcher must find in its lifeline as well.
+const launchVariable = "TELLTALE_LAUNCH"
 
 // What a launcher gets behind the standard descriptors.
 const (
@@ -43,9 +47,51 @@ const watchEvery = 25 * time.Millisecond
 // A process that was started as a launcher is nothing else. This happens here, and not where
 // a program begins, so that no executable with a Runner in it can forget it.
 func init() {
-	if len(os.Args) >= 4 && os.Args[0] == launcherName {
+	if isLauncher() {
 		os.Exit(launch(os.Args[1], os.Args[2], os.Args[3], os.Args[3:])) //nolint:forbidigo // the process is a launcher, which ends here
 	}
+}
+
+// isLauncher reports whether a Runner started this process. Its name does not say so, since
+// anybody can give it: a launcher runs a program and may remove a folder, so it must find what
+// only a Runner hands over. Any other process goes on as if this had not been asked.
+func isLauncher() bool {
+	if len(os.Args) < 4 || os.Args[0] != launcherName {
+		return false
+	}
+	word := os.Getenv(launchVariable)
+	if word == "" || !isPipe(lifelineFD) || !isPipe(reportFD) || !isHeld(os.Args[2]) || !isSaid(word) {
+		return false
+	}
+	os.Unsetenv(launchVariable) //nolint:errcheck // the name is right; the program is not to have it
+	return true
+}
+
+func isPipe(fd int) bool {
+	var s unix.Stat_t
+	return unix.Fstat(fd, &s) == nil && s.Mode&unix.S_IFMT == unix.S_IFIFO
+}
+
+// isHeld reports whether a path is that of a run's folder, whose lock this process has
+// (flock(2): to take it once more through the descriptor that holds it succeeds).
+func isHeld(path string) bool {
+	var there, held unix.Stat_t
+	return strings.HasPrefix(filepath.Base(path), folderPrefix) &&
+		unix.Lstat(path, &there) == nil && unix.Fstat(holdFD, &held) == nil &&
+		held.Mode&unix.S_IFMT == unix.S_IFDIR && there.Dev == held.Dev && there.Ino == held.Ino &&
+		unix.Flock(holdFD, unix.LOCK_EX|unix.LOCK_NB) == nil
+}
+
+// isSaid reports whether a word stands in the lifeline. It does not wait for it: a Runner
+// writes it before it starts anything.
+func isSaid(word string) bool {
+	ready, err := unix.Poll([]unix.PollFd{{Fd: lifelineFD, Events: unix.POLLIN}}, 0)
+	if err != nil || ready == 0 {
+		return false
+	}
+	said := make([]byte, len(word))
+	n, err := unix.Read(lifelineFD, said)
+	return err == nil && string(said[:n]) == word
 }
 
 // launch runs one program and ends it with everything it started: when the program has
@@ -75,7 +121,7 @@ func launch(memory, folder, path string, argv []string) int {
 	if err != nil {
 		panic(err) // texts always encode
 	}
-	if _, err := reports.Write(document); err != nil || os.Getppid() != parent {
+	if _, err := reports.Write(document); (err != nil || os.Getppid() != parent) && isHeld(folder) {
 		removeAll(folder) //nolint:errcheck // nobody is there to hear of it
 	}
 	return 0
