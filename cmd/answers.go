@@ -50,12 +50,7 @@ func (t *telling) note(n capture.Annotation) {
 // waive excuses a violation until a time, as a program has said.
 func (t *telling) waive(v *event.Violation, author, reason string, until time.Time) {
 	a := t.audit
-	host, err := policy.ParsePattern(v.Host)
-	if err != nil {
-		a.store.Note("a waiver of a program could not be applied: " + err.Error())
-		return
-	}
-	w := policy.Waiver{Rule: policy.Rule(v.Rule), Host: host, Reason: reason, Until: until, By: author}
+	w := policy.Waiver{Violation: v.ID, Reason: reason, Until: until, By: author}
 	t.mu.Lock()
 	t.excused[v.ID] = true
 	t.waivers = append(t.waivers, w)

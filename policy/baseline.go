@@ -62,20 +62,7 @@ func (j besideBaseline) Judge(f *flow.Flow) Judgement {
 	return judged
 }
 
-// knows reports whether the baseline has a finding. What only leads up to a contact counts
-// under the rule that the contact broke, whichever that was.
+// knows reports whether the baseline has a finding.
 func (b Baseline) knows(f *flow.Flow, finding Finding) bool {
-	if b[finding.Fingerprint()] {
-		return true
-	}
-	if !finding.Rule.OfContact() || !f.IsPrelude() {
-		return false
-	}
-	for _, rule := range Rules {
-		contact := Finding{Rule: rule, Host: finding.Host}
-		if rule.OfContact() && b[contact.Fingerprint()] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(namesOf(finding, f), func(name string) bool { return b[name] })
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -233,17 +234,18 @@ func (e *Explanation) explainEnd(s *Sighting) {
 		if s.Flow.Kind == flow.DNS {
 			port = w.Pattern.port
 		}
-		if !w.Pattern.matchCanonical(s.Host, port) {
-			continue
+		switch {
+		case w.momentary() && slices.ContainsFunc(s.found, func(x Finding) bool { return slices.Contains(namesOf(x, s.Flow), w.violation) }):
+			e.add(Step{"waiver", w.Source, true, e.Verdict == Waived, fmt.Sprintf("excuses violation %s until %s: %s", w.violation, w.end(), w.Reason)})
+		case !w.momentary() && w.Pattern.matchCanonical(s.Host, port):
+			e.add(Step{"waiver", w.Source, true, e.Verdict == Waived, fmt.Sprintf("excuses %s until %s: %s", w.Rule, w.end(), w.Reason)})
 		}
-		e.add(Step{"waiver", w.Source, true, e.Verdict == Waived,
-			fmt.Sprintf("excuses %s until %s: %s", w.Rule, w.end(), w.Reason)})
 	}
 }
 
 // end is when a waiver ends, for people.
 func (w *waiver) end() string {
-	if w.momentary {
+	if w.momentary() {
 		return w.Until.Format(time.RFC3339)
 	}
 	return w.Until.Format(time.DateOnly)

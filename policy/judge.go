@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -70,7 +71,7 @@ func (p *Policy) Judge(f *flow.Flow) Judgement {
 // the place of the first such waiver.
 func (p *Policy) excuse(s *Sighting, findings []Finding) (counting, excused []Finding, by Source) {
 	for _, finding := range findings {
-		w := p.waiverFor(finding.Rule, s)
+		w := p.waiverFor(finding, s)
 		if w == nil {
 			counting = append(counting, finding)
 			continue
@@ -84,32 +85,40 @@ func (p *Policy) excuse(s *Sighting, findings []Finding) (counting, excused []Fi
 	return counting, excused, by
 }
 
-func (p *Policy) waiverFor(rule Rule, s *Sighting) *waiver {
+func (p *Policy) waiverFor(finding Finding, s *Sighting) *waiver {
+	var names []string // of the violation, once they are needed
 	for i := range p.waivers {
 		w, port := &p.waivers[i], s.Port
+		if w.momentary() {
+			if names == nil {
+				names = namesOf(finding, s.Flow)
+			}
+			if s.Flow.Times.Start.Before(w.Until) && slices.Contains(names, w.violation) {
+				return w
+			}
+			continue
+		}
 		if s.Flow.Kind == flow.DNS {
 			port = w.Pattern.port // as in hostKey.question
 		}
-		if w.excuses(rule, s.Flow) && w.Pattern.matchCanonical(s.Host, port) {
+		if w.excuses(finding.Rule, s.Flow) && w.Pattern.matchCanonical(s.Host, port) {
 			return w
 		}
 	}
 	return nil
 }
 
-// excuses reports whether a waiver is for a rule. What only leads up to a contact does not
-// tell by which rule the contact will be a violation: a waiver of one is a waiver of that.
+// excuses reports whether a waiver of the file is for a rule. What only leads up to a contact
+// does not tell by which rule the contact will be a violation: a waiver of one is a waiver of
+// that.
 func (w *waiver) excuses(rule Rule, f *flow.Flow) bool {
-	if w.momentary && !f.Times.Start.Before(w.Until) {
-		return false
-	}
 	return w.Rule == rule || f.IsPrelude() && rule.OfContact() && w.Rule.OfContact()
 }
 
 // waiveIgnored keeps the order of the contract, waiver before ignore: noise that a
 // waiver names, too, is waived.
 func (p *Policy) waiveIgnored(s *Sighting, j Judgement) Judgement {
-	w := p.waiverFor(s.contact.rule, s)
+	w := p.waiverFor(Finding{Rule: s.contact.rule, Host: s.Host}, s)
 	if w == nil {
 		return j
 	}

@@ -146,7 +146,7 @@ func (l *linter) deny() {
 func (l *linter) waivers(now time.Time) {
 	for i := range l.p.waivers {
 		w := &l.p.waivers[i]
-		if l.general[w.Source] || w.momentary {
+		if l.general[w.Source] || w.momentary() {
 			continue
 		}
 		if end := w.Until.AddDate(0, 0, 1); end.Sub(now) < waiverNotice {

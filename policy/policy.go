@@ -85,9 +85,10 @@ type waiver struct {
 	Until   time.Time
 	Source  Source
 	column  int
-	// momentary says that Until is a moment, and excuses the flows that began before; else
-	// it is the last day on which the file is valid.
-	momentary bool
+	// violation is the fingerprint of the one that is excused, whatever Rule and Pattern
+	// say. Until is a moment then, and excuses the flows that began before; else it is the
+	// last day on which the file is valid.
+	violation string
 }
 
 type requirements struct {

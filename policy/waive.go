@@ -4,16 +4,17 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"telltale/flow"
 )
 
-// A Waiver excuses violations until a moment: what somebody decides while an audit runs, as
+// A Waiver excuses a violation until a moment: what somebody decides while an audit runs, as
 // a program of the section on does. What a file says has days, and its own form.
 type Waiver struct {
-	Rule   Rule
-	Host   Pattern
-	Reason string
-	Until  time.Time // flows that began before are excused
-	By     string    // who says so, as findings show it: "./triage.py"
+	Violation string // its fingerprint ([Finding.Fingerprint]); no other is excused
+	Reason    string
+	Until     time.Time // flows that began before are excused
+	By        string    // who says so, as findings show it: "telltale.yaml:4: on: run: ./triage.py"
 }
 
 // WithWaiver returns a copy of the policy that has one waiver more. The policy itself stays as
@@ -22,8 +23,8 @@ type Waiver struct {
 // what its files say.
 func (p *Policy) WithWaiver(w Waiver) *Policy {
 	own := waiver{
-		Rule: w.Rule, Pattern: w.Host, Reason: w.Reason, Until: w.Until.UTC(), momentary: true,
-		Source: Source{Text: fmt.Sprintf("waiver by %s: %s at %s until %s: %s", w.By, w.Rule, w.Host, w.Until.UTC().Format(time.RFC3339), w.Reason)},
+		violation: w.Violation, Reason: w.Reason, Until: w.Until.UTC(),
+		Source: Source{Text: fmt.Sprintf("waiver by %s until %s: %s", w.By, w.Until.UTC().Format(time.RFC3339), w.Reason)},
 	}
 	out := p.copied()
 	out.waivers = append(slices.Clip(p.waivers), own)
@@ -36,6 +37,25 @@ func (p *Policy) WithWaiver(w Waiver) *Policy {
 		}
 	}
 	return out
+}
+
+// momentary reports whether the waiver is for one violation and ends at a moment, not with
+// a day.
+func (w *waiver) momentary() bool { return w.violation != "" }
+
+// namesOf returns the violations that a finding is a part of, by fingerprint. What only leads
+// up to a contact counts under the rule that the contact broke, whichever that was.
+func namesOf(finding Finding, f *flow.Flow) []string {
+	names := []string{finding.Fingerprint()}
+	if !finding.Rule.OfContact() || !f.IsPrelude() {
+		return names
+	}
+	for _, rule := range Rules {
+		if rule.OfContact() && rule != finding.Rule {
+			names = append(names, Finding{Rule: rule, Host: finding.Host}.Fingerprint())
+		}
+	}
+	return names
 }
 
 // copied returns a policy that says the same, without what the former remembers of hosts.
