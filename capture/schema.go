@@ -19,12 +19,15 @@ var schemaFiles embed.FS
 // PRAGMA user_version. Migration N leads from version N-1 to N.
 const schemaVersion = 5
 
-// migrate brings a file from its version to ours, all in one transaction.
-func migrate(c *conn, from int) error {
+// migrate brings a file from its version to ours.
+func migrate(c *conn, from int) error { return migrateTo(c, from, schemaVersion) }
+
+// migrateTo brings a file from one version to another, all in one transaction.
+func migrateTo(c *conn, from, to int) error {
 	if err := c.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	for v := from + 1; v <= schemaVersion; v++ {
+	for v := from + 1; v <= to; v++ {
 		script, err := schemaFiles.ReadFile("schema/" + strconv.Itoa(v) + ".sql")
 		if err != nil {
 			return err
@@ -33,7 +36,7 @@ func migrate(c *conn, from int) error {
 			return fmt.Errorf("migration to version %d: %w", v, err)
 		}
 	}
-	if err := c.run(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, schemaVersion)); err != nil {
+	if err := c.run(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, to)); err != nil {
 		return err
 	}
 	return nil

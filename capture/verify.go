@@ -39,9 +39,9 @@ type FaultKind string
 // The kinds of faults.
 const (
 	FaultChain   FaultKind = "chain"   // a link does not follow from the one before, or cannot be understood
-	FaultChanged FaultKind = "changed" // rows are not as they were written
-	FaultMissing FaultKind = "missing" // rows are gone
-	FaultAdded   FaultKind = "added"   // rows that no link covers
+	FaultChanged FaultKind = "changed" // rows, or a table or view, are not as they were written
+	FaultMissing FaultKind = "missing" // rows, or a table or view, are gone
+	FaultAdded   FaultKind = "added"   // rows that no link covers; views, triggers or bytes that the recorder did not make
 	FaultContent FaultKind = "content" // a body is not what its digest says
 )
 
@@ -53,10 +53,10 @@ type Fault struct {
 	Table  string
 	From   int64 // rows of the table, by ID; of flows, those that ended with the link
 	To     int64
-	Count  int64     // rows that are missing or were added; 0: one or more
+	Count  int64     // rows (or bytes of the file) that are missing or were added; 0: one or more
 	First  time.Time // start of the first flow that ended with the link; zero: it has none
 	Last   time.Time // end of the last one
-	Detail string    // what is the matter with the chain itself
+	Detail string    // what is the matter, where that is not with rows
 }
 
 // String says it in words.
@@ -69,16 +69,16 @@ func (f Fault) String() string {
 		where = fmt.Sprintf("%s %d to %d", f.Table, f.From, f.To)
 	}
 	text := where
-	switch f.Kind {
-	case FaultChain:
+	switch {
+	case f.Detail != "":
 		text = f.Detail
-	case FaultChanged:
+	case f.Kind == FaultChanged:
 		text += ": something was changed after it was written"
-	case FaultMissing:
+	case f.Kind == FaultMissing:
 		text += ": " + plural(max(f.Count, 1), "row") + " missing"
-	case FaultAdded:
+	case f.Kind == FaultAdded:
 		text += ": " + plural(max(f.Count, 1), "row") + " that the recorder did not write"
-	case FaultContent:
+	case f.Kind == FaultContent:
 		text += ": the content is not that of the digest beside it"
 	}
 	if f.Link > 0 {
@@ -130,8 +130,10 @@ func verify(ctx context.Context, path string, progress func(done, total int)) (V
 		w.found.Older, err = c.integer("SELECT count(*) FROM flows")
 		return w.found, err
 	}
-	if err := w.run(); err != nil {
-		return Verification{}, err
+	for _, look := range []func() error{func() error { return w.shape(version) }, w.length, w.run} {
+		if err := look(); err != nil {
+			return Verification{}, err
+		}
 	}
 	return w.found, nil
 }
