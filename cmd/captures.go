@@ -15,7 +15,7 @@ import (
 
 func newCaptures(s *streams) *cobra.Command {
 	c := command("captures", nil)
-	c.AddCommand(newCapturesList(s), newCapturesRemove(s), newCapturesPurge(s), newCapturesRedact(s), newCapturesVerify(s))
+	c.AddCommand(newCapturesList(s), newCapturesRemove(s), newCapturesPurge(s), newCapturesRedact(s), newCapturesVerify(s), newCapturesKey(s))
 	return c
 }
 

@@ -117,7 +117,7 @@ func newCapturesVerify(s *streams) *cobra.Command {
 	c.Args = atLeastOneCapture
 	f := c.Flags()
 	f.StringArrayVar(&flags.keys, "key", nil, "who must have signed: a `fingerprint`, or a file with the public key; repeatable")
-	f.StringVar(&flags.manifest, "manifest", "", "write the newest signed manifest to `file`")
+	f.StringVar(&flags.manifest, "manifest", "", "write the newest signed manifest to a new `file`")
 	f.StringVar(&flags.kept, "against", "", "compare with a manifest that was kept in `file`")
 	f.StringVar(&flags.format, "format", "text", "how the result is printed: `text` or json")
 	return c
@@ -136,11 +136,11 @@ func (v *verifyFlags) options() (evidence.Options, error) {
 		opts.Trusted = append(opts.Trusted, key)
 	}
 	if v.kept != "" {
-		kept, err := os.ReadFile(v.kept)
+		kept, err := evidence.ReadManifest(v.kept)
 		if err != nil {
-			return opts, fmt.Errorf("--against: %w", err)
+			return opts, withHint(fmt.Errorf("--against: %w", err), "name a file that captures verify --manifest has written")
 		}
-		opts.Kept = kept
+		opts.Kept = &kept
 	}
 	switch key, err := evidence.LoadKey(evidenceFolder()); {
 	case err == nil:
@@ -175,13 +175,47 @@ func (v *verifyFlags) show(s *streams, r *evidence.Result) error {
 	if v.manifest == "" {
 		return nil
 	}
+	if r.Verdict == evidence.Broken {
+		s.say("no manifest was written: %s is not as it was recorded", r.File)
+		return nil
+	}
 	document := r.Manifest()
 	if document == nil {
 		return fmt.Errorf("--manifest: no session of %s is signed", r.File)
 	}
-	if err := os.WriteFile(v.manifest, document, 0o600); err != nil {
+	return keepManifest(s, v.manifest, document)
+}
+
+// keepManifest writes a manifest to a new file. A file that is there may be the only witness
+// of what a capture once was, or the capture itself.
+func keepManifest(s *streams, path string, document []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return withHint(fmt.Errorf("--manifest: %s exists, and is not overwritten", path), "name a new file; --against compares with a manifest that was kept")
+	}
+	if err != nil {
 		return fmt.Errorf("--manifest: %w", err)
 	}
-	s.say("wrote %s", v.manifest)
+	_, err = file.Write(document)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		os.Remove(path)
+		return fmt.Errorf("--manifest: %w", err)
+	}
+	s.say("wrote %s", path)
 	return nil
+}
+
+func newCapturesKey(s *streams) *cobra.Command {
+	c := command("captures key", func(*cobra.Command, []string) error {
+		key, err := evidence.OpenKey(evidenceFolder())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "fingerprint: %s\n", key.Fingerprint())
+		fmt.Fprintf(s.out, "key file:    %s\n\n", plain.Text(filepath.Join(evidenceFolder(), evidence.KeyFile)))
+		_, err = s.out.Write(key.PublicPEM())
+		return err
+	})
+	c.Args = noArguments
+	return c
 }

@@ -54,6 +54,14 @@ and reports show it.`,
   telltale ack 1f3a
   telltale ack 1f3a --capture audit.telltale`,
 	},
+	"captures key": {
+		use: "key", short: "Show the key that signs what this machine records",
+		long: `Prints the fingerprint of this machine's signing key, the file of the private
+key, and the public key in PEM. Makes the key at first use. Give the fingerprint
+or the PEM to those who will verify captures, before the audit.`,
+		example: `  telltale captures key
+  telltale captures verify audit.telltale --key lab.pem`,
+	},
 	"replay": {
 		use:   "replay CAPTURE",
 		short: "Run the policy's programs over a recording",

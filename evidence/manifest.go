@@ -179,6 +179,19 @@ func Check(document []byte, trusted ...Fingerprint) (Checked, error) {
 	return c, nil
 }
 
+// ReadManifest is Check of a file: a regular one, of at most 4 MiB.
+func ReadManifest(path string) (Checked, error) {
+	document, err := readFile(path, maxDocument)
+	if err != nil {
+		return Checked{}, fmt.Errorf("read manifest %s: %w", path, cause(err))
+	}
+	checked, err := Check(document)
+	if err != nil {
+		return Checked{}, fmt.Errorf("read manifest %s: %w", path, err)
+	}
+	return checked, nil
+}
+
 // split parts a document into what was signed and its signature.
 func split(document []byte) (text, signature []byte, err error) {
 	if len(document) > maxDocument {

@@ -29,7 +29,7 @@ type Options struct {
 	Trusted []Fingerprint // who must have signed; empty: anybody may
 	// Kept is a manifest of the capture that was kept elsewhere; nil: none was. The capture
 	// must still have the session, with the same head.
-	Kept     []byte
+	Kept     *Checked
 	Progress func(done, total int) // may be nil
 }
 
@@ -119,7 +119,7 @@ func Verify(ctx context.Context, path string, opts Options) (Result, error) {
 		r.session(s, &opts)
 	}
 	if opts.Kept != nil {
-		r.kept(opts.Kept)
+		r.kept(&opts.Kept.Manifest)
 	}
 	r.Verdict = r.verdict()
 	return r, nil
@@ -179,13 +179,11 @@ func (r *Result) manifest(s *Session, c capture.SessionChain, opts *Options) {
 }
 
 // kept compares the capture with a manifest that somebody kept elsewhere.
-func (r *Result) kept(document []byte) {
-	checked, err := Check(document)
-	if err != nil {
-		r.fault(0, "the manifest that was kept cannot be believed: %v", err)
+func (r *Result) kept(m *Manifest) {
+	if m.Audit != r.Audit {
+		r.fault(0, "the manifest that was kept is of another capture: of the audit %q, and this is %q", m.Audit, r.Audit)
 		return
 	}
-	m := checked.Manifest
 	for _, s := range r.Sessions {
 		if s.ID != m.Session {
 			continue

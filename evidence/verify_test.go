@@ -116,7 +116,7 @@ func TestSignedCapture(t *testing.T) {
 	if err != nil || !checked.Trusted || m.Session != 2 || m.Flows != 3 || m.Chain.Last != r.Links || m.Tool.Version != "1.2.3" || m.Audit != r.Audit || m.Audit == "" {
 		t.Errorf("%+v, error %v", checked, err)
 	}
-	if r := verify(t, path, evidence.Options{Kept: r.Manifest()}); !r.OK() {
+	if r := verify(t, path, evidence.Options{Kept: kept(t, r.Manifest())}); !r.OK() {
 		t.Errorf("against its own manifest: %q", r.Lines())
 	}
 	b, err := json.Marshal(r)
@@ -231,7 +231,7 @@ func TestKeptManifest(t *testing.T) {
 	first := verifyManifest(t, path)
 	record(t, path, 3, key)
 	second := verifyManifest(t, path)
-	if r := verify(t, path, evidence.Options{Kept: first}); !r.OK() {
+	if r := verify(t, path, evidence.Options{Kept: kept(t, first)}); !r.OK() {
 		t.Errorf("%s", strings.Join(r.Lines(), "\n"))
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -240,15 +240,12 @@ func TestKeptManifest(t *testing.T) {
 	if r := verify(t, path, evidence.Options{}); !r.OK() {
 		t.Errorf("%s", strings.Join(r.Lines(), "\n"))
 	}
-	if r := verify(t, path, evidence.Options{Kept: second}); r.Verdict != evidence.Broken || !says(r, "a session that the capture does not have") {
-		t.Errorf("%s", strings.Join(r.Lines(), "\n"))
-	}
-	if r := verify(t, path, evidence.Options{Kept: []byte("x")}); r.Verdict != evidence.Broken {
+	if r := verify(t, path, evidence.Options{Kept: kept(t, second)}); r.Verdict != evidence.Broken || !says(r, "a session that the capture does not have") {
 		t.Errorf("%s", strings.Join(r.Lines(), "\n"))
 	}
 	another := filepath.Join(dir, "y.telltale")
 	record(t, another, 4, key)
-	if r := verify(t, another, evidence.Options{Kept: first}); r.Verdict != evidence.Broken || !says(r, "of another chain") {
+	if r := verify(t, another, evidence.Options{Kept: kept(t, first)}); r.Verdict != evidence.Broken || !says(r, "of another capture") {
 		t.Errorf("%s", strings.Join(r.Lines(), "\n"))
 	}
 }
@@ -265,5 +262,37 @@ func TestDamagedCaptureIsAnError(t *testing.T) {
 	}
 	if _, err := evidence.Verify(context.Background(), path, evidence.Options{}); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// kept is a manifest as it is read from a file.
+func kept(t *testing.T, document []byte) *evidence.Checked {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "manifest")
+	if err := os.WriteFile(path, document, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checked, err := evidence.ReadManifest(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &checked
+}
+
+func TestFilesThatAreNoManifests(t *testing.T) {
+	dir := t.TempDir()
+	text, long := filepath.Join(dir, "text"), filepath.Join(dir, "long")
+	if err := os.WriteFile(text, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(long, make([]byte, 5<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		text: "it is no manifest of telltale: it has no signature", long: "more than 4194304 bytes", dir: "not a regular file", filepath.Join(dir, "none"): "no such file",
+	} {
+		if _, err := evidence.ReadManifest(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
 	}
 }
