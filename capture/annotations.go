@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -16,7 +17,7 @@ type Annotation struct {
 	Time      time.Time // zero, when it is given to a store, is now
 	Violation string    // its ID
 	Kind      AnnotationKind
-	Author    string // "screen", "command line", "link", or the policy's line of a program
+	Author    string // "screen", "command line", "link", or the policy's line of a program; as [AuthorOf] cuts it
 	Text      string
 	Until     time.Time // of Excused
 }
@@ -65,6 +66,15 @@ func (a Annotation) check() error {
 	return nil
 }
 
+// AuthorOf returns a name as annotations have it for an author: cut where it is longer than
+// is kept.
+func AuthorOf(name string) string {
+	if len(name) <= maxAnnotationName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxAnnotationName], "")
+}
+
 // stamped returns the annotation with its times as the file keeps them.
 func (a Annotation) stamped(now time.Time) Annotation {
 	a.Time = cmp.Or(a.Time, now).UTC().Truncate(time.Microsecond)
@@ -88,6 +98,7 @@ func (s *Store) Annotate(a Annotation) error {
 	if s.worker == nil {
 		return fmt.Errorf("annotate a violation: %w", ErrReadOnly)
 	}
+	a.Author = AuthorOf(a.Author)
 	if err := a.check(); err != nil {
 		return fmt.Errorf("annotate a violation: %w", err)
 	}
@@ -150,6 +161,7 @@ func (l *annotated) annotate(sum *Summary) {
 // Annotate keeps what somebody said of a violation in a capture that nobody records. It
 // fails with a [LockedError] while somebody does.
 func Annotate(path string, a Annotation) error {
+	a.Author = AuthorOf(a.Author)
 	if err := a.check(); err != nil {
 		return fmt.Errorf("annotate a violation: %w", err)
 	}
@@ -197,6 +209,37 @@ func (c *conn) annotations(path string) (known annotated, err error) {
 		return err
 	}, int64(MaxAnnotations))
 	return known, err
+}
+
+// AnnotationsOf returns what was said of violations in a capture, as [Store.Annotations]
+// does, without opening it whole.
+func AnnotationsOf(ctx context.Context, path string) ([]Annotation, error) {
+	all, err := annotationsOf(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("read annotations: %w", classify(path, err))
+	}
+	return all, nil
+}
+
+func annotationsOf(ctx context.Context, path string) ([]Annotation, error) {
+	if err := checkCapture(path); err != nil {
+		return nil, err
+	}
+	r, err := openReaders(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.pool.Close()
+	c, err := r.conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if _, err := checkHeader(c, path); err != nil {
+		return nil, err
+	}
+	known, err := c.annotations(path)
+	return known.all, err
 }
 
 func (s *Store) loadAnnotations(ctx context.Context) error {

@@ -123,6 +123,32 @@ func tenfold(count int) int {
 	return n
 }
 
+// tell counts a state of a flow, and calls visit with what somebody is to be told of it. Its
+// number and its device are left to visit.
+func (t *teller) tell(e *entry, f *flow.Flow, j policy.Judgement, visit func(id string, o Occurrence)) {
+	t.count(e, f, j, func(finding policy.Finding, id string, row *tally) {
+		if t.due(f, finding, id, row.count) {
+			visit(id, Occurrence{Flow: f, Judgement: j, Finding: finding, Count: row.count, First: row.first})
+		}
+	})
+}
+
+// A Retelling notices in a recording what somebody was to be told of while it was made: it
+// counts as a store that records does. It is of one goroutine.
+type Retelling struct{ teller teller }
+
+// Retell starts with nothing counted.
+func Retell() *Retelling {
+	return &Retelling{teller{rows: newTable[string, tally](), hosts: map[string]struct{}{}, told: map[string]int{}}}
+}
+
+// Occurrences takes the next flow, in the order of their IDs, and returns what
+// somebody was told of then. Their Seq is 0 and their Device "".
+func (r *Retelling) Occurrences(f *flow.Flow, j policy.Judgement) (all []Occurrence) {
+	r.teller.tell(new(entry), f, j, func(_ string, o Occurrence) { all = append(all, o) })
+	return all
+}
+
 // news makes the events of a batch, and those that the audit itself has announced.
 func (k *worker) news(batch []*entry) (events []Event) {
 	add := func(e Event, document []byte) {
@@ -135,14 +161,9 @@ func (k *worker) news(batch []*entry) (events []Event) {
 	}
 	if k.teller != nil {
 		for _, e := range batch {
-			k.teller.count(e, e.flow, e.judged, func(finding policy.Finding, id string, row *tally) {
-				if !k.teller.due(e.flow, finding, id, row.count) {
-					return
-				}
-				add(Event{Kind: eventOfViolation, Subject: id, Flow: e.flow.ID, Count: row.count}, k.store.opts.Tell(Occurrence{
-					Seq: k.nextEvent, Flow: e.flow, Judgement: e.judged, Finding: finding, Count: row.count, First: row.first,
-					Device: k.store.DeviceOf(e.flow),
-				}))
+			k.teller.tell(e, e.flow, e.judged, func(id string, o Occurrence) {
+				o.Seq, o.Device = k.nextEvent, k.store.DeviceOf(e.flow)
+				add(Event{Kind: eventOfViolation, Subject: id, Flow: e.flow.ID, Count: o.Count}, k.store.opts.Tell(o))
 			})
 		}
 	}
