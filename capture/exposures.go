@@ -56,7 +56,7 @@ func examine(f *flow.Flow, before []flow.Exposure) *flow.Flow {
 	if f.Examined != 0 {
 		return f
 	}
-	found := exposure.Look(f)
+	found := exposure.Known(f)
 	if f.Kind == flow.WebSocket {
 		found = joinExposures(before, found)
 	}

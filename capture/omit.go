@@ -10,8 +10,7 @@ import (
 // Where the policy asks for it, the contents of a flow are not kept. They are searched and
 // judged first; what is written then has the sizes, says that it was left out, and names
 // the never-send values that stood in it, so that the flow is a violation whenever it is
-// judged again. As what was cut off, what was left out counts in Health.Cut from then on:
-// nobody can look for other values in it.
+// judged again. They count in Health.Omitted: nobody can look for other values in them.
 
 // omit decides what of a batch is kept. Of a flow that is open only the frames can be:
 // whether the bodies are is known at its end.

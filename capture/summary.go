@@ -144,13 +144,15 @@ type Health struct {
 	// missed there: clients come back over TCP, and that is a contact of its own.
 	QUICRefused map[string]int
 	// Cut counts the requests of which less was recorded than was sent, and CutBytes what
-	// they sent in all: behind the cut nobody looked for values. What the policy left out of
-	// the file (flow.Flow.Omitted) counts once it is read back: it was searched when it was
-	// recorded, and cannot be searched again.
+	// they sent in all: behind the cut nobody looked for values.
 	Cut      int
 	CutBytes int64
-	Lookups  int // questions of DNS that look for no server: see flow.Flow.IsLookup
-	Failed   int // exchanges that did not complete: server down, client gone
+	// Omitted counts the flows of which contents were searched and judged, and then not kept
+	// (flow.Flow.Omitted). They are not among those of Cut; what another policy lists cannot
+	// be looked for in them.
+	Omitted int
+	Lookups int // questions of DNS that look for no server: see flow.Flow.IsLookup
+	Failed  int // exchanges that did not complete: server down, client gone
 	// Nameless counts connections that named no host: port scans, garbage.
 	Nameless int
 	Denied   int // clients that were turned away

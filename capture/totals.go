@@ -32,6 +32,7 @@ type totals struct {
 	lookups                        int
 	cut                            int
 	cutBytes                       int64
+	omitted                        int
 	manyHosts, manyViolations      bool // some are counted together: see maxRows
 	manyShapes                     bool // likewise
 	// Books are shared by totals that lie over each other: to learn a flow twice changes
@@ -142,12 +143,12 @@ func (t *totals) addVerdict(f *flow.Flow, j policy.Judgement, trace attribution.
 
 // addSent counts what a flow sent to a host.
 func (t *totals) addSent(f *flow.Flow, j policy.Judgement, host string) {
-	if r := f.Request; r != nil && r.Body.Truncated && r.Body.Size > 0 {
+	if f.Omitted {
+		t.omitted++
+	}
+	if r := f.Request; r != nil && r.Body.Truncated && r.Body.Size > 0 && (!f.Omitted || len(r.Body.Content) > 0 || r.Body.Digest != "") {
 		t.cut++
 		t.cutBytes += r.Body.Size
-	} else if f.Kind == flow.WebSocket && f.Omitted { // as it was read back
-		t.cut++
-		t.cutBytes += f.Sent
 	}
 	if len(f.Exposures) > 0 {
 		shown := *f
@@ -179,7 +180,7 @@ func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
 		Violations: violationRows(&t.violations, t.book), Waivers: violationRows(&t.waivers, t.book), Phases: t.phases.rows(),
 		Health: Health{
-			Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Lookups: t.lookups, Cut: t.cut, CutBytes: t.cutBytes,
+			Failed: t.failed, Nameless: t.nameless, Denied: t.denied, Open: t.open, Lookups: t.lookups, Cut: t.cut, CutBytes: t.cutBytes, Omitted: t.omitted,
 			Unread: map[string]map[flow.Outcome]int{}, QUICRefused: map[string]int{}, Notes: t.crowdNotes(),
 		},
 	}

@@ -341,10 +341,13 @@ func (k *worker) count(batch []*entry, judged []policy.Judgement) {
 	s.mu.Lock()
 	for i, e := range batch {
 		bytes += e.bytes
+		omitted := e.stored != nil && e.stored.Omitted
 		e.bytes, e.frames, e.stored = 0, nil, nil
 		if e.ended {
 			delete(s.open, e.flow.ID)
-			s.totals.add(e.flow, judged[i])
+			counted := *e.flow
+			counted.Omitted = counted.Omitted || omitted
+			s.totals.add(&counted, judged[i])
 			continue
 		}
 		e.flow = light(e.flow)

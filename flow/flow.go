@@ -120,7 +120,8 @@ type Flow struct {
 	// to the file it comes from: what can no longer be searched for in it.
 	Leaks []Leak
 	// Omitted says that contents of bodies or frames were searched, judged and then not
-	// kept, as the policy asks. Those are marked as truncated, with nothing kept.
+	// kept: as the policy asks, or in a copy that is redacted. Those are marked as truncated,
+	// with nothing kept.
 	Omitted bool
 	// Exposures are the identifiers that were found in what the device sent (package
 	// exposure). Examined is the version of the search that looked for them, 0 while

@@ -6,7 +6,8 @@
 // and writing live side by side, so that one test holds them together: what
 // [Writer] wrote, [Read] gives back flow by flow without loss, except that bodies
 // come back without their content coding, and that what was found in them
-// (flow.Flow.Exposures) is to be looked for again.
+// (flow.Flow.Exposures) comes back as a claim, without digests: it is to be looked for again
+// (Examined is 0), and what the file says adds to that where contents were left out.
 //
 // [Read] promises to hold one entry at a time, and of that only a bounded part,
 // whatever the file's size and however long a single string is. It is strict

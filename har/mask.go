@@ -92,7 +92,7 @@ func (w *Writer) maskedFlow(f *flow.Flow) *flow.Flow {
 	out.Outcome = flow.Outcome(w.masked(string(f.Outcome)))
 	out.Altered, out.Notes = w.maskedAll(f.Altered), w.maskedAll(f.Notes)
 	out.Speech, out.DNS = w.masked(f.Speech), w.maskedQuestion(f.DNS)
-	out.Leaks = w.maskedLeaks(f.Leaks)
+	out.Leaks, out.Exposures = w.maskedLeaks(f.Leaks), w.maskedExposures(f.Exposures)
 	out.Client.Device, out.Client.ALPN = w.masked(f.Client.Device), w.masked(f.Client.ALPN)
 	out.Client.App = flow.App{Name: w.masked(f.Client.App.Name), ID: w.masked(f.Client.App.ID)}
 	if h := f.Client.Hello; h != nil {
@@ -149,6 +149,15 @@ func (w *Writer) maskedTLS(t *flow.ServerTLS) *flow.ServerTLS {
 func (w *Writer) maskedLeaks(leaks []flow.Leak) (out []flow.Leak) {
 	for _, leak := range leaks {
 		out = append(out, flow.Leak{Name: w.masked(leak.Name), Where: w.maskedAll(leak.Where)})
+	}
+	return out
+}
+
+func (w *Writer) maskedExposures(found []flow.Exposure) (out []flow.Exposure) {
+	for _, x := range found {
+		x.Kind, x.Name, x.Where, x.Masked = w.masked(x.Kind), w.masked(x.Name), w.masked(x.Where), w.masked(x.Masked)
+		x.Layers = w.maskedAll(x.Layers)
+		out = append(out, x)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package har
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -13,23 +14,27 @@ import (
 // URL, headers, contents and frames stay where HAR has them. Absent members are
 // zero values. Its form is part of the format: members are added, never changed.
 type record struct {
-	ID          flow.ID         `json:"id,omitzero"`
-	Kind        flow.Kind       `json:"kind"`
-	Mode        string          `json:"mode,omitzero"`
-	Outcome     flow.Outcome    `json:"outcome,omitzero"`
-	Failure     string          `json:"failure,omitzero"`
-	Error       string          `json:"error,omitzero"`
-	Altered     []string        `json:"altered,omitempty"`
-	Phase       string          `json:"phase,omitzero"`
-	Leaks       []leakRecord    `json:"leaks,omitempty"`
-	Omitted     bool            `json:"omitted,omitzero"`
-	Client      clientRecord    `json:"client,omitzero"`
-	Server      serverRecord    `json:"server,omitzero"`
-	Request     *messageRecord  `json:"request,omitzero"`  // absent: there was none
-	Response    *responseRecord `json:"response,omitzero"` // absent: there was none
-	FrameOffset int             `json:"frameOffset,omitzero"`
-	Sent        int64           `json:"sent,omitzero"`
-	Received    int64           `json:"received,omitzero"`
+	ID      flow.ID      `json:"id,omitzero"`
+	Kind    flow.Kind    `json:"kind"`
+	Mode    string       `json:"mode,omitzero"`
+	Outcome flow.Outcome `json:"outcome,omitzero"`
+	Failure string       `json:"failure,omitzero"`
+	Error   string       `json:"error,omitzero"`
+	Altered []string     `json:"altered,omitempty"`
+	Phase   string       `json:"phase,omitzero"`
+	Leaks   []leakRecord `json:"leaks,omitempty"`
+	Omitted bool         `json:"omitted,omitzero"`
+	// Exposures are findings that may have no content here any more; Examined is the version
+	// of the search behind them. A reader looks again, and only adds what it finds here.
+	Exposures   []exposureRecord `json:"exposures,omitempty"`
+	Examined    int              `json:"examined,omitzero"`
+	Client      clientRecord     `json:"client,omitzero"`
+	Server      serverRecord     `json:"server,omitzero"`
+	Request     *messageRecord   `json:"request,omitzero"`  // absent: there was none
+	Response    *responseRecord  `json:"response,omitzero"` // absent: there was none
+	FrameOffset int              `json:"frameOffset,omitzero"`
+	Sent        int64            `json:"sent,omitzero"`
+	Received    int64            `json:"received,omitzero"`
 
 	DatagramsSent     int64           `json:"datagramsSent,omitzero"`
 	DatagramsReceived int64           `json:"datagramsReceived,omitzero"`
@@ -45,6 +50,16 @@ type record struct {
 type leakRecord struct {
 	Name  string   `json:"name"`
 	Where []string `json:"where"`
+}
+
+// exposureRecord is a [flow.Exposure] without its digest, by which many values can be
+// guessed.
+type exposureRecord struct {
+	Kind   string   `json:"kind"`
+	Name   string   `json:"name,omitzero"`
+	Where  string   `json:"where"`
+	Layers []string `json:"layers,omitempty"`
+	Masked string   `json:"masked,omitzero"`
 }
 
 type clientRecord struct {
@@ -144,6 +159,7 @@ func newRecord(f *flow.Flow) *record {
 	r := &record{
 		ID: f.ID, Kind: f.Kind, Mode: f.Mode, Outcome: f.Outcome, Failure: f.Failure, Error: f.Error,
 		Altered: f.Altered, Phase: f.Phase, Omitted: f.Omitted, FrameOffset: f.FrameOffset, Sent: f.Sent, Received: f.Received,
+		Exposures: exposureRecords(f.Exposures), Examined: f.Examined,
 		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Speech: f.Speech, Notes: f.Notes, DNS: newQuestionRecord(f.DNS),
 		Client: clientRecord{Addr: f.Client.Addr, Device: f.Client.Device, App: appRecord(f.Client.App), TLS: f.Client.TLS, ALPN: f.Client.ALPN},
 		Server: serverRecord{
@@ -186,11 +202,7 @@ func (r *record) flow() *flow.Flow {
 			Wait: time.Duration(r.Times.Wait), Receive: time.Duration(r.Times.Receive),
 		},
 	}
-	for _, leak := range r.Leaks {
-		if leak.Name != "" && len(leak.Where) > 0 {
-			f.Leaks = append(f.Leaks, flow.Leak(leak))
-		}
-	}
+	r.findings(f)
 	if h := r.Client.Hello; h != nil {
 		f.Client.Hello = &flow.ClientHello{ServerName: h.ServerName, ALPN: h.ALPN, Versions: h.Versions, JA4: h.JA4, Alert: h.Alert}
 	}
@@ -202,6 +214,35 @@ func (r *record) flow() *flow.Flow {
 		}
 	}
 	return f
+}
+
+// Bounds of what a record may claim, which package exposure stays below.
+const (
+	maxExposures      = 512
+	maxExposureText   = 4 << 10 // bytes of its texts in all
+	maxExposureLayers = 32
+)
+
+// findings gives a flow what its record says was found in it. It is a claim, which can add
+// findings and take none away: Examined stays 0, so that what is here is searched.
+func (r *record) findings(f *flow.Flow) {
+	for _, leak := range r.Leaks {
+		if leak.Name != "" && len(leak.Where) > 0 {
+			f.Leaks = append(f.Leaks, flow.Leak(leak))
+		}
+	}
+	for _, x := range r.Exposures[:min(len(r.Exposures), maxExposures)] {
+		if x.Kind != "" && len(x.Layers) <= maxExposureLayers && len(x.Kind)+len(x.Name)+len(x.Where)+len(x.Masked)+len(strings.Join(x.Layers, "")) <= maxExposureText {
+			f.Exposures = append(f.Exposures, flow.Exposure{Kind: x.Kind, Name: x.Name, Where: x.Where, Layers: x.Layers, Masked: x.Masked})
+		}
+	}
+}
+
+func exposureRecords(found []flow.Exposure) (records []exposureRecord) {
+	for _, x := range found {
+		records = append(records, exposureRecord{Kind: x.Kind, Name: x.Name, Where: x.Where, Layers: x.Layers, Masked: x.Masked})
+	}
+	return records
 }
 
 func newQuestionRecord(q *flow.Question) *questionRecord {

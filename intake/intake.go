@@ -28,6 +28,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"telltale/capture"
 	"telltale/coverage"
 	"telltale/exposure"
 	"telltale/flow"
@@ -64,8 +65,10 @@ type Info struct {
 	// Watched is for how long it was recorded: what a capture of telltale says of that
 	// ([capture.Store.Watched]), else the time from its first contact to the last.
 	Watched time.Duration
-	Notes   []string // sentences on what the reader met
-	Err     error    // why it could not be read to its end; nil when it could
+	// Annotations are what was said of violations in a capture of telltale.
+	Annotations []capture.Annotation
+	Notes       []string // sentences on what the reader met
+	Err         error    // why it could not be read to its end; nil when it could
 }
 
 // Options say what is read.
@@ -90,6 +93,7 @@ type Set struct {
 	mu      sync.Mutex
 	digests map[string][]string         // of the captures of each input by its name, as the first reading met them; under mu
 	through func(*flow.Flow) *flow.Flow // nil: flows are handed over as they are read
+	current string                      // capture of the flow that is being observed
 }
 
 // Through has every flow changed before it is handed to anybody, its contents loaded: a copy
@@ -156,8 +160,9 @@ func (s *Set) Read(ctx context.Context, opts Options, observe func(*flow.Flow) e
 		for batch := range st.batches {
 			for _, f := range batch {
 				if opts.Examine && f.Examined == 0 { // here, since whoever reads ahead has most to do
-					f.Exposures, f.Examined = exposure.Look(f), exposure.Version
+					f.Exposures, f.Examined = exposure.Known(f), exposure.Version
 				}
+				s.current = f.Origin.Capture
 				if s.through != nil {
 					f = s.through(f)
 				}

@@ -151,6 +151,7 @@ func (m *masker) flow(f *flow.Flow) *flow.Flow {
 	}
 	out.Leaks = m.leaks(m.r.policy.Leaks(f))
 	out.Exposures, out.Examined = m.exposures(f)
+	out.Omitted = f.Omitted || lacks(f, out)
 	return out
 }
 
@@ -274,11 +275,25 @@ func (m *masker) leaks(leaks []flow.Leak) []flow.Leak {
 	return out
 }
 
+// lacks reports whether the copy of a flow lacks a content that the flow has.
+func lacks(f, out *flow.Flow) bool {
+	gone := func(before, after []byte) bool { return len(before) > 0 && after == nil }
+	if f.Request != nil && gone(f.Request.Body.Content, out.Request.Body.Content) || f.Response != nil && gone(f.Response.Body.Content, out.Response.Body.Content) {
+		return true
+	}
+	for i := range f.Frames {
+		if gone(f.Frames[i].Data, out.Frames[i].Data) {
+			return true
+		}
+	}
+	return false
+}
+
 // exposures returns what was found in a flow as a copy may say it.
 func (m *masker) exposures(f *flow.Flow) ([]flow.Exposure, int) {
 	found, examined := f.Exposures, f.Examined
 	if examined == 0 {
-		found, examined = exposure.Look(f), exposure.Version
+		found, examined = exposure.Known(f), exposure.Version
 	}
 	var out []flow.Exposure
 	for _, e := range found {

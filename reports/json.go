@@ -184,6 +184,8 @@ type health struct {
 	Nameless int          `json:"nameless"`
 	Denied   int          `json:"denied"`
 	Open     int          `json:"open"`
+	// Omitted counts the flows whose contents were searched, and then not kept.
+	Omitted int `json:"omitted"`
 	// QUICRefused counts, per host, the QUIC conversations that were refused.
 	QUICRefused map[string]int `json:"quic_refused"`
 	Lookups     int            `json:"lookups"` // questions of DNS that look for no server
@@ -362,7 +364,7 @@ func (r *Report) violation(v capture.Violation, names map[string]string) Violati
 func newHealth(r *Report) health {
 	h := r.Summary.Health
 	out := health{
-		Devices: []device{}, Unread: []unreadHost{}, Failed: h.Failed, Nameless: h.Nameless, Denied: h.Denied, Open: h.Open,
+		Devices: []device{}, Unread: []unreadHost{}, Failed: h.Failed, Nameless: h.Nameless, Denied: h.Denied, Open: h.Open, Omitted: h.Omitted,
 		QUICRefused: map[string]int{}, Lookups: h.Lookups, Modes: r.texts(r.Modes), Notes: r.texts(slices.Concat(h.Notes, r.Notes)),
 	}
 	for name, n := range h.QUICRefused {

@@ -169,8 +169,29 @@ func TestExplainsWhatCanBeAsked(t *testing.T) {
 }
 
 func TestCutRequestsAreWarnedOf(t *testing.T) {
-	s := capture.Summary{Flows: 20, Health: capture.Health{Cut: 2, CutBytes: 3 << 20}}
+	s := capture.Summary{Flows: 20, Health: capture.Health{Cut: 2, CutBytes: 3 << 20, Omitted: 7}}
 	if w := WarningsOf(s, nil, false, FewFlows); len(w) != 1 || !strings.Contains(w[0], "2 requests (3.1 MB)") {
 		t.Errorf("warned of %q", w)
+	}
+}
+
+// Contents that the policy does not keep were searched: no report tells people to record more
+// of them.
+func TestOmittedContentsAreCounted(t *testing.T) {
+	r := covidAlert()
+	r.Summary.Health.Omitted = 7
+	const want = "7 flows have contents that were not recorded, as the policy asks"
+	for _, name := range []string{"text", "markdown", "html"} {
+		f, ok := ByName(name)
+		if !ok {
+			t.Fatal(name)
+		}
+		if text := render(t, f, r); !strings.Contains(strings.Join(strings.Fields(text), " "), want) || strings.Contains(text, "--body-limit") {
+			t.Errorf("%s does not say so", name)
+		}
+	}
+	f, _ := ByName("json")
+	if text := render(t, f, r); !strings.Contains(text, `"omitted": 7`) {
+		t.Error("the JSON has no count")
 	}
 }

@@ -66,6 +66,7 @@ func worthOf(r *Report, st style, further []string) []string {
 	}
 	tell(h.Failed, "exchange", "exchanges", " did not complete (server down, client gone). A failed contact is a contact, and is judged.")
 	tell(h.Open, "flow was", "flows were", " still under way when the audit ended.")
+	tell(h.Omitted, "flow has", "flows have", " contents that were not recorded, as the policy asks, or left out of a redacted copy. They were searched and judged before; values that only another policy lists cannot be looked for in them.")
 	if n := refusedQUIC(h); n > 0 {
 		out = append(out, fmt.Sprintf("%s to %s %s refused, so that apps came back over TCP, where they could be read: nothing was missed there.",
 			plural(n, "QUIC conversation", "QUIC conversations"), plural(len(h.QUICRefused), "host", "hosts"), ending(n, "was", "were")))
