@@ -58,7 +58,9 @@ type Config struct {
 	Answer func(event.Event, policy.Action, Answer)
 	// Output gets each line that a program writes to standard error, as it comes.
 	Output func(Line)
-	// Trouble gets what went wrong: a *Failure, a *Overflow, or an error about left-over
+	// Room is called when events are taken again, after [Runner.Offer] took one no more.
+	Room func()
+	// Trouble gets what went wrong: a *Failure, an *Overdue, or an error about left-over
 	// folders. An event that is made of it must not be offered again where a rule takes
 	// trouble: it would not end.
 	Trouble func(error)
@@ -72,15 +74,14 @@ type Line struct {
 	Text   string
 }
 
-// An Overflow says that events came faster than programs handle them.
-type Overflow struct {
+// An Overdue says that events still waited for their programs when the end came.
+type Overdue struct {
 	Events int // that ran no program
-	Queue  int // events that may wait
 }
 
-// Error says how many events were dropped, and why.
-func (o *Overflow) Error() string {
-	return fmt.Sprintf("%d events ran no program: more than %d were waiting", o.Events, o.Queue)
+// Error says how many events ran no program, and why.
+func (o *Overdue) Error() string {
+	return fmt.Sprintf("%d events ran no program: the audit ended before their turn", o.Events)
 }
 
 // A Runner runs the programs of a policy.
@@ -94,7 +95,8 @@ type Runner struct {
 
 	mu      sync.Mutex
 	closed  bool
-	dropped int // events since the queue was empty
+	refused bool // an event, since Room was called
+	overdue int  // events that were taken and ran no program
 }
 
 // New returns a runner whose workers wait for events. Folders that dead processes have left
@@ -138,27 +140,33 @@ func (c Config) filled() Config {
 	if c.Output == nil {
 		c.Output = func(Line) {}
 	}
+	if c.Room == nil {
+		c.Room = func() {}
+	}
 	if c.Trouble == nil {
 		c.Trouble = func(error) {}
 	}
 	return c
 }
 
-// Offer hands over an event. It never blocks: where too many wait already, the event runs
-// no program, which is said as trouble. After Close it does nothing.
-func (r *Runner) Offer(e event.Event) {
+// Offer hands over an event, and reports whether it was taken. It never blocks: where too
+// many wait already it takes none until it calls [Config.Room]. What no rule is for counts as
+// taken; so does everything after Close, which does nothing.
+func (r *Runner) Offer(e event.Event) bool {
 	if !r.takes(e) {
-		return
+		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return
+		return true
 	}
 	select {
 	case r.queue <- e:
+		return true
 	default:
-		r.dropped++
+		r.refused = true
+		return false
 	}
 }
 
@@ -187,7 +195,7 @@ func (r *Runner) Close(ctx context.Context) {
 	r.workers.Wait()
 	stop()
 	r.kill()
-	r.sayDropped()
+	r.sayOverdue()
 }
 
 // work runs programs until there are no more events.
@@ -195,7 +203,7 @@ func (r *Runner) work(ctx context.Context) {
 	for e := range r.queue {
 		if ctx.Err() != nil {
 			r.mu.Lock()
-			r.dropped++
+			r.overdue++
 			r.mu.Unlock()
 			continue
 		}
@@ -213,20 +221,29 @@ func (r *Runner) work(ctx context.Context) {
 				r.config.Answer(e, each.Action, result.Answer)
 			}
 		}
-		if len(r.queue) == 0 {
-			r.sayDropped()
-		}
+		r.sayRoom()
 	}
 }
 
-// sayDropped says once for each time of need how many events ran no program.
-func (r *Runner) sayDropped() {
+// sayRoom calls those back whose event was not taken: one has left the queue since.
+func (r *Runner) sayRoom() {
 	r.mu.Lock()
-	dropped := r.dropped
-	r.dropped = 0
+	refused := r.refused && !r.closed
+	r.refused = false
 	r.mu.Unlock()
-	if dropped > 0 {
-		r.config.Trouble(&Overflow{Events: dropped, Queue: r.config.Queue})
+	if refused {
+		r.config.Room()
+	}
+}
+
+// sayOverdue says how many events ran no program.
+func (r *Runner) sayOverdue() {
+	r.mu.Lock()
+	overdue := r.overdue
+	r.overdue = 0
+	r.mu.Unlock()
+	if overdue > 0 {
+		r.config.Trouble(&Overdue{Events: overdue})
 	}
 }
 
