@@ -120,6 +120,17 @@ func (s *Store) Events(after int64, limit int) ([]Event, error) {
 	return older[:min(limit, len(older))], nil
 }
 
+// LastEvent returns the number up to which there are events by now: right after the store
+// was opened, those of earlier sessions.
+func (s *Store) LastEvent() int64 {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	if n := len(s.events.waiting); n > 0 {
+		return s.events.waiting[n-1].Seq
+	}
+	return s.events.filed
+}
+
 // Told lets go of the events up to a number in memory: they were taken. The file keeps
 // them.
 func (s *Store) Told(upTo int64) {

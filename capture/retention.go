@@ -159,8 +159,9 @@ func checkRemovable(path string) error {
 // Purge removes the captures of a folder that have expired, and returns their paths. What
 // is being recorded stays, and so does what cannot be read (see Kept.Err), what is kept for
 // good, and what was made ahead of the clock (see Kept.Ahead). What lies there of captures
-// that are gone, such as a write-ahead log, goes as well.
-func Purge(dir string, now time.Time) ([]string, error) {
+// that are gone, such as a write-ahead log, goes as well. The captures of which needed says
+// so stay, too; nil needs none.
+func Purge(dir string, now time.Time, needed func(path string) bool) ([]string, error) {
 	kept, err := List(dir)
 	if err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func Purge(dir string, now time.Time) ([]string, error) {
 	var removed []string
 	var trouble []error
 	for _, k := range kept {
-		if !k.Expired(now) {
+		if !k.Expired(now) || needed != nil && needed(k.Path) {
 			continue
 		}
 		err := Remove(k.Path)

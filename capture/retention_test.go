@@ -58,7 +58,7 @@ func TestListAndPurge(t *testing.T) {
 		{now.Add(2 * time.Hour), []string{"b-old.telltale"}},
 		{now.Add(8 * 24 * time.Hour), []string{"d-changed.telltale"}},
 	} {
-		removed, err := capture.Purge(dir, tt.now)
+		removed, err := capture.Purge(dir, tt.now, nil)
 		for i := range removed {
 			removed[i] = filepath.Base(removed[i])
 		}

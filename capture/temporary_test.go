@@ -103,7 +103,7 @@ func TestPurgeIsReal(t *testing.T) {
 	for _, name := range []string{"a.telltale-journal", "gone.telltale-wal", "gone.telltale-shm", "gone.telltale-lock", "b.har-wal", "telltale-wal", "-wal"} {
 		write(t, filepath.Join(dir, name), "left by a kill")
 	}
-	removed, err := capture.Purge(dir, now.Add(2*time.Hour))
+	removed, err := capture.Purge(dir, now.Add(2*time.Hour), nil)
 	if err != nil || len(removed) != 1 {
 		t.Errorf("removed %q, error %v", removed, err)
 	}
@@ -139,7 +139,7 @@ func TestPurgeUnderClocksThatChange(t *testing.T) {
 		if err != nil || len(kept) != 1 || kept[0].Ahead(tt.now) != tt.ahead || kept[0].Expired(tt.now) != tt.purged {
 			t.Errorf("%s: %+v, %v", tt.name, kept, err)
 		}
-		removed, err := capture.Purge(dir, tt.now)
+		removed, err := capture.Purge(dir, tt.now, nil)
 		if err != nil || (len(removed) == 1) != tt.purged {
 			t.Errorf("%s: removed %q, error %v", tt.name, removed, err)
 		}

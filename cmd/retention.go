@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,10 +19,46 @@ func exportsIndex() string { return filepath.Join(dataHome(), "telltale", "expor
 // purge removes everything whose time is over: captures, what was exported from them, and
 // what processes left behind that were killed.
 func purge(now time.Time) (captures, others []string, err error) {
-	captures, err = capture.Purge(capturesFolder(), now)
+	captures, err = capture.Purge(capturesFolder(), now, untold(now))
 	exported, failed := exports.Purge(exportsIndex(), now)
 	left, broken := capture.PurgeTemporary(os.TempDir(), now)
-	return captures, append(exported, left...), errors.Join(err, failed, broken)
+	return captures, append(exported, left...), errors.Join(err, failed, broken, sweepOutbox())
+}
+
+// sweepOutbox removes from the outbox what is kept there no longer.
+func sweepOutbox() error {
+	box, err := openOutbox()
+	if box == nil || err != nil {
+		return err
+	}
+	err = box.Sweep(nil, func(path string) bool {
+		_, err := os.Stat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	})
+	return errors.Join(err, box.Close())
+}
+
+// toldLate is how long a capture may be kept for people who were not told yet what it holds:
+// as long as a message waits for its destination.
+const toldLate = 7 * 24 * time.Hour
+
+// untold returns what says of which captures somebody is still to be told: their recorder was
+// killed, and the next one that tells takes their events.
+func untold(now time.Time) func(path string) bool {
+	waiting := map[string]bool{}
+	if box, err := openOutbox(); box != nil && err == nil {
+		defer box.Close()
+		sources, _ := box.Sources() // an outbox that cannot be read is said by who delivers
+		for _, source := range sources {
+			if now.Sub(source.Used) < toldLate {
+				waiting[source.Path] = true
+			}
+		}
+	}
+	return func(path string) bool {
+		absolute, err := filepath.Abs(path)
+		return err == nil && waiting[absolute]
+	}
 }
 
 // purgeAtStart purges and says so.
