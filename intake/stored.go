@@ -23,7 +23,7 @@ func (r *reading) stored(in input, size int64) Info {
 	if capture.Recording(in.path) {
 		info.Notes = append(info.Notes, "It is still being recorded: what comes from now on is not in this verdict.")
 	}
-	info.Ledgers = store.Summary().Health.Ledgers
+	info.Ledgers, info.Annotations = store.Summary().Health.Ledgers, store.Annotations()
 	if info.Watched, err = store.Watched(r.ctx); err != nil {
 		info.Err = err
 		return info
