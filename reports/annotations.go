@@ -2,6 +2,8 @@ package reports
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"telltale/capture"
 )
@@ -46,6 +48,17 @@ func remarks(r *Report, v capture.Violation, st style) []fact {
 		}
 	}
 	return out
+}
+
+// saidBeside returns what people and programs said of a violation that does not count, beside
+// that it is excused, which the line that decided says: to be added to that, "" for nothing.
+func saidBeside(r *Report, v capture.Violation, st style) string {
+	v.Annotations = slices.DeleteFunc(slices.Clone(v.Annotations), func(a capture.Annotation) bool { return a.Kind == capture.Excused })
+	var out strings.Builder
+	for _, f := range remarks(r, v, st) {
+		out.WriteString(". " + f.Text)
+	}
+	return out.String()
 }
 
 var doneTo = map[capture.AnnotationKind]string{capture.Acknowledged: "acknowledged", capture.Excused: "excused", capture.Remark: "remarked on"}

@@ -126,7 +126,7 @@ func newExcuseList(r *Report, violations []capture.Violation) excuseList {
 	for _, v := range violations[:n] {
 		f := v.Finding
 		out.Rows = append(out.Rows, excuse{r.short(f.Host, maxHost), r.short(string(f.Rule), maxHost), times(v.Count),
-			decided(r, f.Source, inHTML), request(r, v, inHTML)})
+			decided(r, f.Source, inHTML) + saidBeside(r, v, inHTML), request(r, v, inHTML)})
 	}
 	return out
 }

@@ -338,7 +338,7 @@ func (m *markdown) excused() {
 		rows := make([]string, 0, len(violations))
 		for _, v := range violations {
 			rows = append(rows, fmt.Sprintf("- %s: %s, %s. %s: %s", code(m.r.clipped(v.Finding.Host, maxHost)),
-				code(string(v.Finding.Rule)), times(v.Count), by, decided(m.r, v.Finding.Source, inMarkdown)))
+				code(string(v.Finding.Rule)), times(v.Count), by, decided(m.r, v.Finding.Source, inMarkdown)+saidBeside(m.r, v, inMarkdown)))
 		}
 		m.capped(rows, budgetList)
 	}

@@ -168,7 +168,7 @@ func (s *screen) excused(r *Report) {
 			if by := decided(r, v.Finding.Source, onTerminal); by != "" {
 				item += " (" + by + ")"
 			}
-			items = append(items, item)
+			items = append(items, item+saidBeside(r, v, onTerminal))
 		}
 		return items
 	}
