@@ -18,6 +18,7 @@ var credentialNames = map[string]bool{
 	"bearertoken": true, "cookie": true, "credential": true, "credentials": true, "csrftoken": true, "jwt": true,
 	"key": true, "otp": true, "passphrase": true, "passwd": true, "password": true, "privatekey": true, "pwd": true,
 	"secret": true, "secretkey": true, "session": true, "sessionid": true, "sessiontoken": true, "setcookie": true,
+	"cardnumber": true, "creditcardnumber": true, "cvc": true, "cvv": true, "ssn": true,
 	"sid": true, "sig": true, "signature": true, "token": true, "xsrftoken": true,
 }
 

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -314,10 +315,30 @@ func (m *masker) words(s string) string {
 
 // secrets takes the values under never-send out of a text.
 func (m *masker) secrets(s string) string {
-	return m.r.policy.MaskAs(s, func(secret policy.Secret) string {
-		return m.put(value{NeverSend, digestOf(secret.Reveal())})
+	as := func(secret policy.Secret) string { return m.put(value{NeverSend, digestOf(secret.Reveal())}) }
+	if m.r.policy.Mask(s) == s {
+		return s
+	}
+	return m.r.policy.MaskAs(m.wholeRuns(s, as), as)
+}
+
+// wholeRuns replaces the runs of base64 or hexadecimal that hold a value under never-send as
+// a whole: with the value cut out of its middle, nobody could decode and mask the rest.
+func (m *masker) wholeRuns(s string, as func(policy.Secret) string) string {
+	return encodedRuns.ReplaceAllStringFunc(s, func(run string) string {
+		plain, ok := decoded(run)
+		if !ok || plain == "" || len(run) > maxEncoded || m.r.policy.Mask(plain) == plain {
+			return run
+		}
+		if masked := strings.TrimSpace(m.r.policy.MaskAs(plain, as)); isMask(masked) {
+			return masked // the value alone, which is the same everywhere
+		}
+		return m.opaque(run)
 	})
 }
+
+// encodedRuns finds what may be an encoding of text.
+var encodedRuns = regexp.MustCompile(`[A-Za-z0-9+/_-]{10,}={0,2}`)
 
 // question masks a question of DNS and its answers.
 func (m *masker) question(q *flow.Question) *flow.Question {

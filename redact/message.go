@@ -96,9 +96,12 @@ func (m *masker) field(f flow.Field) string {
 	case "content-disposition":
 		return m.disposition(text)
 	default:
-		return m.named(f.Name, m.secrets(text))
+		return m.named(strings.TrimSuffix(f.Name, binarySuffix), m.secrets(text))
 	}
 }
+
+// binarySuffix ends the names of metadata that gRPC writes in base64 (grpc.io, PROTOCOL-HTTP2).
+const binarySuffix = "-bin"
 
 // named masks the value of a field by its name and its text.
 func (m *masker) named(name, text string) string {

@@ -66,6 +66,12 @@ func kindByName(name, text string) string {
 		return ""
 	case moreNames[b], flow.CredentialName(name), strings.HasSuffix(b, "token") && len(text) >= 8, strings.HasSuffix(b, "apikey"):
 		return Credential
+	case deviceNames[b]:
+		return Device
+	case numberNames[b] && isNumber(text):
+		return Identifier
+	case placeByName(name, text):
+		return exposure.Location
 	case len(text) >= 4 && exposure.Promises(name, text):
 		return Identifier
 	}

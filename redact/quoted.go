@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"telltale/exposure"
 )
 
 // quoted masks a text with strings in quotes: JSON, one document or many, whole or cut,
@@ -193,9 +195,6 @@ func (q *quoting) number(i int) int {
 		end++
 	}
 	text := q.text[i:end]
-	if len(text) < 4 {
-		return end
-	}
 	name := q.name
 	if name == "" && q.inArray() {
 		name = q.inner[len(q.inner)-1].name
@@ -206,7 +205,7 @@ func (q *quoting) number(i int) int {
 	masked := text
 	if v, ok := q.lookup(text); ok {
 		masked = q.put(v)
-	} else if kind := kindByName(name, text); kind != "" {
+	} else if kind := q.kindOf(name, text); kind != "" {
 		masked = q.take(kind, text)
 	}
 	if masked != text {
@@ -215,6 +214,25 @@ func (q *quoting) number(i int) int {
 		q.done = end
 	}
 	return end
+}
+
+// kindOf returns what a number is: by its name, its look, or what it stands in.
+func (q *quoting) kindOf(name, text string) string {
+	kind := kindByName(name, text)
+	switch {
+	case kind != "" && (len(text) >= 4 || numberNames[bare(name)]):
+		return kind
+	case isCard(text):
+		return Identifier
+	case !isDegrees(text):
+		return ""
+	}
+	for _, c := range q.inner {
+		if exposure.Promises(c.name, text) {
+			return exposure.Location
+		}
+	}
+	return ""
 }
 
 // replace writes what stands for the string between two places.

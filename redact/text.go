@@ -64,6 +64,7 @@ func (m *masker) plain(s string) string {
 	if len(s) < 4 {
 		return s
 	}
+	s = m.places(s)
 	for _, phrase := range m.phrases {
 		if strings.Contains(s, phrase) {
 			s = replaceWord(s, phrase, func() string { return m.put(m.known[phrase]) })
@@ -296,6 +297,8 @@ func (m *masker) word(w string) string {
 	switch {
 	case isJWT(core), isMarked(core):
 		kind = Token
+	case isCard(core):
+		kind = Identifier
 	case strings.IndexByte(core, '@') > 0 && isEmail(core):
 		v := value{exposure.Email, digestOf(strings.ToLower(core))}
 		m.r.remember(core, v)
