@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,7 +22,7 @@ import (
 // answer carries out what a program has answered.
 func (t *telling) answer(e event.Event, rule policy.Action, answer actions.Answer) {
 	a := t.audit
-	author := rule.Source.String()
+	author := capture.AuthorOf(rule.Source.String())
 	if answer.Annotate != "" && e.Violation != nil {
 		t.note(capture.Annotation{Violation: e.Violation.ID, Kind: capture.Remark, Author: author, Text: answer.Annotate})
 	}
@@ -47,31 +48,104 @@ func (t *telling) note(n capture.Annotation) {
 	}
 }
 
-// waive excuses a violation until a time, as a program has said.
+// waive excuses a violation until a time, as a program has said. It is judged again soon.
 func (t *telling) waive(v *event.Violation, author, reason string, until time.Time) {
-	a := t.audit
+	t.note(capture.Annotation{Violation: v.ID, Kind: capture.Excused, Author: author, Text: reason, Until: until})
 	w := policy.Waiver{Violation: v.ID, Reason: reason, Until: until, By: author}
 	t.mu.Lock()
-	t.excused[v.ID] = true
 	t.waivers = append(t.waivers, w)
-	a.policy.Store(a.policy.Load().WithWaiver(w))
+	t.audit.policy.Store(t.audit.policy.Load().WithWaiver(w))
 	t.mu.Unlock()
-	t.note(capture.Annotation{Violation: v.ID, Kind: capture.Excused, Author: author, Text: reason, Until: until})
-	if err := a.store.Rejudge(context.Background(), a.flags.gate.judge(a.policy.Load()), nil); err != nil {
-		a.store.Note("a waiver of a program could not be applied: " + err.Error())
+	t.waiving.again()
+}
+
+// waiveAgain excuses what programs of the policy have excused in earlier sessions of the
+// capture.
+func (t *telling) waiveAgain() {
+	pol := t.audit.policy.Load()
+	if t.waivers = waiversOf(pol, t.audit.store.Annotations()); len(t.waivers) > 0 {
+		t.audit.policy.Store(t.withWaiversLocked(pol))
+		t.waiving.again()
+	}
+}
+
+// waiving judges the audit again when programs have waived something. To do so reads the
+// whole capture: what is waived meanwhile is judged together, in one go.
+type waiving struct {
+	audit *audit
+	log   *slog.Logger
+	news  chan struct{}
+	end   chan struct{}
+	done  chan struct{}
+	stop  context.CancelFunc
+}
+
+func startWaiving(a *audit, log *slog.Logger) *waiving {
+	ctx, stop := context.WithCancel(context.Background())
+	w := &waiving{audit: a, log: log, news: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{}), stop: stop}
+	go w.run(ctx)
+	return w
+}
+
+// again says that something was waived. It does not wait.
+func (w *waiving) again() { nudge(w.news) }
+
+// finish applies what was waived last, and gives up when ctx ends.
+func (w *waiving) finish(ctx context.Context) {
+	defer w.stop()
+	defer context.AfterFunc(ctx, w.stop)()
+	close(w.end)
+	<-w.done
+}
+
+func (w *waiving) run(ctx context.Context) {
+	defer close(w.done)
+	for {
+		select {
+		case <-w.news:
+			w.judge(ctx)
+		case <-w.end:
+			select {
+			case <-w.news:
+				w.judge(ctx)
+			default:
+			}
+			return
+		}
+	}
+}
+
+// judge judges until it was by the policy that is in force in the end.
+func (w *waiving) judge(ctx context.Context) {
+	a := w.audit
+	for {
+		pol := a.policy.Load()
+		if err := a.store.Rejudge(ctx, a.flags.gate.judge(pol), nil); err != nil {
+			w.log.Warn("what a program has waived counts all the same: the audit could not be judged again", "error", err)
+			a.store.Note("a waiver of a program could not be applied: " + err.Error())
+			return
+		}
+		if a.policy.Load() == pol {
+			return
+		}
 	}
 }
 
 // adopt puts a policy into force that somebody has changed on the screen. What programs have
-// waived stays so.
+// waived stays so, also what they have since the screen has judged by it.
 func (a *audit) adopt(pol *policy.Policy) {
-	if a.telling == nil {
+	t := a.telling
+	if t == nil {
 		a.policy.Store(pol)
 		return
 	}
-	a.telling.mu.Lock()
-	defer a.telling.mu.Unlock()
-	a.policy.Store(a.telling.withWaiversLocked(pol))
+	t.mu.Lock()
+	a.policy.Store(t.withWaiversLocked(pol))
+	waived := len(t.waivers) > 0
+	t.mu.Unlock()
+	if waived {
+		t.waiving.again()
+	}
 }
 
 // beside is how the flows of the screen are judged under a policy.

@@ -38,7 +38,8 @@ type audit struct {
 	listener  net.Listener
 	ways      *ways
 	closeWays func()    // when nothing comes by them any more
-	path      string    // of the capture
+	path      string    // of the capture, as the user has named it
+	file      string    // the same, from the root: who is told of it may be in another folder
 	earlier   int       // contacts that it held before
 	discard   bool      // --keep none: the capture goes when the audit ends
 	expires   time.Time // when the capture may be removed; zero: when somebody removes it
@@ -87,13 +88,13 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 	if file := flags.caPassphrase.file; file != "" && !a.authority.Protected() {
 		s.say("warning: --ca-passphrase-file is of no use, since the authority's key has no passphrase; protect it with: telltale ca passphrase --ca-passphrase-file %s", quote(file))
 	}
-	if a.telling, err = newTelling(a); err != nil {
+	if a.telling, err = newTelling(s, a); err != nil {
 		return nil, err
 	}
 	if err := a.open(s, cfg, adjust); err != nil {
 		return nil, err
 	}
-	a.telling.start(s)
+	a.telling.start()
 	if pol.File() == "" && len(flags.policy.allow) == 0 && !flags.report.quiet {
 		s.say("note: no policy, so every host is a violation; afterwards, write one with: telltale policy init --from CAPTURE")
 	}
@@ -160,11 +161,11 @@ func listen(addr string) (net.Listener, error) {
 
 // openCapture opens the file that the flows go to: the user's own, or one in the
 // data folder that expires.
-func (a *audit) openCapture(s *streams) error {
+func (a *audit) openCapture(s *streams) (err error) {
 	pol := a.policy.Load()
 	opts := capture.Options{Judge: a.flags.gate.judge(pol), Log: toolLog(s), Seal: a.sealed(s), Leaks: func(f *flow.Flow) []flow.Leak { return a.policy.Load().Leaks(f) }}
 	if a.telling != nil {
-		opts.Tell = a.occurrence
+		opts.Tell = a.telling.occurrence
 	}
 	if r := a.flags.recording(pol); !r.KeepsAll() {
 		opts.KeepBodies = func(f *flow.Flow, j policy.Judgement) bool { return r.Keeps(f.Host(), f.Port(), j) }
@@ -174,15 +175,22 @@ func (a *audit) openCapture(s *streams) error {
 		if info, err := os.Stat(filepath.Dir(a.path)); err != nil || !info.IsDir() {
 			return withHint(fmt.Errorf("cannot save the capture %s: there is no folder %s", a.path, filepath.Dir(a.path)), "mkdir -p %s", quote(filepath.Dir(a.path)))
 		}
-		store, err := capture.Create(a.path, opts)
-		if a.store = store; err != nil {
+		if a.file, err = filepath.Abs(a.path); err != nil {
+			return fmt.Errorf("cannot save the capture %s: %w", a.path, err)
+		}
+		if a.store, err = capture.Create(a.path, opts); err != nil {
 			return err
 		}
-		if a.earlier = store.Summary().Flows; a.earlier > 0 && !a.flags.report.quiet {
+		if a.earlier = a.store.Summary().Flows; a.earlier > 0 && !a.flags.report.quiet {
 			s.say("note: %s holds %s of earlier audits, and the verdict is about them too", a.path, plural(a.earlier, "contact"))
 		}
 		return nil
 	}
+	return a.openExpiring(s, opts)
+}
+
+// openExpiring opens a capture in the data folder.
+func (a *audit) openExpiring(s *streams, opts capture.Options) error {
 	keep, err := parseKeep(a.flags.keep)
 	if err != nil {
 		return err
@@ -193,12 +201,22 @@ func (a *audit) openCapture(s *streams) error {
 	}
 	purgeAtStart(s)
 	a.path, a.discard = filepath.Join(folder, captureName(time.Now())), keep == keepNone
+	if a.file, err = filepath.Abs(a.path); err != nil {
+		return fmt.Errorf("cannot make the capture %s: %w", a.path, err)
+	}
 	if a.store, err = capture.Create(a.path, opts); err != nil {
 		return err
 	}
-	if keep > 0 {
-		a.expires = time.Now().Add(keep)
-		return a.store.SetExpiry(a.expires)
+	at := time.Now() // where nobody wants it kept: should this process be killed, the next start removes it
+	switch {
+	case keep > 0:
+		a.expires = at.Add(keep)
+		at = a.expires
+	case !a.discard:
+		return nil
+	}
+	if err := a.store.SetExpiry(at); err != nil {
+		return errors.Join(err, a.store.Close())
 	}
 	return nil
 }
@@ -284,14 +302,16 @@ func (a *audit) everywhere() bool {
 	return a.listener.Addr().(*net.TCPAddr).AddrPort().Addr().IsUnspecified()
 }
 
-// finish stops the proxy, lets what is in flight end, and returns the whole audit
-// as a document. The capture stays open for reports; close it afterwards. A signal ends the
-// search in the app alone, though ctx, the audit's, has ended.
+// finish stops the proxy, lets what is in flight and programs that run end, and returns the
+// whole audit as a document. The capture stays open for reports; close it afterwards. Who is
+// told of the audit is told the rest meanwhile. A signal ends the search in the app alone,
+// though ctx, the audit's, has ended.
 func (a *audit) finish(ctx context.Context, s *streams, command string) (doc *reports.Report, trouble bool) {
 	trouble = a.shutDown(s)
+	a.telling.settle() // what programs answer is a part of the verdict
 	doc = a.document(command)
-	a.closeFeed(s, doc)
-	trouble = a.telling.finish(s, doc) || trouble
+	a.telling.conclude(doc)
+	a.feed.conclude(s, doc)
 	return doc, a.flags.app.applyAfter(ctx, s, doc, a.policy.Load(), a.flags.report.quiet) || trouble
 }
 
@@ -335,8 +355,12 @@ func (a *audit) settleRest() error {
 // document returns the audit as it is at this moment.
 func (a *audit) document(command string) *reports.Report {
 	_ = a.store.Sync() // what it fails at, close says again
-	sum := a.store.Summary()
-	doc := a.flags.report.document(a.policy.Load(), a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
+	return a.documentOf(&a.flags.report, a.store.Summary(), command)
+}
+
+// documentOf returns the audit as a summary has it, for somebody's eyes.
+func (a *audit) documentOf(flags *reportFlags, sum capture.Summary, command string) *reports.Report {
+	doc := flags.document(a.policy.Load(), a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
 	doc.Earlier = a.earlier
 	a.flags.gate.apply(doc, a.policy.Load())
 	a.flags.policy.facts.apply(doc)
@@ -356,11 +380,21 @@ func everyFlow(store *capture.Store) func(yield func(*flow.Flow) error) error {
 	}
 }
 
-// close closes the capture, and removes it when nobody wants it kept.
-func (a *audit) close() error {
+// close waits until everybody was told who could be, closes the capture, and removes it when
+// nobody wants it kept.
+func (a *audit) close(s *streams) (trouble bool) {
+	untold, trouble := a.telling.await(s)
+	trouble = a.feed.await(s) || trouble
 	err := a.store.Close()
-	if a.discard {
+	switch {
+	case a.discard && untold:
+		s.say("note: the capture is removed later, since not everybody was told what it holds: %s", a.path)
+	case a.discard:
 		err = errors.Join(err, capture.Remove(a.path))
 	}
-	return err
+	if err != nil {
+		s.complain(err)
+		trouble = true
+	}
+	return trouble
 }

@@ -30,6 +30,7 @@ type eventLog struct {
 	// wanted says whether anybody listens; nil: somebody always does. What happens while
 	// nobody does is not told later.
 	wanted func() bool
+	reveal bool         // never-send values are shown
 	idle   bool         // nobody listened when it was last called
 	from   atomic.Int64 // the flow that had ended last when somebody came
 	err    error
@@ -50,6 +51,7 @@ type toldDiagnoses struct {
 
 func startEvents(w io.Writer, a *audit) *eventLog {
 	l := newEventLog(w, a)
+	l.reveal = a.flags.report.reveal
 	l.print(a.listening())
 	l.stop = follow(a.store, l.tell)
 	return l
@@ -231,9 +233,9 @@ func (l *eventLog) tellFlows() {
 	}
 }
 
-// mask hides the policy's never-send values.
+// mask hides the policy's never-send values. A feed leaves this machine: it never reveals.
 func (l *eventLog) mask() func(string) string {
-	return masker(l.audit.policy.Load(), l.audit.flags.report.reveal)
+	return masker(l.audit.policy.Load(), l.reveal)
 }
 
 // violationEvent is the object of contract section 7.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"telltale/feed"
@@ -26,6 +27,7 @@ type audience struct {
 	listener net.Listener
 	header   string // file with the header that carries the token
 	log      *eventLog
+	ended    chan error // what became of its last lines; nil before the end
 }
 
 // listenForReaders takes the port of --feed.
@@ -70,6 +72,7 @@ func (a *audit) startFeed(s *streams) error {
 	if err != nil {
 		return err
 	}
+	sweepHeaders(key)
 	id := a.store.AuditID()
 	pass, err := key.Sign(token.Claim{Scope: token.Feed, Subject: id, Expires: time.Now().Add(a.flags.feedLifetime)})
 	if err != nil {
@@ -105,6 +108,9 @@ func (a *audit) startFeed(s *streams) error {
 	return nil
 }
 
+// bearer is what stands before the token in a header (RFC 6750 section 2.1).
+const bearer = "Authorization: Bearer "
+
 // writeHeader puts the header with the token into a file that its owner alone can read: a
 // token on a command line, or in the log of a CI job, would be read by others.
 func writeHeader(id, pass string) (path string, err error) {
@@ -113,10 +119,30 @@ func writeHeader(id, pass string) (path string, err error) {
 	}
 	path = filepath.Join(feedFolder(), id)
 	_ = os.Remove(path) // of an earlier session: its mode may have been changed
-	if err := os.WriteFile(path, []byte("Authorization: Bearer "+pass+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(bearer+pass+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("--feed: cannot write the token: %w", err)
 	}
 	return path, nil
+}
+
+// sweepHeaders removes what feeds have left whose process was killed, once the token in it is
+// of no use any more.
+func sweepHeaders(key *token.Key) {
+	entries, err := os.ReadDir(feedFolder())
+	if err != nil {
+		return // there is none yet
+	}
+	for _, e := range entries {
+		path := filepath.Join(feedFolder(), e.Name())
+		header, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		pass, _ := strings.CutPrefix(strings.TrimSpace(string(header)), bearer)
+		if _, err := key.Check(pass, token.Feed, time.Now()); err != nil {
+			_ = os.Remove(path) // what cannot be removed is tried again at the next start
+		}
+	}
 }
 
 // hostOf returns the host of HOST:PORT: a note for each port of a host that knocks would
@@ -166,19 +192,33 @@ func (a *audit) announceFeed(s *streams) {
 	}
 }
 
-// closeFeed tells readers the rest and the summary, and ends.
-func (a *audit) closeFeed(s *streams, doc *reports.Report) {
-	f := a.feed
+// conclude tells readers the rest and the summary, and goes on to wait for those that are
+// slow: await says what became of it.
+func (f *audience) conclude(s *streams, doc *reports.Report) {
 	if f == nil || f.server == nil {
 		return
 	}
 	if err := f.log.finish(doc); err != nil {
 		s.complain(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	if err := f.server.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		s.complain(fmt.Errorf("cannot stop the feed: %w", err))
+	f.ended = make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), sendingEnd)
+		defer cancel()
+		f.ended <- f.server.Close(ctx)
+	}()
+}
+
+// await returns when the feed has ended.
+func (f *audience) await(s *streams) (trouble bool) {
+	if f == nil || f.ended == nil {
+		return false
 	}
+	err := <-f.ended
 	_ = os.Remove(f.header) // its token is of no use any more
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		s.complain(fmt.Errorf("cannot stop the feed: %w", err))
+		return true
+	}
+	return false
 }

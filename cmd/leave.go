@@ -87,10 +87,7 @@ func (w *writtenReports) list() []string {
 // what a person looks for, where it does not scroll away.
 func (a *audit) leave(s *streams, doc *reports.Report, written *writtenReports) (trouble bool) {
 	trouble = a.flags.report.tell(s, doc, written)
-	if err := a.close(); err != nil {
-		s.complain(err)
-		trouble = true
-	}
+	trouble = a.close(s) || trouble
 	path := a.path
 	if a.discard {
 		path = ""

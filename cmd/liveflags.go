@@ -53,6 +53,7 @@ type liveFlags struct {
 	bodies           string
 	feed             string
 	feedLifetime     time.Duration
+	idle             bool // only record has a flag for it
 }
 
 func (l *liveFlags) register(c *cobra.Command) {

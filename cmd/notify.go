@@ -16,7 +16,6 @@ import (
 	"telltale/notify/delivery"
 	"telltale/notify/outbox"
 	"telltale/notify/transport"
-	"telltale/token"
 )
 
 // aboutEvent returns the rule and the host of a violation's event.
@@ -184,6 +183,14 @@ func newNotifyRun(s *streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		// What waits is in the outbox: one that cannot be read is not made up for in memory.
+		box, err := outbox.Open(outboxFile(), outbox.Options{})
+		if err != nil {
+			return err
+		}
+		if err := box.Close(); err != nil {
+			return err
+		}
 		ctx, stop := interruptible(c.Context(), duration)
 		defer stop()
 		s.say("delivering what waits; Ctrl-C ends")
@@ -204,41 +211,34 @@ func (a *addressees) deliver(s *streams) *delivery.Delivery {
 	a.dead = deadLetters()
 	return delivery.Start(delivery.Config{
 		Outbox: outboxFile(), Destinations: a.destinations(a.client()), Group: a.notify.Group,
-		Recipients: a.recipients, Link: a.linker(), Left: leftBehind, Log: toolLog(s),
+		Recipients: a.recipients, Left: leftBehind, Log: toolLog(s),
 	})
-}
-
-// linker returns what makes the links of messages.
-func (a *addressees) linker() func(audit, violation string) string {
-	if a.notify.Link == "" {
-		return nil
-	}
-	key, err := token.OpenKey(keysFolder())
-	if err != nil {
-		return nil
-	}
-	return func(audit, violation string) string {
-		return acknowledgementLink(key, a.notify.Link, audit, violation, time.Now())
-	}
 }
 
 // conclude ends a delivery, once it has tried what can be tried until ctx ends, and says
 // what is left.
 func (a *addressees) conclude(ctx context.Context, s *streams, d *delivery.Delivery) error {
-	if err := d.Close(ctx); err != nil {
-		return err
+	failed := d.Close(ctx)
+	status := d.Status()
+	left := a.sayWhatIsLeft(s, status, failed != nil)
+	if failed != nil {
+		return failed
 	}
-	if a.sayWhatIsLeft(s, d.Status()) {
+	if left {
 		return exitCode(ExitFailed)
+	}
+	if status.Trouble != "" {
+		return withHint(fmt.Errorf("what waits in the outbox cannot be delivered: %s", plain.Text(status.Trouble)), "telltale notify list")
 	}
 	s.say("everything is delivered")
 	return nil
 }
 
 // sayWhatIsLeft warns of messages that wait, and of those that were given up since delivery
-// began, and reports whether there are any.
-func (a *addressees) sayWhatIsLeft(s *streams, status delivery.Status) bool {
-	if status.Waiting > 0 {
+// began, and reports whether there are any. Where some are lost, which was said, nobody knows
+// what goes out later.
+func (a *addressees) sayWhatIsLeft(s *streams, status delivery.Status, lost bool) bool {
+	if status.Waiting > 0 && !lost {
 		s.say("warning: %s to be delivered%s: they go out at the next start, or with telltale notify run", waiting(status.Waiting), because(status.Trouble))
 	}
 	given := 0

@@ -19,7 +19,7 @@ func eventID(audit string, seq int64) string { return fmt.Sprintf("%s-%d", audit
 func (a *audit) occasion(kind event.Kind, seq int64, at time.Time) event.Event {
 	id := a.store.AuditID()
 	return event.Event{
-		Kind: kind, ID: eventID(id, seq), Time: at.UTC(), Audit: id, Capture: a.path, Policy: a.policy.Load().Name(),
+		Kind: kind, ID: eventID(id, seq), Time: at.UTC(), Audit: id, Capture: a.file, Policy: a.policy.Load().Name(),
 	}
 }
 

@@ -15,19 +15,19 @@ import (
 
 func newRecord(s *streams) *cobra.Command {
 	flags := &liveFlags{}
-	var events, idle bool
+	var events bool
 	c := command("record", func(c *cobra.Command, args []string) error {
-		return record(c, s, flags, events, idle, args)
+		return record(c, s, flags, events, args)
 	})
 	c.Args = cobra.ArbitraryArgs
 	flags.register(c)
 	flags.gate.register(c)
 	c.Flags().BoolVar(&events, "events", false, "print one JSON object a line on standard output, as things happen")
-	c.Flags().BoolVar(&idle, "idle", false, "record what the device does while the app is closed, for --subtract; there is no verdict")
+	c.Flags().BoolVar(&flags.idle, "idle", false, "record what the device does while the app is closed, for --subtract; there is no verdict")
 	return c
 }
 
-func record(c *cobra.Command, s *streams, flags *liveFlags, events, idle bool, child []string) error {
+func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child []string) error {
 	if len(child) > 0 && c.ArgsLenAtDash() != 0 {
 		if err := flags.ways.misplaced(child[0]); err != nil {
 			return err
@@ -39,7 +39,7 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events, idle bool, c
 	if err != nil {
 		return err
 	}
-	if idle {
+	if flags.idle {
 		if err := a.store.SetIdle(); err != nil {
 			s.complain(err) // the recording is of use all the same
 		}
@@ -77,7 +77,7 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events, idle bool, c
 			trouble = true
 		}
 	}
-	if idle {
+	if flags.idle {
 		return a.concludeIdle(s, doc, trouble)
 	}
 	trouble = flags.conclude(s, a, doc, events, len(child) > 0) || trouble
@@ -157,10 +157,7 @@ func (a *audit) await(ctx context.Context, s *streams, child []string) (trouble 
 // compare it with.
 func (a *audit) concludeIdle(s *streams, doc *reports.Report, trouble bool) error {
 	trouble = a.flags.report.writeAll(s, doc) || trouble
-	if err := a.close(); err != nil {
-		s.complain(err)
-		trouble = true
-	}
+	trouble = a.close(s) || trouble
 	switch empty := doc.Summary.Inconclusive(); {
 	case empty && !a.flags.report.allowEmpty:
 		s.say("warning: nothing was recorded, so there is nothing that could be left out of an audit")
@@ -207,10 +204,7 @@ func (l *liveFlags) conclude(s *streams, a *audit, doc *reports.Report, events, 
 		trouble = true
 	}
 	trouble = l.report.writeAll(s, doc) || trouble
-	if err := a.close(); err != nil {
-		s.complain(err)
-		trouble = true
-	}
+	trouble = a.close(s) || trouble
 	if !a.discard {
 		l.report.pointToDoctor(s, doc, []string{a.path})
 	}

@@ -3,96 +3,32 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"os"
+	"log/slog"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/zalando/go-keyring"
 
 	"telltale/actions"
 	"telltale/capture"
 	"telltale/event"
-	"telltale/flow/plain"
-	"telltale/notify"
 	"telltale/notify/delivery"
-	"telltale/notify/outbox"
 	"telltale/notify/transport"
 	"telltale/policy"
 	"telltale/reports"
 	"telltale/token"
 )
 
-// outboxFile is where messages wait, of all audits.
-func outboxFile() string { return filepath.Join(dataHome(), "telltale", "notify", "outbox.db") }
+// How long the end of an audit waits for those that are told of it. What is not sent by then
+// goes out at the next start.
+const (
+	programsEnd = 2 * time.Second // for programs that run, and again for what they have waived
+	drain       = 4 * time.Second // for programs that are told of the end, and for messages
+	sendingEnd  = 3 * time.Second // for messages, of this
+)
 
-// credentials are where secrets are looked up.
-func credentials() policy.Sources {
-	return policy.Sources{Env: os.LookupEnv, ReadFile: os.ReadFile, Keychain: keyring.Get}
-}
-
-// drain is how long an audit that has ended waits for messages that can be delivered now.
-// What is not gone by then goes out at the next start.
-const drain = 4 * time.Second
-
-// linkLife is how long a link in a message is good.
-const linkLife = 24 * time.Hour
-
-// addressees are who is told, with their secrets looked up.
-type addressees struct {
-	notify  policy.Notify
-	targets []transport.Target
-	dead    map[string]bool // messages that had been given up before
-}
-
-// addressed joins the destinations of the policy with those of --notify, and looks up their
-// secrets. Destinations of flags, which no route of the policy names, are told of everything
-// that matters.
-func addressed(of policy.Notify, flags []string) (*addressees, error) {
-	a := &addressees{notify: of}
-	sources := credentials()
-	for _, text := range flags {
-		d, err := policy.ParseDestination(text, sources)
-		if err != nil {
-			return nil, fmt.Errorf("--notify: %w", err)
-		}
-		a.notify.To = append(a.notify.To[:len(a.notify.To):len(a.notify.To)], d)
-	}
-	for _, d := range a.notify.To {
-		t, err := transport.Resolve(d, sources)
-		if err != nil {
-			return nil, fmt.Errorf("cannot tell %s: %w", d.Name, err)
-		}
-		a.targets = append(a.targets, t)
-	}
-	return a, nil
-}
-
-// client returns what sends messages to them.
-func (a *addressees) client() *transport.Client {
-	return transport.New(transport.Options{Timeout: a.notify.Timeout, UserAgent: "telltale/" + version()})
-}
-
-// destinations are the addressees as delivery wants them.
-func (a *addressees) destinations(client *transport.Client) []delivery.Destination {
-	var out []delivery.Destination
-	for _, t := range a.targets {
-		out = append(out, delivery.Destination{
-			Destination: outbox.Destination{Name: t.Name(), Kind: string(t.Kind()), Identity: t.Identity()},
-			Send:        func(ctx context.Context, m notify.Message) transport.Outcome { return client.Send(ctx, t, m) },
-			Longest:     client.Longest(t),
-			Each:        t.Kind() == policy.GitHub || t.Kind() == policy.GitLab,
-		})
-	}
-	return out
-}
-
-// recipients says who is told of an event, and who else unless somebody acknowledges it.
-func (a *addressees) recipients(e event.Event) []notify.Recipient {
-	return notify.Recipients(a.notify, e)
-}
+// deviceGlance is how often somebody looks for devices that are new.
+const deviceGlance = time.Second
 
 // telling is everybody who is told of an audit while it runs: people, by messages, and
 // programs of the user's. It reads the events of the capture, and no flow ever waits for it.
@@ -102,17 +38,24 @@ type telling struct {
 	client     *transport.Client
 	delivery   *delivery.Delivery // nil: no people are told
 	actions    *actions.Runner    // nil: no programs are run
+	waiving    *waiving           // nil: no programs are run
 	links      *token.Key         // nil: messages have no links
-	stop       func()
+	log        *slog.Logger
+	room       chan struct{} // programs take events again
+	stop       func()        // following the audit
+
+	acknowledged int64 // acknowledgements of others up to this one are in the capture
+	ended      chan error    // what became of the messages
 
 	mu       sync.Mutex
-	messaged int64 // events up to this one are messages
-	acted    int64 // events up to this one were given to programs
-	troubled bool  // that the capture cannot be written was said
+	messaged int64           // events up to this one are messages
+	acted    int64           // events up to this one were given to programs
+	troubled bool            // that the capture cannot be written was said
+	devices  map[string]bool // that were told of, by address; nil: nobody asks for devices
 	said     lastLines
-	excused  map[string]bool // violations that programs have waived
-	waivers  []policy.Waiver // of programs
-	devices  map[string]bool // that were told of, by address
+	waivers  []policy.Waiver           // of programs
+	findings map[string]policy.Finding // that may be escalated, by the violation; nil: none is
+	standing *standing                 // a moment ago
 }
 
 // tells reports whether anybody is told of the audit.
@@ -122,12 +65,18 @@ func (l *liveFlags) tells(pol *policy.Policy) bool {
 
 // newTelling looks up everything that can be missing before the audit starts; nil where
 // nobody is told.
-func newTelling(a *audit) (*telling, error) {
+func newTelling(s *streams, a *audit) (*telling, error) {
 	pol := a.policy.Load()
 	if !a.flags.tells(pol) {
 		return nil, nil
 	}
-	t := &telling{audit: a, excused: map[string]bool{}, devices: map[string]bool{}, stop: func() {}}
+	if a.flags.idle {
+		if !a.flags.report.quiet {
+			s.say("note: --idle has no verdict, so nobody is told of anything and no program is run")
+		}
+		return nil, nil
+	}
+	t := &telling{audit: a, log: toolLog(s), room: make(chan struct{}, 1), ended: make(chan error, 1), stop: func() {}}
 	var err error
 	if t.addressees, err = addressed(pol.Notify(), a.flags.notify); err != nil {
 		return nil, err
@@ -137,58 +86,109 @@ func newTelling(a *audit) (*telling, error) {
 			return nil, err
 		}
 	}
+	if slices.ContainsFunc(t.addressees.notify.Routes, func(r policy.Route) bool { return r.Escalate != nil }) {
+		t.findings = map[string]policy.Finding{}
+	}
 	return t, nil
 }
 
-// start begins to tell, once the capture is open.
-func (t *telling) start(s *streams) {
+// asksFor reports whether anybody wants to be told of a kind of events that nobody is told of
+// unasked.
+func asksFor(kind event.Kind, told policy.Notify, rules []policy.Action) bool {
+	return slices.ContainsFunc(told.Routes, func(r policy.Route) bool { return slices.Contains(r.When.Events, string(kind)) }) ||
+		slices.ContainsFunc(rules, func(r policy.Action) bool {
+			return len(r.When.Events) == 0 || slices.Contains(r.When.Events, string(kind))
+		})
+}
+
+// start begins to tell, once the capture is open. What happened in earlier sessions of it is
+// no news to programs; people are told of what they were not told of yet.
+func (t *telling) start() {
 	if t == nil {
 		return
 	}
 	a := t.audit
-	log := toolLog(s)
+	rules := a.policy.Load().Actions()
+	t.acted = a.store.LastEvent()
+	if asksFor(event.OfDevice, t.addressees.notify, rules) {
+		t.devices = map[string]bool{}
+		for _, d := range a.store.Summary().Health.Devices {
+			t.devices[d.Addr] = true
+		}
+	}
 	if len(t.addressees.targets) > 0 {
 		t.client = t.addressees.client()
 		t.addressees.dead = deadLetters()
 		t.delivery = delivery.Start(delivery.Config{
-			Outbox: outboxFile(), Source: t, Capture: a.path,
+			Outbox: outboxFile(), Source: t, Capture: a.file, Discarded: a.discard,
 			Destinations: t.addressees.destinations(t.client), Group: t.addressees.notify.Group,
 			Recipients: t.addressees.recipients, Report: t.report, Link: t.link, Settled: t.settled,
-			Left: leftBehind, Log: log,
+			Left: leftBehind, Log: t.log,
 		})
 	}
-	if rules := a.policy.Load().Actions(); len(rules) > 0 {
-		t.actions = actions.New(actions.Config{
-			Rules: rules, Destinations: t.addressees.names(), Answer: t.answer, Output: t.output,
-			Trouble: func(err error) { log.Warn("program of the policy", "problem", err) },
-		})
+	if len(rules) > 0 {
+		t.waiving = startWaiving(a, t.log)
+		t.waiveAgain()
+		t.actions = actions.New(t.programs(rules))
 		for _, problem := range t.actions.Check() {
-			log.Warn("program of the policy", "problem", problem)
+			t.log.Warn("program of the policy", "problem", problem)
 		}
 	}
-	t.stop = follow(a.store, t.look)
+	t.stop = t.follow()
 }
 
-// names are those of the destinations.
-func (a *addressees) names() (names []string) {
-	for _, d := range a.notify.To {
-		names = append(names, d.Name)
+// programs is how rules are run.
+func (t *telling) programs(rules []policy.Action) actions.Config {
+	return actions.Config{
+		Rules: rules, Destinations: t.addressees.names(), Answer: t.answer, Output: t.output,
+		Room:    func() { nudge(t.room) },
+		Trouble: func(err error) { t.log.Warn("program of the policy", "problem", err) },
 	}
-	return names
 }
 
-// look passes on what is new. It is called whenever something happened.
+// nudge wakes who waits for a channel that holds one token.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// follow looks at what is new, whenever something happened, until it is stopped.
+func (t *telling) follow() (stop func()) {
+	wake, cancel := t.audit.store.Wake()
+	end, done := make(chan struct{}), make(chan struct{})
+	ticker := time.NewTicker(deviceGlance)
+	go func() {
+		defer close(done)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-wake:
+				t.look()
+			case <-t.room:
+				t.act()
+			case <-ticker.C:
+				t.lookForDevices()
+				t.audit.takeAcknowledgements()
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-done
+		cancel()
+	}
+}
+
+// look passes on what is new. It is called often, and costs little where nothing is.
 func (t *telling) look() {
 	a := t.audit
 	if err := a.store.Err(); err != nil && !t.troubled {
 		t.troubled = true
 		a.store.Tell(string(event.OfTrouble), "", a.trouble(fmt.Sprintf("recording to %s stopped: %v", filepath.Base(a.path), err)))
-	}
-	for _, d := range a.store.Summary().Health.Devices {
-		if !t.devices[d.Addr] {
-			t.devices[d.Addr] = true
-			a.store.Tell(string(event.OfDevice), d.Addr, a.deviceSeen(d))
-		}
 	}
 	if t.delivery != nil {
 		t.delivery.Wake()
@@ -196,27 +196,38 @@ func (t *telling) look() {
 	t.act()
 }
 
-// act gives new events to programs.
-func (t *telling) act() {
-	if t.actions == nil {
+// lookForDevices tells of devices that are new, where anybody asks for them. To know them
+// takes a summary of the whole audit.
+func (t *telling) lookForDevices() {
+	if t.devices == nil {
 		return
 	}
+	for _, d := range t.audit.store.Summary().Health.Devices {
+		if !t.devices[d.Addr] {
+			t.devices[d.Addr] = true
+			t.audit.store.Tell(string(event.OfDevice), d.Addr, t.audit.deviceSeen(d))
+		}
+	}
+}
+
+// act gives new events to programs, as many as they take, and reports whether that was all.
+func (t *telling) act() (all bool) {
+	if t.actions == nil {
+		return true
+	}
 	for {
-		t.mu.Lock()
-		after := t.acted
-		t.mu.Unlock()
-		events, err := t.audit.store.Events(after, eventPage)
+		events, err := t.audit.store.Events(t.acted, eventPage)
 		if err != nil || len(events) == 0 {
-			return
+			return true
 		}
 		for _, e := range events {
-			if parsed, err := event.Parse(e.Document); err == nil {
-				t.actions.Offer(parsed)
+			if parsed, err := event.Parse(e.Document); err == nil && !t.actions.Offer(parsed) {
+				return false
 			}
+			t.mu.Lock()
+			t.acted = e.Seq
+			t.mu.Unlock()
 		}
-		t.mu.Lock()
-		t.acted = events[len(events)-1].Seq
-		t.mu.Unlock()
 		t.letGo()
 	}
 }
@@ -240,6 +251,9 @@ func (t *telling) Audit() string { return t.audit.store.AuditID() }
 
 // Events hands events to delivery.
 func (t *telling) Events(after int64, limit int) ([]delivery.Event, error) {
+	t.mu.Lock()
+	t.standing = nil // who takes events asks next how they stand
+	t.mu.Unlock()
 	return capturedEvents(t.audit.store, after, limit)
 }
 
@@ -264,125 +278,115 @@ func capturedEvents(store *capture.Store, after int64, limit int) ([]delivery.Ev
 	return out, nil
 }
 
-// Count returns how many flows a violation has by now.
-func (t *telling) Count(violation string) (n int, atLeast bool) {
-	for _, v := range t.audit.store.Summary().Violations {
-		if v.ID == violation {
-			return v.Count, false
+// settle looks for the last time, lets programs come to their end, and applies what they
+// have answered: all that the verdict depends on.
+func (t *telling) settle() {
+	if t == nil {
+		return
+	}
+	_ = t.audit.store.Sync() // its error is said by who closes the store
+	t.stop()
+	t.look()
+	t.lookForDevices()
+	t.audit.takeAcknowledgements()
+	if t.actions == nil {
+		return
+	}
+	_ = t.audit.store.Sync()
+	ctx, cancel := context.WithTimeout(context.Background(), programsEnd)
+	defer cancel()
+	t.actAll(ctx)
+	t.actions.Close(ctx)
+	if rest, err := t.audit.store.Events(t.acted, eventPage); err == nil && len(rest) > 0 {
+		t.log.Warn("events ran no program: the audit ended before their turn", "events", atMost(len(rest), eventPage))
+	}
+	applying, end := context.WithTimeout(context.Background(), programsEnd)
+	defer end()
+	t.waiving.finish(applying)
+}
+
+// atMost writes a number of things of which no more than limit were looked at.
+func atMost(n, limit int) string {
+	if n == limit {
+		return fmt.Sprintf("%d or more", n)
+	}
+	return fmt.Sprint(n)
+}
+
+// actAll gives events to programs until all were taken, or ctx ends.
+func (t *telling) actAll(ctx context.Context) {
+	for !t.act() {
+		select {
+		case <-t.room:
+		case <-ctx.Done():
+			return
 		}
 	}
-	return 0, true
 }
 
-// left is a capture that a recorder left behind.
-type left struct{ *capture.Store }
-
-// Audit names the audit for delivery.
-func (l left) Audit() string { return l.AuditID() }
-
-// Events hands events to delivery.
-func (l left) Events(after int64, limit int) ([]delivery.Event, error) {
-	return capturedEvents(l.Store, after, limit)
-}
-
-// leftBehind opens a capture whose recorder is gone.
-func leftBehind(path string) (delivery.Left, error) {
-	if capture.Recording(path) {
-		return nil, delivery.ErrLive
-	}
-	store, err := capture.Open(path, capture.Options{})
-	if err != nil {
-		return nil, err
-	}
-	return left{store}, nil
-}
-
-// report is the audit of one violation in Markdown, for an issue.
-func (t *telling) report(audit, violation string) string {
-	if audit != t.Audit() {
-		return ""
-	}
-	doc := t.audit.document("")
-	doc.Reveal = false
-	sum := &doc.Summary
-	i := slices.IndexFunc(sum.Violations, func(v capture.Violation) bool { return v.ID == violation })
-	if i < 0 {
-		return ""
-	}
-	host := sum.Violations[i].Finding.Host
-	sum.Violations, sum.Waivers, sum.Shapes, sum.Trails = sum.Violations[i:i+1:i+1], nil, nil, nil
-	sum.Hosts = slices.DeleteFunc(slices.Clone(sum.Hosts), func(h capture.Host) bool { return h.Name != host })
-	format, _ := reports.ByName("markdown")
-	var text strings.Builder
-	if err := format.Write(&text, doc); err != nil {
-		return ""
-	}
-	return text.String()
-}
-
-// link is the address of the page on which a violation is acknowledged.
-func (t *telling) link(audit, violation string) string {
-	return acknowledgementLink(t.links, t.addressees.notify.Link, audit, violation, time.Now())
-}
-
-func acknowledgementLink(key *token.Key, base, audit, violation string, now time.Time) string {
-	if key == nil || base == "" {
-		return ""
-	}
-	pass, err := key.Sign(token.Claim{Scope: token.Acknowledge, Subject: audit + "/" + violation, Expires: now.Add(linkLife)})
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(base, "/") + "/acknowledge?token=" + pass
-}
-
-// settled reports whether a violation needs nobody any more: a program has waived it, or
-// the policy in force no longer has it.
-func (t *telling) settled(audit, violation string) bool {
-	if audit != t.Audit() {
-		return false
-	}
-	t.mu.Lock()
-	excused := t.excused[violation]
-	t.mu.Unlock()
-	if excused {
-		return true
-	}
-	n, unknown := t.Count(violation)
-	return n == 0 && unknown
-}
-
-// finish tells of the end, lets programs and messages that are under way come to theirs,
-// and says what is left for the next start.
-func (t *telling) finish(s *streams, doc *reports.Report) (trouble bool) {
+// conclude tells of the end, and goes on to send what is left: await waits for that.
+func (t *telling) conclude(doc *reports.Report) {
 	if t == nil {
-		return false
+		return
 	}
 	a := t.audit
 	a.store.Tell(string(event.OfSummary), "", a.conclusion(doc))
-	_ = a.store.Sync() // its error is said by who closes the store
-	t.stop()
-	t.look()
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
-	defer cancel()
-	if t.actions != nil {
-		t.actions.Close(ctx)
-	}
-	if t.delivery == nil {
-		return false
-	}
-	if err := t.delivery.Close(ctx); err != nil {
-		s.complain(err)
-		trouble = true
-	}
-	t.client.Close()
-	t.addressees.sayWhatIsLeft(s, t.delivery.Status())
-	return trouble
+	_ = a.store.Sync()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drain)
+		defer cancel()
+		t.lastPrograms(ctx)
+		if t.delivery == nil {
+			t.ended <- nil
+			return
+		}
+		sending, stop := context.WithTimeout(ctx, sendingEnd)
+		defer stop()
+		err := t.delivery.Close(sending)
+		t.client.Close()
+		t.ended <- err
+	}()
 }
 
-func because(reason string) string {
-	if reason == "" {
-		return ""
+// lastPrograms runs those that are told of the end, and takes what they ask to be told.
+func (t *telling) lastPrograms(ctx context.Context) {
+	rules := slices.DeleteFunc(slices.Clone(t.audit.policy.Load().Actions()), func(r policy.Action) bool {
+		return !asksFor(event.OfSummary, policy.Notify{}, []policy.Action{r})
+	})
+	if t.actions == nil || len(rules) == 0 {
+		return
 	}
-	return " (" + plain.Text(reason) + ")"
+	events, err := t.audit.store.Events(t.audit.store.LastEvent()-1, 1)
+	if err != nil || len(events) == 0 {
+		return
+	}
+	summary, err := event.Parse(events[0].Document)
+	if err != nil || summary.Kind != event.OfSummary {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, programsEnd)
+	defer cancel()
+	last := actions.New(t.programs(rules))
+	last.Offer(summary)
+	last.Close(ctx)
+	_ = t.audit.store.Sync() // what they ask to be told is an event by then
+}
+
+// await waits until everybody was told who could be, says what is left for the next start,
+// and reports whether the capture still has events that nobody has taken.
+func (t *telling) await(s *streams) (untold, trouble bool) {
+	if t == nil {
+		return false, false
+	}
+	err := <-t.ended
+	if t.delivery == nil {
+		return false, false
+	}
+	if err != nil {
+		s.complain(err)
+	}
+	t.addressees.sayWhatIsLeft(s, t.delivery.Status(), err != nil)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.messaged < t.audit.store.LastEvent(), err != nil
 }

@@ -321,3 +321,49 @@ func TestSecretsOfDestinationsStayUnseen(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramsAnswer has a program of the policy waive what it is told of, and annotate it.
+func TestProgramsAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRecorder(t, `version: 1
+allow: ["*.canada.ca"]
+on:
+  - when: {hosts: [h0.example]}
+    run: [./waive.sh]
+    environment: [SEEN, UNTIL]
+`)
+	r.env = append(r.env, "SEEN="+r.folder, "UNTIL="+time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	script := "#!/bin/sh\ncat > \"$SEEN/event.json\"\necho '{\"annotate\": \"asked for\", \"waive\": {\"until\": \"'$UNTIL'\", \"reason\": \"the lab knows\"}}'\n"
+	if err := os.WriteFile(filepath.Join(r.folder, "waive.sh"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	audit, client := r.start("--save", "audit.telltale", "--report", "audit.json", "--report", "audit.md")
+	r.contact(client, 0, 1, 2)
+	eventually(t, r.ctx, "the program", func() bool {
+		_, err := os.Stat(filepath.Join(r.folder, "event.json"))
+		return err == nil
+	})
+	if err := audit.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := audit.Wait(); err != nil {
+		t.Errorf("a waived violation makes it fail: %v", err)
+	}
+	var seen struct{ Event, Rule, Host string }
+	document, err := os.ReadFile(filepath.Join(r.folder, "event.json"))
+	if err == nil {
+		err = json.Unmarshal(document, &seen)
+	}
+	if err != nil || seen.Event != "violation" || seen.Host != "h0.example" {
+		t.Errorf("the program got %s, %v", document, err)
+	}
+	for _, file := range []string{"audit.json", "audit.md"} {
+		report, err := os.ReadFile(filepath.Join(r.folder, file))
+		if err != nil || !strings.Contains(string(report), "the lab knows") || !strings.Contains(string(report), "asked for") {
+			t.Errorf("%s says nothing of it: %v", file, err)
+		}
+	}
+	if out, err := r.run("check", "audit.telltale"); err != nil || !strings.Contains(out, "the lab knows") {
+		t.Errorf("the same policy has another verdict afterwards: %v\n%s", err, out)
+	}
+}
