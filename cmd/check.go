@@ -124,7 +124,8 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 		}
 		in.Through(redacted.Flow)
 	}
-	sum, infos, modes, more := judge(ctx, in, j.gate.judge(pol), needed(pol))
+	excused := pardonsIn(ctx, in)
+	sum, infos, modes, more := judge(ctx, in, j.gate.judge(excused.under(pol)), needed(pol), excused.observe)
 	stop()
 	if ctx.Err() != nil {
 		return nil, false, errInterrupted

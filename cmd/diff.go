@@ -122,9 +122,10 @@ func (d *comparison) run(c *cobra.Command, s *streams, args []string) error {
 func (d *comparison) read(ctx context.Context, s *streams, name string, pol *policy.Policy) (*compare.Audit, reports.Side, bool) {
 	in, troubles := intake.Find(ctx, []string{name}, s.in)
 	defer in.Close()
-	recorder := compare.NewRecorder(d.gate.judge(pol), pol)
+	excused := pardonsIn(ctx, in)
+	recorder := compare.NewRecorder(d.gate.judge(excused.under(pol)), pol)
 	stop := startMeter(s, readingOf(in), d.quiet)
-	sum, infos, _, more := judge(ctx, in, recorder, needed(pol))
+	sum, infos, _, more := judge(ctx, in, recorder, needed(pol), excused.observe)
 	stop()
 	troubles = append(troubles, more...)
 	for _, t := range troubles {
@@ -134,6 +135,7 @@ func (d *comparison) read(ctx context.Context, s *streams, name string, pol *pol
 	audit.AllowEmpty = d.allowEmpty
 	side := reports.Side{Captures: captureInfos(infos), Summary: sum}
 	side.Warnings = reports.WarningsOf(sum, side.Captures, appUnseen(pol, sum), reports.FewFlows)
+	side.Warnings = append(side.Warnings, unpardoned(pol, sum.Violations)...)
 	return audit, side, len(troubles) > 0
 }
 

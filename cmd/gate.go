@@ -69,14 +69,15 @@ func (g *gateFlags) madeOf(pol *policy.Policy, facts *factFlags) []string {
 	return slices.Concat(g.baselines, g.rest.files, facts.listFiles, facts.declarationFiles, []string{pol.File()})
 }
 
-// judge returns what flows are judged by.
-func (g *gateFlags) judge(pol *policy.Policy) policy.Judge { return g.known.Beside(g.rest.beside(pol)) }
+// judge returns what flows are judged by beside a policy.
+func (g *gateFlags) judge(by policy.Judge) policy.Judge { return g.known.Beside(g.rest.beside(by)) }
 
 // apply completes a document by what the flags ask.
 func (g *gateFlags) apply(doc *reports.Report, pol *policy.Policy) {
 	doc.Baseline = g.info
 	g.rest.apply(doc)
 	doc.Warnings = reports.WarningsOf(doc.Summary, doc.Captures, appUnseen(pol, doc.Summary), g.minFlows)
+	doc.Notes = append(doc.Notes, unpardoned(pol, doc.Summary.Violations)...)
 	if recordedNothing(doc) {
 		doc.Warnings = append(doc.Warnings, fmt.Sprintf("Nothing new: this audit recorded no contact. The capture held %s before.", plural(doc.Earlier, "contact")))
 	}
@@ -140,7 +141,8 @@ func baselineOfReport(file string) (known policy.Baseline, isReport bool, err er
 func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (policy.Baseline, error) {
 	in, troubles := intake.Find(ctx, []string{file}, nil)
 	defer in.Close()
-	sum, _, _, more := judge(ctx, in, pol, needed(pol))
+	excused := pardonsIn(ctx, in)
+	sum, _, _, more := judge(ctx, in, excused.under(pol), needed(pol), excused.observe)
 	if err := errors.Join(append(troubles, more...)...); err != nil {
 		return nil, err
 	}
@@ -159,23 +161,25 @@ func needed(pol *policy.Policy) intake.Options {
 	return intake.Options{Sent: pol.ReadsContent(), Examine: true}
 }
 
-// judge sends every flow of the inputs through a store that keeps totals alone, and
-// to those who look on. The summary has the books of the inputs; modes are the ways in by
+// judge sends every flow of the inputs through a store that keeps totals alone, and before
+// to those who look on. The summary has the books of the inputs, and what was said of its
+// violations there; modes are the ways in by
 // which the flows came, in order of appearance.
 func judge(ctx context.Context, in *intake.Set, by policy.Judge, opts intake.Options, lookOn ...func(*flow.Flow)) (sum capture.Summary, infos []intake.Info, modes []string, troubles []error) {
 	store := capture.New(capture.Options{Judge: by})
 	infos, err := in.Read(ctx, opts, func(f *flow.Flow) error {
 		f.ID = store.NextID()
-		store.Observe(f)
 		for _, look := range lookOn {
 			look(f)
 		}
+		store.Observe(f)
 		return nil
 	})
 	for _, info := range infos {
 		for _, note := range info.Notes {
 			store.Note(info.File + ": " + note)
 		}
+		annotate(store, info)
 		if info.Err != nil {
 			troubles = append(troubles, info.Err)
 		}
@@ -189,6 +193,16 @@ func judge(ctx context.Context, in *intake.Set, by policy.Judge, opts intake.Opt
 	sum = store.Summary()
 	sum.Health.Ledgers = intake.Ledgers(infos)
 	return sum, infos, intake.Modes(infos), troubles
+}
+
+// annotate takes over what was said of violations in an input.
+func annotate(store *capture.Store, info intake.Info) {
+	for _, a := range info.Annotations {
+		if err := store.Annotate(a); err != nil {
+			store.Note(info.File + ": " + err.Error())
+			return
+		}
+	}
 }
 
 // tradeTimeForMemory collects garbage twice as often as Go does by itself: a verdict over

@@ -17,7 +17,7 @@ import (
 )
 
 func newReplay(s *streams) *cobra.Command {
-	flags := &policyFlags{}
+	flags := &liveFlags{}
 	var on bool
 	var format string
 	c := command("replay", func(c *cobra.Command, args []string) error {
@@ -37,7 +37,7 @@ func newReplay(s *streams) *cobra.Command {
 		}
 		return nil
 	}
-	flags.register(c)
+	flags.policy.register(c)
 	c.Flags().BoolVar(&on, "on", false, "run the programs of the policy's section on")
 	c.Flags().StringVar(&format, "format", "text", "how results are printed: `text` or json, one object a line")
 	return c
@@ -49,19 +49,13 @@ type replay struct {
 	runner *actions.Runner
 	print  func(event.Event, actions.Result)
 	seq    int64
-	counts map[string]*replayed
+	told   *capture.Retelling
 	failed int
 }
 
-// replayed is what was seen of a violation so far.
-type replayed struct {
-	count, told int
-	first       time.Time
-}
-
 // replayOn runs the programs of the policy over a recording.
-func replayOn(ctx context.Context, s *streams, flags *policyFlags, name, format string) error {
-	pol, err := flags.load()
+func replayOn(ctx context.Context, s *streams, flags *liveFlags, name, format string) error {
+	pol, err := flags.policy.load()
 	if err != nil {
 		return err
 	}
@@ -76,7 +70,7 @@ func replayOn(ctx context.Context, s *streams, flags *policyFlags, name, format 
 	if err := w.load(ctx, func(int, int) {}); err != nil {
 		return err
 	}
-	a := &audit{flags: &liveFlags{}, store: w.store, path: name}
+	a := &audit{flags: flags, store: w.store, path: name}
 	a.policy.Store(pol)
 	var names []string
 	for _, d := range pol.Notify().To {
@@ -87,11 +81,11 @@ func replayOn(ctx context.Context, s *streams, flags *policyFlags, name, format 
 	for _, problem := range runner.Check() {
 		s.complain(problem)
 	}
-	r := &replay{audit: a, runner: runner, print: replayText(s), counts: map[string]*replayed{}}
+	r := &replay{audit: a, runner: runner, print: replayText(s), told: capture.Retell()}
 	if format == "json" {
 		r.print = replayJSON(s)
 	}
-	if err := r.run(ctx); err != nil {
+	if err := r.all(ctx, w, flags); err != nil {
 		return err
 	}
 	s.say("ran the programs of %s on %s", policyLabel(pol), plural(int(r.seq), "event"))
@@ -109,7 +103,29 @@ func policyLabel(pol *policy.Policy) string {
 	return "the policy"
 }
 
-// run makes the events in the order in which the audit had them.
+// all makes every event. Programs are asked about what they have excused, too; the verdict
+// is the one of the audit.
+func (r *replay) all(ctx context.Context, w *watched, flags *liveFlags) error {
+	pol := w.policy.Load()
+	by := w.excused.under(pol)
+	excused := by != policy.Judge(pol)
+	if excused {
+		if err := w.store.Rejudge(ctx, pol, nil); err != nil {
+			return err
+		}
+	}
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	if excused {
+		if err := w.store.Rejudge(ctx, by, nil); err != nil {
+			return err
+		}
+	}
+	return r.offer(ctx, r.audit.conclusion(w.document(flags, "")))
+}
+
+// run makes the events of devices and violations in the order of the flows.
 func (r *replay) run(ctx context.Context) error {
 	a := r.audit
 	for _, d := range a.store.Summary().Health.Devices {
@@ -117,7 +133,7 @@ func (r *replay) run(ctx context.Context) error {
 			return err
 		}
 	}
-	err := a.store.Scan(ctx, capture.ScanOptions{Judge: true, Headers: true}, func(batch []capture.Recorded) error {
+	return a.store.Scan(ctx, capture.ScanOptions{Judge: true, Headers: true}, func(batch []capture.Recorded) error {
 		for _, one := range batch {
 			if err := r.flow(ctx, one); err != nil {
 				return err
@@ -125,40 +141,12 @@ func (r *replay) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	doc := &reports.Report{Summary: a.store.Summary()}
-	doc.Verdict = reports.VerdictOf(doc.Summary, nil, false)
-	return r.offer(ctx, a.conclusion(doc))
 }
 
-// flow makes the events of a flow: of a violation that is new, or that has happened ten
-// times as often as when it was last told of.
+// flow makes the events that a flow had while it was recorded.
 func (r *replay) flow(ctx context.Context, one capture.Recorded) error {
-	if one.Judgement.Verdict != policy.Violation {
-		return nil
-	}
-	seen := map[string]bool{}
-	for _, finding := range one.Judgement.Findings {
-		id := finding.Fingerprint()
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		known := r.counts[id]
-		if known == nil {
-			known = &replayed{first: one.Flow.Times.Start, told: 1}
-			r.counts[id] = known
-		}
-		known.count++
-		if known.count < known.told {
-			continue
-		}
-		known.told *= 10
-		o := capture.Occurrence{
-			Flow: one.Flow, Judgement: one.Judgement, Finding: finding, Count: known.count, First: known.first, Device: r.audit.store.DeviceOf(one.Flow),
-		}
+	for _, o := range r.told.Occurrences(one.Flow, one.Judgement) {
+		o.Device = r.audit.store.DeviceOf(one.Flow)
 		err := r.offer(ctx, func(seq int64) []byte {
 			o.Seq = seq
 			return r.audit.occurrence(o)

@@ -129,6 +129,7 @@ func (w *watched) take(modes map[string]bool, progress func(done, total int)) fu
 	return func(f *flow.Flow) error {
 		modes[f.Mode] = true
 		f.ID = w.store.NextID()
+		w.excused.observe(f)
 		w.store.Observe(f)
 		if done++; done%1000 == 0 {
 			progress(done, 0)

@@ -213,7 +213,9 @@ func onlyForLive(set *pflag.FlagSet) (err error) {
 type watched struct {
 	store  *capture.Store
 	policy atomic.Pointer[policy.Policy] // in force; the screen may change it while a report is written
-	rest   *restFlags
+	// excused is what programs had excused while it was recorded.
+	excused *pardons
+	rest    *restFlags
 	// settling is held while the capture is loaded: only then it is known what of the rest
 	// is left out.
 	settling sync.Mutex
@@ -230,7 +232,7 @@ func openWatched(name string, pol *policy.Policy, rest *restFlags) (*watched, er
 	if name == intake.StandardInput {
 		return nil, withHint(errors.New("watch reads keys from standard input, so a capture cannot come from there"), "save it to a file first")
 	}
-	w := &watched{rest: rest, infos: []reports.CaptureInfo{{File: name, Producer: "telltale"}}, failed: context.Canceled}
+	w := &watched{rest: rest, excused: &pardons{}, infos: []reports.CaptureInfo{{File: name, Producer: "telltale"}}, failed: context.Canceled}
 	w.policy.Store(pol)
 	isCapture, err := intake.IsStored(name)
 	if err != nil {
@@ -238,17 +240,22 @@ func openWatched(name string, pol *policy.Policy, rest *restFlags) (*watched, er
 	}
 	if isCapture {
 		w.load = w.judge
-		w.store, err = capture.Open(name, capture.Options{})
-		return w, err
+		if w.store, err = capture.Open(name, capture.Options{}); err != nil {
+			return nil, err
+		}
+		w.excused.said = map[string][]capture.Annotation{name: w.store.Annotations()}
+		w.excused.note(name, 0) // all of it
+		return w, nil
 	}
 	in, troubles := intake.Find(context.Background(), []string{name}, nil)
 	if len(troubles) > 0 {
 		return nil, troubles[0]
 	}
+	w.excused = pardonsIn(context.Background(), in)
 	if w.folder, err = os.MkdirTemp("", "telltale-watch-*"); err != nil {
 		return nil, fmt.Errorf("cannot make a folder to read the capture into: %w", err)
 	}
-	if w.store, err = capture.Create(filepath.Join(w.folder, "read"+capture.Ext), capture.Options{Judge: rest.beside(pol)}); err != nil {
+	if w.store, err = capture.Create(filepath.Join(w.folder, "read"+capture.Ext), capture.Options{Judge: rest.beside(w.excused.under(pol))}); err != nil {
 		os.RemoveAll(w.folder)
 		return nil, err
 	}
@@ -269,7 +276,7 @@ func (w *watched) modesRead() []string {
 func (w *watched) judge(ctx context.Context, progress func(done, total int)) error {
 	w.settling.Lock()
 	defer w.settling.Unlock()
-	if w.failed = w.store.Rejudge(ctx, w.rest.beside(w.policy.Load()), progress); w.failed == nil {
+	if w.failed = w.store.Rejudge(ctx, w.rest.beside(w.excused.under(w.policy.Load())), progress); w.failed == nil {
 		w.failed = w.settle(ctx, w.store.Watched, progress)
 	}
 	w.infos[0].Entries = w.store.Summary().Flows
@@ -295,6 +302,7 @@ func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, 
 		for _, note := range info.Notes {
 			w.store.Note(info.File + ": " + note)
 		}
+		annotate(w.store, info)
 		troubles = append(troubles, info.Err)
 	}
 	for _, l := range intake.Ledgers(infos) {
@@ -319,11 +327,15 @@ func (w *watched) settle(ctx context.Context, watched func(context.Context) (tim
 	if err != nil || !w.rest.settle(w.store.Summary(), long) {
 		return err
 	}
-	return w.store.Rejudge(ctx, w.rest.beside(w.policy.Load()), progress)
+	return w.store.Rejudge(ctx, w.rest.beside(w.excused.under(w.policy.Load())), progress)
 }
 
-// beside returns a judge that leaves out what the device does at rest, once that is settled.
+// beside returns a judge that leaves out what the device does at rest, once that is settled,
+// and what programs have excused.
 func (w *watched) beside(judge policy.Judge) policy.Judge {
+	if pol, ok := judge.(*policy.Policy); ok {
+		judge = w.excused.under(pol)
+	}
 	w.settling.Lock()
 	defer w.settling.Unlock()
 	return w.rest.beside(judge)
