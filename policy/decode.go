@@ -43,6 +43,7 @@ func (d *decoder) errorAt(line, column int, message, hint string) *Error {
 		if g := d.guardOf(line); g != nil {
 			shown = g.mask(shown)
 		}
+		shown = maskAddresses(shown)
 		e.excerpt = excerptOf(shown)
 	}
 	return e

@@ -15,15 +15,19 @@ import (
 // A guarded section may hold secrets: errors show of its lines only what cannot be one.
 type guarded struct {
 	section  string
+	exact    bool           // a short word, to which too many are near
 	keys     []string       // that are known in it
 	open     []string       // those whose values are no secrets
 	inBraces *regexp.Regexp // the section in a mapping in braces
 }
 
 var guardedSections = []guarded{
-	{"never-send", keysOf(reflect.TypeFor[secretEntry]()), []string{"name", "file"}, inBraces("never-send")},
-	{"notify", notifyKeys(), strings.Fields("name to mail from github gitlab labels ca env file keychain " +
+	{"never-send", false, keysOf(reflect.TypeFor[secretEntry]()), []string{"name", "file"}, inBraces("never-send")},
+	{"notify", false, notifyKeys(), strings.Fields("name to mail from github gitlab labels ca env file keychain " +
 		"events rules severity hosts devices phases after group timeout"), inBraces("notify")},
+	// Arguments of programs are secrets at times, and so is what is written as NAME=secret.
+	{"on", true, append(keysOf(reflect.TypeFor[actionEntry]()), keysOf(reflect.TypeFor[whenEntry]())...), strings.Fields(
+		"events rules severity hosts devices phases timeout output memory run environment"), inBraces("on")},
 }
 
 // notifyKeys returns every key at any depth of the section notify.
@@ -74,7 +78,7 @@ func guardsOf(lines []string) []*guarded {
 			switch {
 			case g.inBraces.MatchString(line): // who knows where they end
 				within, braces = g, true
-			case key != nil && nearest(key[2], []string{g.section}) != "":
+			case key != nil && (key[2] == g.section || !g.exact && nearest(key[2], []string{g.section}) != ""):
 				within, depth = g, indent
 				braces = strings.Count(rest, "[")+strings.Count(rest, "{") > strings.Count(rest, "]")+strings.Count(rest, "}")
 			}
@@ -94,6 +98,14 @@ var (
 	scalarPart = regexp.MustCompile(`^(?:` + scalarText + `|\[[ \t]*` + scalarText + `(?:[ \t]*,[ \t]*` + scalarText + `)*[ \t]*\])`)
 )
 
+// shapesOfValues are of keys under which not every name or path is shown: only what is the name
+// of a variable, and a program without arguments.
+var shapesOfValues = map[string]*regexp.Regexp{
+	"env":         regexp.MustCompile(`^["']?[A-Za-z_][A-Za-z0-9_]*["']?[ \t]*(?:[},]|$)`),
+	"environment": regexp.MustCompile(`^\[[ \t]*[A-Za-z_][A-Za-z0-9_]*(?:[ \t]*,[ \t]*[A-Za-z_][A-Za-z0-9_]*)*[ \t]*\]`),
+	"run":         regexp.MustCompile(`^\[[ \t]*["']?[^"'{}\[\],= \t]*["']?[ \t]*\]`),
+}
+
 const scalarText = `(?:"[^"\\]*"|'[^']*'|[^"'{}\[\],#&*!|>%@ \t][^{}\[\],#"']*)`
 
 // mask returns a line of the section up to what can be a secret or a part of one. A URL is
@@ -107,12 +119,50 @@ func (g *guarded) mask(line string) string {
 		}
 		rest = rest[len(part[0]):]
 		if slices.Contains(g.open, part[1]) {
-			if value := scalarPart.FindString(rest); !strings.Contains(value, "://") {
+			shape := scalarPart
+			if special := shapesOfValues[part[1]]; special != nil {
+				shape = special
+			}
+			if value := shape.FindString(rest); !isWebAddress(value) {
 				rest = rest[len(value):]
 			}
 		}
 	}
 	return line
+}
+
+// webAddress is a URL, or a host with a path, which a URL without its scheme is.
+var webAddress = regexp.MustCompile(`(?:[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?[/?])[^\s"'\]},]*`)
+
+// isWebAddress reports whether something can be the URL of a webhook.
+func isWebAddress(text string) bool { return webAddress.MatchString(text) }
+
+// maskAddresses leaves of each URL its scheme and host: behind them, and before an @, stands
+// what makes the URL of a webhook a secret. It is for lines of sections that have no URLs.
+func maskAddresses(line string) string {
+	return webAddress.ReplaceAllStringFunc(line, func(found string) string {
+		scheme, rest, ok := strings.Cut(found, "://")
+		if !ok {
+			scheme, rest = "", found
+		} else {
+			scheme += "://"
+		}
+		if kindOfURL("https://"+rest) == Webhook && !ok {
+			return found // a pattern of a path, as sections have them
+		}
+		end := strings.IndexAny(rest, "/?#")
+		if end < 0 {
+			end = len(rest)
+		}
+		host, path := rest[:end], rest[end:]
+		if at := strings.LastIndexByte(host, '@'); at >= 0 {
+			host = flow.Redacted + host[at:]
+		}
+		if len(path) > 1 {
+			path = path[:1] + flow.Redacted
+		}
+		return scheme + host + path
+	})
 }
 
 // maskError takes the values under never-send, and the secrets under notify, out of what an

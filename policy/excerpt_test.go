@@ -83,3 +83,45 @@ func guardedLines(lines []string) []bool {
 	}
 	return is
 }
+
+// TestErrorsShowNoAddress holds that no error shows what makes the URL of a webhook a secret,
+// or an argument of a program, wherever a person has put it.
+func TestErrorsShowNoAddress(t *testing.T) {
+	const head = "version: 1\nallow: [a.example]\n"
+	for _, text := range []string{
+		head + "slack: https://hooks.slack.com/services/T0/B0/SECRET\n",
+		head + "slack: hooks.slack.com/services/T0/B0/SECRET\n",
+		head + "x-slack: {url: \"https://user:SECRET@a.example\"}\n",
+		head + "hook: [https://a.example?token=SECRET]\n",
+		head + "on: [{run: ./x --token SECRET}]\n",
+		head + "on:\n  - run: ./x --token SECRET\n",
+		head + "on:\n  - {run: [./x, --token, SECRET], output: 1}\n",
+		head + "on:\n  - run: [./x]\n    environment: [\"A=SECRET\"]\n",
+		head + "on:\n  - run: [./x]\n    environment: [A, B=SECRET]\n",
+		head + "on:\n  - run: [./x]\n    environment:\n      - A=SECRET\n",
+		head + "notify:\n  to: [{name: a, slack: {env: A}}]\n  routes: [{to: [\"xyz.logic.azure.com/workflows/SECRET\"]}]\n",
+		head + "notify:\n  to: [{name: xyz.logic.azure.com:443/workflows/SECRET, slack: {env: A}}]\n",
+		head + "notify:\n  to: [{name: a, webhook: [{env: SECRET/x}]}]\n",
+		head + "notify:\n  to: [{name: a, webhook: {env: SECRET/x}}]\n",
+	} {
+		_, err := Parse("p.yaml", []byte(text), tellingOptions())
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("error %v:\n%s", err, text)
+			continue
+		}
+		if shown := e.Error() + e.Hint(); strings.Contains(shown, "SECRET") {
+			t.Errorf("shows the secret:\n%s", shown)
+		}
+	}
+	for line, want := range map[string]string{
+		`deny: ["https://a.example"]`:       `deny: ["https://a.example"]`,
+		"path: a.example/x":                 "path: a.example/x",
+		"x: https://a.example:8080/x/y?z=1": "x: https://a.example:8080/[redacted]",
+		"x: ftp://u:p@a.example, b":         "x: ftp://[redacted]@a.example, b",
+	} {
+		if got := maskAddresses(line); got != want {
+			t.Errorf("%q is shown as %q, want %q", line, got, want)
+		}
+	}
+}

@@ -3,9 +3,9 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"

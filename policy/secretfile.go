@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -76,12 +77,25 @@ func (d *decoder) readSecret(e *secretEntry) error {
 	return nil
 }
 
-// readSecretFile reads as much of a file as a value may have, and a little more.
+// errNoFile is what a pipe or a device is told, which may never end.
+var errNoFile = errors.New("it is not a regular file")
+
+// readSecretFile reads as much of a regular file as a value may have, and a little more.
 func readSecretFile(path string) (data []byte, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe would wait for its writer
+		return nil, errNoFile
+	}
 	file, err := os.Open(path) // #nosec G304 -- the policy's author names it
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // nothing was written
+	if info, err = file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(errNoFile, err) // it was replaced meanwhile
+	}
 	return io.ReadAll(io.LimitReader(file, maxSecret+64))
 }

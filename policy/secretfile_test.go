@@ -49,3 +49,20 @@ func TestSecretOfAFile(t *testing.T) {
 		}
 	}
 }
+
+// A device may never end, and a folder has no content.
+func TestFilesOfSecretsAreRegular(t *testing.T) {
+	for _, path := range []string{t.TempDir(), os.DevNull} {
+		_, err := Credential{file: path}.Resolve(Sources{})
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	long := filepath.Join(t.TempDir(), "long")
+	if err := os.WriteFile(long, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Credential{file: long}).Resolve(Sources{}); err == nil || !strings.Contains(err.Error(), "is longer than") {
+		t.Errorf("a long file: %v", err)
+	}
+}

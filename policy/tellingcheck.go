@@ -51,7 +51,7 @@ func (d *decoder) checkNotify(e *notifyEntry) error {
 			return d.errorAt(to.Line, to.Column, fmt.Sprintf("more than %d destinations", maxDestinations), "")
 		case to.Name.Value != plain.Name(to.Name.Value, maxName):
 			return d.errorAt(at.Line, at.Column, fmt.Sprintf("the name of a destination takes more than %d columns, or holds what does not show", maxName), "give it a short name in plain text")
-		case strings.Contains(to.Name.Value, "://"):
+		case isWebAddress(to.Name.Value):
 			return d.errorAt(at.Line, at.Column, "the name of a destination is a URL, which may be a secret", "give it a short name in plain text")
 		case other != 0:
 			return d.errorAt(at.Line, at.Column, fmt.Sprintf("two destinations are named %q: the other one is in line %d", to.Name.Value, other), "routes tell destinations apart by their names")
@@ -203,7 +203,7 @@ func (d *decoder) checkNames(to []text, names map[string]int) error {
 		if names[name.Value] != 0 {
 			continue
 		}
-		if strings.Contains(name.Value, "://") {
+		if isWebAddress(name.Value) {
 			return d.errorAt(name.Line, name.Column, "a URL stands where the name of a destination is expected", "give the destination a name under notify: to, and write that name here")
 		}
 		known := make([]string, 0, len(names))
