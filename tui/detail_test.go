@@ -261,3 +261,14 @@ func TestUpdateDoesNothingThatBlocks(t *testing.T) {
 		t.Fatalf("%d keys took %v", n, took)
 	}
 }
+
+// Contents that the policy does not keep are not shown as empty.
+func TestContentsThatWereNotRecorded(t *testing.T) {
+	t.Parallel()
+	f := flowtest.Post("https://a.example/", "x", flowtest.ID(1))
+	f.Omitted = true
+	f.Request.Body = flow.Body{Size: 12, Truncated: true}
+	r := newRig(t, setting{flows: []*flow.Flow{f}})
+	r.press("3", "home", "enter", "tab")
+	r.sees("Not recorded, as the policy asks")
+}

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"telltale/flow"
@@ -98,6 +99,9 @@ func (p *paper) options() pretty.Options {
 	return pretty.Options{Mask: p.mask.values, Reveal: p.mask.reveals()}
 }
 
+// notRecorded says why there is no content (flow.Flow.Omitted).
+const notRecorded = "Not recorded, as the policy asks, or left out of a redacted copy. It was searched and judged before."
+
 func (p *paper) body(d *detail, header []flow.Field, b flow.Body) {
 	if b.Size == 0 && len(b.Content) == 0 {
 		return
@@ -105,6 +109,11 @@ func (p *paper) body(d *detail, header []flow.Field, b flow.Body) {
 	if d.trouble != "" && b.Content == nil {
 		p.heading("Body")
 		p.prose("It could not be read from the capture: "+d.trouble, p.theme.violation)
+		return
+	}
+	if d.recorded.Flow.Omitted && len(b.Content) == 0 && b.Digest == "" {
+		p.heading("Body · " + plural(int(b.Size), "byte"))
+		p.prose(notRecorded, p.theme.dim)
 		return
 	}
 	doc := pretty.Body(flow.Get(header, "Content-Type"), flow.Get(header, "Content-Encoding"), b, p.options())
@@ -123,6 +132,9 @@ func (p *paper) frames(d *detail) {
 		title = "The first " + title
 	}
 	p.heading(title)
+	if d.recorded.Flow.Omitted && slices.ContainsFunc(d.frames, omitted) {
+		p.prose(notRecorded, p.theme.dim)
+	}
 	for _, frame := range d.frames {
 		direction, style := "◂ server", p.theme.number
 		if frame.FromClient {
@@ -131,6 +143,11 @@ func (p *paper) frames(d *detail) {
 		doc := pretty.Frame(frame, p.options())
 		p.lines = append(p.lines, style.Render(direction)+p.theme.dim.Render(plain.Text(fmt.Sprintf("  %s  %s  %s",
 			frame.Time.Local().Format("15:04:05.000"), doc.Format, plural(int(frame.Size), "byte")))))
-		p.document(doc)
+		if !d.recorded.Flow.Omitted || !omitted(frame) {
+			p.document(doc)
+		}
 	}
 }
+
+// omitted reports whether nothing of a message was kept.
+func omitted(f flow.Frame) bool { return f.Truncated && len(f.Data) == 0 }
