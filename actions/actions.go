@@ -275,9 +275,14 @@ func (r *Runner) Run(ctx context.Context, e event.Event) []Result {
 
 // Check returns a *Failure for each rule whose program is not there or may not be run, so
 // that it is said at the start and not in the night.
-func (r *Runner) Check() []error {
+func (r *Runner) Check() []error { return check(r.rules) }
+
+// Check is [Runner.Check] for whoever runs nothing.
+func Check(of []policy.Action) []error { return check(resolved(of)) }
+
+func check(rules []rule) []error {
 	var failures []error
-	for _, each := range r.rules {
+	for _, each := range rules {
 		if _, err := each.program(); err != nil {
 			failures = append(failures, each.failure(event.Event{}, err))
 		}

@@ -15,6 +15,7 @@ import (
 	"telltale/capture"
 	"telltale/flow/plain"
 	"telltale/intake"
+	"telltale/actions"
 	"telltale/policy"
 )
 
@@ -141,7 +142,11 @@ func lintPolicy(s *streams, file string) (failed bool) {
 	for _, w := range warnings {
 		fmt.Fprintf(s.out, "warning: %s\n", w)
 	}
-	fmt.Fprintf(s.out, "%s: valid, %s\n", file, plural(len(warnings), "warning"))
+	missing := actions.Check(pol.Actions())
+	for _, err := range missing {
+		fmt.Fprintf(s.out, "warning: %v\n", err)
+	}
+	fmt.Fprintf(s.out, "%s: valid, %s\n", file, plural(len(warnings)+len(missing), "warning"))
 	return false
 }
 
