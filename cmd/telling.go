@@ -44,8 +44,8 @@ type telling struct {
 	room       chan struct{} // programs take events again
 	stop       func()        // following the audit
 
-	acknowledged int64 // acknowledgements of others up to this one are in the capture
-	ended      chan error    // what became of the messages
+	acknowledged int64      // acknowledgements of others up to this one are in the capture
+	ended        chan error // what became of the messages
 
 	mu       sync.Mutex
 	messaged int64           // events up to this one are messages

@@ -152,9 +152,11 @@ func (r *recorder) start(args ...string) (*exec.Cmd, *http.Client) {
 		r.t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	lines.Scan()
-	address, ok := strings.CutPrefix(lines.Text(), "listening on ")
-	if !ok {
+	address, listens := "", false
+	for !listens && lines.Scan() { // what it has to say before is not of interest
+		address, listens = strings.CutPrefix(lines.Text(), "listening on ")
+	}
+	if !listens {
 		r.t.Fatalf("it says %q", lines.Text())
 	}
 	go func() {
