@@ -119,6 +119,9 @@ func (a *audit) open(s *streams, cfg proxy.Config, adjust func(*proxy.Config)) (
 		return err
 	}
 	if err = a.openCapture(s); err == nil {
+		if !a.discard { // else who asks for a report wants its bodies to outlive the capture
+			a.flags.report.capture, a.flags.report.expires = a.file, a.expires
+		}
 		if err = a.openProxy(s, cfg, adjust); err == nil {
 			if err = a.openTunnel(s); err == nil {
 				if err = a.startFeed(s); err == nil {

@@ -140,7 +140,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	j.gate.apply(doc, pol)
 	j.policy.facts.apply(doc)
-	doc.Command, doc.Modes = commandLine(c, args), modes
+	doc.Command, doc.Modes, j.report.capture = commandLine(c, args), modes, j.origin(args)
 	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
 	if j.redact {
 		doc.Mask, doc.Redact = redacted.Text, asRedacted(redacted.Flow) // flows are when they are read
@@ -153,6 +153,15 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	failed := j.report.writeAll(s, doc)
 	j.report.pointToDoctor(s, doc, args)
 	return doc, failed || lost || len(troubles) > 0, nil
+}
+
+// origin returns the one capture of ours that reports are made of, so that what they keep
+// beside themselves goes with it: "" for others, and for what is made to be handed over.
+func (j *judgement) origin(args []string) string {
+	if stored, err := intake.IsStored(args[0]); err != nil || !stored || len(args) > 1 || j.redact {
+		return ""
+	}
+	return args[0]
 }
 
 // again reads the inputs once more, bodies included, for reports that list single

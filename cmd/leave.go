@@ -55,10 +55,10 @@ type writtenReports struct {
 }
 
 // write writes every file that can be written.
-func (w *writtenReports) write(files []string, doc *reports.Report) error {
+func (w *writtenReports) write(files []string, r *reportFlags, doc *reports.Report) error {
 	var failed []error
 	for _, file := range files {
-		err := writeReport(file, doc, "")
+		err := r.writeFile(file, doc)
 		if err == nil {
 			w.add(file)
 		}

@@ -36,7 +36,10 @@ func TestWaiversOfProgramsHoldForTheirCapture(t *testing.T) {
 	r.write("other.yaml", strings.Replace(excusing, "\non:", "\nname: other\non:", 1), 0o600)
 	r.write("none.yaml", "version: 1\nallow: [\"*.canada.ca\"]\n", 0o600)
 
-	if code := r.recordUntil("excused.telltale", func() bool { out, _ := r.run("check", "excused.telltale"); return strings.Contains(out, "the lab knows") }); code != 0 {
+	if code := r.recordUntil("excused.telltale", func() bool {
+		out, _ := r.run("check", "excused.telltale")
+		return strings.Contains(out, "the lab knows")
+	}); code != 0 {
 		t.Errorf("the audit ends with %d", code)
 	}
 	if code := r.recordUntil("counted.telltale", func() bool { return true }, "--policy", "none.yaml"); code != 1 {

@@ -21,6 +21,10 @@ func exportsIndex() string { return filepath.Join(dataHome(), "telltale", "expor
 func purge(now time.Time) (captures, others []string, err error) {
 	captures, err = capture.Purge(capturesFolder(), now, untold(now))
 	exported, failed := exports.Purge(exportsIndex(), now)
+	for _, path := range captures {
+		more, err := exports.Remove(exportsIndex(), path)
+		exported, failed = append(exported, more...), errors.Join(failed, err)
+	}
 	left, broken := capture.PurgeTemporary(os.TempDir(), now)
 	return captures, append(exported, left...), errors.Join(err, failed, broken, sweepOutbox())
 }
@@ -88,22 +92,20 @@ func removeCapture(path string) error {
 	return err
 }
 
-// writeReport writes a report to a file. Long bodies lie beside it, and go when their time is
-// over: of is the capture that they are from, "" for none of ours.
-func writeReport(file string, doc *reports.Report, of string) error {
+// writeFile writes a report. Long bodies lie beside it, and go with the capture that they are
+// from, or when their time is over.
+func (r *reportFlags) writeFile(file string, doc *reports.Report) error {
 	whole := *doc
 	whole.BodiesExpire = doc.Generated.Add(capture.DefaultRetention)
+	if !r.expires.IsZero() {
+		whole.BodiesExpire = r.expires
+	}
 	written, err := reports.WriteFiles(file, &whole)
 	if err != nil || len(written) < 2 {
 		return err
 	}
-	if of != "" {
-		if of, err = filepath.Abs(of); err != nil {
-			return err
-		}
-	}
 	folder := filepath.Dir(written[1])
-	err = exports.Add(exportsIndex(), exports.Entry{Path: folder, Capture: of, Made: doc.Generated, Expires: whole.BodiesExpire})
+	err = exports.Add(exportsIndex(), exports.Entry{Path: folder, Capture: r.capture, Made: doc.Generated, Expires: whole.BodiesExpire})
 	if err != nil {
 		return fmt.Errorf("%s was written, but its bodies will not expire: %w", folder, err)
 	}

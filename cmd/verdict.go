@@ -24,7 +24,8 @@ type reportFlags struct {
 	allowEmpty bool
 	quiet      bool
 	noColor    bool
-	capture    string // of an audit, whose exports go with it; "" otherwise
+	capture    string    // that the report is of, and its exports go with; "" for none of ours, or several
+	expires    time.Time // of the capture; zero: it does not, or nobody knows
 }
 
 func (r *reportFlags) register(c *cobra.Command) {
@@ -151,7 +152,7 @@ func (r *reportFlags) writeAll(s *streams, doc *reports.Report) (failed bool) {
 // others from being written.
 func (r *reportFlags) write(doc *reports.Report) (written []string, troubles []error) {
 	for _, file := range r.files {
-		if err := writeReport(file, doc, r.capture); err != nil {
+		if err := r.writeFile(file, doc); err != nil {
 			troubles = append(troubles, err)
 			continue
 		}

@@ -105,7 +105,7 @@ func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, conne
 		Reports: forScreen(reportBase(a.flags.save), func(files []string) error {
 			doc := a.document(command)
 			a.flags.app.apply(ctx, &streams{in: s.in, out: s.out, err: said}, doc, a.policy.Load(), true)
-			return written.write(files, doc)
+			return written.write(files, &a.flags.report, doc)
 		}),
 		Locate: a.flags.app.forScreen(), App: strings.Join(a.flags.app.files, ", "),
 		Copies: copies, Reveal: a.flags.report.reveal, NoColor: a.flags.report.noColor,
@@ -156,6 +156,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 		return nil, false, err
 	}
 	defer w.close()
+	flags.report.capture = w.origin(name)
 	said, written := &notices{}, &writtenReports{}
 	quiet := &streams{in: s.in, out: s.out, err: said}
 	quietLibraries(quiet)
@@ -177,7 +178,7 @@ func watchFile(c *cobra.Command, s *streams, flags *liveFlags, name string) (doc
 		Reports: forScreen(reportBase(name), func(files []string) error {
 			doc := document()
 			flags.app.apply(ctx, quiet, doc, w.policy.Load(), true)
-			return written.write(files, doc)
+			return written.write(files, &flags.report, doc)
 		}),
 		Locate: flags.app.forScreen(), App: strings.Join(flags.app.files, ", "),
 		Copies: copies, Reveal: flags.report.reveal, NoColor: flags.report.noColor,
@@ -261,6 +262,14 @@ func openWatched(name string, pol *policy.Policy, rest *restFlags) (*watched, er
 	}
 	w.load = func(ctx context.Context, progress func(done, total int)) error { return w.read(ctx, in, progress) }
 	return w, nil
+}
+
+// origin returns the capture of ours that is shown, "" for others.
+func (w *watched) origin(name string) string {
+	if w.folder != "" {
+		return ""
+	}
+	return name
 }
 
 // modesRead returns the ways in by which the flows of the capture came, as far as it was
