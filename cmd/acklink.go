@@ -78,3 +78,22 @@ func (a *audit) acknowledgeLinked(subject string) error {
 	}
 	return a.acknowledge(v.ID, byLink)
 }
+
+// takeAcknowledgements keeps in the capture what telltale ack has acknowledged elsewhere.
+// It costs one look at an index of the outbox. Not for several goroutines at once.
+func (a *audit) takeAcknowledgements() {
+	t := a.telling
+	if t == nil || t.delivery == nil {
+		return
+	}
+	list, last, err := t.delivery.Acknowledgements(t.acknowledged)
+	if err != nil {
+		return // delivery says what is wrong with the outbox; the next look is soon
+	}
+	for _, ack := range list {
+		if err := a.store.Annotate(acknowledgement(ack.Violation, ack.By, ack.Time)); err != nil {
+			a.store.Note(fmt.Sprintf("an acknowledgement of %s is not in the capture: %v", ack.Violation, err))
+		}
+	}
+	t.acknowledged = last
+}

@@ -112,10 +112,10 @@ func TestComposeNext(t *testing.T) {
 		want   string
 	}{
 		{one, Composition{File: "a.telltale"}, "Look at it with `telltale watch a.telltale`. Acknowledge it with `telltale ack aa`."},
-		{one, Composition{File: "my lab's.telltale", Acknowledge: links}, `Look at it with ` + "`telltale watch 'my lab'\\''s.telltale'`. Open its link to acknowledge it."},
+		{one, Composition{File: "my lab's.telltale", Acknowledge: links}, `Look at it with ` + "`telltale watch 'my lab'\\''s.telltale'`. Open its link to acknowledge it, or type `telltale ack aa`."},
 		{one, Composition{File: "a`reboot`"}, "Acknowledge it with `telltale ack aa`."},
-		{two, Composition{}, "Acknowledge one with `telltale ack` and its number."},
-		{two, Composition{Acknowledge: links}, "Open the link of a violation to acknowledge it."},
+		{two, Composition{}, "Acknowledge one with `telltale ack` and its number, which `telltale ack` alone lists."},
+		{two, Composition{Acknowledge: links}, "Open the link of a violation to acknowledge it, or type `telltale ack` and its number."},
 		{one, Composition{Acknowledge: map[string]string{"aa": "javascript:alert(1)"}}, "Acknowledge it with `telltale ack aa`."},
 	} {
 		if got := Compose(test.events, test.about).Next; got != test.want {

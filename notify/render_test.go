@@ -47,14 +47,14 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// A link that is added when a message is sent takes the place of the command.
+// A link that is added when a message is sent stands beside the command.
 func TestRenderLinksThatCameLater(t *testing.T) {
 	m := Compose([]event.Event{violation("aa", "a.example", "tracker", 1)}, Composition{ID: "m", File: "a.telltale"})
 	m.Items[0].Acknowledge = "https://h.example/ack?t=x"
 	for _, kind := range policy.DestinationKinds {
 		p := render(t, kind, m)
 		text := string(p.JSON) + p.Text
-		if strings.Contains(text, "telltale ack") || !strings.Contains(text, "Open its link to acknowledge it.") || !strings.Contains(text, "https://h.example/ack?t=x") {
+		if !strings.Contains(text, "telltale ack aa") || !strings.Contains(text, "Open its link to acknowledge it, or type") || !strings.Contains(text, "https://h.example/ack?t=x") {
 			t.Errorf("%s: %s", kind, text)
 		}
 	}

@@ -183,9 +183,9 @@ func acknowledging(m Message) string {
 	linked := slices.ContainsFunc(m.Items, func(item Item) bool { return link(item.Acknowledge) != "" })
 	switch {
 	case linked && len(m.Items) == 1:
-		return "Open its link to acknowledge it."
+		return "Open its link to acknowledge it, or type `telltale ack " + shellWord(m.Items[0].ID) + "`."
 	case linked:
-		return "Open the link of a violation to acknowledge it."
+		return "Open the link of a violation to acknowledge it, or type `telltale ack` and its number."
 	}
 	return byCommand(m)
 }
@@ -193,7 +193,7 @@ func acknowledging(m Message) string {
 // byCommand says so for who has no link.
 func byCommand(m Message) string {
 	if len(m.Items) != 1 || m.More > 0 {
-		return "Acknowledge one with `telltale ack` and its number."
+		return "Acknowledge one with `telltale ack` and its number, which `telltale ack` alone lists."
 	}
 	return "Acknowledge it with `telltale ack " + shellWord(m.Items[0].ID) + "`."
 }

@@ -69,7 +69,8 @@ type Destination struct {
 	// and what it returns holds no secret.
 	Send    func(context.Context, notify.Message) transport.Outcome
 	Longest time.Duration // 0: transport.DefaultTimeout
-	// Each says that every violation is a message of its own: issues.
+	// Each says that every violation is a message of its own: issues. Many who may not
+	// acknowledge read these, so that they have no links.
 	Each bool
 }
 
@@ -78,6 +79,7 @@ type Config struct {
 	Outbox       string // path of the file
 	Source       Source // that is being recorded; nil: only what was left behind is delivered
 	Capture      string // path of its capture; "" where it has no file
+	Discarded    bool   // the capture goes when the audit ends: messages do not speak of it
 	Destinations []Destination
 	Group        time.Duration // 0: DefaultGroup
 
@@ -87,7 +89,8 @@ type Config struct {
 	// none. nil: never.
 	Report func(audit, violation string) string
 	// Link returns the address of the page on which a violation is acknowledged, with a
-	// permission that ends; "" for none. It is asked at each attempt. nil: no links.
+	// permission that ends; "" for none. It is asked at each attempt, for violations of the
+	// source: nobody serves the page of another audit. nil: no links.
 	Link func(audit, violation string) string
 	// Settled reports whether a violation needs no escalation any more, beside what the
 	// outbox knows: it was waived. nil: never.
@@ -186,7 +189,19 @@ func (d *Delivery) Close(ctx context.Context) error {
 	d.senders.Wait()
 	d.cancel()
 	d.keepers.Wait()
-	return errors.Join(d.untaken, d.kept.close())
+	lost, err := d.kept.close()
+	d.mutex.Lock()
+	d.status.Waiting = max(0, d.status.Waiting-lost)
+	d.mutex.Unlock()
+	return errors.Join(d.untaken, err)
+}
+
+// file is the capture as messages name it.
+func (d *Delivery) file() string {
+	if d.Discarded {
+		return ""
+	}
+	return d.Capture
 }
 
 // patience is how long a lane may go on after the end was announced.
@@ -196,16 +211,26 @@ func (d *Delivery) patience() time.Duration {
 	return d.deadline()
 }
 
-// Acknowledge keeps that somebody knows of a violation, as [outbox.Outbox.Acknowledge] does.
-func (d *Delivery) Acknowledge(a outbox.Acknowledgement) (violation string, err error) {
+// Acknowledge keeps that somebody knows of a violation, as [outbox.Outbox.Acknowledge] does:
+// also where messages are in memory just now.
+func (d *Delivery) Acknowledge(a outbox.Acknowledgement) (done []outbox.Acknowledgement, err error) {
 	for _, box := range d.kept.boxes() {
-		found, boxErr := box.Acknowledge(a)
-		if boxErr == nil && (violation == "" || violation == a.Violation) {
-			violation = found
+		of, boxErr := box.Acknowledge(a)
+		if len(of) > 0 && (len(done) == 0 || of[0].Violation != a.Violation) {
+			done = of
 		}
 		err = errors.Join(err, boxErr)
 	}
-	return violation, err
+	return done, err
+}
+
+// Acknowledgements returns those of the source that came after the one numbered so, from
+// whatever process, as [outbox.Outbox.Acknowledgements] does.
+func (d *Delivery) Acknowledgements(after int64) (list []outbox.Acknowledgement, last int64, err error) {
+	if d.kept.file == nil || d.Source == nil {
+		return nil, after, nil
+	}
+	return d.kept.file.Acknowledgements(d.Source.Audit(), after)
 }
 
 // Status is how delivery stands.

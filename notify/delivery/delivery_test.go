@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -299,6 +300,10 @@ func TestCapturesThatWereLeftBehind(t *testing.T) {
 		config := func(c *delivery.Config) {
 			c.Source = nil
 			c.Left = func(path string) (delivery.Left, error) {
+				if !filepath.IsAbs(path) {
+					t.Errorf("%q is not to be found from another folder", path)
+				}
+				path = filepath.Base(path)
 				switch path {
 				case "live":
 					return nil, delivery.ErrLive

@@ -19,7 +19,7 @@ func (d *Delivery) keep(ctx context.Context) {
 			d.houseKeep(ctx, housekept.IsZero())
 			housekept = now
 		}
-		wait := d.escalate()
+		wait := d.escalate(ctx)
 		d.refresh()
 		// Messages are settled by the hundred in a second: nobody needs to look each time.
 		if !d.rest(ctx, glance, nil) || !d.rest(ctx, wait-glance, d.changed) {
@@ -59,7 +59,7 @@ func (d *Delivery) houseKeep(ctx context.Context, first bool) {
 
 // escalate tells somebody else of violations that nobody has acknowledged, and returns how
 // long it is until it has to look again.
-func (d *Delivery) escalate() time.Duration {
+func (d *Delivery) escalate(ctx context.Context) time.Duration {
 	identities := []string{}
 	for _, to := range d.byName {
 		identities = append(identities, to.Identity)
@@ -74,39 +74,83 @@ func (d *Delivery) escalate() time.Duration {
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(d.Clock.Now()), time.Millisecond))
 		}
-		for _, e := range due {
-			if err := d.tell(box, e); err != nil {
-				d.Log.Warn("violation is not escalated", "violation", e.Violation, "error", err)
+		for _, together := range d.together(due) {
+			if err := d.tell(ctx, box, together); err != nil {
+				d.Log.Warn("violations are not escalated", "violations", len(together), "error", err)
 			}
 		}
 	}
 	return wait
 }
 
-func (d *Delivery) tell(box *outbox.Outbox, e outbox.Escalation) error {
-	first, err := event.Parse(e.Event)
-	to, ok := d.byName[e.To.Name]
+// together parts escalations that are due into those that make one message: of one audit, to
+// one destination, after the same time.
+func (d *Delivery) together(due []outbox.Escalation) (groups [][]outbox.Escalation) {
+	type key struct {
+		audit, identity string
+		after           time.Duration
+		violation       string
+	}
+	at := map[key]int{}
+	for _, e := range due {
+		k := key{audit: e.Audit, identity: e.To.Identity, after: e.After}
+		if d.byName[e.To.Name].Each {
+			k.violation = e.Violation
+		}
+		i, known := at[k]
+		if !known || len(groups[i]) >= maxGathered {
+			i, at[k] = len(groups), len(groups)
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return groups
+}
+
+// tell makes one message of escalations that belong together.
+func (d *Delivery) tell(ctx context.Context, box *outbox.Outbox, due []outbox.Escalation) error {
+	to, ok := d.byName[due[0].To.Name]
 	if !ok {
 		return nil
 	}
-	if err != nil || d.Settled != nil && d.Settled(e.Audit, e.Violation) {
+	var events []event.Event
+	var open []outbox.Escalation
+	ids := []string{due[0].Audit, due[0].To.Identity}
+	for _, e := range due {
+		first, err := event.Parse(e.Event)
 		if err != nil {
 			d.Log.Warn("event cannot be read", "violation", e.Violation, "error", err)
 		}
-		return box.Settle(e.Audit, e.Violation)
+		if err != nil || d.Settled != nil && d.Settled(e.Audit, e.Violation) {
+			if err := box.Settle(e.Audit, e.Violation); err != nil {
+				return err
+			}
+			continue
+		}
+		events, open, ids = append(events, first), append(open, e), append(ids, e.Violation)
+	}
+	if len(open) == 0 {
+		return nil
 	}
 	about := notify.Composition{
-		ID:        messageID(e.Audit, e.To.Identity, e.Violation, "escalation"),
-		Escalated: fmt.Sprintf("Nobody acknowledged it within %s.", inWords(e.After)),
+		ID:        messageID(append(ids, "escalation")...),
+		Escalated: fmt.Sprintf("Nobody acknowledged %s within %s.", itOrThem(len(open)), inWords(due[0].After)),
 	}
-	if d.Source != nil && d.Source.Audit() == e.Audit {
-		about.File, about.Counts = d.Capture, counts(d.Source, []event.Event{first})
+	if d.Source != nil && d.Source.Audit() == due[0].Audit {
+		about.File, about.Counts = d.file(), counts(d.Source, events)
 	}
-	done, err := box.Escalate(e, d.draft(to, []event.Event{first}, about))
+	done, err := box.Escalate(open, []outbox.Draft{d.draft(ctx, to, events, about)})
 	if done {
 		d.told()
 	}
 	return err
+}
+
+func itOrThem(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 // inWords returns a time in the units that people speak of.

@@ -151,7 +151,11 @@ func (k *kept) home(end bool) bool {
 		}
 		k.registered = true
 	}
-	err = k.file.Take(outbox.Taking{Audit: k.audit, From: k.atFile, To: k.seq, Drafts: drafts, Escalations: escalations})
+	taking := outbox.Taking{Audit: k.audit, From: k.atFile, To: k.seq, Drafts: drafts, Escalations: escalations}
+	err = k.file.Take(taking)
+	if err != nil && k.file.DropBallast() {
+		err = k.file.Take(taking)
+	}
 	if err != nil {
 		k.log.Debug("the outbox still fails", "error", err)
 		return false
@@ -184,22 +188,25 @@ func (k *kept) counts() ([]outbox.Counts, error) {
 	return all, nil
 }
 
-// close moves what is left in memory to the file, or says how much of it is lost.
-func (k *kept) close() error {
-	var lost error
+// close moves what is left in memory to the file, or says how much of it is lost, and what
+// will be told again because that it was told could not be noted.
+func (k *kept) close() (lost int, err error) {
 	if spare := k.inMemory(); spare != nil && !k.home(true) {
-		_, _, waiting, err := spare.Rest()
-		if waiting > 0 || err != nil {
-			lost = fmt.Errorf("%d messages are not delivered and could not be kept: %w", waiting, errors.Join(k.problem, err))
+		_, _, waiting, failed := spare.Rest()
+		if lost = waiting; waiting > 0 || failed != nil {
+			err = fmt.Errorf("%d messages are not delivered and could not be kept: %w", waiting, errors.Join(k.problem, failed))
 			k.log.Error("messages are lost", "messages", waiting, "error", k.problem)
 		}
-		lost = errors.Join(lost, spare.Close())
+		if k.registered && k.seq > k.atFile {
+			err = errors.Join(err, fmt.Errorf("what was told could not be noted, so that %d events are told again at the next start: %w", k.seq-k.atFile, k.problem))
+		}
+		err = errors.Join(err, spare.Close())
 	}
 	for _, box := range k.retired {
-		lost = errors.Join(lost, box.Close())
+		err = errors.Join(err, box.Close())
 	}
 	if k.file == nil {
-		return lost
+		return lost, err
 	}
-	return errors.Join(lost, k.file.Close())
+	return lost, errors.Join(err, k.file.Close())
 }

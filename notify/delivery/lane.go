@@ -186,7 +186,7 @@ func (l *lane) attempt(ctx context.Context, m outbox.Message) (outcome transport
 
 // linked adds the links that acknowledge, which are never kept.
 func (l *lane) linked(m notify.Message) notify.Message {
-	if l.Link == nil {
+	if l.Link == nil || l.to.Each || l.Source == nil || m.Audit != l.Source.Audit() {
 		return m
 	}
 	m.Items = slices.Clone(m.Items)

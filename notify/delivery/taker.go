@@ -31,10 +31,12 @@ func newTaker(d *Delivery) *taker {
 	return &taker{Delivery: d, complaints: complaints{log: d.Log}, taken: d.kept.register(d.Source.Audit(), d.Capture)}
 }
 
+// run takes events until the end is announced, and then all that there are, whatever the
+// context says: that bounds the sending, and only what was taken can be sent later.
 func (t *taker) run(ctx context.Context) {
 	closing := false
-	for ctx.Err() == nil {
-		more, err := t.turn(closing)
+	for {
+		more, err := t.turn(ctx, closing)
 		if err != nil {
 			t.complain("events are not taken", err)
 		}
@@ -45,26 +47,25 @@ func (t *taker) run(ctx context.Context) {
 			t.end(err)
 			return
 		}
-		closing = t.wait(ctx, err != nil)
+		closing = t.wait(err != nil)
 	}
-	t.end(ctx.Err())
 }
 
 // turn reads what is new, and writes messages when it is time to. It reports whether there
 // may be more to read.
-func (t *taker) turn(closing bool) (more bool, err error) {
+func (t *taker) turn(ctx context.Context, closing bool) (more bool, err error) {
 	if err := t.read(); err != nil {
 		return false, err
 	}
 	if len(t.gathered) == 0 || !closing && t.due() > 0 {
 		return false, nil
 	}
-	return len(t.gathered) >= maxGathered, t.flush()
+	return true, t.flush(ctx)
 }
 
 // wait waits for something to do, and reports whether that is the end. After trouble it is
 // nothing new that is waited for.
-func (t *taker) wait(ctx context.Context, trouble bool) (closing bool) {
+func (t *taker) wait(trouble bool) (closing bool) {
 	wait, wake := lookAround, t.wake
 	if len(t.gathered) > 0 {
 		wait = max(t.due(), 0)
@@ -77,7 +78,6 @@ func (t *taker) wait(ctx context.Context, trouble bool) (closing bool) {
 	select {
 	case <-t.closing:
 		return true
-	case <-ctx.Done():
 	case <-wake:
 	case <-timer:
 		t.kept.home(false)
@@ -138,8 +138,8 @@ func (t *taker) read() error {
 }
 
 // flush makes messages of what has gathered and keeps them.
-func (t *taker) flush() error {
-	taking := t.taking(t.Source, t.Capture, t.taken, t.gathered)
+func (t *taker) flush(ctx context.Context) error {
+	taking := t.taking(ctx, t.Source, t.file(), t.taken, t.gathered)
 	err := t.kept.take(taking)
 	if errors.Is(err, outbox.ErrTaken) {
 		// Somebody took this capture for one that was left behind. What they took is told.
@@ -183,6 +183,7 @@ func (d *Delivery) takeLeft(ctx context.Context) {
 func (d *Delivery) takeFrom(ctx context.Context, s outbox.Source) error {
 	left, err := d.Left(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
+		d.Log.Warn("a capture is gone whose events were not all told", "capture", s.Path)
 		return d.kept.file.Forget(s.Audit)
 	}
 	if err != nil {
@@ -190,7 +191,8 @@ func (d *Delivery) takeFrom(ctx context.Context, s outbox.Source) error {
 	}
 	defer left.Close()
 	if left.Audit() != s.Audit {
-		return d.kept.file.Forget(s.Audit) // another capture is at its place
+		d.Log.Warn("another capture is in place of one whose events were not all told", "capture", s.Path)
+		return d.kept.file.Forget(s.Audit)
 	}
 	for at := s.Seq; ctx.Err() == nil; {
 		events, err := left.Events(at, batch)
@@ -200,7 +202,7 @@ func (d *Delivery) takeFrom(ctx context.Context, s outbox.Source) error {
 		if len(events) == 0 {
 			return d.kept.file.Finish(s.Audit)
 		}
-		taking := d.taking(left, s.Path, at, events)
+		taking := d.taking(ctx, left, s.Path, at, events)
 		if err := d.kept.file.Take(taking); err != nil {
 			return err
 		}
@@ -211,9 +213,9 @@ func (d *Delivery) takeFrom(ctx context.Context, s outbox.Source) error {
 }
 
 // taking is what events become.
-func (d *Delivery) taking(from Source, path string, after int64, rows []Event) outbox.Taking {
+func (d *Delivery) taking(ctx context.Context, from Source, path string, after int64, rows []Event) outbox.Taking {
 	t := outbox.Taking{Audit: from.Audit(), From: after, To: rows[len(rows)-1].Seq}
-	bursts := map[string][]event.Event{}
+	bursts, now := map[string][]event.Event{}, d.Clock.Now()
 	for _, row := range rows {
 		e, err := event.Parse(row.Document)
 		if err != nil {
@@ -223,7 +225,7 @@ func (d *Delivery) taking(from Source, path string, after int64, rows []Event) o
 		for _, r := range d.Recipients(e) {
 			bursts[r.Destination] = append(bursts[r.Destination], e)
 			for _, later := range r.Escalations {
-				t.Escalations = append(t.Escalations, d.escalations(t.Audit, e, later, row.Document)...)
+				t.Escalations = append(t.Escalations, d.escalations(t.Audit, e, later, row.Document, now)...)
 			}
 		}
 	}
@@ -242,28 +244,29 @@ func (d *Delivery) taking(from Source, path string, after int64, rows []Event) o
 			if part[0].ID == "" {
 				id = messageID(to.Identity, t.Audit, strconv.FormatInt(after, 10), strconv.FormatInt(t.To, 10), strconv.Itoa(i))
 			}
-			t.Drafts = append(t.Drafts, d.draft(to, part, notify.Composition{ID: id, File: path, Counts: counts(from, part)}))
+			t.Drafts = append(t.Drafts, d.draft(ctx, to, part, notify.Composition{ID: id, File: path, Counts: counts(from, part)}))
 		}
 	}
 	return t
 }
 
 // escalations is who is told of a violation when nobody acknowledges it. Time to do so
-// begins now, when people are told.
-func (d *Delivery) escalations(audit string, e event.Event, later notify.Escalation, document []byte) []outbox.Escalation {
+// begins now, when people are told; what is told at once falls due at once.
+func (d *Delivery) escalations(audit string, e event.Event, later notify.Escalation, document []byte, now time.Time) []outbox.Escalation {
 	to, ok := d.byName[later.Destination]
 	if !ok || e.Violation == nil {
 		return nil
 	}
 	return []outbox.Escalation{{
 		Audit: audit, Violation: e.Violation.ID, To: to.Destination,
-		After: later.After, Due: d.Clock.Now().Add(later.After), Event: document,
+		After: later.After, Due: now.Add(later.After), Event: document,
 	}}
 }
 
-// draft makes one message. Links are added when it is sent.
-func (d *Delivery) draft(to Destination, events []event.Event, about notify.Composition) outbox.Draft {
-	if first := events[0]; to.Each && d.Report != nil && first.Violation != nil {
+// draft makes one message. Links are added when it is sent. Where the time is over, an issue
+// has to do without its report.
+func (d *Delivery) draft(ctx context.Context, to Destination, events []event.Event, about notify.Composition) outbox.Draft {
+	if first := events[0]; to.Each && d.Report != nil && ctx.Err() == nil && first.Violation != nil {
 		about.Report = d.Report(first.Audit, first.Violation.ID)
 	}
 	return outbox.Draft{To: to.Destination, Message: notify.Compose(events, about)}

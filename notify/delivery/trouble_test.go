@@ -66,8 +66,8 @@ func TestAcknowledgedWhileTheDiskIsFull(t *testing.T) {
 		r.fail("BEFORE UPDATE ON sources WHEN NEW.seq > OLD.seq")
 		r.observe("aa", "bb")
 		sleep(time.Minute)
-		if v, err := r.Acknowledge(outbox.Acknowledgement{Audit: "audit", Violation: "a", By: "screen"}); err != nil || v != "aa" {
-			t.Errorf("acknowledged %q, %v", v, err)
+		if done, err := r.Acknowledge(outbox.Acknowledgement{Audit: "audit", Violation: "a", By: "screen"}); err != nil || len(done) != 1 || done[0].Violation != "aa" {
+			t.Errorf("acknowledged %+v, %v", done, err)
 		}
 		sleep(time.Hour)
 		_, violations := desk.got()

@@ -19,13 +19,6 @@ type Escalation struct {
 	Event     []byte // the document of the event
 }
 
-// An Acknowledgement says that somebody knows of a violation.
-type Acknowledgement struct {
-	Audit     string // "" is every audit that waits for one
-	Violation string // its ID, or how that starts
-	By        string // "screen", "command line", "link", …
-}
-
 // plan keeps escalations. The first event of a violation says when; a violation that was
 // acknowledged is not escalated again.
 func (o *Outbox) plan(tx *sql.Tx, escalations []Escalation) error {
@@ -93,103 +86,36 @@ func (o *Outbox) open(identities []string) ([]Escalation, error) {
 	return list, rows.Err()
 }
 
-// Escalate keeps the message that an escalation became and settles it, in one transaction.
-// It reports false, and keeps nothing, where the violation was acknowledged or escalated
-// meanwhile.
-func (o *Outbox) Escalate(e Escalation, draft Draft) (done bool, err error) {
+// Escalate keeps the messages that escalations became, and settles these, in one
+// transaction. It reports false, and keeps nothing, where one of the violations was
+// acknowledged or escalated meanwhile.
+func (o *Outbox) Escalate(of []Escalation, drafts []Draft) (done bool, err error) {
+	late := errors.New("one is settled")
 	err = o.change(func(tx *sql.Tx) error {
-		n, err := affected(tx.Exec(`UPDATE escalations SET settled = ?, event = NULL WHERE audit = ? AND violation = ? AND identity = ? AND settled IS NULL`,
-			millis(o.now()), e.Audit, e.Violation, e.To.Identity))
-		if err != nil || n == 0 {
-			return err
+		for _, e := range of {
+			n, err := affected(tx.Exec(`UPDATE escalations SET settled = ?, event = NULL WHERE audit = ? AND violation = ? AND identity = ? AND settled IS NULL`,
+				millis(o.now()), e.Audit, e.Violation, e.To.Identity))
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return late
+			}
 		}
-		done = true
-		return o.insert(tx, e.Audit, []Draft{draft})
+		return o.insert(tx, of[0].Audit, drafts)
 	})
+	if errors.Is(err, late) {
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("escalate in outbox: %w", err)
 	}
-	return done, nil
+	return true, nil
 }
 
 // Settle ends the escalations of a violation without a word: it was acknowledged or waived.
 func (o *Outbox) Settle(audit, violation string) error {
 	return o.settle("UPDATE escalations SET settled = ?, event = NULL WHERE audit = ? AND violation = ? AND settled IS NULL", millis(o.now()), audit, violation)
-}
-
-// Acknowledge keeps that somebody knows of a violation, which then is not escalated. It
-// returns the ID of the violation, which may be given by its start where an escalation of
-// it waits. A start of several is an [*AmbiguousError].
-func (o *Outbox) Acknowledge(a Acknowledgement) (violation string, err error) {
-	err = o.change(func(tx *sql.Tx) error {
-		audits, found, err := waiting(tx, a)
-		if err != nil {
-			return err
-		}
-		if violation = found; violation == "" {
-			violation = a.Violation
-		}
-		if a.Audit != "" {
-			audits = []string{a.Audit}
-		}
-		for _, audit := range audits {
-			now := millis(o.now())
-			if _, err := tx.Exec("INSERT INTO acknowledgements (audit, violation, time, by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", audit, violation, now, a.By); err != nil {
-				return err
-			}
-			if _, err := tx.Exec("UPDATE escalations SET settled = ?, event = NULL WHERE audit = ? AND violation = ? AND settled IS NULL", now, audit, violation); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return "", fmt.Errorf("acknowledge in outbox: %w", err)
-	}
-	return violation, nil
-}
-
-// waiting finds the violation that an acknowledgement means among those that wait for one.
-func waiting(tx *sql.Tx, a Acknowledgement) (audits []string, violation string, err error) {
-	if a.Violation == "" {
-		return nil, "", errors.New("no violation is named")
-	}
-	rows, err := tx.Query("SELECT DISTINCT audit, violation FROM escalations WHERE settled IS NULL AND (?1 = '' OR audit = ?1) AND violation GLOB ?2 ORDER BY violation, audit", a.Audit, prefix(a.Violation))
-	if err != nil {
-		return nil, "", err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var audit, v string
-		if err := rows.Scan(&audit, &v); err != nil {
-			return nil, "", err
-		}
-		if violation != "" && v != violation {
-			return nil, "", &AmbiguousError{a.Violation}
-		}
-		audits, violation = append(audits, audit), v
-	}
-	return audits, violation, rows.Err()
-}
-
-// AmbiguousError says that the IDs of several violations start so.
-type AmbiguousError struct{ Violation string }
-
-// Error says which start.
-func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("the IDs of several violations start with %q", e.Violation)
-}
-
-// Hint says what to do.
-func (e *AmbiguousError) Hint() string { return "give more of the ID" }
-
-// Acknowledged reports whether somebody knows of a violation.
-func (o *Outbox) Acknowledged(audit, violation string) (bool, error) {
-	var n int
-	if err := o.db.QueryRow("SELECT count(*) FROM acknowledgements WHERE audit = ? AND violation = ?", audit, violation).Scan(&n); err != nil {
-		return false, fmt.Errorf("read outbox: %w", err)
-	}
-	return n > 0, nil
 }
 
 // Rest returns what is still to be done, to move it from an outbox in memory to one with a

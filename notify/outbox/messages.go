@@ -269,14 +269,16 @@ func affected(result sql.Result, err error) (int, error) {
 	return int(n), err
 }
 
-// Sweep drops what is kept no longer, and buries messages that have waited too long for a
-// destination that is not among the configured ones. exists says whether the capture of an
-// audit is still there; one that is not is forgotten after a while.
+// Sweep drops what is kept no longer: rows of messages, the text of those that nobody has
+// delivered for long, who acknowledged what. With the identities of the destinations that
+// are configured, it also buries messages that have waited too long for any other; nil says
+// that it is not known which are. exists says whether the capture of an audit is still
+// there; one that is not is forgotten after a while.
 func (o *Outbox) Sweep(configured []string, exists func(path string) bool) error {
 	now := o.now()
 	ago := func(d time.Duration) int64 { return millis(now.Add(-d)) }
 	err := o.change(func(tx *sql.Tx) error {
-		known, err := json.Marshal(append([]string{}, configured...))
+		known, err := json.Marshal(configured)
 		if err != nil {
 			return err
 		}
@@ -286,10 +288,13 @@ func (o *Outbox) Sweep(configured []string, exists func(path string) bool) error
 		}{
 			{"DELETE FROM messages WHERE state = 'delivered' AND ended < ?", []any{ago(keepDelivered)}},
 			{"DELETE FROM messages WHERE state = 'dead' AND ended < ?", []any{ago(keepDead)}},
-			{`UPDATE messages SET state = 'dead', ended = ?, reason = 'its destination was not configured for seven days'
-				WHERE state = 'waiting' AND since < ? AND coalesce(lease, 0) < ?1 AND identity NOT IN (SELECT value FROM json_each(?))`, []any{millis(now), ago(Patience), string(known)}},
+			{`UPDATE messages SET state = 'dead', ended = ?1, reason = 'its destination was not configured for seven days'
+				WHERE state = 'waiting' AND since < ?2 AND coalesce(lease, 0) < ?1 AND ?3 <> 'null' AND identity NOT IN (SELECT value FROM json_each(?3))`, []any{millis(now), ago(Patience), string(known)}},
+			{`UPDATE messages SET state = 'dead', document = NULL, ended = ?1, reason = 'nobody delivered it for thirty days'
+				WHERE state = 'waiting' AND since < ?2 AND coalesce(lease, 0) < ?1 AND ?3 = 'null'`, []any{millis(now), ago(keepDead), string(known)}},
 			{"DELETE FROM escalations WHERE coalesce(settled, due) < ?", []any{ago(keepDead)}},
 			{"DELETE FROM acknowledgements WHERE time < ?", []any{ago(keepSources)}},
+			{"DELETE FROM told WHERE message NOT IN (SELECT id FROM messages)", nil},
 		} {
 			if _, err := tx.Exec(step.query, step.args...); err != nil {
 				return err
@@ -300,6 +305,7 @@ func (o *Outbox) Sweep(configured []string, exists func(path string) bool) error
 	if err != nil {
 		return fmt.Errorf("sweep outbox: %w", err)
 	}
+	defer o.trim()
 	return o.sweepSources(ago(keepSources), exists)
 }
 

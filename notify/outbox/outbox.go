@@ -28,7 +28,7 @@ var schemaFiles embed.FS
 
 // schemaVersion is the newest version this program knows, kept in PRAGMA user_version.
 // Migration N leads from version N-1 to N.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // Capacity is how many messages wait at most in an outbox without a file.
 const Capacity = 1000
@@ -61,7 +61,7 @@ func Open(path string, o Options) (*Outbox, error) {
 	if !strings.HasPrefix(abs, "/") {
 		abs = "/" + abs // C:/folder
 	}
-	box, err := open(&url.URL{Scheme: "file", Path: abs, OmitHost: true}, "journal_mode(wal)")
+	box, err := open(&url.URL{Scheme: "file", Path: abs, OmitHost: true}, "journal_mode(wal)", "secure_delete(on)")
 	if err != nil {
 		return nil, classify(path, err)
 	}
@@ -72,6 +72,7 @@ func Open(path string, o Options) (*Outbox, error) {
 		box.db.Close()
 		return nil, classify(path, err)
 	}
+	box.layBallast()
 	return box, nil
 }
 
@@ -114,7 +115,28 @@ func (o *Outbox) set(options Options) {
 }
 
 // Close closes the file. Messages wait for the next start.
-func (o *Outbox) Close() error { return o.db.Close() }
+func (o *Outbox) Close() error {
+	o.trim()
+	return o.db.Close()
+}
+
+// trim empties the log beside the file. What was deleted is overwritten in the file, but
+// stands in the log until that is used again. Whoever reads just now keeps it from that:
+// then it is for the next time.
+func (o *Outbox) trim() {
+	if o.path == "" {
+		return
+	}
+	ctx := context.Background()
+	conn, err := o.db.Conn(ctx)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	for _, pragma := range []string{"PRAGMA busy_timeout = 0", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA busy_timeout = 5000"} {
+		_, _ = conn.ExecContext(ctx, pragma)
+	}
+}
 
 // Path returns the path of the file, "" where there is none.
 func (o *Outbox) Path() string { return o.path }

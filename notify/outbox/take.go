@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -46,9 +47,15 @@ type Taking struct {
 	Escalations []Escalation
 }
 
-// Register notes an audit, and where its capture is, before it records. It returns the
+// Register notes an audit, and where its capture is, before it records; a path is kept as an
+// absolute one, because who takes what is left works in another folder. It returns the
 // sequence number of the last event that became messages, 0 for a new audit.
 func (o *Outbox) Register(audit, path string) (seq int64, err error) {
+	if path != "" {
+		if path, err = filepath.Abs(path); err != nil {
+			return 0, fmt.Errorf("register audit in outbox: %w", err)
+		}
+	}
 	err = o.db.QueryRow(`INSERT INTO sources (audit, path, seq, used, open) VALUES (?1, ?2, 0, ?3, 1)
 		ON CONFLICT (audit) DO UPDATE SET path = ?2, used = ?3, open = 1 RETURNING seq`, audit, path, millis(o.now())).Scan(&seq)
 	if err != nil {
@@ -64,6 +71,21 @@ func (o *Outbox) Taken(audit string) (seq int64, err error) {
 		return 0, fmt.Errorf("read outbox: %w", err)
 	}
 	return seq, nil
+}
+
+// SourceOf returns where the capture of an audit is, and whether it is being recorded or was
+// left behind; ok is false where nobody knows the audit.
+func (o *Outbox) SourceOf(audit string) (s Source, open, ok bool, err error) {
+	var used sql.NullInt64
+	err = o.db.QueryRow("SELECT audit, path, seq, used, open FROM sources WHERE audit = ?", audit).Scan(&s.Audit, &s.Path, &s.Seq, &used, &open)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Source{}, false, false, nil
+	}
+	if err != nil {
+		return Source{}, false, false, fmt.Errorf("read outbox: %w", err)
+	}
+	s.Used = fromMillis(used)
+	return s, open, true, nil
 }
 
 // Finish notes that all events of an audit have become messages and that no more will
@@ -165,6 +187,13 @@ func (o *Outbox) insert(tx *sql.Tx, audit string, drafts []Draft) error {
 			d.Message.ID, about, d.To.Name, d.To.Kind, d.To.Identity, string(document), now)
 		if err != nil {
 			return err
+		}
+		for _, item := range d.Message.Items {
+			_, err := tx.Exec(`INSERT INTO told (audit, violation, rule, host, message) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT (audit, violation) DO UPDATE SET message = excluded.message`, about, item.ID, item.Rule, item.Host, d.Message.ID)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

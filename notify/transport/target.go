@@ -91,13 +91,12 @@ func (t *Target) resolve(d policy.Destination, s policy.Sources) error {
 	case policy.GitLab:
 		return t.resolveTracker(address, gitlabAPI)
 	}
-	if err := t.locate(address, "http", "https"); err != nil {
-		return err
+	if address != "" { // else locate says so
+		if err := d.Kind.CheckURL(address); err != nil {
+			return err
+		}
 	}
-	if _, secret := t.address.User.Password(); secret && t.address.Scheme == "http" && !loopback(t.address.Hostname()) {
-		return errors.New("its password would go in clear: use https://")
-	}
-	return nil
+	return t.locate(address, "http", "https")
 }
 
 // locate reads the address. Its errors do not show it, since it may be a secret.

@@ -27,7 +27,7 @@ func tracked(kind policy.DestinationKind, api string) policy.Destination {
 func TestTargetMasksItself(t *testing.T) {
 	t.Parallel()
 	for _, target := range []Target{
-		hook(t, policy.Slack, "https://hooks.example"), hook(t, policy.Webhook, "https://user:SECRETpassword@hooks.example"),
+		hook(t, policy.Slack, "https://hooks.example"), hook(t, policy.Webhook, "https://hooks.example/SECRETpassword"),
 		resolved(t, full()), resolved(t, tracked(policy.GitHub, "https://api.example")),
 	} {
 		noSecret(t, target)
@@ -92,9 +92,9 @@ func TestDestinationsThatCannotBe(t *testing.T) {
 	}
 	for problem, d := range map[string]policy.Destination{
 		"it has no address":                         {Name: "x", Kind: policy.Slack},
-		"its address is not a URL":                  {Name: "x", Kind: policy.Slack, URL: policy.NewCredential("https://[SECRET" + hookSecret)},
-		"its address does not begin with http":      {Name: "x", Kind: policy.Slack, URL: policy.NewCredential("file://h/" + hookSecret)},
-		"its password would go in clear: use https": {Name: "x", Kind: policy.Webhook, URL: policy.NewCredential("http://u:SECRET@lab.example/")},
+		"this is not a URL":                         {Name: "x", Kind: policy.Slack, URL: policy.NewCredential("https://[SECRET" + hookSecret)},
+		"the URL must start with https://":          {Name: "x", Kind: policy.Slack, URL: policy.NewCredential("file://h/" + hookSecret)},
+		"the URL holds a user or a password":        {Name: "x", Kind: policy.Webhook, URL: policy.NewCredential("http://u:SECRET@lab.example/")},
 		"its token would go in clear":               tracked(policy.GitHub, "http://api.example"),
 		"it names no repository":                    {Name: "x", Kind: policy.GitLab, Token: policy.NewCredential(tokenSecret)},
 		"it has no token":                           {Name: "x", Kind: policy.GitLab, Repository: "a/b"},
