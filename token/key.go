@@ -126,10 +126,20 @@ func makeKey(folder, path string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return cause(err)
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return cause(err)
+	return cause(publish(os.Link, f.Name(), path))
+}
+
+// publish gives a file its name, unless the name is taken. A file system without links (exFAT,
+// some network folders) has to do with a look before.
+func publish(link func(from, to string) error, from, to string) error {
+	err := link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	return nil
+	if _, err := os.Lstat(to); err == nil {
+		return nil
+	}
+	return os.Rename(from, to)
 }
 
 // cause returns an error of the system without its path, which a KeyError has.
