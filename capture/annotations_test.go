@@ -97,7 +97,6 @@ func TestWhatIsNoAnnotation(t *testing.T) {
 		"no violation":      func(a *capture.Annotation) { a.Violation = "" },
 		"an unknown kind":   func(a *capture.Annotation) { a.Kind = "praise" },
 		"a long text":       func(a *capture.Annotation) { a.Text = strings.Repeat("x", capture.MaxAnnotationText+1) },
-		"a long author":     func(a *capture.Annotation) { a.Author = strings.Repeat("x", 300) },
 		"bytes":             func(a *capture.Annotation) { a.Text = "\xff" },
 		"an endless excuse": func(a *capture.Annotation) { a.Kind = capture.Excused },
 		"a remark's end":    func(a *capture.Annotation) { a.Until = time.Now() },
