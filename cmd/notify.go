@@ -119,13 +119,12 @@ func newNotifyTest(s *streams) *cobra.Command {
 		failed := false
 		for _, t := range all.targets {
 			outcome := client.Send(ctx, t, testMessage(t.Name(), time.Now()))
-			switch {
-			case outcome.Status == transport.Delivered:
+			if outcome.Status == transport.Delivered {
 				s.say("%s (%s): delivered%s", plain.Text(t.Name()), t.Kind(), because(outcome.Reason))
-			default:
-				failed = true
-				s.complain(fmt.Errorf("%s (%s): not delivered: %s", plain.Text(t.Name()), t.Kind(), plain.Text(outcome.Reason)))
+				continue
 			}
+			failed = true
+			s.complain(fmt.Errorf("%s (%s): not delivered: %s", plain.Text(t.Name()), t.Kind(), plain.Text(outcome.Reason)))
 		}
 		if failed {
 			return exitCode(ExitFailed)

@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"telltale/actions"
 	"telltale/capture"
 	"telltale/flow/plain"
 	"telltale/intake"
-	"telltale/actions"
 	"telltale/policy"
 )
 

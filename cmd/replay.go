@@ -47,7 +47,7 @@ func newReplay(s *streams) *cobra.Command {
 type replay struct {
 	audit  *audit
 	runner *actions.Runner
-	print  func(event.Event, actions.Result)
+	show   func(event.Event, actions.Result)
 	seq    int64
 	told   *capture.Retelling
 	failed int
@@ -81,9 +81,9 @@ func replayOn(ctx context.Context, s *streams, flags *liveFlags, name, format st
 	for _, problem := range runner.Check() {
 		s.complain(problem)
 	}
-	r := &replay{audit: a, runner: runner, print: replayText(s), told: capture.Retell()}
+	r := &replay{audit: a, runner: runner, show: replayText(s), told: capture.Retell()}
 	if format == "json" {
-		r.print = replayJSON(s)
+		r.show = replayJSON(s)
 	}
 	if err := r.all(ctx, w, flags); err != nil {
 		return err
@@ -169,7 +169,7 @@ func (r *replay) offer(ctx context.Context, document func(seq int64) []byte) err
 		if result.Err != nil {
 			r.failed++
 		}
-		r.print(e, result)
+		r.show(e, result)
 	}
 	return ctx.Err()
 }

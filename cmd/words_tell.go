@@ -46,12 +46,12 @@ says what came of it. Ends with 2 where one was not delivered.`,
 	"ack": {
 		use:   "ack [VIOLATION...]",
 		short: "Acknowledge violations, so that nobody else is told",
-		long: `Says that somebody knows of a violation of which somebody was told, named by its
-ID or how that starts. Nobody else is told of it then; the verdict stays. Twice is
-fine. Without an ID, lists what nobody has acknowledged, and whom it is told next,
-where that is planned. The acknowledgement is kept in the capture, while that is
-recorded too. With --capture, any violation of that capture can be acknowledged;
---policy names the policy that it breaks, where nobody was told of it.`,
+		long: `Says that somebody knows of a violation of which somebody was told, named by
+its ID or how that starts. Nobody else is told of it then; the verdict stays.
+Twice is fine. Without an ID, lists what nobody has acknowledged, and whom it is
+told next, where that is planned. The acknowledgement is kept in the capture,
+while that is recorded too. With --capture, any violation of that capture can be
+acknowledged; --policy names the policy that it breaks, where nobody was told.`,
 		example: `  telltale ack
   telltale ack 1f3a
   telltale ack 1f3a --capture audit.telltale`,

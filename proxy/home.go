@@ -20,7 +20,7 @@ func (p *Proxy) serveHome(c *connection, w http.ResponseWriter, r *http.Request)
 		home = http.NotFoundHandler()
 	}
 	f := c.request(r)
-	f.Server.Asked = "" // nobody was contacted
+	f.Server.Asked = ""                             // nobody was contacted
 	if strings.Contains(r.URL.RawQuery, "token=") { // a permission of ours, which readers of the record do not have
 		u := *r.URL
 		u.RawQuery = ""
