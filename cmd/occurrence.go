@@ -54,6 +54,14 @@ func (a *audit) deviceSeen(d capture.Device) func(seq int64) []byte {
 	}
 }
 
+// tellOfTrouble makes an event of something that keeps telltale from its work, where
+// somebody is told of it.
+func (a *audit) tellOfTrouble(problem string) {
+	if a.telling != nil {
+		a.store.Tell(string(event.OfTrouble), "", a.trouble(problem))
+	}
+}
+
 // trouble is the document of something that keeps telltale from its work.
 func (a *audit) trouble(problem string) func(seq int64) []byte {
 	return func(seq int64) []byte {

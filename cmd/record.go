@@ -149,6 +149,7 @@ func (a *audit) await(ctx context.Context, s *streams, child []string) (trouble 
 		return false
 	case err := <-a.served:
 		s.complain(fmt.Errorf("the proxy stopped: %w", err))
+		a.tellOfTrouble(fmt.Sprintf("the proxy stopped: %v", err))
 		return true
 	}
 }

@@ -188,7 +188,7 @@ func (t *telling) look() {
 	a := t.audit
 	if err := a.store.Err(); err != nil && !t.troubled {
 		t.troubled = true
-		a.store.Tell(string(event.OfTrouble), "", a.trouble(fmt.Sprintf("recording to %s stopped: %v", filepath.Base(a.path), err)))
+		a.tellOfTrouble(fmt.Sprintf("recording to %s stopped: %v", filepath.Base(a.path), err))
 	}
 	if t.delivery != nil {
 		t.delivery.Wake()

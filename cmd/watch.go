@@ -119,6 +119,7 @@ func (a *audit) sayWhenStopped(ctx context.Context, s *streams) {
 	select {
 	case err := <-a.served:
 		s.complain(fmt.Errorf("the proxy stopped: %w", err))
+		a.tellOfTrouble(fmt.Sprintf("the proxy stopped: %v", err))
 	case <-ctx.Done():
 	}
 }
