@@ -194,6 +194,7 @@ func (a *audit) told() tui.Told {
 type lastLines struct {
 	mu    sync.Mutex
 	lines []string
+	live  func(line string) // who looks at a terminal; nil: nobody
 }
 
 // keptLines is how many lines the screen can show.
@@ -202,10 +203,20 @@ const keptLines = 8
 func (l *lastLines) add(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.live != nil {
+		l.live(line)
+	}
 	l.lines = append(l.lines, line)
 	if over := len(l.lines) - keptLines; over > 0 {
 		l.lines = append(l.lines[:0:0], l.lines[over:]...)
 	}
+}
+
+// follow has each line from now on shown as it comes.
+func (l *lastLines) follow(live func(line string)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.live = live
 }
 
 func (l *lastLines) all() []string {

@@ -61,6 +61,9 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 			s.say("press Ctrl-C to end the audit and see the verdict")
 		}
 		stopProgress = startProgress(s, a)
+		if a.telling != nil {
+			a.telling.said.follow(func(line string) { s.say("%s", line) })
+		}
 	}
 	trouble := a.await(ctx, s, child)
 	end() // from here on, a signal ends the program at once, but for a search in the app
