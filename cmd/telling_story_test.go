@@ -188,13 +188,13 @@ func (r *recorder) contact(client *http.Client, from, to, times int) {
 func TestEveryViolationIsToldOnceAcrossAKill(t *testing.T) {
 	t.Parallel()
 	receiver := newMoody(t, 7)
-	const destinations = 12
+	destinations := raced.Size(12, 4)
 	policy := "version: 1\nallow: [\"*.canada.ca\"]\nnotify:\n  group: 200ms\n  timeout: 2s\n  to:\n"
 	for n := range destinations {
 		policy += fmt.Sprintf("    - name: room %d\n      webhook: %s/%d\n", n, receiver.URL, n)
 	}
 	r := newRecorder(t, policy)
-	hosts := raced.Size(120, 40)
+	hosts := raced.Size(120, 16)
 
 	killed, client := r.start("--save", "first.telltale")
 	r.contact(client, 0, hosts, 3)
