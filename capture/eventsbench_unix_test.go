@@ -32,17 +32,7 @@ func BenchmarkObserveTelling(b *testing.B) {
 			}
 			defer s.Close()
 			t := newTraffic(false)
-			b.ResetTimer()
-			before := cpuTime()
-			for range b.N {
-				opened, ended := t.flow(s.NextID())
-				s.Observe(opened)
-				s.Observe(ended)
-			}
-			if err := s.Sync(); err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/flow")
+			observeAll(b, s, t)
 		})
 	}
 }

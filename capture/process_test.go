@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -132,26 +133,34 @@ func ask(t *testing.T, path, mode, q string, args ...any) string {
 	return out.String
 }
 
+// recordIn starts a process that records into path, stops for a line on in, and says how many
+// flows are safe; until waits for so many and returns how many there are.
+func recordIn(t *testing.T, path string) (cmd *exec.Cmd, in io.Writer, until func(n int) (safe int)) {
+	t.Helper()
+	cmd, lines := command(t, self(t), "record", path)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	safe := 0
+	return cmd, in, func(n int) int {
+		for safe < n && lines.Scan() {
+			if _, err := fmt.Sscan(lines.Text(), &safe); err != nil {
+				t.Fatalf("child said %q", lines.Text())
+			}
+		}
+		return safe
+	}
+}
+
 func TestKilledRecorderLosesNothingThatWasSynced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.telltale")
 	for round := 1; round <= raced.Size(3, 1); round++ {
-		cmd, lines := command(t, self(t), "record", path)
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		safe := 0
-		until := func(n int) {
-			for safe < n && lines.Scan() {
-				if _, err := fmt.Sscan(lines.Text(), &safe); err != nil {
-					t.Fatalf("child said %q", lines.Text())
-				}
-			}
-		}
-		until(1500)
+		cmd, in, until := recordIn(t, path)
+		safe := until(1500)
 		if _, err := capture.Create(path, capture.Options{}); !asLocked(err, cmd.Process.Pid) {
 			t.Errorf("second writer: %v", err)
 		}
@@ -167,7 +176,7 @@ func TestKilledRecorderLosesNothingThatWasSynced(t *testing.T) {
 		}
 		live.Close()
 		fmt.Fprintln(in)
-		until(2000)
+		safe = until(2000)
 		if err := cmd.Process.Kill(); err != nil { // SIGKILL, in the middle of its work
 			t.Fatal(err)
 		}

@@ -51,10 +51,7 @@ var besides = []string{"-wal", "-shm", "-journal"}
 // List returns the captures of a folder in the order of their names. A folder
 // that does not exist has none.
 func List(dir string) ([]Kept, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	entries, err := readFolder(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list captures: %w", err)
 	}
@@ -65,6 +62,15 @@ func List(dir string) ([]Kept, error) {
 		}
 	}
 	return out, nil
+}
+
+// readFolder returns what is in a folder; nothing is in one that does not exist.
+func readFolder(dir string) ([]os.DirEntry, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return entries, err
 }
 
 func describe(path string) Kept {
@@ -187,8 +193,8 @@ func Purge(dir string, now time.Time, needed func(path string) bool) ([]string, 
 
 // purgeRemains removes what lies beside captures that are gone.
 func purgeRemains(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	entries, err := readFolder(dir)
+	if err != nil {
 		return fmt.Errorf("list captures: %w", err)
 	}
 	var trouble []error

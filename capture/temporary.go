@@ -23,10 +23,7 @@ const settling = time.Hour
 // paths of their folders. It touches only folders of ours that belong to this user, in
 // them only captures that nobody holds, and leaves a folder in which there is anything else.
 func PurgeTemporary(dir string, now time.Time) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	entries, err := readFolder(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list temporary folders: %w", err)
 	}

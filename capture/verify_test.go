@@ -51,26 +51,11 @@ func TestChainOfACaptureOfAnEarlierVersion(t *testing.T) {
 func TestChainOfAKilledRecorder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.telltale")
 	for round := 1; round <= raced.Size(2, 1); round++ {
-		cmd, lines := command(t, self(t), "record", path)
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		safe := 0
-		until := func(n int) {
-			for safe < n && lines.Scan() {
-				if _, err := fmt.Sscan(lines.Text(), &safe); err != nil {
-					t.Fatalf("child said %q", lines.Text())
-				}
-			}
-		}
+		cmd, in, until := recordIn(t, path)
 		until(1500)
 		verify(t, path)
 		fmt.Fprintln(in)
-		until(1600)
+		safe := until(1600)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func (a *audit) withAcknowledgements(page http.Handler) http.Handler {
 			return claim.Subject, err
 		},
 		Describe:    a.acknowledgeable,
-		Acknowledge: func(subject string) error { return a.acknowledgeLinked(subject) },
+		Acknowledge: a.acknowledgeLinked,
 		Refused: func(address string, err error) {
 			a.store.Note(fmt.Sprintf("a link that acknowledges was refused to %s: %v", hostOf(address), err))
 		},

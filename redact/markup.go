@@ -3,6 +3,8 @@ package redact
 import (
 	"html"
 	"strings"
+
+	"telltale/flow/unwrap"
 )
 
 // markup masks XML and HTML: texts between tags, which the tag names, attributes, comments
@@ -89,7 +91,7 @@ func (w *markupWalk) tag(s string) string {
 			return rest
 		}
 	}
-	end := tagEnd(s)
+	end := unwrap.TagEnd(s)
 	tag := s[1:end]
 	at := strings.IndexAny(tag, " \t\r\n")
 	if at < 0 {
@@ -118,7 +120,7 @@ func (w *markupWalk) tag(s string) string {
 	return rest
 }
 
-// closing returns where the end tag of a name stands, in any case, -1 for nowhere.
+// closing returns where the end tag of a name stands, in any case, -1 where there is none.
 func closing(s, name string) int {
 	for from := 0; ; {
 		n := strings.Index(s[from:], "</")
@@ -130,24 +132,6 @@ func closing(s, name string) int {
 			return from - 2
 		}
 	}
-}
-
-// tagEnd returns where the ">" of a tag stands; one in quotes is none.
-func tagEnd(s string) int {
-	quote := byte(0)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return i
-		}
-	}
-	return len(s)
 }
 
 // attributes masks the values of attributes. That of "value" and "content" is named by

@@ -93,7 +93,7 @@ func (m *markupWalk) tag(text []byte) []byte {
 			return rest
 		}
 	}
-	end := tagEnd(text)
+	end := TagEnd(text)
 	tag, rest := text[1:end], text[min(end+1, len(text)):]
 	if len(tag) == 0 {
 		return rest
@@ -115,11 +115,12 @@ func (m *markupWalk) tag(text []byte) []byte {
 	return rest
 }
 
-// tagEnd returns where the ">" of a tag stands; one in quotes is none.
-func tagEnd(text []byte) int {
+// TagEnd returns where the ">" of a tag stands, behind its "<"; one in quotes is none, and
+// without any it is the end of the text.
+func TagEnd[T string | []byte](text T) int {
 	quote := byte(0)
-	for i, c := range text {
-		switch {
+	for i := range len(text) {
+		switch c := text[i]; {
 		case quote != 0:
 			if c == quote {
 				quote = 0
