@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -426,6 +427,12 @@ func (s *Store) Mark(name string) {
 	if s.worker != nil {
 		s.worker.tell(func(w *writer) error { return w.phase(s.opts.Now(), name) })
 	}
+}
+
+// SetExperiments notes which experiments are in force from now on, by their names, and
+// begins a phase that is named after them beside the mark of the operator. Nil: none is.
+func (s *Store) SetExperiments(active []string) {
+	s.Mark(strings.Join(active, ", "))
 }
 
 // Phase returns the name of the phase that goes on, "" for none.

@@ -46,6 +46,24 @@ type Summary struct {
 	Trails []exposure.Trail
 	// Subtracted counts the flows that an idle baseline explains; Ignored counts them, too.
 	Subtracted int
+	// Altered counts the contacts that experiments altered, and Experiments has a row for
+	// each experiment that was in force or altered one, sorted by name. It is nil for an
+	// audit that only observed.
+	Altered     int
+	Experiments []Experiment
+}
+
+// Experiment is the sum of what one experiment did.
+type Experiment struct {
+	Name    string // as in flow.Flow.Experiments
+	Flows   int    // contacts that it altered
+	Hosts   int    // of these
+	Periods []Period
+}
+
+// Period is a time in which an experiment was in force.
+type Period struct {
+	From, To time.Time // To is zero while it goes on
 }
 
 // Phase is the sum of the contacts that began while a mark of the operator stood
@@ -67,6 +85,7 @@ type Host struct {
 	Source                   policy.Source // line that decided the verdict
 	Flows                    int
 	Violating                int
+	Altered                  int // contacts that experiments altered
 	Unread                   int // contacts whose content passed unread, see flow.Flow.Unread
 	QUICRefused              int // QUIC conversations that were refused, so that they come back over TCP
 	First, Last              time.Time
@@ -99,6 +118,7 @@ type Violation struct {
 	ID      string         // the fingerprint
 	Finding policy.Finding // of the first flow
 	Count   int            // flows
+	Altered int            // of these, flows that experiments altered
 	Method  string         // of the first flow
 	URL     string         // of the first flow
 	App     string         // User-Agent of the first flow that has one

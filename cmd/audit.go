@@ -261,7 +261,7 @@ func (a *audit) openProxy(s *streams, cfg proxy.Config, adjust func(*proxy.Confi
 
 // admission joins --passthrough and --enforce to the one question that the proxy
 // asks. Without either, nothing needs asking.
-func (a *audit) admission() (func(*flow.Flow) (proxy.Admission, string), error) {
+func (a *audit) admission() (func(*flow.Flow) proxy.Decision, error) {
 	patterns, err := a.flags.passthroughPatterns()
 	if err != nil {
 		return nil, err
@@ -270,18 +270,18 @@ func (a *audit) admission() (func(*flow.Flow) (proxy.Admission, string), error) 
 	if len(patterns) == 0 && !enforce {
 		return nil, nil
 	}
-	return func(f *flow.Flow) (proxy.Admission, string) {
+	return func(f *flow.Flow) proxy.Decision {
 		if enforce {
 			if forbidden, why := a.forbids(f); forbidden {
-				return proxy.Block, why
+				return proxy.Decision{Admission: proxy.Block, Why: why, By: []string{"enforce"}}
 			}
 		}
 		for _, p := range patterns {
 			if p.Match(f.Host(), f.Port()) {
-				return proxy.PassThrough, "--passthrough"
+				return proxy.Decision{Admission: proxy.PassThrough, Why: "--passthrough"}
 			}
 		}
-		return proxy.Inspect, ""
+		return proxy.Decision{}
 	}, nil
 }
 

@@ -53,7 +53,8 @@ const (
 	UpstreamFailed    Outcome = "upstream-failed"    // the server could not be reached, verified or read to the end
 	PassedThrough     Outcome = "passed-through"     // not decrypted, because the operator asked for that
 	Tunnelled         Outcome = "tunnelled"          // neither TLS nor HTTP: forwarded unread
-	Blocked           Outcome = "blocked"            // refused because the policy forbids it (--enforce)
+	Blocked           Outcome = "blocked"            // refused because the policy, or a person at the screen, forbids it (--enforce)
+	Simulated         Outcome = "simulated"          // answered, or left unanswered, by an experiment in the place of the server
 	DestinationDenied Outcome = "destination-denied" // refused: the destination is this machine, its link, its cloud's metadata service, or a network that the client is not in
 	ClientDenied      Outcome = "client-denied"      // refused: the client may not use this proxy
 	Malformed         Outcome = "malformed"          // refused with 400 or 431: ambiguous or unreadable message
@@ -112,6 +113,11 @@ type Flow struct {
 	Error   string // a sentence on the outcome for people; "" when there is nothing to say
 	// Altered lists what telltale changed on the wire, in words. Empty: nothing.
 	Altered []string
+	// Experiments are the experiments that changed it, sorted: "enforce", "offline",
+	// "slow edge", "modify rules.json". Empty: the contact was observed as it was, even
+	// where Altered has what telltale always does, such as taking ECH out of an answer of
+	// DNS.
+	Experiments []string
 	// Notes are what was noticed beside the outcome, a sentence each, such as an
 	// Alt-Svc header that leads to another port.
 	Notes []string
@@ -439,7 +445,7 @@ func (f *Flow) BytesReceived() int64 {
 // server.
 func (f *Flow) answeredByTool() bool {
 	switch f.Outcome {
-	case Blocked, DestinationDenied, ClientDenied, Malformed, Served:
+	case Blocked, Simulated, DestinationDenied, ClientDenied, Malformed, Served:
 		return true
 	case UpstreamFailed: // before there was a response to receive, or in the midst of it
 		return f.Times.Receive == Unmeasured

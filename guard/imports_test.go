@@ -83,6 +83,7 @@ var places = map[string][]string{
 	"capture":        {"flow", "flow/content", "flow/plain", "useragent", "policy", "diagnosis", "attribution", "coverage", "cadence", "exposure"},
 	"capture/filter": {"exposure", "flow", "flow/content", "policy"},
 	"compare":        {"flow", "policy", "capture"},
+	"consequence":    {"flow", "cadence", "capture"},
 
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow", "coverage", "wire/clienthello", "wire/dns", "wire/quic"},
@@ -90,7 +91,7 @@ var places = map[string][]string{
 	"tui":             {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "capture", "capture/filter", "diagnosis", "attribution", "coverage", "cadence", "exposure", "policy/catalog", "locate", "locate/library", "tui/quiet"},
 	"tui/quiet":       {},
 	"tui/tmux":        {},
-	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "policy/lists", "declarations", "capture", "compare", "diagnosis", "attribution", "coverage", "cadence", "exposure", "har", "locate", "locate/library", "locate/reading"},
+	"reports":         {"flow", "flow/content", "flow/plain", "flow/pretty", "policy", "policy/catalog", "policy/lists", "declarations", "capture", "compare", "consequence", "diagnosis", "attribution", "coverage", "cadence", "exposure", "har", "locate", "locate/library", "locate/reading"},
 	"intake":          {"flow", "flow/plain", "har", "mitmproxy", "contacts", "capture", "coverage", "exposure"},
 	"feed":            {},
 	"setup":           {"flow", "flow/plain", "useragent", "diagnosis", "ca"},
@@ -99,6 +100,13 @@ var places = map[string][]string{
 	"setup/simulator": {"flow/plain", "setup/drive"},
 	"setup/hotspot":   {"flow/plain", "setup/drive"},
 	"setup/standin":   {"setup/android", "setup/drive"},
+
+	// What is done to traffic on purpose: decisions that proxy carries out.
+	"experiment":       {"flow", "flow/plain", "policy", "policy/catalog", "proxy", "experiment/rules"},
+	"experiment/rules": {"flow/plain", "proxy"},
+	"experiment/link":  {},
+	"playback":         {"flow", "flow/content", "flow/plain", "capture", "policy", "proxy"},
+	"resend":           {"flow", "flow/content", "flow/plain", "capture", "policy"},
 
 	// 4: wires everything.
 	"cmd":          {everything},
@@ -136,7 +144,7 @@ var homes = map[string][]string{
 	"github.com/expr-lang/expr":                     {"capture/filter"},
 	"github.com/go-json-experiment/json":            {"har"},
 	"github.com/goccy/go-yaml":                      {"policy", "policy/catalog", "locate/library"},
-	"github.com/google/martian/v3":                  {"proxy"},
+	"github.com/google/martian/v3":                  {"experiment/link", "experiment/rules"},
 	"github.com/cenkalti/backoff/v5":                {"notify/delivery"},
 	"github.com/coder/websocket":                    {"feed"},
 	"github.com/golang-jwt/jwt/v5":                  {"token"},
@@ -281,7 +289,7 @@ func TestImportRulesCatch(t *testing.T) {
 	)
 
 	catches(t, strayed, map[string]string{
-		"proxy/proxy.go":     `package proxy; import ("fmt"; "github.com/elazarl/goproxy"; "github.com/google/martian/v3/header")`,
+		"proxy/proxy.go":     `package proxy; import ("fmt"; "github.com/elazarl/goproxy")`,
 		"har/har.go":         `package har; import "github.com/google/martian/v3/har"`,
 		"flow/flow.go":       `package flow; import "modernc.org/sqlite"`,
 		"flow/flow_test.go":  `package flow; import "modernc.org/sqlite"`,
@@ -289,7 +297,7 @@ func TestImportRulesCatch(t *testing.T) {
 		"cmd/completion.go":  `package cmd; import "github.com/spf13/cobraesque"`,
 		"cmd/root_darwin.go": `package cmd; import "github.com/elazarl/goproxy"`,
 	},
-		"har/har.go: github.com/google/martian/v3/har is at home in proxy, not in har",
+		"har/har.go: github.com/google/martian/v3/har is at home in experiment/link, experiment/rules, not in har",
 		"flow/flow.go: modernc.org/sqlite is at home in capture, notify/outbox, not in flow",
 		"cmd/root.go imports example.com/gadget, a library without a home: add it to homes in guard/imports_test.go and to docs/decisions/0001-dependencies.md",
 		"cmd/completion.go imports github.com/spf13/cobraesque, a library without a home: add it to homes in guard/imports_test.go and to docs/decisions/0001-dependencies.md",

@@ -265,11 +265,11 @@ func TestPanicIsContained(t *testing.T) {
 	var log bytes.Buffer
 	r := newRig(t, func(c *Config) {
 		c.Home = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
-		c.Admit = func(f *flow.Flow) (Admission, string) {
+		c.Admit = func(f *flow.Flow) Decision {
 			if f.Host() == "panic.test" {
 				panic("bang")
 			}
-			return Inspect, ""
+			return Decision{}
 		}
 		c.Log = syncLogger(&log)
 	})

@@ -63,7 +63,8 @@ func (p *Proxy) meet(c *connection, w *Way, to netip.AddrPort, asked string, ans
 		return
 	}
 	f := c.tunnel()
-	admission, why := p.admit(f)
+	d := p.admit(f)
+	admission, why := d.Admission, d.Why
 	if admission == Block {
 		f.Outcome, f.Error = flow.Blocked, why
 		f.Altered = []string{"refused the connection in the place of the server" + orWhy(why)}

@@ -223,10 +223,11 @@ func (in *inquiry) forbidden() bool {
 	if in.p.cfg.Admit == nil || in.flow.IsLookup() {
 		return false
 	}
-	verdict, why := in.p.cfg.Admit(in.flow)
-	if verdict != Block {
+	d := in.p.cfg.Admit(in.flow)
+	if d.Admission != Block {
 		return false
 	}
+	why := d.Why
 	if why == "" {
 		why = "the policy forbids it"
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/elazarl/goproxy"
-	"github.com/google/martian/v3"
 
 	"telltale/flow"
 )
@@ -24,13 +23,12 @@ type exchange struct {
 	waits  waits
 	log    *slog.Logger
 	pools  *pools
-	chain  martian.RequestModifier // nil: nothing is altered
 	engine *goproxy.ProxyHttpServer
 }
 
 // newExchange returns the exchange of a proxy. close ends it.
 func newExchange(cfg *Config, d *dialer) *exchange {
-	x := &exchange{cfg: cfg, waits: cfg.waits.filled(), log: cfg.Log, pools: newPools(cfg, d), chain: modifiers(cfg)}
+	x := &exchange{cfg: cfg, waits: cfg.waits.filled(), log: cfg.Log, pools: newPools(cfg, d)}
 	if x.log == nil {
 		x.log = slog.New(slog.DiscardHandler)
 	}
@@ -73,7 +71,7 @@ func (x *exchange) close() { x.pools.close() }
 func (x *exchange) onRequest(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Request, *http.Response) {
 	t := tripOf(r.Context())
 	ctx.UserData, ctx.RoundTripper = t, t
-	if resp := x.enforce(t, r); resp != nil {
+	if resp := x.refuse(t, r); resp != nil {
 		return r, resp
 	}
 	cleanRequest(r.Header, t.upgrade)

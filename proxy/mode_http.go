@@ -92,7 +92,9 @@ func (p *Proxy) connect(front *connection, target string, h head, early []byte) 
 	c := front.toward(target, h, early)
 	c.account.expect(c, flow.Abandoned, "the client asked for a tunnel and sent nothing through it")
 	f := c.tunnel()
-	switch admission, why := p.admit(f); admission {
+	d := p.admit(f)
+	why := d.Why
+	switch d.Admission {
 	case Block:
 		f.Response = reply(c, http.StatusForbidden, "the policy forbids "+target+orWhy(why))
 		f.Outcome, f.Error = flow.Blocked, why
@@ -111,9 +113,9 @@ func (p *Proxy) connect(front *connection, target string, h head, early []byte) 
 }
 
 // admit asks the policy, if there is one.
-func (p *Proxy) admit(f *flow.Flow) (Admission, string) {
+func (p *Proxy) admit(f *flow.Flow) Decision {
 	if p.cfg.Admit == nil {
-		return Inspect, ""
+		return Decision{}
 	}
 	return p.cfg.Admit(f)
 }

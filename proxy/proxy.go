@@ -64,24 +64,21 @@ type Recorder interface {
 	Observe(*flow.Flow)
 }
 
-// Admission is what may be done with a connection.
-type Admission int
-
-// The admissions.
-const (
-	Inspect Admission = iota
-	PassThrough
-	Block
-)
-
 // Config is everything the proxy needs from outside.
 type Config struct {
 	Leafer   Leafer
 	Recorder Recorder
-	// Admit decides whether to look inside, forward unread or refuse. It is
-	// asked when the destination is known, again when the SNI is known and,
-	// for a request, when the whole flow is known (Request set). Nil inspects all.
-	Admit func(*flow.Flow) (Admission, string)
+	// Admit decides whether to look inside, forward unread or refuse, and what else is
+	// done on purpose. It is asked when the destination is known, again when the SNI is
+	// known and, for a request, when the whole flow is known (Request set). Nil inspects
+	// all.
+	Admit func(*flow.Flow) Decision
+	// Modify returns what alters messages now, nil for nothing. It is asked once for each
+	// request. Nil: nothing ever does.
+	Modify func() Modifier
+	// Shape stands in front of the sockets of clients: a slow link. What it returns may be
+	// half-closed like what it is given (CloseWrite). Nil: sockets are used as they are.
+	Shape func(net.Conn) net.Conn
 	// Home answers requests to the proxy's own address and to
 	// http://setup.telltale/. Nil answers 404.
 	Home http.Handler

@@ -159,7 +159,8 @@ func (q *quicTalk) decide(v *conversation) {
 		return
 	}
 	f := v.flow()
-	admission, why := v.p.admit(f)
+	d := v.p.admit(f)
+	admission, why := d.Admission, d.Why
 	switch {
 	case admission == Block:
 		v.decline(flow.Blocked, "", why)
@@ -276,7 +277,8 @@ func (q *quicTalk) tellOf(v *conversation, f *flow.Flow) {
 	f.Times = flow.NoTimes(v.lastAt())
 	f.Outcome, f.Error = v.verdict()
 	if q.fate == quicPassed {
-		if admission, why := v.p.admit(f); admission == Block {
+		if d := v.p.admit(f); d.Admission == Block {
+			why := d.Why
 			f.Outcome, f.Error = flow.Blocked, why
 			f.Altered = []string{"forwarded no more datagrams" + orWhy(why)}
 			v.decline(flow.Blocked, "", why)

@@ -50,7 +50,8 @@ func (p *Proxy) serveTLS(c *connection) {
 	}
 	if hello := c.client.Hello; hello != nil {
 		f := c.tunnel()
-		switch admission, why := p.admit(f); {
+		d := p.admit(f)
+		switch admission, why := d.Admission, d.Why; {
 		case admission == Block:
 			f.Outcome, f.Error = flow.Blocked, why
 			f.Altered = []string{"ended the TLS handshake in the place of the server" + orWhy(why)}

@@ -49,15 +49,16 @@ type trip struct {
 	dialed     dialed
 	serverTLS  *flow.ServerTLS
 
-	upgraded *upgraded
-	outcome  flow.Outcome
-	failure  string
-	reason   string
-	altered  []string
-	notes    []string
-	resp     *http.Response // of the server; its trailer is filled in when its body ends
-	own      bool           // the answer is ours
-	broken   bool           // the client was given less than the whole
+	upgraded    *upgraded
+	outcome     flow.Outcome
+	failure     string
+	reason      string
+	altered     []string
+	experiments []string // that did so
+	notes       []string
+	resp        *http.Response // of the server; its trailer is filled in when its body ends
+	own         bool           // the answer is ours
+	broken      bool           // the client was given less than the whole
 }
 
 type tripKey struct{}
@@ -227,7 +228,7 @@ func reason(resp *http.Response) string {
 // fill adds what is known by now to a state of the flow.
 func (t *trip) fill(f *flow.Flow) {
 	f.Server.Dialed, f.Server.TLS = t.dialed.Addr, t.serverTLS
-	f.Kind, f.Altered, f.Notes = t.kind, t.altered, t.notes
+	f.Kind, f.Altered, f.Experiments, f.Notes = t.kind, t.altered, t.experiments, t.notes
 	m := &f.Times
 	if t.gotAt.IsZero() {
 		m.DNS, m.Connect = t.dialed.DNS, t.dialed.Connect

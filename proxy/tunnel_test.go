@@ -164,12 +164,12 @@ func TestTunnelToNowhere(t *testing.T) {
 // verdicts makes an Admit of one verdict for each host, by what is known of it.
 func verdicts(asked, sni map[string]Admission) func(*Config) {
 	return func(c *Config) {
-		c.Admit = func(f *flow.Flow) (Admission, string) {
+		c.Admit = func(f *flow.Flow) Decision {
 			if a, ok := sni[f.Server.SNI]; ok {
-				return a, "by SNI"
+				return Decision{Admission: a, Why: "by SNI"}
 			}
 			host, _ := flow.SplitHostPort(f.Server.Asked)
-			return asked[host], "by host"
+			return Decision{Admission: asked[host], Why: "by host"}
 		}
 	}
 }

@@ -185,7 +185,8 @@ func (v *conversation) admit() {
 		v.decline(flow.DestinationDenied, "", "what is sent to all in the network is recorded and not forwarded")
 		return
 	}
-	switch admission, why := v.p.admit(v.flow()); admission {
+	d := v.p.admit(v.flow())
+	switch why := d.Why; d.Admission {
 	case Block:
 		v.decline(flow.Blocked, "", why)
 		v.edit(func(f *flow.Flow) { f.Altered = append(f.Altered, "forwarded no datagram"+orWhy(why)) })

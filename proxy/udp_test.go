@@ -238,11 +238,11 @@ func TestDatagramFlood(t *testing.T) {
 	flood := int64(raced.Size(1_000_000, 50_000))
 	var notes sync.Map
 	r := newRig(t, func(c *Config) {
-		c.Admit = func(f *flow.Flow) (Admission, string) {
+		c.Admit = func(f *flow.Flow) Decision {
 			if f.Client.Addr.Addr() == tunnelPeer {
-				return Block, "a flood"
+				return Decision{Admission: Block, Why: "a flood"}
 			}
-			return Inspect, ""
+			return Decision{}
 		}
 		c.Note = func(s string) { notes.Store(s, true) }
 		c.waits.makeRoom, c.waits.talk = time.Hour, time.Hour // however long the flood takes

@@ -34,11 +34,11 @@ func TestEveryWayOutIsGuarded(t *testing.T) {
 		for _, via := range []*url.URL{nil, {Scheme: "http", Host: "127.0.0.1:1"}} {
 			r := newRig(t, func(c *Config) {
 				c.AllowLocal, c.UpstreamProxy = allow, via
-				c.Admit = func(f *flow.Flow) (Admission, string) {
+				c.Admit = func(f *flow.Flow) Decision {
 					if len(f.Server.Asked) > 7 && f.Server.Asked[:7] == "passed-" {
-						return PassThrough, ""
+						return Decision{Admission: PassThrough}
 					}
-					return Inspect, ""
+					return Decision{}
 				}
 			})
 			var asked atomic.Int32

@@ -37,6 +37,7 @@ import (
 	"time"
 
 	"telltale/capture"
+	"telltale/consequence"
 	"telltale/declarations"
 	"telltale/diagnosis"
 	"telltale/flow"
@@ -87,6 +88,8 @@ type Report struct {
 	Declarations []declarations.Declaration
 	// Lists are the lists of trackers that were used beside the catalogue.
 	Lists []*lists.List
+	// Consequences is what followed the experiments of the audit, nil where it only observed.
+	Consequences *consequence.Result
 	// Origins is what was found of the violations' hosts in the app, nil where it was not at
 	// hand.
 	Origins *locate.Result

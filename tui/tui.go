@@ -83,6 +83,9 @@ type Config struct {
 	// beside the loop, whenever there is news. Nil: nobody is told, and no program runs.
 	Told func() Told
 
+	// Experiments are those that a person may switch here. Nil: nothing is live.
+	Experiments Experiments
+
 	Reveal  bool // show secrets from the start
 	NoColor bool
 
@@ -91,6 +94,30 @@ type Config struct {
 	// "copied"; nil uses the system's program, or asks the terminal.
 	Clipboard func(text string) (how string, err error)
 	Copies    []Copy
+}
+
+// Experiments alter the traffic of the audit while they are on. Its methods are called
+// beside the loop.
+type Experiments interface {
+	// List returns those that there are, in the order in which they are shown.
+	List() []Experiment
+	// Switch turns one on, in a variant ("" is the usual one), or off.
+	Switch(name, variant string, on bool) error
+	// Forms are the ways in which a contact can be refused, the usual one first.
+	Forms() []string
+	// Refuse refuses all contacts with a host, in one of Forms; "" stops that.
+	Refuse(host, form string) error
+}
+
+// Experiment is one of them. Enforcement of the policy is the one named "enforce", and
+// the rules of a file are one, too.
+type Experiment struct {
+	Name, Help string
+	Variants   []string // the usual one first; nil where there is one alone
+	Variant    string   // that is on; "" while it is off, or where there are none
+	On         bool
+	Hosts      []string // that alone are meant, as they are written; nil: all
+	Flows      int      // contacts that it altered so far
 }
 
 // Copy is one form in which a flow can be copied.

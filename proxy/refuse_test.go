@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,9 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/martian/v3"
-	"github.com/google/martian/v3/fifo"
-
 	"telltale/flow"
 )
 
@@ -21,11 +17,11 @@ func TestPolicyBlocksARequest(t *testing.T) {
 	bothProtos(t, func(t *testing.T, proto func(*http.Transport), _ string) {
 		var reached atomic.Int32
 		r := newRig(t, func(c *Config) {
-			c.Admit = func(f *flow.Flow) (Admission, string) {
+			c.Admit = func(f *flow.Flow) Decision {
 				if f.Request != nil && f.Path() == "/tracker" {
-					return Block, "host-not-allowed: nothing allows it"
+					return Decision{Admission: Block, Why: "host-not-allowed: nothing allows it"}
 				}
-				return Inspect, ""
+				return Decision{}
 			}
 		})
 		u := r.origin(func(w http.ResponseWriter, r *http.Request) { reached.Add(1) })
@@ -47,45 +43,6 @@ func TestPolicyBlocksARequest(t *testing.T) {
 		equal(t, "dialled", f.Server.Dialed.IsValid(), false)
 		equal(t, "the other", fmt.Sprint(flows[1].Outcome, flows[1].Altered), "completed[]")
 	})
-}
-
-// TestModifiersRunInOrder: the chain is martian's and takes further modifiers.
-func TestModifiersRunInOrder(t *testing.T) {
-	r := newRig(t)
-	var got http.Header
-	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) { got = r.Header })
-	chain := fifo.NewGroup()
-	for _, s := range []string{"one", "two"} {
-		chain.AddRequestModifier(martian.RequestModifierFunc(func(r *http.Request) error {
-			r.Header.Add("X-Mod", s)
-			return nil
-		}))
-	}
-	r.proxy.exchange.chain = chain
-	fetch(t, r.client(), request(t, "GET", u.String(), nil))
-	equal(t, "order", got["X-Mod"], []string{"one", "two"})
-	r.one()
-}
-
-// TestModifierThatFails is trouble in the tool: the exchange goes on.
-func TestModifierThatFails(t *testing.T) {
-	r := newRig(t)
-	u := r.plainOrigin(func(w http.ResponseWriter, r *http.Request) {})
-	var logged capturedLog
-	r.proxy.exchange.log = logged.logger()
-	r.proxy.exchange.chain = martian.RequestModifierFunc(func(*http.Request) error { return errors.New("it broke") })
-	resp, _ := fetch(t, r.client(), request(t, "GET", u.String(), nil))
-	equal(t, "status", resp.StatusCode, 200)
-	equal(t, "outcome", r.one().Outcome, flow.Completed)
-	if !slices.ContainsFunc(logged.all(), func(s string) bool { return strings.Contains(s, "it broke") }) {
-		t.Errorf("log: %q", logged.all())
-	}
-}
-
-func TestWithoutPolicyThereIsNoChain(t *testing.T) {
-	if modifiers(&Config{}) != nil {
-		t.Error("a chain of nothing costs every request")
-	}
 }
 
 // capturedLog keeps what is logged.

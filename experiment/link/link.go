@@ -1,0 +1,2 @@
+// Package link makes the sockets of clients as slow as a link of another kind.
+package link

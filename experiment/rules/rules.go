@@ -1,0 +1,2 @@
+// Package rules reads files of martian's JSON modifiers, strictly, and applies them.
+package rules

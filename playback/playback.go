@@ -1,0 +1,2 @@
+// Package playback answers requests from a recording.
+package playback

@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net/http"
+
+	"telltale/flow"
+)
+
+// Admission is what may be done with a connection.
+type Admission int
+
+// The admissions.
+const (
+	Inspect Admission = iota
+	PassThrough
+	Block
+)
+
+// Refusal is how the client of a blocked contact sees it.
+type Refusal string
+
+// The refusals. Where a way in cannot show one, it shows what comes nearest.
+const (
+	// Refused ends the contact at the earliest moment, and says that it was refused: a
+	// question of DNS by REFUSED, a packet by a reset, CONNECT and a request by 403.
+	Refused Refusal = ""
+	// Unresolved is a name that does not exist: NXDOMAIN where telltale answers DNS, else
+	// what a proxy says of a name that it does not find (502).
+	Unresolved Refusal = "dns"
+	// Silent takes what the client sends, and never answers.
+	Silent Refusal = "hang"
+	// Reset accepts the connection, and resets it at the client's first bytes.
+	Reset Refusal = "reset"
+	// Answered accepts the connection, and answers each request by Decision.Answer of the
+	// decision about that request. What is no HTTP is reset.
+	Answered Refusal = "answer"
+)
+
+// A Decision is what is done with a contact. The zero value looks inside and forwards it
+// as it came.
+type Decision struct {
+	Admission Admission
+	Why       string // for people, of Block and PassThrough; "" where nothing is to be said
+	// By are the experiments that altered the contact, as [flow.Flow.Experiments] keeps
+	// them. Nil: none did.
+	By []string
+	// What says for people what was done to a contact that is inspected or passed
+	// through all the same; "" for nothing.
+	What string
+
+	Refusal Refusal // of Block
+	// Outcome of a blocked contact: "" is [flow.Blocked].
+	Outcome flow.Outcome
+	// Answer makes the answer to a request, and says what it is ("redirected to the
+	// sign-in page"). Set with Block and Answered where the flow has a request.
+	Answer func(*http.Request) (resp *http.Response, what string)
+	// Cut resets the connection after so many bytes of the answer's content; 0 does not.
+	// Of a request that is inspected.
+	Cut int64
+	// Leaf signs the certificate that the client is shown, in the place of Config.Leafer;
+	// nil where that does. What names the fault.
+	Leaf func(name string) (*tls.Certificate, error)
+}
+
+// An Alteration is one thing that a [Modifier] did to a message.
+type Alteration struct {
+	By   string // the experiment, as in flow.Flow.Experiments
+	What string // for people
+}
+
+// A Modifier alters requests before they are sent, and answers before they are passed on,
+// in place. It says what it did. An error is trouble in the tool: the message passes as
+// far as it was altered.
+type Modifier interface {
+	ModifyRequest(*http.Request) ([]Alteration, error)
+	ModifyResponse(*http.Response) ([]Alteration, error)
+}
