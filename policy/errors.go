@@ -96,6 +96,10 @@ func maskValue(line string) (masked string, was bool) {
 	return line[:i] + "value: " + flow.Redacted, true
 }
 
+// Nearest returns the candidate that a person most likely meant by a word, "" when none is
+// near.
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
 // nearest returns the candidate that a person most likely meant, "" when none is
 // near.
 func nearest(word string, candidates []string) string {
