@@ -105,8 +105,18 @@ type Experiments interface {
 	Switch(name, variant string, on bool) error
 	// Forms are the ways in which a contact can be refused, the usual one first.
 	Forms() []string
-	// Refuse refuses all contacts with a host, in one of Forms; "" stops that.
+	// Refuse refuses all contacts with a host, or with those of a pattern as a policy
+	// writes it, in one of Forms; "" stops that.
 	Refuse(host, form string) error
+	// Refused returns what is refused so, each as it was given to Refuse or on the
+	// command line.
+	Refused() []Refusal
+}
+
+// Refusal is a host, or a pattern of hosts, that is refused whatever the policy says.
+type Refusal struct {
+	Host string
+	Form string // one of Experiments.Forms
 }
 
 // Experiment is one of them. Enforcement of the policy is the one named "enforce", and
