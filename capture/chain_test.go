@@ -31,6 +31,7 @@ func session(t *testing.T, path string, flows int, opts Options) {
 		t.Fatal(err)
 	}
 	s.Mark("before consent")
+	s.SetExperiments([]string{"offline"})
 	s.Note("a note")
 	s.SetLedger(coverage.Ledger{Mode: "wireguard", Received: map[coverage.Class]coverage.Amount{"tcp": {Units: 3}}})
 	start := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -162,6 +163,11 @@ func TestTamperingIsFound(t *testing.T) {
 		{"UPDATE links SET rows = '{\"tables\":{\"meta\":{\"first\":1,\"last\":1}}}' WHERE id = 3", FaultChain, "links", ""},
 		{"UPDATE links SET digest = x'00' WHERE id = 3", FaultChain, "links", ""},
 		{"UPDATE phases SET name = 'after consent'", FaultChanged, "phases", ""},
+		{"UPDATE switches SET active = '[]'", FaultChanged, "switches", "switches 1"},
+		{"UPDATE switches SET time = time + 1 WHERE id = 2", FaultChanged, "switches", ""},
+		{"DELETE FROM switches WHERE id = 1", FaultMissing, "switches", "1 row missing"},
+		{"INSERT INTO switches VALUES (9, 2, 1, '[]')", FaultAdded, "switches", "1 row"},
+		{"DELETE FROM switches; DROP TABLE switches; PRAGMA user_version = 5", FaultChain, "links", "switches"},
 		{"UPDATE notes SET text = 'nothing to see'", FaultChanged, "notes", ""},
 		{"UPDATE annotations SET text = 'fine'", FaultChanged, "annotations", ""},
 		{"UPDATE ledgers SET units = 2 WHERE side = 'received'", FaultChanged, "ledgers", ""},

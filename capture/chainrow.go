@@ -15,6 +15,7 @@ type sealedTable struct {
 	key       string // column by which its rows are in order
 	defaulted uint64 // columns that are 0, and never NULL, when they are left out; a bit each
 	omitted   uint64 // columns that are not hashed
+	since     int    // version of the format that has it first; 0: every one with a chain
 }
 
 // last is the query for its newest row.
@@ -56,6 +57,7 @@ var listed = [...]sealedTable{
 	{name: "notes", key: "id"},
 	{name: "events", key: "seq"},
 	{name: "annotations", key: "id"},
+	{name: "switches", key: "id", since: switchesSince},
 }
 
 // Tables that are covered in a way of their own.

@@ -141,7 +141,7 @@ func TestFileErrorsSayWhatToDo(t *testing.T) {
 	execSQL(t, path, "PRAGMA user_version = 99")
 	_, err := Open(path, Options{})
 	var e *FileError
-	if !errors.As(err, &e) || e.File != path || !strings.Contains(e.Expected, "version 5 or older") || e.Hint() == "" {
+	if !errors.As(err, &e) || e.File != path || !strings.Contains(e.Expected, "version 6 or older") || e.Hint() == "" {
 		t.Errorf("%#v", err)
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), Options{}); !errors.Is(err, os.ErrNotExist) {

@@ -166,7 +166,7 @@ func TestVersion2IsReadAndMigrated(t *testing.T) {
 	if diff := cmp.Diff(append(want, added), got, sameFlow); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if v := query(t, path, "SELECT user_version || ' ' || (SELECT count(*) FROM notes) FROM pragma_user_version"); v != "5 1" {
+	if v := query(t, path, "SELECT user_version || ' ' || (SELECT count(*) FROM notes) FROM pragma_user_version"); v != "6 1" {
 		t.Errorf("version and notes: %s", v)
 	}
 }

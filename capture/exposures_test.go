@@ -212,7 +212,7 @@ func TestVersion3IsExamined(t *testing.T) {
 	if err := recorder.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if v := query(t, path, "SELECT user_version || ' ' || (SELECT count(*) FROM exposures) FROM pragma_user_version"); v != "5 1" {
+	if v := query(t, path, "SELECT user_version || ' ' || (SELECT count(*) FROM exposures) FROM pragma_user_version"); v != "6 1" {
 		t.Errorf("version and lists: %s", v)
 	}
 }

@@ -39,6 +39,7 @@ type more struct {
 	ResponseDecoded bool     `json:"response_decoded,omitempty"`
 	Interim         []int    `json:"interim,omitempty"`
 	Altered         []string `json:"altered,omitempty"`
+	Experiments     []string `json:"experiments,omitempty"`
 	Notes           []string `json:"notes,omitempty"`
 	Capture         string   `json:"capture,omitempty"` // flow.Origin
 	Entry           int      `json:"entry,omitempty"`
@@ -57,8 +58,8 @@ type leak struct {
 
 // rare returns the column for a flow's rare facts, NULL when it has none.
 func rare(f *flow.Flow) (driver.Value, error) {
-	m := more{Altered: f.Altered, Notes: f.Notes, Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line}
-	any := len(f.Altered)+len(f.Notes)+len(f.Leaks) > 0 || f.Omitted || f.Origin != flow.Origin{}
+	m := more{Altered: f.Altered, Experiments: f.Experiments, Notes: f.Notes, Capture: f.Origin.Capture, Entry: f.Origin.Entry, Line: f.Origin.Line}
+	any := len(f.Altered)+len(f.Experiments)+len(f.Notes)+len(f.Leaks) > 0 || f.Omitted || f.Origin != flow.Origin{}
 	m.Omitted = f.Omitted
 	for _, l := range f.Leaks {
 		m.Leaks = append(m.Leaks, leak(l))

@@ -28,6 +28,8 @@ type hostTotal struct {
 	unreadCount      int
 	quicRefused      int
 	unnamed          unnamedApps
+	altered          int
+	experiments      []string // that altered flows to it: as in phaseSet
 }
 
 func newHost(name string) *hostTotal { return &hostTotal{name: name} }
@@ -152,7 +154,7 @@ func (h *hostTotal) row(book *attribution.Book) Host {
 		Name: h.name, Verdict: h.worst.verdict, Rule: h.worst.rule, Category: h.worst.category, Source: h.worst.source,
 		Flows: h.flows, Violating: h.violating, Unread: h.unreadCount, First: h.span.first, Last: h.span.last,
 		BytesSent: h.sent, BytesReceived: h.received, Apps: slices.Clip(h.apps), Clients: slices.Clip(h.clients.names),
-		Phases: h.phases.names(), Activity: h.activity.activity(), QUICRefused: h.quicRefused, Attributed: h.unnamed.attributed(book),
+		Phases: h.phases.names(), Activity: h.activity.activity(), QUICRefused: h.quicRefused, Altered: h.altered, Attributed: h.unnamed.attributed(book),
 	}
 }
 

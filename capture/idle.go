@@ -24,6 +24,9 @@ func (s *Store) SetIdle() error {
 	if s.worker == nil || s.path == "" {
 		return errors.New("mark as idle baseline: the capture is not open for writing")
 	}
+	if s.Switches() != nil {
+		return errors.New("mark as idle baseline: experiments alter what the device does")
+	}
 	if err := s.worker.doWriting(func(w *writer) error { return w.insertTag.exec(idleTag, int64(1)) }); err != nil {
 		return err
 	}

@@ -322,6 +322,9 @@ func (s *Store) load(ctx context.Context) error {
 		err = s.loadAnnotations(ctx)
 	}
 	if err == nil {
+		err = s.loadSwitches(ctx)
+	}
+	if err == nil {
 		err = s.noteKilled(ctx)
 	}
 	if err == nil && (s.opts.Judge != nil || s.lock != nil) {

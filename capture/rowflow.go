@@ -150,7 +150,7 @@ func (l *loader) decode(row columns) (*flow.Flow, error) {
 		ID: flow.ID(row.int(colID)), Kind: k.kind, Mode: k.mode, Phase: k.phase,
 		Outcome: k.outcome, Failure: k.failure, Error: row.str(colError),
 		Client: ends.client, Server: ends.server,
-		Origin: flow.Origin{Capture: m.Capture, Entry: m.Entry, Line: m.Line}, Altered: m.Altered, Notes: m.Notes, Omitted: m.Omitted,
+		Origin: flow.Origin{Capture: m.Capture, Entry: m.Entry, Line: m.Line}, Altered: m.Altered, Experiments: m.Experiments, Notes: m.Notes, Omitted: m.Omitted,
 		Sent: row.int(colSent), Received: row.int(colReceived), Speech: k.speech,
 		DatagramsSent: row.int(colDatagramsSent), DatagramsReceived: row.int(colDatagramsReceived),
 		Times: flow.Times{

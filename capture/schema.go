@@ -17,7 +17,7 @@ var schemaFiles embed.FS
 
 // schemaVersion is the newest version this program knows, kept in
 // PRAGMA user_version. Migration N leads from version N-1 to N.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // migrate brings a file from its version to ours.
 func migrate(c *conn, from int) error { return migrateTo(c, from, schemaVersion) }

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,6 +76,9 @@ type Store struct {
 	auditID string
 	toldOf  map[string]int // of each violation that was told of before: as in teller
 
+	marking sync.Mutex // held while a phase begins: guards marks
+	marks   marks
+
 	rejudging sync.Mutex      // held while a policy is replaced
 	closing   context.Context // done when Close begins
 	close     context.CancelFunc
@@ -89,6 +91,8 @@ type Store struct {
 	err       error
 	annotated annotated
 	ledgers   map[string]coverage.Ledger // of this session, by mode
+	switches  []Switch                   // of all sessions; only appended to
+	periods   map[string][]Period        // of those, by experiment; nil when they have changed. Never changed: summaries share it
 	wakes     map[chan struct{}]struct{}
 	closed    bool
 
@@ -389,6 +393,10 @@ func (s *Store) Summary() Summary {
 	sum := t.summary(s.nameOf)
 	sum.Health.Notes = append(slices.Clip(s.notes), sum.Health.Notes...)
 	sum.Health.Ledgers = s.ledgersLocked()
+	if s.periods == nil && s.switches != nil {
+		s.periods = periodsOf(s.switches)
+	}
+	sum.Experiments = experimentRows(t.experiments, s.periods)
 	s.annotated.annotate(&sum)
 	s.summary = &sum
 	return sum
@@ -419,24 +427,6 @@ func (s *Store) changedLocked() {
 		}
 	}
 }
-
-// Mark starts a phase of the audit ("before consent"): flows that start from now
-// on carry its name. "" ends the phase.
-func (s *Store) Mark(name string) {
-	s.phase.Store(&name)
-	if s.worker != nil {
-		s.worker.tell(func(w *writer) error { return w.phase(s.opts.Now(), name) })
-	}
-}
-
-// SetExperiments notes which experiments are in force from now on, by their names, and
-// begins a phase that is named after them beside the mark of the operator. Nil: none is.
-func (s *Store) SetExperiments(active []string) {
-	s.Mark(strings.Join(active, ", "))
-}
-
-// Phase returns the name of the phase that goes on, "" for none.
-func (s *Store) Phase() string { return *s.phase.Load() }
 
 // Note adds a sentence to Health.Notes, once.
 func (s *Store) Note(sentence string) {

@@ -14,12 +14,14 @@ import (
 
 // A Story is what a capture keeps beside its flows: for who makes another of them.
 type Story struct {
-	Started time.Time         // of the first recording
-	Watched time.Duration     // as [Store.Watched]
-	Idle    bool              // as [Store.Idle]
-	Marks   []PhaseMark       // in their order
-	Notes   []string          // in their order, of those that were known when it was opened
-	Ledgers []coverage.Ledger // sums over all recordings
+	Started time.Time     // of the first recording
+	Watched time.Duration // as [Store.Watched]
+	Idle    bool          // as [Store.Idle]
+	Marks   []PhaseMark   // in their order
+	// Switches are from when which experiments were in force, as [Store.Switches].
+	Switches []Switch
+	Notes    []string          // in their order, of those that were known when it was opened
+	Ledgers  []coverage.Ledger // sums over all recordings
 	// Names are what a person called devices, and Annotations what people and programs said.
 	Names       map[netip.Addr]string
 	Annotations []Annotation
@@ -35,7 +37,7 @@ type PhaseMark struct {
 func (s *Store) Story(ctx context.Context) (Story, error) {
 	story := Story{Idle: s.Idle(), Names: maps.Clone(*s.names.Load()), Annotations: s.Annotations()}
 	s.mu.Lock()
-	story.Notes, story.Ledgers = slices.Clone(s.notes), s.ledgersLocked()
+	story.Notes, story.Ledgers, story.Switches = slices.Clone(s.notes), s.ledgersLocked(), slices.Clip(s.switches)
 	s.mu.Unlock()
 	watched, err := s.Watched(ctx)
 	if err == nil {

@@ -111,6 +111,8 @@ const (
 	MaxKinds      = 64
 	MaxPhases     = 64
 	MaxReferences = 1000
+	// MaxExperiments bounds Summary.Experiments; of more it has the first by name.
+	MaxExperiments = 64
 )
 
 // Violation is every finding with one fingerprint.
@@ -172,7 +174,9 @@ type Health struct {
 	// be looked for in them.
 	Omitted int
 	Lookups int // questions of DNS that look for no server: see flow.Flow.IsLookup
-	Failed  int // exchanges that did not complete: server down, client gone
+	// Failed counts exchanges that did not complete: server down, client gone. Those that an
+	// experiment altered are not among them.
+	Failed int
 	// Nameless counts connections that named no host: port scans, garbage.
 	Nameless int
 	Denied   int // clients that were turned away

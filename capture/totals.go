@@ -33,6 +33,8 @@ type totals struct {
 	cut                            int
 	cutBytes                       int64
 	omitted                        int
+	altered                        int
+	experiments                    experimentTotals
 	manyHosts, manyViolations      bool // some are counted together: see maxRows
 	manyShapes                     bool // likewise
 	// Books are shared by totals that lie over each other: to learn a flow twice changes
@@ -73,6 +75,7 @@ func (t *totals) over() *totals {
 	c.hosts, c.devices = t.hosts.over(), t.devices.over()
 	c.violations, c.waivers = t.violations.over(), t.waivers.over()
 	c.phases, c.shapes = slices.Clone(t.phases), t.shapes.over()
+	c.experiments = slices.Clone(t.experiments)
 	return &c
 }
 
@@ -107,7 +110,7 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	t.flows++
 	t.span.add(f)
 	t.activity.add(f.Times.Start)
-	if f.Outcome == flow.UpstreamFailed || f.Outcome == flow.Abandoned {
+	if (f.Outcome == flow.UpstreamFailed || f.Outcome == flow.Abandoned) && len(f.Experiments) == 0 {
 		t.failed++
 	}
 	name := j.Host
@@ -118,6 +121,7 @@ func (t *totals) add(f *flow.Flow, j policy.Judgement) {
 	host := t.hosts.row(t.hostRow(name), newHost, (*hostTotal).clone)
 	t.phases.add(f, j, !host.phases.has(f.Phase))
 	host.add(f, j, trace)
+	t.addExperiments(f, host)
 	t.addShape(f, j, trace)
 	t.addSent(f, j, name)
 	if j.Subtracted {
@@ -175,7 +179,7 @@ func (t *totals) addFindings(rows *table[string, violationTotal], f *flow.Flow, 
 func (t *totals) summary(name func(*deviceTotal) (string, NameSource)) Summary {
 	shapes, rhythms := t.shapeRows()
 	s := Summary{
-		Shapes: shapes, Trails: t.values.Trails(), Subtracted: t.subtracted,
+		Shapes: shapes, Trails: t.values.Trails(), Subtracted: t.subtracted, Altered: t.altered,
 		Flows: t.flows, Allowed: t.verdicts.allowed, Ignored: t.verdicts.ignored, Waived: t.verdicts.waived, Violating: t.verdicts.violating,
 		First: t.span.first, Last: t.span.last, Activity: t.activity.activity(),
 		Violations: violationRows(&t.violations, t.book), Waivers: violationRows(&t.waivers, t.book), Phases: t.phases.rows(),

@@ -125,6 +125,7 @@ func verify(ctx context.Context, path string, progress func(done, total int)) (V
 		return Verification{}, err
 	}
 	w := newVerifier(ctx, path, c, progress)
+	w.version = version
 	w.found.Recording = recording
 	if version < chainedVersion {
 		w.found.Older, err = c.integer("SELECT count(*) FROM flows")

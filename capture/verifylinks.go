@@ -16,6 +16,7 @@ import (
 type verifier struct {
 	ctx      context.Context
 	path     string
+	version  int // of the file
 	conn     *conn
 	progress func(done, total int)
 	found    Verification
@@ -119,7 +120,7 @@ func (w *verifier) prepare() error {
 }
 
 func (w *verifier) prepareRows(t *sealedTable, err error) error {
-	if err != nil {
+	if err != nil || t.since > w.version {
 		return err
 	}
 	w.rowsOf[t.name], err = w.conn.prepare(fmt.Sprintf("SELECT * FROM %s WHERE %s BETWEEN ? AND ? ORDER BY %[2]s", t.name, t.key))

@@ -21,6 +21,7 @@ type violationTotal struct {
 	app         string
 	appID       flow.ID
 	count       int
+	altered     int
 	last        flow.ID // highest
 	span        span
 	clients     clientSet
@@ -51,6 +52,9 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 		v.app, v.appID = strings.Clone(app), f.ID
 	}
 	v.count++
+	if len(f.Experiments) > 0 {
+		v.altered++
+	}
 	v.last = max(v.last, f.ID)
 	v.span.add(f)
 	v.clients = v.clients.with(f.Client.Addr.Addr())
@@ -83,7 +87,7 @@ func (v *violationTotal) row(book *attribution.Book) Violation {
 	finding := v.finding
 	finding.Evidence = v.evidence.behind(finding.Evidence)
 	return Violation{
-		ID: v.fingerprint, Finding: finding, Count: v.count, Method: v.method, URL: v.url, App: v.app,
+		ID: v.fingerprint, Finding: finding, Count: v.count, Altered: v.altered, Method: v.method, URL: v.url, App: v.app,
 		First: v.span.first, Last: v.span.last, LastFlow: v.last, Interval: v.samples.interval(), Rhythm: rhythm,
 		Clients: slices.Clip(v.clients.names), Phases: v.phases.names(), Flows: v.samples.handOut(), Attributed: v.unnamed.attributed(book),
 	}
@@ -136,6 +140,7 @@ func contactsOf(sorted []*violationTotal) map[string]*violationTotal {
 // include counts what led up to a violation.
 func (v *Violation) include(prelude *violationTotal) {
 	v.Count += prelude.count
+	v.Altered += prelude.altered
 	v.LastFlow = max(v.LastFlow, prelude.last)
 	if prelude.span.first.Before(v.First) {
 		v.First = prelude.span.first

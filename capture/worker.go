@@ -218,12 +218,14 @@ func (k *worker) tick() time.Duration {
 
 func (k *worker) finish() {
 	k.flush(true)
+	now := k.store.moment()
+	k.store.endSwitches(now)
 	if k.w == nil || k.store.Err() != nil {
 		return
 	}
 	_, err := k.index.step(indexAtClose)
 	if err == nil {
-		err = k.w.transaction(func() error { return k.w.endSession(k.store.opts.Now()) })
+		err = k.w.transaction(func() error { return k.w.endSession(now) })
 	}
 	if err != nil {
 		k.store.fail(classify(k.w.path, err))
