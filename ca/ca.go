@@ -25,6 +25,9 @@
 // device never removes another's. It has neither host nor user name in it, because
 // every app on the device can read the issuer of the certificates that it is shown.
 //
+// [Authority.Faulty] signs what no client should accept, for experiments; the second root
+// that some of it needs lives in memory and is never written.
+//
 // It does not decide what is intercepted, speaks no TLS, reads no terminal and logs
 // nothing. It does not overwrite files before it unlinks them: SSDs and file systems
 // that copy on write keep the old blocks whatever is written to the name, so it would
@@ -66,6 +69,9 @@ type Authority struct {
 	leaves leafCache
 	mints  singleflight.Group // by canonical name
 	minted atomic.Int64
+
+	faulty   leafCache // by fault and canonical name
+	stranger stranger
 }
 
 // An Option says how an authority is opened or made.

@@ -98,27 +98,32 @@ func newRoot(s *settings) (*newRootPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	serial, suffix := newSerial(), make([]byte, 4)
-	rand.Read(suffix) // never fails (crypto/rand)
-	now := s.now().UTC().Truncate(time.Second)
-	template := &x509.Certificate{
-		SerialNumber: serial,
-		Subject: pkix.Name{
-			Organization: []string{"telltale"},
-			CommonName:   fmt.Sprintf("telltale CA %X", suffix),
-		},
-		NotBefore:             now.Add(-backdate),
-		NotAfter:              now.Add(s.lifetime - time.Second),
-		BasicConstraintsValid: true,
-		IsCA:                  true,
-		MaxPathLenZero:        true,
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
+	template := rootTemplate(s.now(), s.lifetime)
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
 	}
 	return newPair(der, key, s.protect, "")
+}
+
+// rootTemplate is what a root says of itself.
+func rootTemplate(now time.Time, lifetime time.Duration) *x509.Certificate {
+	suffix := make([]byte, 4)
+	rand.Read(suffix) // never fails (crypto/rand)
+	now = now.UTC().Truncate(time.Second)
+	return &x509.Certificate{
+		SerialNumber: newSerial(),
+		Subject: pkix.Name{
+			Organization: []string{"telltale"},
+			CommonName:   fmt.Sprintf("telltale CA %X", suffix),
+		},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(lifetime - time.Second),
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
 }
 
 // newSerial returns 128 random bits, positive. Two authorities, or one before
@@ -131,19 +136,14 @@ func newSerial() *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// mint signs a leaf for host, and says from when on it has to be minted again.
+// leafTemplate is what a leaf for host says of itself.
 //
 // The name stands in the subject alternative name, the only place where clients
 // look (RFC 9525, section 2; support.apple.com/103769); crypto/x509 makes that
 // extension critical where the subject is empty (RFC 5280, 4.2.1.6) and copies
 // the root's subject key identifier as authority key identifier. There is no
 // subject key identifier, over which Windows stumbles (mitmproxy #6494).
-func (a *Authority) mint(host host, now time.Time) (*tls.Certificate, time.Time, error) {
-	notBefore, notAfter := leafValidity(a.certificate, now)
-	if now.After(notAfter) || now.Before(notBefore) {
-		return nil, time.Time{}, &Error{File: a.CertPath(), Problem: "is valid only from " +
-			a.certificate.NotBefore.Format(time.DateOnly) + " to " + a.certificate.NotAfter.Format(time.DateOnly), Advice: rotateAdvice}
-	}
+func leafTemplate(host host, notBefore, notAfter time.Time) *x509.Certificate {
 	template := &x509.Certificate{
 		SerialNumber: newSerial(),
 		NotBefore:    notBefore,
@@ -159,6 +159,17 @@ func (a *Authority) mint(host host, now time.Time) (*tls.Certificate, time.Time,
 	} else {
 		template.DNSNames = []string{host.name}
 	}
+	return template
+}
+
+// mint signs a leaf for host, and says from when on it has to be minted again.
+func (a *Authority) mint(host host, now time.Time) (*tls.Certificate, time.Time, error) {
+	notBefore, notAfter := leafValidity(a.certificate, now)
+	if now.After(notAfter) || now.Before(notBefore) {
+		return nil, time.Time{}, &Error{File: a.CertPath(), Problem: "is valid only from " +
+			a.certificate.NotBefore.Format(time.DateOnly) + " to " + a.certificate.NotAfter.Format(time.DateOnly), Advice: rotateAdvice}
+	}
+	template := leafTemplate(host, notBefore, notAfter)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, a.leafKey.Public(), a.key)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("certificate for %.80q: %w", host.name, err)
