@@ -145,6 +145,9 @@ func (a *account) finish() {
 		a.mu.Unlock()
 		f := last.tunnel()
 		f.Outcome, f.Error = a.verdict(time.Now())
+		if last.standsIn() && (f.Outcome == flow.ClientSilent || f.Outcome == flow.Abandoned) {
+			last.unused(f)
+		}
 		if f.Outcome == flow.ClientSilent {
 			go a.settle(last, f)
 			return

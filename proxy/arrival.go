@@ -30,7 +30,8 @@ type Arrival struct {
 	// answered already, and Conn is the connection.
 	Accept func() (net.Conn, error)
 	Conn   net.Conn
-	// Refuse tells the device that its server was not reached, and why.
+	// Refuse tells the device that its server was not reached, and why. By [ErrUnanswered]
+	// it tells it nothing.
 	Refuse func(error)
 }
 

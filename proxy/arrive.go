@@ -36,6 +36,7 @@ func (p *Proxy) Arrive(a Arrival) {
 		context: pending.context,
 		accept:  func() error { return pending.accept(c) },
 		refuse:  pending.refuse,
+		pending: a.Accept != nil,
 	})
 }
 
@@ -44,6 +45,7 @@ type answering struct {
 	context context.Context // ends when the client is not to be answered any more
 	accept  func() error    // called once, or refuse is
 	refuse  func(error)
+	pending bool // the client has no connection yet: until then nothing can be read from it
 }
 
 // meet serves a connection of a way in that knows where it goes: the address to, or the
@@ -62,27 +64,51 @@ func (p *Proxy) meet(c *connection, w *Way, to netip.AddrPort, asked string, ans
 		p.accepted(c, answer, p.acceptHTTP)
 		return
 	}
-	f := c.tunnel()
-	d := p.admit(f)
-	admission, why := d.Admission, d.Why
-	if admission == Block {
-		f.Outcome, f.Error = flow.Blocked, why
-		f.Altered = []string{"refused the connection in the place of the server" + orWhy(why)}
-		p.observe(c, f)
-		answer.refuse(&blockedError{c.asked, why})
-		c.Close()
+	f, d := p.admitted(c)
+	if d.Admission == Block {
+		p.block(c, f, d, p.refuserOf(c, d, answer))
 		return
 	}
 	if !p.prepare(c, f, answer) {
 		return
 	}
 	p.accepted(c, answer, func(c *connection) {
-		if admission == PassThrough {
-			p.tunnel(c, flow.PassedThrough, why)
+		if d.Admission == PassThrough {
+			p.tunnel(c, flow.PassedThrough, d.Why)
 			return
 		}
 		p.enter(c)
 	})
+}
+
+// refuserOf returns how a client hears that its connection is blocked.
+func (p *Proxy) refuserOf(c *connection, d Decision, answer answering) refuser {
+	r := refuser{
+		accept: answer.accept,
+		refuse: func(_ *flow.Flow, form Refusal) string {
+			answer.refuse(&blockedError{c.asked, d.Why, form})
+			return "refused the connection in the place of the server"
+		},
+	}
+	if answer.pending {
+		r.await = func() {
+			p.awaitLeaving(answer.context)
+			answer.refuse(ErrUnanswered)
+		}
+	}
+	return r
+}
+
+// awaitLeaving waits until a client that is not answered gives its connection up, or is
+// taken to have done so.
+func (p *Proxy) awaitLeaving(ctx context.Context) {
+	timer := time.NewTimer(unansweredFor)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-p.stopping:
+	case <-timer.C:
+	}
 }
 
 // direct notes where a connection goes. An address that stands in for a name is that
@@ -149,11 +175,6 @@ func (p *Proxy) prepare(c *connection, f *flow.Flow, answer answering) bool {
 	c.Close()
 	return false
 }
-
-// blockedError is what a client is refused with that the policy forbids to connect.
-type blockedError struct{ asked, why string }
-
-func (e *blockedError) Error() string { return "the policy forbids " + e.asked + orWhy(e.why) }
 
 // isFrontDoor reports whether an address is that of a listener of the HTTP mode: a
 // device may have the set-up page open under the address of this machine, or still use

@@ -30,6 +30,9 @@ type connection struct {
 	local       netip.AddrPort // what the client connected to, where that is not the socket's address
 	own         bool           // that is an address of telltale's own in a way in that sees packets
 
+	decision Decision // what was decided last about it as a whole
+	marks    marks    // what experiments do to it, where it is not blocked
+
 	speech  string // of a connection of QUIC: its version; "" over TCP
 	account *account
 	start   time.Time      // when it was accepted, or its tunnel asked for
@@ -165,6 +168,7 @@ func (c *connection) tunnel() *flow.Flow {
 		// cannot be read. It has no URL: the flow makes one of what was asked.
 		f.Request = &flow.Request{Method: "CONNECT", Header: c.connect.fields()}
 	}
+	c.marks.put(f)
 	return f
 }
 

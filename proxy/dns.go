@@ -42,6 +42,7 @@ type inquiry struct {
 	query    *dns.Query
 	name     string // canonical
 	flow     *flow.Flow
+	marks    marks             // what experiments did
 	datagram bool              // over UDP: an answer may be too long
 	reply    func([]byte)      // sends a message to the device
 	record   func(*flow.Flow)  // observes the row
@@ -138,7 +139,7 @@ func (in *inquiry) begin(bytes int) {
 	f := in.flow
 	f.Kind, f.Times = flow.DNS, flow.NoTimes(time.Now())
 	f.Server = flow.Server{Destination: f.Server.Destination}
-	f.Speech, f.Error, f.Failure, f.Notes, f.Altered = "", "", "", nil, nil
+	f.Speech, f.Error, f.Failure, f.Notes, f.Altered, f.Experiments = "", "", "", nil, nil, nil
 	f.Sent, f.Received = int64(bytes), 0
 }
 
@@ -192,9 +193,11 @@ func (in *inquiry) answeredHere() bool {
 		in.say(dns.NoError)
 		in.end(flow.Served, "", "")
 	case in.p.dialer.hasRule(in.name):
-		in.standIn()
+		if !in.blocked(true) {
+			in.standIn()
+		}
 	default:
-		return in.forbidden()
+		return in.blocked(false)
 	}
 	return true
 }
@@ -216,25 +219,6 @@ func (in *inquiry) standIn() {
 // hasRule reports whether a --resolve rule has the name, at whatever port.
 func (d *dialer) hasRule(name string) bool {
 	return slices.ContainsFunc(d.cfg.Resolve, func(r Resolve) bool { return r.Host == "*" || r.Host == name })
-}
-
-// forbidden refuses a question for a name that the policy forbids (--enforce).
-func (in *inquiry) forbidden() bool {
-	if in.p.cfg.Admit == nil || in.flow.IsLookup() {
-		return false
-	}
-	d := in.p.cfg.Admit(in.flow)
-	if d.Admission != Block {
-		return false
-	}
-	why := d.Why
-	if why == "" {
-		why = "the policy forbids it"
-	}
-	in.alter("answered REFUSED in the place of the resolver: " + why)
-	in.say(dns.Refused)
-	in.end(flow.Blocked, "", why)
-	return true
 }
 
 func (in *inquiry) alter(what string) { in.flow.Altered = append(in.flow.Altered, what) }
@@ -301,6 +285,7 @@ func (in *inquiry) host() string {
 // end observes the row.
 func (in *inquiry) end(o flow.Outcome, failure, why string) {
 	in.flow.Outcome, in.flow.Failure, in.flow.Error = o, failure, why
+	in.marks.put(in.flow)
 	in.flow.Times.End = time.Now()
 	in.record(in.flow)
 	in.settled("")

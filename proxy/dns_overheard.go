@@ -162,7 +162,10 @@ func (in *inquiry) overheard(v *conversation, a overheard) {
 func (in *inquiry) endAs(v *conversation) {
 	var o flow.Outcome
 	var failure, why string
-	v.edit(func(f *flow.Flow) { o, failure, why = f.Outcome, f.Failure, f.Error })
+	v.edit(func(f *flow.Flow) {
+		o, failure, why = f.Outcome, f.Failure, f.Error
+		marks{f.Experiments, f.Altered}.put(in.flow)
+	})
 	in.end(o, failure, why)
 }
 

@@ -48,6 +48,7 @@ func newExchange(cfg *Config, d *dialer) *exchange {
 // place in which the flow of a request begins and ends.
 func (x *exchange) serve(c *connection, w http.ResponseWriter, r *http.Request) {
 	t := x.begin(c, w, r)
+	defer t.resetIfAsked()
 	x.run(t, r)
 	if t.broken {
 		panic(http.ErrAbortHandler) // the client must not take what it got for the whole

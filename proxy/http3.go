@@ -158,6 +158,7 @@ func (i *http3End) open(ctx context.Context, info *quicgo.ClientInfo) (context.C
 		return nil, errDenied
 	}
 	s.c, s.account = c, a
+	c.decide(v.decided())
 	c.asked, c.destination, c.names, c.speech, c.secure = f.Server.Asked, f.Server.Destination, v.names, f.Speech, true
 	v.tell()
 	a.expect(c, flow.HandshakeFailed, "the client went silent in the middle of the TLS handshake")

@@ -91,20 +91,19 @@ func (p *Proxy) abandoned(s *stream) {
 func (p *Proxy) connect(front *connection, target string, h head, early []byte) {
 	c := front.toward(target, h, early)
 	c.account.expect(c, flow.Abandoned, "the client asked for a tunnel and sent nothing through it")
-	f := c.tunnel()
-	d := p.admit(f)
-	why := d.Why
-	switch d.Admission {
+	establish := func() error {
+		_, err := c.Conn.Write([]byte(established))
+		return err
+	}
+	switch f, d := p.admitted(c); d.Admission {
 	case Block:
-		f.Response = reply(c, http.StatusForbidden, "the policy forbids "+target+orWhy(why))
-		f.Outcome, f.Error = flow.Blocked, why
-		f.Altered = []string{"answered 403 in the place of the server" + orWhy(why)}
-		p.observe(c, f)
-		c.Close()
+		p.block(c, f, d, refuser{accept: establish, refuse: func(f *flow.Flow, form Refusal) string {
+			return refuseCONNECT(c, f, target, d.Why, form)
+		}})
 	case PassThrough:
-		p.passThrough(c, why)
+		p.passThrough(c, d.Why)
 	default:
-		if _, err := c.Conn.Write([]byte(established)); err != nil {
+		if establish() != nil {
 			c.Close()
 			return
 		}
@@ -112,13 +111,19 @@ func (p *Proxy) connect(front *connection, target string, h head, early []byte) 
 	}
 }
 
-// admit asks the policy, if there is one.
-func (p *Proxy) admit(f *flow.Flow) Decision {
-	if p.cfg.Admit == nil {
-		return Decision{}
+// refuseCONNECT answers a CONNECT that is blocked, and puts the answer into its flow.
+func refuseCONNECT(c *connection, f *flow.Flow, target, why string, form Refusal) (what string) {
+	if form == Unresolved {
+		host, _ := flow.SplitHostPort(target)
+		f.Response = reply(c, http.StatusBadGateway, noSuchName(host)+orWhy(why))
+		return "answered 502 in the place of the server, as for a name that does not exist"
 	}
-	return p.cfg.Admit(f)
+	f.Response = reply(c, http.StatusForbidden, "the policy forbids "+target+orWhy(why))
+	return "answered 403 in the place of the server"
 }
+
+// noSuchName is what a proxy says of a name that it does not find.
+func noSuchName(host string) string { return "the name " + host + " could not be found" }
 
 // passThrough answers a CONNECT like any proxy that looks at nothing: the server
 // is dialled first, so that the client hears when that fails.

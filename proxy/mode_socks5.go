@@ -160,6 +160,8 @@ func replyTo(err error) socksReply {
 	var blocked *blockedError
 	outcome, class := failureOf(err)
 	switch {
+	case errors.As(err, &blocked) && blocked.refusal == Unresolved:
+		return socksNoHost
 	case errors.As(err, &blocked), outcome == flow.DestinationDenied:
 		return socksForbidden
 	case class == flow.FailureRefused:

@@ -69,11 +69,3 @@ func (p *Proxy) acceptTransparent(c *connection) {
 		refuse:  func(error) { abort(c) },
 	})
 }
-
-// abort ends a connection by a reset, as a server that refuses it would have.
-func abort(c *connection) {
-	if t, ok := c.account.raw.(*net.TCPConn); ok {
-		t.SetLinger(0) //nolint:errcheck // it is closed in any case
-	}
-	c.Close()
-}

@@ -154,34 +154,59 @@ const quicComesBack = "QUIC is refused, so that the client comes back over TCP"
 func (q *quicTalk) decide(v *conversation) {
 	hello, speech := q.opening.Hello, speechOfQUIC(&q.opening)
 	q.learn(v)
-	if v.closed() {
+	if !v.unblock() {
 		q.fate = quicRefused // for the reason that the flow has already
 		return
 	}
-	f := v.flow()
-	d := v.p.admit(f)
-	admission, why := d.Admission, d.Why
+	d := v.p.admit(v.flow())
+	answered := d.Admission == Block && d.Refusal == Answered
 	switch {
-	case admission == Block:
-		v.decline(flow.Blocked, "", why)
-		v.edit(func(f *flow.Flow) { f.Altered = append(f.Altered, "forwarded no datagram"+orWhy(why)) })
+	case d.Admission == Block && !answered:
+		v.block(d)
 		q.fate = quicRefused
 	case v.p.cfg.QUIC == QUICBlock:
 		q.refuse(v, speech, quicComesBack)
+	case answered && !q.answerable(v):
+		q.refuse(v, speech, quicComesBack)
+		v.edit(marks{by: d.By}.put)
 	case v.p.cfg.QUIC == QUICPass:
 		q.pass(v, flow.PassedThrough, "QUIC was forwarded unread (--quic pass)")
-	case admission == PassThrough:
-		q.pass(v, flow.PassedThrough, why)
+	case d.Admission == PassThrough:
+		q.pass(v, flow.PassedThrough, d.Why)
 	case hello != nil && !slices.Contains(hello.ALPN, "h3"):
 		q.pass(v, flow.Tunnelled, fmt.Sprintf("QUIC for %q, which is not HTTP/3: forwarded unread", hello.ALPN))
 	case strings.HasPrefix(speech, "gQUIC"):
 		q.refuse(v, speech, "it is of before the standard, and cannot be read. "+quicComesBack)
 	default:
 		v.decline(flow.HandshakeFailed, "", "no connection came of "+speech)
+		v.decide(d)
 		q.fate = quicDecrypted
 		return
 	}
+	if q.fate == quicPassed {
+		v.edit(d.mark)
+	}
 	v.withhold(false)
+}
+
+// answerable reports whether requests can come of the connection, and be answered here.
+func (q *quicTalk) answerable(v *conversation) bool {
+	hello := q.opening.Hello
+	return v.p.cfg.QUIC == QUICIntercept && hello != nil && slices.Contains(hello.ALPN, "h3")
+}
+
+// decide notes what was decided about the connections of QUIC in a conversation.
+func (v *conversation) decide(d Decision) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.decision = d
+}
+
+// decided returns what was.
+func (v *conversation) decided() Decision {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.decision
 }
 
 // learn puts what was read into the flow.
@@ -278,10 +303,9 @@ func (q *quicTalk) tellOf(v *conversation, f *flow.Flow) {
 	f.Outcome, f.Error = v.verdict()
 	if q.fate == quicPassed {
 		if d := v.p.admit(f); d.Admission == Block {
-			why := d.Why
-			f.Outcome, f.Error = flow.Blocked, why
-			f.Altered = []string{"forwarded no more datagrams" + orWhy(why)}
-			v.decline(flow.Blocked, "", why)
+			d.seal(f, "forwarded no more datagrams")
+			v.decline(d.outcome(), "", d.Why)
+			v.edit(marks{by: d.By}.put)
 			q.fate = quicRefused
 		}
 	}

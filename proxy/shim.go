@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ type shim struct {
 	dirty  bool        // something was written since the last flush
 	sealed bool        // the handler is about to return: w must not be used
 	mute   bool        // the answer is given by a relay, not through w
+	most   int64       // bytes of content, after which the answer is cut off; 0 for all
+	given  int64       // bytes of content that were written
+	cut    bool        // the answer was cut off
 	timer  *time.Timer // of the handler's goroutine
 }
 
@@ -63,7 +67,35 @@ func (s *shim) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	s.dirty = true
-	return s.w.Write(p)
+	if s.most == 0 {
+		return s.w.Write(p)
+	}
+	if room := s.most - s.given; int64(len(p)) > room {
+		p, s.cut = p[:room], true
+	}
+	n, err := s.w.Write(p)
+	s.given += int64(n)
+	if s.cut && err == nil {
+		err = errCut
+	}
+	return n, err
+}
+
+// errCut is met by who writes more of an answer than is given.
+var errCut = errors.New("the answer was cut off")
+
+// limit makes the shim cut the answer off after so many bytes of content.
+func (s *shim) limit(most int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = most
+}
+
+// cutOff returns how many bytes of an answer were given, if it was cut off.
+func (s *shim) cutOff() (given int64, cut bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.given, s.cut
 }
 
 // Flush sends what was written.

@@ -151,6 +151,11 @@ func (p *Proxy) listen(c *connection) (protocol, *transit) {
 		return otherProto, nil // the beginning of something, and then a pause or no more
 	case !isTimeout(err):
 		return undecided, nil
+	case c.standsIn(): // nobody else will speak
+		c.SetReadDeadline(time.Now().Add(p.waits.head))
+		kind, _ = sniffMore(c)
+		c.SetReadDeadline(time.Time{})
+		return kind, nil
 	}
 	t, err := p.dialFor(c)
 	if err != nil {

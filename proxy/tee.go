@@ -52,6 +52,12 @@ func (b *body) add(p []byte) {
 	b.kept = append(b.kept, p[:min(int64(len(p)), room)]...)
 }
 
+// shorten forgets what is beyond so many bytes.
+func (b *body) shorten(size int64) {
+	b.size = min(b.size, size)
+	b.kept = b.kept[:min(int64(len(b.kept)), b.size)]
+}
+
 // facts returns what is recorded. The body is not added to any more.
 func (b *body) facts() flow.Body {
 	content := b.kept

@@ -49,20 +49,18 @@ func (p *Proxy) serveTLS(c *connection) {
 		return
 	}
 	if hello := c.client.Hello; hello != nil {
-		f := c.tunnel()
-		d := p.admit(f)
-		switch admission, why := d.Admission, d.Why; {
-		case admission == Block:
-			f.Outcome, f.Error = flow.Blocked, why
-			f.Altered = []string{"ended the TLS handshake in the place of the server" + orWhy(why)}
-			c.Conn.Write(alertRecord(alertAccessDenied)) //nolint:errcheck // a courtesy to whom is refused
-			linger(c)
-			p.observe(c, f)
-			c.Close()
+		f, d := p.admitted(c)
+		switch {
+		case d.Admission == Block && d.Refusal != Answered:
+			p.block(c, f, d, refuser{refuse: func(*flow.Flow, Refusal) string {
+				c.Conn.Write(alertRecord(alertAccessDenied)) //nolint:errcheck // a courtesy to whom is refused
+				linger(c)
+				return "ended the TLS handshake in the place of the server"
+			}})
 			return
-		case admission == PassThrough:
+		case d.Admission == PassThrough:
 			c.SetDeadline(time.Time{})
-			p.tunnel(c, flow.PassedThrough, why)
+			p.tunnel(c, flow.PassedThrough, d.Why)
 			return
 		case len(hello.ALPN) > 0 && !slices.ContainsFunc(hello.ALPN, isHTTP):
 			c.SetDeadline(time.Time{})

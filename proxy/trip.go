@@ -59,6 +59,8 @@ type trip struct {
 	resp        *http.Response // of the server; its trailer is filled in when its body ends
 	own         bool           // the answer is ours
 	broken      bool           // the client was given less than the whole
+	resets      bool           // the client's connection is reset, or the stream
+	cutting     *Decision      // to cut the answer off; nil for none
 }
 
 type tripKey struct{}
@@ -296,7 +298,7 @@ func (t *trip) end() {
 
 // judge names the outcome, if nothing did before.
 func (t *trip) judge() {
-	if t.outcome != "" {
+	if t.outcome != "" || t.cutOff() {
 		return
 	}
 	switch d := &t.down; {

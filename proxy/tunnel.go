@@ -31,6 +31,9 @@ type transit struct {
 // knows what was tried.
 func (p *Proxy) dialFor(c *connection) (*transit, error) {
 	t := &transit{c: c, flow: c.tunnel(), watch: c.client.Hello == nil}
+	if c.standsIn() {
+		return t, errStandsIn
+	}
 	var d dialed
 	var err error
 	if c.secure {
@@ -79,6 +82,10 @@ func (p *Proxy) tunnel(c *connection, o flow.Outcome, why string) {
 
 // undialled records a tunnel whose server was not reached.
 func (p *Proxy) undialled(t *transit, err error) {
+	if errors.Is(err, errStandsIn) {
+		p.resetFor(t.c, t.c.decision)
+		return
+	}
 	t.flow.Outcome, t.flow.Failure = failureOf(err)
 	t.flow.Error = err.Error()
 	p.observe(t.c, t.flow)

@@ -119,6 +119,8 @@ type conversation struct {
 	told     bool     // they do, and it is none itself
 	passed   bool     // the operator asked not to look inside
 	why      string   // in whose words
+	awaited  bool     // it is blocked unless QUIC is spoken, whose requests will be answered
+	decision Decision // about its QUIC
 }
 
 // stage is how far the way to a conversation's destination is.
@@ -186,13 +188,14 @@ func (v *conversation) admit() {
 		return
 	}
 	d := v.p.admit(v.flow())
-	switch why := d.Why; d.Admission {
-	case Block:
-		v.decline(flow.Blocked, "", why)
-		v.edit(func(f *flow.Flow) { f.Altered = append(f.Altered, "forwarded no datagram"+orWhy(why)) })
-	case PassThrough:
+	if d.Admission == Block {
+		v.block(d)
+		return
+	}
+	v.edit(d.mark)
+	if d.Admission == PassThrough {
 		v.mu.Lock()
-		v.passed, v.why = true, why
+		v.passed, v.why = true, d.Why
 		v.mu.Unlock()
 	}
 }

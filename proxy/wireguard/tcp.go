@@ -234,7 +234,7 @@ func (a *arrival) accept() (net.Conn, error) {
 		keepAlive(ep)
 		a.request.Complete(false)
 		a.end.settle(a.key, a.c, ep)
-		conn, err = gonet.NewTCPConn(&queue, ep), nil
+		conn, err = &resettable{gonet.NewTCPConn(&queue, ep), ep}, nil
 	})
 	return conn, err
 }
@@ -248,11 +248,25 @@ func keepAlive(ep tcpip.Endpoint) {
 	ep.SocketOptions().SetKeepAlive(true)
 }
 
+// resettable is a connection that can end by a reset.
+type resettable struct {
+	*gonet.TCPConn
+	endpoint tcpip.Endpoint
+}
+
+// SetLinger makes the end of the connection a reset where seconds is 0, as that of
+// [net.TCPConn] does. Other times are not kept.
+func (c *resettable) SetLinger(seconds int) error {
+	c.endpoint.SocketOptions().SetLinger(tcpip.LingerOption{Enabled: seconds == 0})
+	return nil
+}
+
 // refuse resets the connection, whatever the reason: a device takes that for an answer
-// and goes on to its next address, where it would wait for a network to come back.
-func (a *arrival) refuse(error) {
+// and goes on to its next address, where it would wait for a network to come back. It is
+// left without an answer only where that is what is wanted.
+func (a *arrival) refuse(why error) {
 	a.once.Do(func() {
-		a.request.Complete(true)
+		a.request.Complete(!errors.Is(why, proxy.ErrUnanswered))
 		a.end.settle(a.key, a.c, nil)
 	})
 }
