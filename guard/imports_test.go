@@ -83,7 +83,7 @@ var places = map[string][]string{
 	"capture":        {"flow", "flow/content", "flow/plain", "useragent", "policy", "diagnosis", "attribution", "coverage", "cadence", "exposure"},
 	"capture/filter": {"exposure", "flow", "flow/content", "policy"},
 	"compare":        {"flow", "policy", "capture"},
-	"consequence":    {"flow", "cadence", "capture"},
+	"consequence":    {"flow", "cadence", "policy", "capture"},
 
 	// 3: the edges, which never see each other.
 	"proxy":           {"flow", "coverage", "wire/clienthello", "wire/dns", "wire/quic"},
