@@ -76,7 +76,7 @@ func (p *Policy) addDevice(e *deviceEntry, source func(place, string) Source) {
 	if len(e.Allow)+len(e.Ignore)+len(e.Deny)+len(e.Waivers) > 0 {
 		d.policy = &Policy{
 			name: p.name, file: p.file, text: p.text, userAg: p.userAg, secrets: p.secrets, forms: p.forms, identifiers: p.identifiers, require: p.require, nothing: p.nothing,
-			allow: slices.Clip(p.allow), ignore: slices.Clip(p.ignore), deny: slices.Clip(p.deny), waivers: slices.Clip(p.waivers),
+			allow: slices.Clip(p.allow), ignore: slices.Clip(p.ignore), deny: slices.Clip(p.deny), waivers: slices.Clip(p.waivers), consent: p.consent,
 		}
 		d.policy.addEntries(e.Allow, e.Ignore, e.Deny, e.Waivers, source)
 	}

@@ -18,6 +18,7 @@ type document struct {
 	Allow       []allowEntry   `yaml:"allow" about:"Hosts that the app may contact. Each entry is a host pattern, or a host pattern with limits."`
 	Ignore      []ignoreEntry  `yaml:"ignore" about:"The device's own noise: recorded, never a violation. Each entry is a host pattern or a preset."`
 	Deny        []denyEntry    `yaml:"deny" about:"Hosts that are forbidden even where allow names them. Each entry is a host pattern or a category."`
+	Consent     []consentEntry `yaml:"consent" least:"1" about:"Hosts that a person has to agree to first. They change no verdict: --simulate consent-refused lets them answer nothing. Each entry is a host pattern or a category."`
 	Require     requireEntry   `yaml:"require" about:"How connections to allowed hosts must be secured."`
 	NeverSend   []secretEntry  `yaml:"never-send" about:"Values that must not leave the device, whatever the host. Reports and exports mask them."`
 	Identifiers identifierList `yaml:"identifiers" about:"Which hosts must not get which kind of identifiers: never (no host may), third-parties (no host that is not allowed may) or ignore (every host may)."`
@@ -53,6 +54,13 @@ type denyEntry struct {
 	Host     hostPattern  `yaml:"host" about:"Host pattern, as under allow."`
 	Category categoryName `yaml:"category" about:"A class of hosts in the catalogue."`
 	Reason   text         `yaml:"reason" about:"Why it is forbidden, for people who read the policy."`
+}
+
+type consentEntry struct {
+	place
+	Host     hostPattern  `yaml:"host" about:"Host pattern, as under allow."`
+	Category categoryName `yaml:"category" about:"A class of hosts in the catalogue."`
+	Reason   text         `yaml:"reason" about:"What the consent is about, for people who read the policy."`
 }
 
 type requireEntry struct {
@@ -166,3 +174,5 @@ type shorthand interface{ hostField() *hostPattern }
 func (e *allowEntry) hostField() *hostPattern  { return &e.Host }
 func (e *ignoreEntry) hostField() *hostPattern { return &e.Host }
 func (e *denyEntry) hostField() *hostPattern   { return &e.Host }
+
+func (e *consentEntry) hostField() *hostPattern { return &e.Host }

@@ -25,7 +25,7 @@ type Explanation struct {
 
 // A Step is one question to the policy.
 type Step struct {
-	Stage   string // "waiver", "deny", "allow", "ignore", "list", "otherwise", "sending"
+	Stage   string // "waiver", "deny", "allow", "ignore", "list", "otherwise", "sending", "consent"
 	Source  Source
 	Matched bool   // it names the host
 	Decided bool   // it settled the matter
@@ -75,6 +75,7 @@ func (p *Policy) ExplainFrom(client netip.Addr, method, rawURL string) (Explanat
 	e.explainLists(s)
 	e.explainEnd(s)
 	e.explainIdentifiers(s)
+	e.explainConsent(s)
 	return e, nil
 }
 

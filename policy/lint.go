@@ -64,6 +64,7 @@ func (l *linter) entries(now time.Time) {
 	l.allow()
 	l.ignore()
 	l.deny()
+	l.consent()
 	l.waivers(now)
 }
 

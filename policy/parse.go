@@ -270,6 +270,9 @@ func (d *decoder) checkDocument(doc *document) error {
 	if err := d.checkEntries(doc.Allow, doc.Ignore, doc.Deny); err != nil {
 		return err
 	}
+	if err := d.checkConsent(doc.Consent); err != nil {
+		return err
+	}
 	if err := d.checkDevices(doc); err != nil {
 		return err
 	}

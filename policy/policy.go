@@ -27,6 +27,7 @@ type Policy struct {
 	allow   []allowRule
 	ignore  []ignoreRule
 	deny    []denyRule
+	consent []denyRule
 	waivers []waiver
 	devices []device
 	secrets []Secret
@@ -204,6 +205,7 @@ func build(file string, data []byte, doc *document, lines []string) *Policy {
 	p.buildRequirements(&doc.Require, source)
 	p.nothing = source(place{Line: keyLine(lines, "allow", doc.Line)}, "nothing in allow names this host")
 	p.addEntries(doc.Allow, doc.Ignore, doc.Deny, doc.Waivers, source)
+	p.addConsent(doc.Consent, source)
 	for i := range doc.Devices {
 		p.addDevice(&doc.Devices[i], source)
 	}

@@ -62,7 +62,7 @@ func namesOf(finding Finding, f *flow.Flow) []string {
 func (p *Policy) copied() *Policy {
 	return &Policy{
 		name: p.name, file: p.file, text: p.text, flags: p.flags, userAg: p.userAg,
-		allow: p.allow, ignore: p.ignore, deny: p.deny, waivers: p.waivers, devices: p.devices,
+		allow: p.allow, ignore: p.ignore, deny: p.deny, consent: p.consent, waivers: p.waivers, devices: p.devices,
 		secrets: p.secrets, forms: p.forms, identifiers: p.identifiers, declared: p.declared, lists: p.lists,
 		require: p.require, deniesProbes: p.deniesProbes, nothing: p.nothing,
 		notify: p.notify, actions: p.actions, recording: p.recording, literals: p.literals, recordLine: p.recordLine,

@@ -120,6 +120,7 @@ app: {user-agent: "x*"}
 allow: [a.example]
 ignore: [b.example]
 deny: [c.example]
+consent: [d.example]
 never-send: [{name: n, value: abcdefgh}]
 identifiers: {e-mail: never}
 waivers: [{rule: cleartext, host: a.example, reason: x, until: 2027-01-01}]
