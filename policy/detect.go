@@ -202,7 +202,7 @@ func detectCleartext(s *Sighting) []Finding {
 
 func detectWeakTLS(s *Sighting) []Finding {
 	server := s.Flow.Server.TLS
-	if server == nil || server.Version == 0 || server.Version >= s.policy.require.TLS || !s.secured() {
+	if simulated(s.Flow) || server == nil || server.Version == 0 || server.Version >= s.policy.require.TLS || !s.secured() {
 		return nil
 	}
 	f := s.finding(WeakTLS, s.policy.require.tlsAt)
@@ -222,7 +222,7 @@ func detectCertificate(s *Sighting) []Finding {
 			why = s.Flow.Error
 		}
 	}
-	if why == "" || !s.policy.require.Certificate || !s.secured() {
+	if why == "" || simulated(s.Flow) || !s.policy.require.Certificate || !s.secured() {
 		return nil
 	}
 	f := s.finding(InvalidCertificate, s.policy.require.certificateAt)
@@ -282,7 +282,7 @@ func saysNothing(f *flow.Flow) bool {
 
 func detectUndecryptable(s *Sighting) []Finding {
 	what := unread(s.Flow)
-	if what == "" || !s.secured() {
+	if what == "" || !s.secured() || simulated(s.Flow) || shownFault(s.Flow) {
 		return nil
 	}
 	f := s.finding(Undecryptable, s.contact.source)
