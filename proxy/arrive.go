@@ -244,6 +244,9 @@ type accountKey struct{}
 // connection, of ctx. It is nil for none.
 func readyIn(ctx context.Context) *ahead {
 	if t := tripOf(ctx); t != nil {
+		if t.moved() {
+			return nil // it leads elsewhere
+		}
 		return t.c.account.takeReady()
 	}
 	if a, ok := ctx.Value(accountKey{}).(*account); ok {

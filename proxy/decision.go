@@ -62,17 +62,3 @@ type Decision struct {
 	// nil where that does. What names the fault.
 	Leaf func(name string) (*tls.Certificate, error)
 }
-
-// An Alteration is one thing that a [Modifier] did to a message.
-type Alteration struct {
-	By   string // the experiment, as in flow.Flow.Experiments
-	What string // for people
-}
-
-// A Modifier alters requests before they are sent, and answers before they are passed on,
-// in place. It says what it did. An error is trouble in the tool: the message passes as
-// far as it was altered.
-type Modifier interface {
-	ModifyRequest(*http.Request) ([]Alteration, error)
-	ModifyResponse(*http.Response) ([]Alteration, error)
-}

@@ -76,6 +76,7 @@ func (x *exchange) onRequest(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Requ
 		return r, resp
 	}
 	cleanRequest(r.Header, t.upgrade)
+	t.modifyRequest(r)
 	t.connection = r.Header["Connection"] // goproxy keeps it for WebSockets alone
 	return r, nil
 }
@@ -94,7 +95,7 @@ func (x *exchange) onResponse(resp *http.Response, ctx *goproxy.ProxyCtx) *http.
 // fail turns the error of a round trip into an answer for the client.
 func (t *trip) fail(r *http.Request, err error) *http.Response {
 	t.outcome, t.failure = failureOf(err)
-	t.reason = noAnswer(t.opened.Server.Asked, err)
+	t.reason = noAnswer(t.server(), err)
 	t.learn(err)
 	_, cut := t.up.sent()
 	var bad *malformed
@@ -134,6 +135,10 @@ func (t *trip) RoundTrip(r *http.Request, _ *goproxy.ProxyCtx) (*http.Response, 
 	if t.upgrade {
 		r.Header["Connection"] = t.connection
 	}
+	if t.mod != nil {
+		t.mod.sent = *r
+		r = &t.mod.sent
+	}
 	t.address(r)
 	t.load(r)
 	resp, err := t.pool().RoundTrip(r)
@@ -143,11 +148,17 @@ func (t *trip) RoundTrip(r *http.Request, _ *goproxy.ProxyCtx) (*http.Response, 
 	}
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
+		t.modifySwitch(resp)
 		return t.switchProtocols(resp)
 	case resp.StatusCode < 200 || resp.StatusCode > 999:
 		resp.Body.Close()
 		return nil, fmt.Errorf("the server answered with the status %d, which is none", resp.StatusCode)
 	}
+	if resp.StatusCode == http.StatusNotModified && resp.ContentLength > 0 {
+		resp.Body.Close() // over HTTP/2 it waits for content that does not come
+		resp.Body, resp.ContentLength = http.NoBody, 0
+	}
+	t.modifyResponse(resp)
 	t.resp = resp
 	t.down.src, t.down.body.expect = resp.Body, resp.ContentLength
 	resp.Body = &t.down
@@ -158,7 +169,11 @@ func (t *trip) RoundTrip(r *http.Request, _ *goproxy.ProxyCtx) (*http.Response, 
 // leave as they came.
 func (t *trip) address(r *http.Request) {
 	t.url = *r.URL
-	t.url.Host, t.url.User, t.url.Fragment = t.opened.Server.Asked, nil, ""
+	t.url.Host, t.url.User, t.url.Fragment = t.server(), nil, ""
+	r.URL, r.RequestURI, r.Close = &t.url, "", false
+	if t.mod != nil && t.mod.path {
+		return
+	}
 	// net/url would write some characters of the path in another way; an opaque
 	// URL is written as it is, unless it begins like an authority.
 	if path, _, _ := strings.Cut(t.target, "?"); len(path) > 0 && path[0] == '/' && !(len(path) > 1 && path[1] == '/') {
@@ -167,13 +182,11 @@ func (t *trip) address(r *http.Request) {
 	if t.target == "" && r.Method == http.MethodOptions {
 		t.url.Path = "*" // RFC 9112, 3.2.4
 	}
-	r.URL = &t.url
-	r.RequestURI = ""
-	r.Close = false
 }
 
 // load puts the request's content behind the tee.
 func (t *trip) load(r *http.Request) {
+	altered := t.mod != nil && t.mod.load(t, r)
 	if r.ContentLength == 0 {
 		r.Body, r.Trailer = http.NoBody, nil
 		if len(r.Header["Content-Length"]) > 0 && r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -181,8 +194,10 @@ func (t *trip) load(r *http.Request) {
 		}
 		return
 	}
-	r.Body, r.GetBody = &t.up, t.up.again
-	if r.ContentLength < 0 && r.Trailer == nil {
+	if !altered {
+		r.Body, r.GetBody = &t.up, t.up.again
+	}
+	if r.ContentLength < 0 && r.Trailer == nil && !(altered && !t.mod.content.same) {
 		// Trailers that were not announced arrive in this map, which the
 		// transport reads when the content has ended.
 		r.Trailer = http.Header{}
@@ -201,12 +216,16 @@ var identity = []string{"identity"}
 func (t *trip) pool() *http.Transport {
 	key := poolKey{device: t.opened.Client.Addr.Addr()}
 	switch {
-	case t.in.ProtoMajor < 2:
+	case t.in.ProtoMajor < 2, t.moved() && t.url.Scheme == "http" && t.mod.secure: // few servers speak HTTP/2 in clear
 		key.speech = speaksH1
 	case t.url.Scheme == "https":
 		key.speech = speaksH2
 	default:
 		key.speech = speaksH2C
+	}
+	if t.moved() {
+		key.sni = t.mod.sni
+		return t.x.pools.get(key, t.opened.Times.Start)
 	}
 	// Who gives no name means the one that led it to the address.
 	if sni := firstOf(t.opened.Server.SNI, t.opened.Server.Resolved); sni != "" && t.url.Scheme == "https" {

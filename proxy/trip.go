@@ -49,6 +49,7 @@ type trip struct {
 	dialed     dialed
 	serverTLS  *flow.ServerTLS
 
+	mod         *modification // nil: nothing alters messages
 	upgraded    *upgraded
 	outcome     flow.Outcome
 	failure     string
@@ -264,6 +265,7 @@ type ending struct {
 
 // end seals the flow.
 func (t *trip) end() {
+	t.awaitContent()
 	e := &ending{flow: *t.opened, request: *t.opened.Request}
 	f := &e.flow
 	if t.upgraded != nil {
