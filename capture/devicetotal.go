@@ -91,7 +91,7 @@ func (d *deviceTotal) addContact(f *flow.Flow, verdict policy.Verdict, host stri
 		}
 		d.outcomes[f.Outcome]++
 	}
-	if f.Outcome == flow.ClientRefused {
+	if f.Outcome == flow.ClientRefused && len(f.Experiments) == 0 {
 		d.addRefusal(f)
 	}
 	d.verdicts.add(verdict)

@@ -31,6 +31,7 @@ type Occurrence struct {
 	Judgement policy.Judgement
 	Finding   policy.Finding // as it is counted: of very many, for all hosts below one parent
 	Count     int            // flows so far, also those of earlier sessions
+	Altered   int            // of these, flows that experiments altered
 	First     time.Time
 	Device    string // name of the flow's device; ""
 }

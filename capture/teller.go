@@ -30,8 +30,8 @@ type teller struct {
 
 // tally is what is counted of a violation.
 type tally struct {
-	count int
-	first time.Time
+	count, altered int
+	first          time.Time
 }
 
 func newTally(string) *tally { return new(tally) }
@@ -43,6 +43,9 @@ func (t *tally) clone() *tally {
 
 func (t *tally) add(f *flow.Flow) {
 	t.count++
+	if len(f.Experiments) > 0 {
+		t.altered++
+	}
 	if start := f.Times.Start; !start.IsZero() && (t.first.IsZero() || start.Before(t.first)) {
 		t.first = start
 	}
@@ -54,7 +57,7 @@ func (t *teller) restart(of *totals, open map[flow.ID]openFlow, live map[flow.ID
 	t.rows, t.hosts = newTable[string, tally](), map[string]struct{}{}
 	for _, v := range of.violations.list {
 		row := t.rows.row(v.fingerprint, newTally, (*tally).clone)
-		row.count, row.first = v.count, v.span.first
+		row.count, row.altered, row.first = v.count, v.altered, v.span.first
 		if v.finding.Rule.OfContact() && !v.prelude {
 			t.hosts[v.finding.Host] = struct{}{}
 		}
@@ -128,7 +131,7 @@ func tenfold(count int) int {
 func (t *teller) tell(e *entry, f *flow.Flow, j policy.Judgement, visit func(id string, o Occurrence)) {
 	t.count(e, f, j, func(finding policy.Finding, id string, row *tally) {
 		if t.due(f, finding, id, row.count) {
-			visit(id, Occurrence{Flow: f, Judgement: j, Finding: finding, Count: row.count, First: row.first})
+			visit(id, Occurrence{Flow: f, Judgement: j, Finding: finding, Count: row.count, Altered: row.altered, First: row.first})
 		}
 	})
 }

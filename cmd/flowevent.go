@@ -30,11 +30,14 @@ type flowEvent struct {
 	Duration float64  `json:"duration_ms"`
 	Phase    string   `json:"phase,omitempty"`
 	Altered  []string `json:"altered,omitempty"`
-	SNI      string   `json:"sni,omitempty"`
-	JA4      string   `json:"ja4,omitempty"`
-	Alert    string   `json:"alert,omitempty"`
-	Failure  string   `json:"failure,omitempty"`
-	Dialed   string   `json:"dialed,omitempty"`
+	// Experiments changed the flow; without any, altered has what telltale always does.
+	Experiments []string `json:"experiments,omitempty"`
+
+	SNI     string `json:"sni,omitempty"`
+	JA4     string `json:"ja4,omitempty"`
+	Alert   string `json:"alert,omitempty"`
+	Failure string `json:"failure,omitempty"`
+	Dialed  string `json:"dialed,omitempty"`
 	// Destination is where the device's packets went, and Resolved the name for which it
 	// was given that address.
 	Destination string         `json:"destination,omitempty"`
@@ -124,7 +127,7 @@ func newFlowEvent(r capture.Recorded, apps *attribution.Book, mask func(string) 
 		Method: text(f.Method()), URL: reports.URL(f.URL(), mask), Host: text(f.Host()), Status: f.Status(), Protocol: text(f.Protocol()),
 		Outcome: text(string(f.Outcome)), Verdict: string(r.Judgement.Verdict), Rule: string(r.Judgement.Rule()),
 		Error: text(f.Error), App: text(f.UserAgent()), Sent: f.BytesSent(), Received: f.BytesReceived(),
-		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: text(f.Phase), Altered: texts(f.Altered, text),
+		Duration: float64(f.Duration().Microseconds()) / 1000, Phase: text(f.Phase), Altered: texts(f.Altered, text), Experiments: texts(f.Experiments, text),
 		SNI: text(f.Server.SNI), Failure: text(f.Failure), Destination: text(f.Server.AddressedTo()), Resolved: text(f.Server.Resolved),
 		Device: text(f.Client.Device), Speech: text(f.Speech), DNS: newQuestionEvent(f.DNS, text),
 		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Notes: texts(f.Notes, text),

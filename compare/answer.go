@@ -18,6 +18,10 @@ type Question string
 const (
 	// WasRead asks whether the capture after could be read to its end.
 	WasRead Question = "read-to-the-end"
+	// WasObserved asks whether it was recorded without experiments, which may be what keeps
+	// something from happening. It is put where the answer is no, and not where the capture
+	// before was recorded with the same.
+	WasObserved Question = "without-experiments"
 	// WasUsed asks whether it has flows of the app.
 	WasUsed Question = "same-app"
 	// WasAnswered asks whether most of its exchanges completed: an app that gets no
@@ -57,6 +61,9 @@ type Answer struct {
 	Failed int
 	// Rule is under which rule the host is still contacted against the policy.
 	Rule policy.Rule
+	// WasObserved: the experiments, and how many of the Flows they altered.
+	Experiments []string
+	Altered     int
 	// WasInPhase: the phases in which it happened, and those of them that were seen.
 	Phases, Seen []string
 	// WasLongEnough: First is how long it took to appear, Interval the median between
@@ -85,7 +92,7 @@ func ask(v *Violation, before, after *side) []Answer {
 	}
 	q := inquiry{v, before, after, t, scopeOf(before.knowsApp, t.sender)}
 	var out []Answer
-	for _, put := range []func() (Answer, bool){q.read, q.used, q.answered, q.contacted, q.inPhase, q.longEnough, q.done, q.readable} {
+	for _, put := range []func() (Answer, bool){q.read, q.observed, q.used, q.answered, q.contacted, q.inPhase, q.longEnough, q.done, q.readable} {
 		if a, ok := put(); ok {
 			out = append(out, a)
 		}

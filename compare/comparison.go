@@ -16,6 +16,9 @@ type Comparison struct {
 	Result     Result
 	Hosts      []Host      // those that came, then those that went, then those that stayed, by name
 	Violations []Violation // by state, then severity, rule and host
+	// Caveats are sentences on what the captures do not show because experiments altered
+	// what was recorded; nil where both only observed.
+	Caveats []string
 }
 
 // Result is a comparison in a word.
@@ -96,7 +99,7 @@ func (v *Violation) Newest() *capture.Violation {
 
 // Captures compares two audits by one policy. It is a pure function of them.
 func Captures(before, after *Audit) Comparison {
-	c := Comparison{Hosts: hosts(before.Summary, after.Summary)}
+	c := Comparison{Hosts: hosts(before.Summary, after.Summary), Caveats: caveats(before, after)}
 	level := max(before.level, after.level)
 	was, is := newSide(before, level), newSide(after, level)
 	for id, v := range both(before, after) {

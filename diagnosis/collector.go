@@ -137,10 +137,14 @@ func reading(f *flow.Flow) (what, int16) {
 	switch {
 	case f.Kind != flow.HTTP && f.Kind != flow.WebSocket && f.Kind != flow.Tunnel || f.Speech == flow.SpeechDNS: // packets, which trust nothing
 		return wasOther, 0
+	case f.ShownFault(): // whether it takes our own certificate was not asked
+		return wasOther, 0
 	case f.Readable() && (f.Client.TLS != 0 || f.Client.Hello != nil): // a file may know one without the other
 		return wasRead, 0
 	case f.Readable():
 		return wasPlain, 0
+	case len(f.Experiments) > 0: // the experiment may be why it went as it did
+		return wasOther, 0
 	}
 	switch f.Outcome {
 	case flow.ClientRefused:
@@ -205,6 +209,7 @@ func isAuthority(path string) bool {
 func (c *Collector) addTest(f *flow.Flow, at int64) {
 	add := func(t *testCounts) {
 		switch {
+		case len(f.Experiments) > 0:
 		case f.Client.TLS != 0 && f.Readable():
 			t.trusted.add(at)
 		case f.Outcome == flow.ClientRefused:

@@ -187,7 +187,7 @@ func (r *refusals) said(moment int64) (said codes) {
 type what int
 
 const (
-	wasOther   what = iota // blocked, denied, unused, no server, not TLS
+	wasOther   what = iota // blocked, denied, altered by an experiment, unused, no server, not TLS
 	wasPlain               // HTTP without TLS
 	wasRead                // TLS, and its content was seen
 	wasRefused             // the client refused our certificate

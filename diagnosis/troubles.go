@@ -61,7 +61,7 @@ func (t *Troubles) Add(f *flow.Flow) {
 	case f.Outcome == flow.ClientDenied:
 		why := strings.Join(strings.Fields(strings.ReplaceAll(f.Error, client.String(), "")), " ")
 		count(&t.away, turned{client, why})
-	case !f.IsContact():
+	case !f.IsContact(), len(f.Experiments) > 0: // what an experiment did is no trouble
 	case f.Outcome == flow.DestinationDenied:
 		count(&t.failures, failure{client, Local, f.Host()})
 	case f.Outcome == flow.UpstreamFailed:

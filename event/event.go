@@ -58,7 +58,8 @@ type Violation struct {
 	Category    string    `json:"category,omitempty"`
 	Method      string    `json:"method,omitempty"`
 	URL         string    `json:"url,omitempty"`
-	Count       int       `json:"count"` // flows so far
+	Count       int       `json:"count"`             // flows so far
+	Altered     int       `json:"altered,omitempty"` // of these, flows that experiments altered
 	First       time.Time `json:"first"`
 	Last        time.Time `json:"last"`
 	App         string    `json:"app,omitempty"`
@@ -75,6 +76,8 @@ type Summary struct {
 	Hosts      int    `json:"hosts"`
 	Violating  int    `json:"violating"`
 	Violations int    `json:"violations"`
+	// Experiments were in force or altered flows; without any, the audit only observed.
+	Experiments []string `json:"experiments,omitempty"`
 }
 
 // Parse reads an event from its document. Keys that it does not know are left out.

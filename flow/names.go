@@ -146,7 +146,7 @@ func (f *Flow) provesSNI() bool {
 		return t.Invalid == "" && !t.Unverified && (t.Certificate != nil || f.Response != nil)
 	}
 	switch f.Outcome {
-	case ClientRefused, ClientSilent, HandshakeFailed, QUICRefused, Blocked, DestinationDenied, ClientDenied:
+	case ClientRefused, ClientSilent, HandshakeFailed, QUICRefused, Blocked, Simulated, DestinationDenied, ClientDenied:
 		return true
 	case Open, "":
 		return f.Received == 0

@@ -90,7 +90,7 @@ func (w *Writer) maskedFlow(f *flow.Flow) *flow.Flow {
 	out := *f
 	out.Mode, out.Failure, out.Error, out.Phase = w.masked(f.Mode), w.masked(f.Failure), w.masked(f.Error), w.masked(f.Phase)
 	out.Outcome = flow.Outcome(w.masked(string(f.Outcome)))
-	out.Altered, out.Notes = w.maskedAll(f.Altered), w.maskedAll(f.Notes)
+	out.Altered, out.Experiments, out.Notes = w.maskedAll(f.Altered), w.maskedAll(f.Experiments), w.maskedAll(f.Notes)
 	out.Speech, out.DNS = w.masked(f.Speech), w.maskedQuestion(f.DNS)
 	out.Leaks, out.Exposures = w.maskedLeaks(f.Leaks), w.maskedExposures(f.Exposures)
 	out.Client.Device, out.Client.ALPN = w.masked(f.Client.Device), w.masked(f.Client.ALPN)

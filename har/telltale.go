@@ -21,6 +21,9 @@ type record struct {
 	Failure string       `json:"failure,omitzero"`
 	Error   string       `json:"error,omitzero"`
 	Altered []string     `json:"altered,omitempty"`
+	// Experiments changed the flow: without any, it was observed as it was.
+	Experiments []string `json:"experiments,omitempty"`
+
 	Phase   string       `json:"phase,omitzero"`
 	Leaks   []leakRecord `json:"leaks,omitempty"`
 	Omitted bool         `json:"omitted,omitzero"`
@@ -158,7 +161,7 @@ type timesRecord struct {
 func newRecord(f *flow.Flow) *record {
 	r := &record{
 		ID: f.ID, Kind: f.Kind, Mode: f.Mode, Outcome: f.Outcome, Failure: f.Failure, Error: f.Error,
-		Altered: f.Altered, Phase: f.Phase, Omitted: f.Omitted, FrameOffset: f.FrameOffset, Sent: f.Sent, Received: f.Received,
+		Altered: f.Altered, Experiments: f.Experiments, Phase: f.Phase, Omitted: f.Omitted, FrameOffset: f.FrameOffset, Sent: f.Sent, Received: f.Received,
 		Exposures: exposureRecords(f.Exposures), Examined: f.Examined,
 		DatagramsSent: f.DatagramsSent, DatagramsReceived: f.DatagramsReceived, Speech: f.Speech, Notes: f.Notes, DNS: newQuestionRecord(f.DNS),
 		Client: clientRecord{Addr: f.Client.Addr, Device: f.Client.Device, App: appRecord(f.Client.App), TLS: f.Client.TLS, ALPN: f.Client.ALPN},
@@ -189,7 +192,7 @@ func newRecord(f *flow.Flow) *record {
 func (r *record) flow() *flow.Flow {
 	f := &flow.Flow{
 		ID: r.ID, Kind: r.Kind, Mode: r.Mode, Outcome: r.Outcome, Failure: r.Failure, Error: r.Error,
-		Altered: r.Altered, Phase: r.Phase, Omitted: r.Omitted, FrameOffset: r.FrameOffset, Sent: r.Sent, Received: r.Received,
+		Altered: r.Altered, Experiments: r.Experiments, Phase: r.Phase, Omitted: r.Omitted, FrameOffset: r.FrameOffset, Sent: r.Sent, Received: r.Received,
 		DatagramsSent: r.DatagramsSent, DatagramsReceived: r.DatagramsReceived, Speech: r.Speech, Notes: r.Notes, DNS: r.DNS.question(),
 		Client: flow.Client{Addr: r.Client.Addr, Device: r.Client.Device, App: flow.App(r.Client.App), TLS: r.Client.TLS, ALPN: r.Client.ALPN},
 		Server: flow.Server{

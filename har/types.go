@@ -28,6 +28,7 @@ type entry struct {
 	Security        *security `json:"_securityDetails,omitzero"`
 	Error           string    `json:"_error,omitzero"`
 	Messages        []frame   `json:"_webSocketMessages,omitempty"`
+	Comment         string    `json:"comment,omitzero"`
 	Telltale        *record   `json:"_telltale"`
 }
 

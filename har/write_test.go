@@ -35,7 +35,26 @@ func secretive() *flow.Flow {
 		flowtest.ResponseHeader("Set-Cookie", "id=s3cret-id; Path=/; Secure; HttpOnly; SameSite=Lax; Expires=Wed, 09 Jun 2027 10:18:14 GMT"),
 		flowtest.ResponseHeader("Location", "/next?token=t0ken-0123"),
 		flowtest.RequestBody("send t0ken-0123"), flowtest.ResponseBody("text/plain", "have t0ken-0123"),
-		flowtest.Failure(flow.FailureReset, "while sending t0ken-0123"), flowtest.Altered("removed t0ken-0123"))
+		flowtest.Failure(flow.FailureReset, "while sending t0ken-0123"), flowtest.Altered("removed t0ken-0123"), flowtest.Experiments("modify t0ken-0123.json"))
+}
+
+// Other tools show the comment of an entry: what experiments altered says so there.
+func TestAlteredEntriesSayIt(t *testing.T) {
+	altered := flowtest.Get("https://a.example/", flowtest.Experiments("server-error 503", "slow edge"), flowtest.Altered("answered 503 for t0ken-0123"))
+	refused := flowtest.Tunnel("b.example", flowtest.Outcome(flow.Simulated), flowtest.Experiments("offline"), flowtest.ID(2))
+	always := flowtest.Get("https://c.example/", flowtest.Altered("ECH was taken out"), flowtest.ID(3))
+	out := string(write(t, []*flow.Flow{altered, refused, always}, har.WriterOptions{Mask: func(s string) string { return strings.ReplaceAll(s, "t0ken-0123", "***") }}))
+	for _, want := range []string{
+		`"comment":"altered by telltale: server-error 503, slow edge (answered 503 for ***)"`, `"comment":"altered by telltale: offline"`,
+		`"experiments":["server-error 503","slow edge"]`, `"outcome":"simulated"`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s is missing in\n%s", want, out)
+		}
+	}
+	if n := strings.Count(out, "altered by telltale"); n != 2 {
+		t.Errorf("%d comments", n)
+	}
 }
 
 func TestCredentialsAreRedacted(t *testing.T) {

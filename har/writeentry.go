@@ -45,7 +45,7 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 	}
 	e.Messages = w.frames(f)
 	e.Telltale.Leaks = leakRecords(f.Leaks)
-	e.Error = f.Error
+	e.Error, e.Comment = f.Error, alteration(f)
 	if f.Kind == flow.WebSocket {
 		e.ResourceType = "websocket"
 	}
@@ -67,6 +67,19 @@ func (w *Writer) entry(f *flow.Flow, whole bool) (*entry, error) {
 	}
 	e.Cache, e.Timings = &struct{}{}, phases
 	return e, nil
+}
+
+// alteration says to readers of other tools that an entry does not show what a client and its
+// server say to each other, "" where it does.
+func alteration(f *flow.Flow) string {
+	if len(f.Experiments) == 0 {
+		return ""
+	}
+	comment := "altered by telltale: " + strings.Join(f.Experiments, ", ")
+	if len(f.Altered) > 0 {
+		comment += " (" + strings.Join(f.Altered, "; ") + ")"
+	}
+	return comment
 }
 
 // unknownType is what Chrome writes for content without a type.

@@ -30,7 +30,7 @@ func (e *ExistsError) Is(target error) bool { return target == fs.ErrExist }
 
 // Capture writes a copy of a capture that is safe to hand over to a new file, which its owner
 // alone can read. It keeps the flows with their IDs, phases, the books of the ways in, notes,
-// annotations and, masked, the names of devices; it has no digest of anything that was
+// annotations, the experiments that were in force and, masked, the names of devices; it has no digest of anything that was
 // taken out, and no events. The copy is of what the capture holds at the start; the capture
 // itself is not changed. Flows are read twice: first to learn their values, so that each is
 // found in all places.
@@ -97,7 +97,7 @@ func (c *copying) all(ctx context.Context, to string) (err error) {
 		return copied.Err()
 	})
 	if err == nil {
-		err = c.beside(copied, story, &now)
+		err = c.beside(copied, story)
 	}
 	now.Store(story.Started.Add(story.Watched).UnixMicro())
 	return errors.Join(err, copied.Close())
@@ -123,22 +123,15 @@ func ignoreMissing(err error) error {
 }
 
 // beside writes what the capture keeps beside its flows.
-func (c *copying) beside(to *capture.Store, story capture.Story, now *atomic.Int64) error {
+func (c *copying) beside(to *capture.Store, story capture.Story) error {
 	if story.Idle {
 		if err := to.SetIdle(); err != nil {
 			return err
 		}
 	}
 	m := c.redactor.masker(&flow.Flow{})
-	for _, mark := range story.Marks {
-		if story.Idle && mark.Name == capture.IdlePhase {
-			continue
-		}
-		now.Store(mark.Time.UnixMicro())
-		to.Mark(m.words(mark.Name))
-		if err := to.Sync(); err != nil { // the time of a mark is that at which it is written
-			return err
-		}
+	if err := c.marks(m, to, story); err != nil {
+		return err
 	}
 	for _, note := range story.Notes {
 		to.Note(m.words(note))
@@ -161,6 +154,21 @@ func (c *copying) beside(to *capture.Store, story capture.Story, now *atomic.Int
 		}
 	}
 	return to.Sync()
+}
+
+// marks writes the phases, and the experiments that were in force.
+func (c *copying) marks(m *masker, to *capture.Store, story capture.Story) error {
+	var marks []capture.PhaseMark
+	for _, mark := range story.Marks {
+		if !story.Idle || mark.Name != capture.IdlePhase { // which has its mark
+			marks = append(marks, capture.PhaseMark{Time: mark.Time, Name: m.words(mark.Name)})
+		}
+	}
+	var switches []capture.Switch
+	for _, s := range story.Switches {
+		switches = append(switches, capture.Switch{Time: s.Time, Active: m.names(s.Active)})
+	}
+	return to.CopyMarks(marks, switches)
 }
 
 // each reads every flow with its contents, makes something of them on all cores, and calls

@@ -189,7 +189,7 @@ func (m *masker) pass(f *flow.Flow) *flow.Flow {
 	out.Frames = m.frames(f.Frames)
 	out.DNS = m.question(f.DNS)
 	out.Error, out.Phase = m.words(f.Error), m.words(f.Phase)
-	out.Altered, out.Notes = m.all(f.Altered), m.all(f.Notes)
+	out.Altered, out.Experiments, out.Notes = m.all(f.Altered), m.names(f.Experiments), m.all(f.Notes)
 	out.Leaks, out.Exposures = nil, nil
 	return &out
 }
@@ -197,6 +197,13 @@ func (m *masker) pass(f *flow.Flow) *flow.Flow {
 // fileName returns the last part of a path: folders have the names of people.
 func fileName(path string) string {
 	return path[strings.LastIndexAny(path, `/\`)+1:]
+}
+
+// names masks the names of experiments, in their order.
+func (m *masker) names(of []string) []string {
+	out := m.all(of)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (m *masker) all(texts []string) []string {

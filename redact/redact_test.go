@@ -276,12 +276,17 @@ func TestCaptureKeepsTheStory(t *testing.T) {
 	}
 	client := netip.MustParseAddr("192.168.7.31")
 	store.Mark("before consent")
-	store.Observe(flowtest.Get("https://a.example/?email=jane.roe%40gmail.com", flowtest.ID(1), flowtest.From("192.168.7.31:4000")))
+	store.Observe(flowtest.Get("https://a.example/?email=jane.roe%40gmail.com", flowtest.ID(1), flowtest.From("192.168.7.31:4000"),
+		flowtest.Experiments("modify jane.roe@gmail.com.json", "offline")))
+	now = now.Add(10 * time.Second)
+	store.SetExperiments([]string{"modify jane.roe@gmail.com.json", "offline"})
+	now = now.Add(10 * time.Second)
+	store.SetExperiments([]string{"offline"})
 	if err := errors.Join(store.Sync(), store.NameDevice(client, "Jane's phone")); err != nil {
 		t.Fatal(err)
 	}
 	store.Note("the proxy saw jane.roe@gmail.com")
-	now = now.Add(time.Minute)
+	now = now.Add(40 * time.Second)
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -302,13 +307,21 @@ func TestCaptureKeepsTheStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(story.Marks) != 1 || story.Marks[0].Name != "before consent" || story.Watched != time.Minute || !story.Started.Equal(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)) {
+	if len(story.Marks) != 3 || story.Marks[2].Name != "before consent · offline" || story.Marks[0].Name != "before consent" || story.Watched != time.Minute || !story.Started.Equal(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v", story)
 	}
 	if len(story.Names) != 1 || strings.Contains(fmt.Sprint(story.Names, story.Notes), "ane") {
 		t.Errorf("%v %v", story.Names, story.Notes)
 	}
+	sw := story.Switches
+	if len(sw) != 3 || len(sw[0].Active) != 2 || !slices.Equal(sw[1].Active, []string{"offline"}) || sw[2].Active != nil ||
+		!sw[1].Time.Equal(story.Started.Add(20*time.Second)) || !sw[2].Time.Equal(story.Started.Add(time.Minute)) {
+		t.Errorf("switches %v", sw)
+	}
 	f, err := out.Flow(context.Background(), 1)
+	if said := fmt.Sprint(sw, story.Marks, f.Flow.Experiments); strings.Contains(said, "ane") || len(f.Flow.Experiments) != 2 || !slices.Contains(f.Flow.Experiments, "offline") {
+		t.Errorf("experiments: %s", said)
+	}
 	if err != nil || f.Flow.Phase != "before consent" || len(f.Flow.Exposures) != 1 {
 		t.Errorf("%+v %v", f.Flow, err)
 	}

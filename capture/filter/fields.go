@@ -77,6 +77,7 @@ var Fields = []Field{
 	text("failure", "why the server could not be reached or read", func(s *sighting) string { return s.flow.Failure }, failures...),
 	text("error", "what went wrong, in words", func(s *sighting) string { return s.flow.Error }),
 	text("altered", "what telltale changed on the wire, in words", func(s *sighting) string { return strings.Join(s.flow.Altered, "\n") }),
+	text("experiment", "experiments that changed the flow, a line for each; empty: it was observed as it was", func(s *sighting) string { return strings.Join(s.flow.Experiments, "\n") }),
 	text("notes", "what was noticed beside the outcome, in words", func(s *sighting) string { return strings.Join(s.flow.Notes, "\n") }),
 	text("phase", "mark that was set when the flow began", func(s *sighting) string { return s.flow.Phase }),
 	text("headers", "header lines of request and response, secrets masked", func(s *sighting) string { return headerLines(s.flow) }),
@@ -104,7 +105,7 @@ var (
 	verdicts = []string{string(policy.Violation), string(policy.Allowed), string(policy.Ignored), string(policy.Waived)}
 	outcomes = []string{
 		string(flow.Open), string(flow.Completed), string(flow.ClientRefused), string(flow.ClientSilent), string(flow.HandshakeFailed),
-		string(flow.UpstreamFailed), string(flow.PassedThrough), string(flow.Tunnelled), string(flow.Blocked), string(flow.DestinationDenied),
+		string(flow.UpstreamFailed), string(flow.PassedThrough), string(flow.Tunnelled), string(flow.Blocked), string(flow.Simulated), string(flow.DestinationDenied),
 		string(flow.ClientDenied), string(flow.Malformed), string(flow.Abandoned), string(flow.Served), string(flow.QUICRefused), string(flow.Seen),
 	}
 	failures = []string{

@@ -25,7 +25,7 @@ func probe() (*flow.Flow, policy.Judgement) {
 			Asked: "clients3.google.com:443", SNI: "clients3.google.com", Dialed: netip.MustParseAddrPort("198.51.100.3:443"),
 			TLS: &flow.ServerTLS{Version: tls.VersionTLS13, ALPN: "h2"},
 		},
-		Altered: []string{"removed Expect"},
+		Altered: []string{"removed Expect"}, Experiments: []string{"modify rules.json", "slow edge"},
 		Request: &flow.Request{
 			Method: "HEAD", URL: "https://clients3.google.com/generate_204?q=caf%C3%A9#top", Proto: "HTTP/1.1",
 			Header: []flow.Field{flow.NewField("User-Agent", "CovidShield/1.0"), flow.NewField("Cookie", "sid=topsecret")},
@@ -57,6 +57,11 @@ func TestMatch(t *testing.T) {
 	for text, want := range map[string]bool{
 		``:                              true,
 		`host == "clients3.google.com"`: true,
+		`experiment contains "slow"`:    true,
+		`experiment == "offline"`:       false,
+		`experiment != ""`:              true,
+		`outcome == "simulated"`:        false,
+		`"slow edge" rules.json`:        true,
 		`host endsWith ".google.com" and status == 204`:            true,
 		`method in ["GET", "POST"]`:                                false,
 		`method not in ["GET", "POST"]`:                            true,

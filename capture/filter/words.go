@@ -101,11 +101,10 @@ func appendLines(b []byte, s *sighting) []byte {
 	} {
 		line(text)
 	}
-	for _, text := range f.Altered {
-		line(text)
-	}
-	for _, text := range f.Notes {
-		line(text)
+	for _, texts := range [...][]string{f.Altered, f.Experiments, f.Notes} {
+		for _, text := range texts {
+			line(text)
+		}
 	}
 	if f.Request != nil {
 		b = appendHeader(b, f.Request.Header)

@@ -145,6 +145,11 @@ func Failure(class, message string) Option {
 	return func(f *flow.Flow) { f.Outcome, f.Failure, f.Error = flow.UpstreamFailed, class, message }
 }
 
+// Experiments sets the experiments that altered the flow.
+func Experiments(names ...string) Option {
+	return func(f *flow.Flow) { f.Experiments = names }
+}
+
 // Altered adds what telltale changed on the wire.
 func Altered(what ...string) Option {
 	return func(f *flow.Flow) { f.Altered = append(f.Altered, what...) }
