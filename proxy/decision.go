@@ -56,8 +56,11 @@ type Decision struct {
 	// sign-in page"). Set with Block and Answered where the flow has a request.
 	Answer func(*http.Request) (resp *http.Response, what string)
 	// Cut resets the connection after so many bytes of the answer's content; 0 does not.
-	// Of a request that is inspected.
+	// Of a request that is inspected. An answer that is not longer is not altered.
 	Cut int64
+	// CutBy are the experiments that cut, which are noted where it came to that. Nil: it
+	// is By that does, and By and What are noted then alone.
+	CutBy []string
 	// Leaf signs the certificate that the client is shown, in the place of Config.Leafer;
 	// nil where that does. What names the fault.
 	Leaf func(name string) (*tls.Certificate, error)

@@ -144,7 +144,7 @@ func (p *Proxy) block(c *connection, f *flow.Flow, d Decision, r refuser) {
 	case Reset:
 		p.resetAtOnce(c, d)
 	case Answered:
-		c.account.expect(c, d.outcome(), d.Why)
+		c.account.expect(c, flow.Abandoned, "the client sent nothing") // see unused
 		p.enter(c)
 	default:
 		d.seal(f, r.refuse(f, d.Refusal))

@@ -53,10 +53,11 @@ func (x *exchange) refuse(t *trip, r *http.Request) *http.Response {
 // inspect notes what is done to a request that is sent.
 func (t *trip) inspect(d Decision) {
 	if d.Cut > 0 {
-		t.cutting = &Decision{Why: d.Why, By: d.By, Outcome: cmp.Or(d.Outcome, flow.Simulated)}
+		t.cutting = &Decision{Why: d.Why, By: d.CutBy, Outcome: cmp.Or(d.Outcome, flow.Simulated)}
 		t.shim.limit(d.Cut)
-		if d.What == "" {
-			return // nothing is done before it is cut off
+		if d.CutBy == nil {
+			t.cutting.By, t.cutting.What = d.By, d.What
+			return
 		}
 	}
 	t.note(d.By, d.What)
@@ -90,10 +91,10 @@ func (t *trip) page(r *http.Request, status int, text string) *http.Response {
 // client is gone or the audit is about to end, and then gives the request up.
 func (t *trip) hang(d Decision) {
 	t.note(d.By, "never answered the request"+orWhy(d.Why))
+	t.drain(0)
 	f := *t.opened
 	t.fill(&f)
 	t.x.cfg.Recorder.Observe(&f)
-	t.drain(0)
 	select {
 	case <-t.parent.Done():
 	case <-t.c.account.proxy.stopping:
@@ -221,16 +222,27 @@ func (t *trip) cutOff() bool {
 		return false
 	}
 	t.outcome, t.reason = t.cutting.Outcome, t.cutting.Why
-	t.note(t.cutting.By, fmt.Sprintf("cut the answer off after %d bytes", given)+orWhy(t.cutting.Why))
+	t.note(t.cutting.By, t.cutting.What)
+	t.note(nil, fmt.Sprintf("cut the answer off after %d bytes", given)+orWhy(t.cutting.Why))
 	t.down.body.shorten(given)
 	t.broken, t.resets = true, true
 	return true
 }
 
 // resetIfAsked resets the connection of a request of HTTP/1. Later versions reset the
-// stream when the handler gives up.
+// stream when the handler gives up; that of HTTP/3 takes back what has not arrived by then.
 func (t *trip) resetIfAsked() {
-	if t.resets && t.in.ProtoMajor == 1 {
+	switch {
+	case !t.resets:
+	case t.in.ProtoMajor == 1:
 		t.c.account.reset()
+	case t.in.ProtoMajor == 3 && t.cutting != nil:
+		timer := time.NewTimer(lastWords3)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-t.parent.Done():
+		case <-t.c.account.proxy.stopping:
+		}
 	}
 }

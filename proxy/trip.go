@@ -300,7 +300,11 @@ func (t *trip) end() {
 
 // judge names the outcome, if nothing did before.
 func (t *trip) judge() {
-	if t.outcome != "" || t.cutOff() {
+	if t.outcome != "" {
+		t.broken = t.broken || t.own && t.down.readErr != nil
+		return
+	}
+	if t.cutOff() {
 		return
 	}
 	switch d := &t.down; {
