@@ -10,7 +10,7 @@ import (
 
 // statusAnswer answers with a status alone, as a plain server does: nothing in it says
 // that telltale made it.
-func statusAnswer(status, by string) func(*http.Request) (*http.Response, string) {
+func statusAnswer(status string) func(*http.Request) (*http.Response, string) {
 	code, _ := strconv.Atoi(status) // of a list of ours
 	return func(r *http.Request) (*http.Response, string) {
 		body := ""
@@ -18,17 +18,17 @@ func statusAnswer(status, by string) func(*http.Request) (*http.Response, string
 			title := status + " " + http.StatusText(code)
 			body = "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"
 		}
-		return answer(r, code, "text/html", body), "answered " + status + " in the place of the server: " + by
+		return answer(r, code, "text/html", body), "answered " + status + " in the place of the server"
 	}
 }
 
 // redirect sends a client to the sign-in page.
-func redirect(to, by string) func(*http.Request) (*http.Response, string) {
+func redirect(to string) func(*http.Request) (*http.Response, string) {
 	return func(r *http.Request) (*http.Response, string) {
 		resp := answer(r, http.StatusFound, "text/plain; charset=utf-8", "This network has a sign-in page.\n")
 		resp.Header.Set("Location", to)
 		resp.Header.Set("Cache-Control", "no-store")
-		return resp, "redirected to the sign-in page in the place of the server: " + by
+		return resp, "redirected to the sign-in page in the place of the server"
 	}
 }
 

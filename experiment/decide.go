@@ -107,33 +107,21 @@ func (p *played) concerns(c *contact) bool {
 // merge adds what a later simulation does to what those before it do. Where it blocks,
 // nothing is left to be cut off.
 func merge(d, next proxy.Decision) proxy.Decision {
-	if next.By == nil {
-		return d
+	if next.Admission != proxy.Block && next.Cut == 0 {
+		next.Cut, next.CutBy, next.Why = d.Cut, d.CutBy, d.Why
 	}
-	if next.Admission == proxy.Block && d.Cut > 0 {
-		d = proxy.Decision{Leaf: d.Leaf, By: withoutFlaky(d.By)}
-	}
-	next.By = slices.Concat(d.By, next.By)
-	slices.Sort(next.By)
 	if next.Leaf == nil {
 		next.Leaf = d.Leaf
 	}
-	if next.Cut == 0 {
-		next.Cut = d.Cut
+	next.By = slices.Concat(d.By, next.By)
+	slices.Sort(next.By)
+	switch {
+	case next.What == "":
+		next.What = d.What
+	case d.What != "":
+		next.What = d.What + "; " + next.What
 	}
-	next.What = joined(d.What, next.What)
 	return next
-}
-
-func withoutFlaky(by []string) []string {
-	return slices.DeleteFunc(slices.Clone(by), func(name string) bool { return strings.HasPrefix(name, flaky) })
-}
-
-func joined(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "; " + b
 }
 
 // slowed marks what comes over a slow link.
@@ -141,15 +129,7 @@ func (n *force) slowed(c *contact, d proxy.Decision) proxy.Decision {
 	if n.slow == nil || !c.isHTTP() || d.Admission == proxy.Block && d.Refusal != proxy.Answered {
 		return d
 	}
-	return merge(proxy.Decision{By: []string{n.slow.name}, What: linkText(n.slow)}, keep(d))
-}
-
-// keep lets merge take a decision that nobody has made yet.
-func keep(d proxy.Decision) proxy.Decision {
-	if d.By == nil {
-		d.By = []string{}
-	}
-	return d
+	return merge(proxy.Decision{By: []string{n.slow.name}, What: linkText(n.slow)}, d)
 }
 
 // refuse applies what a person, or the policy, forbids.
@@ -182,7 +162,7 @@ func (r *refusal) decision(c *contact, why string) proxy.Decision {
 	case FormForbidden, FormNoContent:
 		d.Refusal = proxy.Answered
 		if c.stage == atRequest {
-			d.Answer = statusAnswer(string(r.form), why)
+			d.Answer = statusAnswer(string(r.form))
 		}
 	}
 	return d

@@ -38,7 +38,7 @@ func (p *played) flaky(c *contact) proxy.Decision {
 		return p.block(proxy.Silent, "left unanswered, as contact "+strconv.FormatUint(n, 10)+" of the host")
 	case percent < resetShare+hangShare+cutShare && c.stage == atRequest:
 		cut := int64(1 + chance/100%maxCut)
-		return proxy.Decision{By: []string{p.name}, Cut: cut, What: "broke the answer off after " + strconv.FormatInt(cut, 10) + " bytes: " + p.name}
+		return proxy.Decision{Cut: cut, CutBy: []string{p.name}, Why: p.name + ": broken off, as contact " + strconv.FormatUint(n, 10) + " of the host"}
 	}
 	return proxy.Decision{}
 }

@@ -25,7 +25,9 @@ func (p *played) decide(c *contact) proxy.Decision {
 		return p.badLeaf(c)
 	case noQUIC:
 		if c.stage == atQUIC {
-			return p.refuseQUIC()
+			d := p.block(proxy.Refused, "QUIC is refused, so that the client comes back over TCP")
+			d.Outcome = flow.QUICRefused
+			return d
 		}
 	case serverError:
 		return p.serverError(c)
@@ -36,13 +38,6 @@ func (p *played) decide(c *contact) proxy.Decision {
 // block is an answer, or none, in the place of the server.
 func (p *played) block(how proxy.Refusal, why string) proxy.Decision {
 	return proxy.Decision{Admission: proxy.Block, Refusal: how, Why: p.name + ": " + why, Outcome: flow.Simulated, By: []string{p.name}}
-}
-
-// refuseQUIC lets the client come back over TCP.
-func (p *played) refuseQUIC() proxy.Decision {
-	d := p.block(proxy.Refused, "QUIC is refused, so that the client comes back over TCP")
-	d.Outcome = flow.QUICRefused
-	return d
 }
 
 // offline looks like a network that leads nowhere. A proxy on it says that it finds no
@@ -69,15 +64,12 @@ func (p *played) offline(c *contact) proxy.Decision {
 
 // serverError answers requests. Nothing is dialled, so that what is no HTTP is reset.
 func (p *played) serverError(c *contact) proxy.Decision {
-	switch c.stage {
-	case atQuestion, atDatagram:
+	if c.stage == atQuestion || c.stage == atDatagram {
 		return proxy.Decision{}
-	case atQUIC:
-		return p.refuseQUIC()
 	}
 	d := p.block(proxy.Answered, "the server is in trouble")
 	if c.stage == atRequest {
-		d.Answer = statusAnswer(p.spec.Variant, p.name)
+		d.Answer = statusAnswer(p.spec.Variant)
 	}
 	return d
 }
