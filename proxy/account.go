@@ -145,7 +145,7 @@ func (a *account) finish() {
 		a.mu.Unlock()
 		f := last.tunnel()
 		f.Outcome, f.Error = a.verdict(time.Now())
-		if last.standsIn() && (f.Outcome == flow.ClientSilent || f.Outcome == flow.Abandoned) {
+		if last.standsIn() && (f.Outcome == flow.ClientSilent && !last.faulty() || f.Outcome == flow.Abandoned) {
 			last.unused(f)
 		}
 		if f.Outcome == flow.ClientSilent {
@@ -203,7 +203,7 @@ func (a *account) lastWords(c *connection, err error, partial int) {
 	}
 	switch alert := alertOf(err); {
 	case alert != noAlert:
-		outcome, why := judgeAlert(alert, true)
+		outcome, why := c.judgeAlert(alert, true)
 		a.expect(c.alerted(alert), outcome, why)
 	case partial > 0:
 		a.expect(c, flow.Abandoned, fmt.Sprintf("the client went away %d bytes into its first request", partial))

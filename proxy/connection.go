@@ -182,7 +182,7 @@ func (p *Proxy) observe(c *connection, f *flow.Flow) flow.ID {
 	if f.Ended() && f.Times.End.IsZero() {
 		f.Times.End = time.Now()
 	}
-	if f.Outcome == flow.ClientRefused {
+	if c.judgeFault(f); f.Outcome == flow.ClientRefused {
 		p.servings.forget(c.client.Addr.Addr())
 	}
 	p.cfg.Recorder.Observe(f)

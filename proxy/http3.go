@@ -119,7 +119,7 @@ func newHTTP3End(p *Proxy) (*http3End, error) {
 
 // clientTLS is the configuration towards clients.
 func (i *http3End) clientTLS() *tls.Config {
-	return http3.ConfigureTLSConfig(&tls.Config{
+	cfg := &tls.Config{
 		MinVersion:       tls.VersionTLS13, // RFC 9001, 4.2
 		CurvePreferences: i.p.tls.CurvePreferences,
 		GetCertificate: func(info *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -129,7 +129,16 @@ func (i *http3End) clientTLS() *tls.Config {
 			}
 			return i.p.cfg.Leafer.Leaf(flow.CanonicalHost(name))
 		},
-	})
+	}
+	faultless := cfg.Clone()
+	cfg.GetConfigForClient = func(info *tls.ClientHelloInfo) (*tls.Config, error) {
+		c := info.Context().Value(connectionKey{}).(*connection)
+		if !c.faulty() {
+			return nil, nil // the one that shares the keys of session tickets
+		}
+		return c.tlsFor(faultless), nil
+	}
+	return http3.ConfigureTLSConfig(cfg)
 }
 
 // receive takes a datagram of a conversation.
@@ -364,7 +373,7 @@ func (s *session) judge(cause error) (c *connection, o flow.Outcome, why string)
 		alert := alertOfQUIC(transport.ErrorCode)
 		switch {
 		case transport.Remote && alert != noAlert:
-			o, why = judgeAlert(alert, true)
+			o, why = c.judgeAlert(alert, true)
 			return c.alerted(alert), o, why
 		case transport.Remote && !done:
 			return c, flow.ClientRefused, "the client closed the connection when it saw our certificate, saying: " + oneLine(transport.Error()) + ". " + pinningHint

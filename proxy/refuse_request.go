@@ -19,6 +19,7 @@ import (
 func (x *exchange) refuse(t *trip, r *http.Request) *http.Response {
 	if shown := &t.c.decision; shown.Leaf != nil {
 		t.note(shown.By, shown.What) // the client asks behind a certificate with a fault
+		t.notes = append(t.notes, acceptedNote)
 	}
 	if x.cfg.Admit == nil {
 		return nil

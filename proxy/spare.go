@@ -21,6 +21,7 @@ const maxUses = 1 << 14
 type use struct {
 	device netip.Addr
 	host   string
+	faulty bool // behind a certificate with a fault
 }
 
 // uses remembers which devices used which hosts.
@@ -45,7 +46,9 @@ func (u *uses) has(c *connection) bool {
 	return ok
 }
 
-func useOf(c *connection) use { return use{c.client.Addr.Addr(), flow.CanonicalHost(c.asked)} }
+func useOf(c *connection) use {
+	return use{c.client.Addr.Addr(), flow.CanonicalHost(c.asked), c.faulty()}
+}
 
 // settle records the flow of a connection that the client accepted and never used, once
 // it can be told whether it was a spare one.

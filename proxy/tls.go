@@ -110,7 +110,7 @@ func wentSilent(err error) string {
 
 // acceptTLS does the handshake and hands the decrypted connection on.
 func (p *Proxy) acceptTLS(c *connection) {
-	t := tls.Server(c, p.tls)
+	t := tls.Server(c, c.tlsFor(p.tls))
 	sniffer := recordSniffer{alert: noAlert}
 	c.records = &sniffer
 	err := t.Handshake()
@@ -155,7 +155,7 @@ func (p *Proxy) refused(c *connection, s *recordSniffer, err error) {
 	f := c.alerted(alert).tunnel()
 	switch {
 	case alert != noAlert:
-		f.Outcome, f.Error = judgeAlert(alert, s.shown())
+		f.Outcome, f.Error = c.judgeAlert(alert, s.shown())
 	case s.shown() && (errors.Is(err, io.EOF) || isReset(err)):
 		f.Outcome, f.Error = flow.ClientRefused, "the client closed the connection when it saw our certificate, without saying why. "+pinningHint
 	case isTimeout(err):

@@ -183,7 +183,7 @@ func (t *trip) answer(resp *http.Response) {
 	}
 	fields := fieldsOf(resp.Header, resp.ProtoMajor, flow.Field{})
 	if !t.own {
-		t.notes = t.x.offerNotes(t.opened, resp.Header)
+		t.notes = append(t.notes, t.x.offerNotes(t.opened, resp.Header)...)
 		for _, coding := range resp.TransferEncoding {
 			fields = append(fields, flow.NewField("Transfer-Encoding", coding))
 		}

@@ -1,0 +1,69 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"slices"
+	"strings"
+
+	"telltale/flow"
+)
+
+// faulty reports whether the client is shown a certificate with a fault, which it ought to
+// refuse (Decision.Leaf).
+func (c *connection) faulty() bool { return c.decision.Leaf != nil }
+
+// acceptedNote is said of each request of a client that did not refuse it.
+const acceptedNote = "The client accepted a certificate that it ought to refuse."
+
+// tlsFor returns the configuration in which a client is greeted, base where nothing is
+// wrong with the certificate. With a fault there are no session tickets: a client that
+// resumes a session would not look at the certificate, and one made now would last longer
+// than the fault.
+func (c *connection) tlsFor(base *tls.Config) *tls.Config {
+	if !c.faulty() {
+		return base
+	}
+	leaf, asked := c.decision.Leaf, c.asked
+	cfg := base.Clone()
+	cfg.SessionTicketsDisabled = true
+	cfg.GetCertificate = func(info *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return leaf(flow.CanonicalHost(firstOf(info.ServerName, asked)))
+	}
+	return cfg
+}
+
+// judgeAlert says what the client means by an alert. Whatever it says of a certificate with
+// a fault that it was shown, it refuses that.
+func (c *connection) judgeAlert(a alert, shown bool) (flow.Outcome, string) {
+	o, why := judgeAlert(a, shown)
+	if shown && c.faulty() {
+		o = flow.ClientRefused
+	}
+	return o, why
+}
+
+// judgeFault makes the row of a client that refused a certificate with a fault one of the
+// experiment: it says nothing about pins.
+func (c *connection) judgeFault(f *flow.Flow) {
+	if !c.faulty() || !f.Ended() {
+		return
+	}
+	what := c.decision.What
+	how := ""
+	switch alert := f.Client.Hello; {
+	case f.Outcome == flow.HandshakeFailed: // before it saw the certificate, or without a word about it
+		f.Altered = slices.DeleteFunc(slices.Clone(f.Altered), func(s string) bool { return s == what })
+		return
+	case f.Outcome == flow.ClientSilent:
+		how = "It accepted TLS, and closed the connection without a request."
+	case f.Outcome != flow.ClientRefused:
+		return
+	case alert != nil && alert.Alert != "":
+		how = "It said " + alert.Alert + "."
+	default:
+		how = "It closed the connection without saying why."
+	}
+	f.Outcome = flow.Simulated
+	f.Error = "the client refused the certificate, as it should: " + strings.TrimPrefix(what, "showed the client ") + ". " + how
+	c.decision.mark(f)
+}
