@@ -71,7 +71,7 @@ var groups = []Modifier{
 var filters = []Modifier{
 	{Name: "url.Filter", Help: "by the parts of the request's URL; those that are absent match any", Requests: true, Answers: true, make: makeURLFilter, Fields: []Field{
 		{"scheme", kindScheme, false, "`http` or `https`"},
-		{"host", kindPattern, false, "`api.example.com`, with a port if it is not the usual one; `*` is one whole label"},
+		{"host", kindPattern, false, "`api.example.com`, with a port if it is not the usual one (`*` is one whole label)"},
 		{"path", kindPath, false, "the whole path, exactly"},
 		{"query", kindQuery, false, "the whole query, exactly"},
 		inner, without, scope,
@@ -96,12 +96,12 @@ var filters = []Modifier{
 	}},
 	{Name: "querystring.Filter", Help: "by a parameter of the request's query", Requests: true, Answers: true, make: makeQueryFilter, Fields: []Field{
 		{"name", kindGiven, true, "the parameter"},
-		{"value", kindGiven, false, "its value; absent: any"},
+		{"value", kindGiven, false, "its value, or any where it is absent"},
 		inner, without, scope,
 	}},
 	{Name: "cookie.Filter", Help: "by a cookie of the request, or one that the answer sets when that is altered", Requests: true, Answers: true, make: makeCookieFilter, Fields: []Field{
 		{"name", kindHeader, true, "the cookie"},
-		{"value", kindGiven, false, "its value; absent: any"},
+		{"value", kindGiven, false, "its value, or any where it is absent"},
 		inner, without, scope,
 	}},
 	{Name: "port.Filter", Help: "by the port of the request's URL", Requests: true, Answers: true, make: makePortFilter, Fields: []Field{
@@ -136,7 +136,7 @@ var leaves = []Modifier{
 		{"path", kindPath, false, "of an answer's cookie"},
 		{"domain", kindHost, false, "of an answer's cookie"},
 		{"expires", kindTime, false, "of an answer's cookie"},
-		{"maxAge", kindInteger, false, "of an answer's cookie, in seconds; below 0 removes it"},
+		{"maxAge", kindInteger, false, "of an answer's cookie, in seconds (below 0 removes it)"},
 		{"secure", kindTruth, false, "of an answer's cookie"},
 		{"httpOnly", kindTruth, false, "of an answer's cookie"},
 		scope,
