@@ -20,12 +20,20 @@ type Told struct {
 	Output  []string // last lines of the programs, each with its program's name
 }
 
-// annotationsOf returns what was said of a violation so far.
-func (m *model) annotationsOf(id string) []capture.Annotation {
+// violationOf returns the row of a violation, nil where it has none.
+func (m *model) violationOf(id string) *capture.Violation {
 	for _, rows := range [][]capture.Violation{m.news.sum.Violations, m.news.sum.Waivers} {
 		if i := slices.IndexFunc(rows, func(v capture.Violation) bool { return v.ID == id }); i >= 0 {
-			return rows[i].Annotations
+			return &rows[i]
 		}
+	}
+	return nil
+}
+
+// annotationsOf returns what was said of a violation so far.
+func (m *model) annotationsOf(id string) []capture.Annotation {
+	if v := m.violationOf(id); v != nil {
+		return v.Annotations
 	}
 	return nil
 }

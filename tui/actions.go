@@ -110,6 +110,10 @@ func (m *model) doDesk(a action) tea.Cmd {
 		return m.decide(policy.ChangeWaive)
 	case acknowledgeIt:
 		return m.acknowledge()
+	case refuseIt:
+		return m.refuse()
+	case showLab:
+		m.openLab()
 	case undoDecision:
 		return m.desk.undo(m)
 	case writePolicy:

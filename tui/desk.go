@@ -128,6 +128,9 @@ func (d *desk) undo(m *model) tea.Cmd {
 		return nil
 	case len(d.past) == 0:
 		m.status = status{text: "nothing to undo"}
+		if len(m.lab.names()) > 0 {
+			m.status.text += ": experiments are no decisions, X switches them"
+		}
 		return nil
 	}
 	last := d.past[len(d.past)-1]
@@ -267,10 +270,7 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		return nil
 	}
 	m.list().hold() // the cursor stays with what is decided on
-	patterns := policy.Suggest(s.host)
-	if s.domain {
-		patterns = []string{"." + s.host, "*." + s.host, s.host}
-	}
+	patterns := m.patternsOf(s)
 	if len(patterns) == 0 {
 		m.status = status{text: "no pattern of a policy can name this: " + s.host, trouble: true}
 		return nil
@@ -296,6 +296,15 @@ func (m *model) decide(kind policy.ChangeKind) tea.Cmd {
 		changed: func(m *model, f *form) { m.desk.preview(m, f, kind) },
 		submit:  func(m *model, f *form) (tea.Cmd, string) { return m.desk.submit(m, f, kind, s.host) },
 	})
+}
+
+// patternsOf returns the patterns by which a policy can name what is selected, the
+// narrowest first.
+func (m *model) patternsOf(s selection) []string {
+	if s.domain {
+		return []string{"." + s.host, "*." + s.host, s.host}
+	}
+	return policy.Suggest(s.host)
 }
 
 // rulesOf returns the rules that can be waived here, the one at hand first.

@@ -39,6 +39,7 @@ type written struct {
 	policy    *policy.Policy
 	explained explanation
 	said      int64 // as model.saidOf
+	altered   int   // as model.sharesOf
 }
 
 // linesMsg are the lines of a tab, written beside the loop: a body of a megabyte
@@ -209,7 +210,8 @@ func (d *detail) room() int { return max(1, d.height-2) }
 // asked returns what the lines should be of.
 func (d *detail) asked(m *model) written {
 	_, said := m.saidOf(d.recorded.Judgement)
-	return written{d.recorded, d.tab, d.width, d.revealed, m.desk.policy, m.explain(d.recorded.Flow), said}
+	_, altered := m.sharesOf(d)
+	return written{d.recorded, d.tab, d.width, d.revealed, m.desk.policy, m.explain(d.recorded.Flow), said, altered}
 }
 
 // write writes the tab, beside the loop; scrolling only cuts from it.
@@ -219,7 +221,8 @@ func (d *detail) write(m *model) tea.Cmd {
 	}
 	of, shown := d.asked(m), *d
 	said, _ := m.saidOf(d.recorded.Judgement)
-	p := &paper{theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), said: said, policy: m.desk.policy, explained: of.explained, apps: m.cfg.Store.Attribution(), now: m.news.at, timer: m.timerOf(d.recorded.Flow.Host())}
+	shares, _ := m.sharesOf(d)
+	p := &paper{shares: shares, theme: &m.theme, width: d.width - 2, mask: m.mask(d.revealed), said: said, policy: m.desk.policy, explained: of.explained, apps: m.cfg.Store.Attribution(), now: m.news.at, timer: m.timerOf(d.recorded.Flow.Host())}
 	return func() tea.Msg {
 		detailTabs[of.tab].draw(p, &shown)
 		return linesMsg{of, p.lines}
@@ -250,7 +253,11 @@ func (d *detail) draw(m *model, width int) []string {
 // title names the flow: its verdict, number, method and URL.
 func (d *detail) title(m *model, screen int) string {
 	f, v := d.recorded.Flow, d.recorded.Judgement.Verdict
-	text := verdicts[v].mark + " " + f.Method() + " " + m.mask(d.revealed).url(f.URL())
+	mark := verdicts[v].mark
+	if len(f.Experiments) > 0 {
+		mark += alteredMark
+	}
+	text := mark + " " + f.Method() + " " + m.mask(d.revealed).url(f.URL())
 	end := " → " + statusText(f)
 	more := ""
 	if hidden := len(d.lines) - d.room(); hidden > 0 {

@@ -121,7 +121,7 @@ func (m *model) dimText(width int, text string) []string {
 // drawHead draws the verdict, the figures and the tabs. On a small screen the
 // verdict and the figures share a line.
 func (m *model) drawHead(height int) []string {
-	verdict := m.verdictText()
+	verdict := m.verdictLine(m.width)
 	if height < 3 {
 		room := m.width - width(verdict) - 1
 		right := fitParts(m.alarms(), room)
@@ -137,8 +137,8 @@ func (m *model) drawHead(height int) []string {
 	return append(lines, m.tabs())
 }
 
-// verdictText says the verdict of this moment.
-func (m *model) verdictText() string {
+// verdictText says the verdict of this moment. Details give way where there is no room.
+func (m *model) verdictText(room int) string {
 	s, t := m.news.sum, &m.theme
 	switch {
 	case m.loading != nil:
@@ -148,18 +148,26 @@ func (m *model) verdictText() string {
 		if len(s.Violations) == 1 {
 			word = "VIOLATION"
 		}
-		return t.violation.Render(fmt.Sprintf("✗ %s %s", count(len(s.Violations)), word))
+		return t.violation.Render(fmt.Sprintf("✗ %s %s", count(len(s.Violations)), word) + m.besideVerdict(false))
 	case s.Flows == 0 && !m.cfg.Live:
 		return t.warning.Render("? NOTHING RECORDED")
 	case s.Flows == 0:
 		return t.warning.Render("? NOTHING SEEN YET")
-	case m.unproven:
-		return t.warning.Render("? INCONCLUSIVE, not all could be read")
 	}
+	style, text, detail := t.allowed, "✓ CLEAN", ""
 	if n := unread(s); n > 0 {
-		return t.warning.Render(fmt.Sprintf("✓ CLEAN, but %s not readable", count(n)))
+		style, detail = t.warning, fmt.Sprintf(", but %s not readable", count(n))
 	}
-	return t.allowed.Render("✓ CLEAN")
+	if m.unproven {
+		style, text, detail = t.warning, "? INCONCLUSIVE", ", not all could be read"
+	}
+	if beside := m.besideVerdict(true); beside != "" {
+		style, text = t.warning, text+beside
+		if width(text+detail) > room {
+			detail = ""
+		}
+	}
+	return style.Render(text + detail)
 }
 
 // unread counts the connections whose content could not be read.

@@ -31,6 +31,8 @@ type feed struct {
 	wake     <-chan struct{}
 	cancel   func()
 	last     time.Time
+
+	experiments *asker
 }
 
 // newsMsg is the state of the audit at one moment.
@@ -39,16 +41,17 @@ type newsMsg struct {
 	sum      capture.Summary
 	err      error // first trouble with the file
 	last     flow.ID
-	phase    string
+	phase    string // the mark of the operator
 	problems []string
 	modes    []string // ways in of the audit
 	told     Told
+	lab      inForce
 	// diagnoses has those of each device that has any, by address.
 	diagnoses map[string][]diagnosis.Diagnosis
 }
 
 func newFeed(ctx context.Context, cfg *Config) *feed {
-	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, modes: cfg.Modes, told: cfg.Told, diagnose: cfg.Diagnose, now: cfg.Now, live: cfg.Live}
+	f := &feed{ctx: ctx, store: cfg.Store, problems: cfg.Problems, modes: cfg.Modes, told: cfg.Told, diagnose: cfg.Diagnose, now: cfg.Now, live: cfg.Live, experiments: &asker{of: cfg.Experiments}}
 	f.wake, f.cancel = f.store.Wake()
 	return f
 }
@@ -86,7 +89,7 @@ func (f *feed) next() tea.Msg {
 
 func (f *feed) read() tea.Msg {
 	f.last = time.Now()
-	m := newsMsg{at: f.now(), sum: f.store.Summary(), err: f.store.Err(), last: f.store.LastID(), phase: f.store.Phase()}
+	m := newsMsg{at: f.now(), sum: f.store.Summary(), err: f.store.Err(), last: f.store.LastID(), phase: f.store.Marked(), lab: f.experiments.ask()}
 	if f.problems != nil {
 		m.problems = f.problems()
 	}

@@ -44,6 +44,7 @@ type flowRow struct {
 	weight                                   policy.Verdict
 	warning                                  bool
 	open, failed                             bool
+	altered                                  bool // by an experiment
 	dimmed                                   bool // the device does it by itself
 }
 
@@ -302,6 +303,10 @@ func (v *flowsView) draw(m *model, screen, height int) []string {
 	if alone {
 		columns = slices.Delete(slices.Clone(columns), senderColumn, senderColumn+1)
 	}
+	if m.withExperiments() || slices.ContainsFunc(v.rows, func(r flowRow) bool { return r.altered }) { // room for a second mark
+		columns = slices.Clone(columns)
+		columns[0].width++
+	}
 	widths := fitColumns(columns, screen-2, v.widest)
 	place := v.place(m)
 	head := cut(drawHead(&m.theme, columns, widths), screen-width(place)-1)
@@ -338,7 +343,7 @@ func newFlowRow(r capture.Recorded, secrets mask) flowRow {
 		id: f.ID, host: f.Host(), time: clock(f.Times.Start), method: secrets.shown(f.Method()), protocol: secrets.shown(f.Protocol()),
 		hostText: secrets.shown(withPort(f)), size: bytesText(f.BytesSent() + f.BytesReceived()), status: statusText(f),
 		verdict: verdictWord(r.Judgement.Verdict, r.Judgement.Rule()), weight: r.Judgement.Verdict,
-		open: !f.Ended(), failed: !harmless[f.Outcome],
+		open: !f.Ended(), failed: !harmless[f.Outcome], altered: len(f.Experiments) > 0,
 	}
 	if sender := deviceOf(f); sender.IsValid() {
 		row.sender = sender.String()
@@ -378,7 +383,7 @@ func withPort(f *flow.Flow) string {
 
 // statusText says how a flow ended in one word.
 func statusText(f *flow.Flow) string {
-	if f.Status() > 0 && (f.Outcome == flow.Completed || f.Outcome == flow.Open || f.Outcome == flow.Served || f.Outcome == flow.Blocked) {
+	if f.Status() > 0 && (f.Outcome == flow.Completed || f.Outcome == flow.Open || f.Outcome == flow.Served || f.Outcome == flow.Blocked || f.Outcome == flow.Simulated) {
 		return fmt.Sprint(f.Status())
 	}
 	if q := f.DNS; q != nil && f.Outcome == flow.Completed {
@@ -406,6 +411,7 @@ var outcomeWords = map[flow.Outcome]string{
 	flow.PassedThrough:     "passed",
 	flow.Tunnelled:         "unread",
 	flow.Blocked:           "blocked",
+	flow.Simulated:         "faked",
 	flow.DestinationDenied: "denied",
 	flow.ClientDenied:      "denied",
 	flow.Malformed:         "broken",
@@ -426,6 +432,9 @@ func (r *flowRow) cells(m *model) []cell {
 	state, title, text := t.bar, t.title, t.bar
 	if r.dimmed {
 		state, title, text = t.dim, t.dim, t.dim
+	}
+	if r.altered {
+		mark += alteredMark
 	}
 	if r.open || r.failed {
 		state = t.warning

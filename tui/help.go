@@ -1,6 +1,10 @@
 package tui
 
-import "telltale/capture/filter"
+import (
+	"slices"
+
+	"telltale/capture/filter"
+)
 
 // newHelp is the panel with every key, made of the table of keys.
 func newHelp() *pager {
@@ -11,9 +15,21 @@ func newHelp() *pager {
 func helpText(t *theme, width int) []string {
 	const keys = 76 // columns that the longest line needs
 	if width >= 2*keys-10 {
-		return columns(keyLines(t), fieldLines(t), keys)
+		return columns(append(keyLines(t), markLines(t)...), fieldLines(t), keys)
 	}
-	return append(append(keyLines(t), ""), fieldLines(t)...)
+	return slices.Concat(keyLines(t), markLines(t), []string{""}, fieldLines(t))
+}
+
+// markLines say what the marks in front of rows mean.
+func markLines(t *theme) []string {
+	lines := []string{t.title.Render("Marks")}
+	for _, m := range [][2]string{
+		{"✗ !", "violation, of the severity error and warning"}, {"✓ · ~", "allowed, ignored, waived"},
+		{alteredMark, "altered by an experiment (X): what happens then, not otherwise"},
+	} {
+		lines = append(lines, "  "+t.key.Render(pad(m[0], 6))+" "+m[1])
+	}
+	return lines
 }
 
 func keyLines(t *theme) (lines []string) {

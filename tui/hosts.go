@@ -161,6 +161,7 @@ func sum(name string, hosts []*capture.Host) *capture.Host {
 		}
 		total.Flows += x.Flows
 		total.Violating += x.Violating
+		total.Altered += x.Altered
 		total.Unread += x.Unread
 		total.BytesSent += x.BytesSent
 		total.BytesReceived += x.BytesReceived
@@ -186,8 +187,11 @@ func (h *hostsView) draw(m *model, width, height int) []string {
 	if len(h.list.keys) == 0 {
 		return m.emptyText(width, "No host was contacted.")
 	}
-	widths := fitColumns(hostColumns, width-2, h.widest)
-	columns := slices.Clone(hostColumns)
+	columns, altered := slices.Clone(hostColumns), m.withExperiments()
+	if altered {
+		columns = withAltered(columns)
+	}
+	widths := fitColumns(columns, width-2, h.widest)
 	for i := range columns {
 		if columns[i].title == hostOrders[h.order].column {
 			columns[i].title += "▾"
@@ -200,8 +204,12 @@ func (h *hostsView) draw(m *model, width, height int) []string {
 		last = m.news.sum.Last
 	}
 	for i := from; i < to && len(lines) < height; i++ {
-		cells := h.cells(m, h.rows[h.list.keys[i]], first, last)
-		lines = append(lines, drawRow(&m.theme, hostColumns, widths, cells, i == h.list.cursor))
+		row := h.rows[h.list.keys[i]]
+		cells := h.cells(m, row, first, last)
+		if altered {
+			cells = insertAltered(columns, cells, cell{alteredText(row.Altered, row.Flows), m.theme.warning})
+		}
+		lines = append(lines, drawRow(&m.theme, columns, widths, cells, i == h.list.cursor))
 	}
 	return lines
 }

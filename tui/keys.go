@@ -48,11 +48,13 @@ const (
 	showSent
 	showOrigin
 	showTold
+	showLab
 	hideQuestions
 	allowIt
 	ignoreIt
 	waiveIt
 	acknowledgeIt
+	refuseIt
 	nameDevice
 	undoDecision
 	writePolicy
@@ -140,11 +142,13 @@ var bindings = []binding{
 	{keys: []string{"i"}, do: ignoreIt, in: inLists | inDetail, topic: topicDecide, help: "ignore the host: the device's own noise"},
 	{keys: []string{"x"}, do: waiveIt, in: inLists | inDetail, topic: topicDecide, help: "waive the violation, with a reason and an end"},
 	{keys: []string{"K"}, do: acknowledgeIt, in: inViolations | inDetail, topic: topicDecide, help: "acknowledge the violation: you know of it (✓ beside its mark)"},
+	{keys: []string{"R"}, do: refuseIt, in: inLists | inDetail, topic: topicDecide, help: "refuse the host, as an experiment; again: no longer"},
 	{keys: []string{"A"}, do: addPeer, in: inConnect, topic: topicDecide, help: "add a device to the tunnel: it gets a key of its own"},
 	{keys: []string{"N"}, do: nameDevice, in: inConnect | onDevices, topic: topicDecide, hint: "name", help: "name the device"},
 	{keys: []string{"u"}, do: undoDecision, in: everywhere, topic: topicDecide, help: "undo the last decision"},
 	{keys: []string{"w"}, do: writePolicy, in: everywhere, topic: topicDecide, help: "write decisions to the policy file"},
 	{keys: []string{"m"}, do: markPhase, in: everywhere, topic: topicDecide, help: "mark a phase, such as before consent"},
+	{keys: []string{"X"}, do: showLab, in: everywhere, topic: topicDecide, help: "experiments: what alters the traffic, to switch on and off"},
 
 	{keys: []string{"e"}, do: exportReport, in: everywhere, topic: topicLeave, hint: "report", help: "write reports"},
 	{keys: []string{"y"}, do: copyIt, in: inLists | inDetail, topic: topicLeave, help: "copy a URL, a curl command or a Markdown line"},

@@ -15,6 +15,7 @@ import (
 // messages of a WebSocket in both directions.
 func drawRequest(p *paper, d *detail) {
 	f := d.recorded.Flow
+	p.experimented(f)
 	if f.Request == nil && p.asked(f) {
 		return
 	}
@@ -41,6 +42,7 @@ func drawRequest(p *paper, d *detail) {
 // drawResponse shows what came back.
 func drawResponse(p *paper, d *detail) {
 	f := d.recorded.Flow
+	p.experimented(f)
 	if f.Response == nil && p.answered(f) {
 		return
 	}

@@ -34,6 +34,8 @@ type model struct {
 	origins       map[string]*locate.Result // where hosts come from in the app
 	gaps          gaps                      // in the books of the ways in
 	trouble       trouble                   // the diagnosis that matters most
+	lab           inForce                   // the experiments that there are
+	switching     bool                      // one of them is being switched
 	outputShown   string                    // the line of a program on the bottom line
 	running       sync.RWMutex              // held for reading by what is awaited at the end
 
@@ -158,6 +160,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case existMsg:
 		m.askOverwrite(msg)
 		return nil
+	case switchedMsg:
+		return m.takeSwitched(msg)
 	case statusMsg:
 		m.status = status(msg)
 		return nil
@@ -241,6 +245,7 @@ func (m *model) takeNews(n newsMsg) tea.Cmd {
 	}
 	m.announceOutput(m.news.told.Output, n.told.Output)
 	m.news, m.search.fresh = n, true
+	m.takeInForce(n.lab)
 	m.gaps = m.gaps.take(n.sum.Health.Ledgers, n.at, m.cfg.Live && m.loading == nil)
 	m.nameDevices()
 	m.derive()

@@ -174,13 +174,6 @@ func (p *paper) notes(f *flow.Flow) {
 	}
 }
 
-// altered writes what telltale changed on the wire.
-func (p *paper) altered(f *flow.Flow) {
-	for _, altered := range f.Altered {
-		p.styled("altered", altered, p.theme.warning)
-	}
-}
-
 func ttlText(ttl time.Duration) string {
 	if ttl < time.Second {
 		return "0s"

@@ -24,6 +24,7 @@ type paper struct {
 	explained explanation // why the flow could not be read
 	apps      *attribution.Book
 	said      map[string][]capture.Annotation // of violations, by their IDs
+	shares    map[string]string               // of violations, how much of them was altered
 	timer     string                          // what repeats at the host of the flow; "" for nothing
 	now       time.Time
 	lines     []string

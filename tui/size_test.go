@@ -87,7 +87,7 @@ func everywhereIn(r *rig, visit func()) {
 	r.t.Helper()
 	for _, steps := range [][]string{
 		{"c"}, {"1"}, {"1", "enter"}, {"tab"}, {"tab"}, {"tab"}, {"tab"}, {"esc"}, {"1", "a"}, {"esc"}, {"x"}, {"tab", "tab"}, {"esc"},
-		{"1", "F"}, {"esc"}, {"1", "O"}, {"end"}, {"esc"}, {"2"}, {"d"}, {"d"}, {"i"}, {"esc"}, {"y"}, {"esc"}, {"enter"}, {"tab"}, {"r"}, {"tab"}, {"tab"}, {"tab"}, {"y", "u"}, {"esc"},
+		{"1", "R"}, {"tab"}, {"esc"}, {"X"}, {"end"}, {"right"}, {"space"}, {"home"}, {"space"}, {"esc"}, {"1", "F"}, {"esc"}, {"1", "O"}, {"end"}, {"esc"}, {"2"}, {"d"}, {"d"}, {"i"}, {"esc"}, {"y"}, {"esc"}, {"enter"}, {"tab"}, {"r"}, {"tab"}, {"tab"}, {"tab"}, {"y", "u"}, {"esc"},
 		{"3"}, {"enter"}, {"tab", "tab", "r"}, {"D"}, {"end"}, {"n"}, {"N"}, {"esc"}, {"esc"}, {"space"}, {"1"}, {"2"}, {"4", "F"}, {"enter"}, {"esc"}, {"esc"}, {"/"}, {"x"}, {"esc"}, {"m"}, {"esc"}, {"e"}, {"esc"}, {"w"}, {"esc"}, {"?"}, {"esc"}, {"a", "enter"}, {"esc"}, {"w"}, {"esc"}, {"q"}, {"esc"},
 	} {
 		for _, key := range steps {
@@ -103,7 +103,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		flows: flowtest.Number(hostileFlow(1), flowtest.Get("https://www.canada.ca/"), flowtest.WebSocket("wss://a.example/", []flow.Frame{flowtest.Text(true, 0, hostile)})),
 		text:  strings.Replace(covidPolicy, "name: COVID Alert talks to the Government of Canada only", `name: "\u202e\x1b[31m\u200b evil"`, 1),
 		change: func(c *Config) {
-			c.Capture = hostile
+			c.Capture, c.Experiments = hostile, hostileLamps(hostile)
 			c.Problems = func() []string { return []string{hostile} }
 			c.Diagnose = hostileDiagnoses
 			c.NameDevice = func(string, string) error { return errors.New(hostile) }
@@ -131,6 +131,7 @@ func FuzzHostileText(f *testing.F) {
 		r := newRig(t, setting{flows: flowtest.Number(x, socket, flowtest.Tunnel("t.example", func(f *flow.Flow) { f.Error = s })), w: 90, h: 20, change: func(c *Config) {
 			c.Capture, c.Problems, c.NameDevice = s, func() []string { return []string{s} }, func(string, string) error { return errors.New(s) }
 			c.Diagnose = func(capture.Device) []diagnosis.Diagnosis { return diagnosesOf(s) }
+			c.Experiments = hostileLamps(s)
 			c.App, c.Locate = s, locateBy(func(host string) (*locate.Result, error) { return allOf(s, host), nil })
 		}})
 		everywhereIn(r, func() { checkScreen(t, r.m) })

@@ -14,6 +14,7 @@ import (
 // when it opened TLS, and which certificate the server showed.
 func drawTLS(p *paper, d *detail) {
 	f := d.recorded.Flow
+	p.experimented(f)
 	p.names(f)
 	p.hello(f.Client)
 	p.server(f.Server)

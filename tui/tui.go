@@ -128,6 +128,7 @@ type Experiment struct {
 	On         bool
 	Hosts      []string // that alone are meant, as they are written; nil: all
 	Flows      int      // contacts that it altered so far
+	Note       string   // what to know of it while it is on: "has no effect while offline is on"
 }
 
 // Copy is one form in which a flow can be copied.

@@ -74,11 +74,19 @@ func (v *violationsView) draw(m *model, width, height int) []string {
 		columns = slices.Clone(columns)
 		columns[0].width = 2
 	}
+	altered := m.withExperiments()
+	if altered {
+		columns = withAltered(columns)
+	}
 	widths := fitColumns(columns, width-2, v.widest)
 	lines := []string{v.list.head(&m.theme, drawHead(&m.theme, columns, widths), width)}
 	from, to := v.list.visible()
 	for i := from; i < to && len(lines) < height; i++ {
-		cells := v.cells(m, v.rows[v.list.keys[i]])
+		row := v.rows[v.list.keys[i]]
+		cells := v.cells(m, row)
+		if altered {
+			cells = insertAltered(columns, cells, cell{alteredText(row.Altered, row.Count), m.theme.warning})
+		}
 		lines = append(lines, drawRow(&m.theme, columns, widths, cells, i == v.list.cursor))
 	}
 	return lines

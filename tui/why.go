@@ -14,6 +14,7 @@ import (
 func drawWhy(p *paper, d *detail) {
 	f, j := d.recorded.Flow, d.recorded.Judgement
 	p.verdict(f, j)
+	p.experimented(f)
 	p.explanation(p.explained)
 	for _, finding := range j.Findings {
 		p.finding(finding)
@@ -89,6 +90,7 @@ func askable(f *flow.Flow) string {
 func (p *paper) finding(f policy.Finding) {
 	p.heading(string(f.Rule) + " · " + string(f.Severity))
 	p.annotations(p.said[f.Fingerprint()])
+	p.styled("altered", p.shares[f.Fingerprint()], p.theme.warning)
 	p.fact("decided by", f.Source.String())
 	p.evidence(f)
 	if f.Rule.OfContact() {
