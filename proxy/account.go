@@ -44,9 +44,18 @@ type account struct {
 
 // open takes an accepted socket in.
 func (p *Proxy) open(raw net.Conn, m Mode) {
-	if c := p.account(raw, flow.Client{Addr: addrPort(raw.RemoteAddr())}, m.Name); c != nil {
+	if c := p.account(p.shape(raw), flow.Client{Addr: addrPort(raw.RemoteAddr())}, m.Name); c != nil {
 		go p.start(c, m)
 	}
+}
+
+// shape puts what stands in front of the sockets of clients, if anything does, in front of
+// one.
+func (p *Proxy) shape(raw net.Conn) net.Conn {
+	if p.cfg.Shape == nil {
+		return raw
+	}
+	return p.cfg.Shape(raw)
 }
 
 // account opens the account of a socket. It returns nil when the audit is ending: the

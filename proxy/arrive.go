@@ -290,6 +290,7 @@ func (u *unanswered) accept(c *connection) error {
 			return err
 		}
 	}
+	conn = c.account.proxy.shape(conn)
 	u.inside.Store(&conn)
 	c.Conn = conn
 	c.account.replace(conn)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,9 +17,9 @@ const redirects = true
 // redirected (SO_ORIGINAL_DST of netfilter's ip_tables.h and ip6_tables.h). Without a
 // redirection that is the socket's own address, or an error.
 func originalDestination(c net.Conn) (netip.AddrPort, error) {
-	t, ok := c.(*net.TCPConn)
+	t, ok := c.(syscall.Conn)
 	if !ok {
-		return netip.AddrPort{}, fmt.Errorf("%T is no TCP socket", c)
+		return netip.AddrPort{}, fmt.Errorf("%T is no socket", c)
 	}
 	raw, err := t.SyscallConn()
 	if err != nil {
@@ -27,7 +28,7 @@ func originalDestination(c net.Conn) (netip.AddrPort, error) {
 	// A socket of both families reports IPv4 clients under addresses of IPv6, and knows
 	// their destination by IPv4's option.
 	ask := originalDestination6
-	if addrPort(t.RemoteAddr()).Addr().Is4() {
+	if addrPort(c.RemoteAddr()).Addr().Is4() {
 		ask = originalDestination4
 	}
 	var to netip.AddrPort

@@ -76,8 +76,10 @@ type Config struct {
 	// Modify returns what alters messages now, nil for nothing. It is asked once for each
 	// request. Nil: nothing ever does.
 	Modify func() Modifier
-	// Shape stands in front of the sockets of clients: a slow link. What it returns may be
-	// half-closed like what it is given (CloseWrite). Nil: sockets are used as they are.
+	// Shape stands in front of the sockets of clients: a slow link. What it returns has, of
+	// the methods of a *net.TCPConn that net.Conn does not have, CloseWrite, SetLinger and
+	// SyscallConn, which do what those of the socket do. It is called once for each socket,
+	// before anything is read from it. Nil: sockets are used as they are.
 	Shape func(net.Conn) net.Conn
 	// Home answers requests to the proxy's own address and to
 	// http://setup.telltale/. Nil answers 404.
