@@ -68,12 +68,6 @@ func (c *checker) known(name member) *Modifier {
 	return nil
 }
 
-// elsewhere are fields of martian's that a file may not have, and why.
-var elsewhere = map[string]string{
-	"url.Modifier.host":   "a rule does not send a request to another server than the client asked for; the recording would name the wrong one",
-	"url.Modifier.scheme": "a rule does not send a request in another way than the client asked for; the recording would say the wrong one",
-}
-
 // fields checks the object of a modifier whose name is known.
 func (c *checker) fields(m *Modifier, name member) {
 	n := name.value
@@ -85,10 +79,6 @@ func (c *checker) fields(m *Modifier, name member) {
 	for _, x := range n.members {
 		f := m.field(x.name)
 		if f == nil {
-			if why := elsewhere[m.Name+"."+x.name]; why != "" {
-				c.m.add(x.at, x.value.path, "%s: %s", x.name, why)
-				continue
-			}
 			c.m.add(x.at, x.value.path, "%s is no field of %s, expected %s%s", quoted(x.name), m.Name,
 				strings.Join(m.fieldNames(), ", "), meant(x.name, m.fieldNames()))
 			continue
@@ -192,10 +182,12 @@ func (c *checker) ordered(n *node) {
 
 // wrongURL refuses a modifier that sets nothing.
 func wrongURL(n *node) string {
-	if n.member("path") == nil && n.member("query") == nil {
-		return "sets nothing, expected path, query or both"
+	for _, f := range []string{"scheme", "host", "path", "query"} {
+		if n.member(f) != nil {
+			return ""
+		}
 	}
-	return ""
+	return "sets nothing, expected scheme, host, path or query"
 }
 
 // wrongCookie refuses what net/http would quietly leave out of a cookie, or the cookie as

@@ -58,7 +58,8 @@ func alterBody(fields *node) alterer {
 // replace lets martian replace the content of an answer. It never sees that a range was asked
 // for: with one that is not within the content it panics or fails, and it leaves an answer
 // of 416 with the length of the old content. A server may always answer with the whole
-// (RFC 9110, 14.2).
+// (RFC 9110, 14.2). An answer to HEAD gets the content as well: whoever passes it on writes
+// the length alone.
 func (l *leaf) replace(res *http.Response, size int64) error {
 	if res.Body == nil {
 		res.Body = http.NoBody
@@ -80,7 +81,7 @@ func (l *leaf) replace(res *http.Response, size int64) error {
 	}
 	frame(res.Header, size)
 	res.TransferEncoding, res.Trailer, res.Uncompressed = nil, nil, false
-	if size == 0 || asked.Method == http.MethodHead {
+	if size == 0 {
 		res.Body = http.NoBody
 	}
 	return nil

@@ -186,7 +186,7 @@ func alterQuery(fields *node) alterer {
 	}}
 }
 
-// alterURL sets path and query. martian leaves the escaped form of the old path.
+// alterURL sets parts of the URL. martian leaves the escaped form of the old path.
 func alterURL(*node) alterer {
 	return alterer{requests: func(l *leaf, req *http.Request) (string, error) {
 		before, u := *req.URL, *req.URL
@@ -195,6 +195,12 @@ func alterURL(*node) alterer {
 			return "", err
 		}
 		var what []string
+		if u.Scheme != before.Scheme {
+			what = append(what, "scheme → "+u.Scheme)
+		}
+		if u.Host != before.Host {
+			what = append(what, "host → "+plain.Name(u.Host, 200))
+		}
 		if u.Path != before.Path {
 			u.RawPath, u.Opaque = "", ""
 			what = append(what, "path → "+plain.Name(u.Path, 200))

@@ -118,7 +118,7 @@ func TestSchemaIsMartians(t *testing.T) {
 			}
 		}
 		for name := range want {
-			if m.field(name) == nil && elsewhere[m.Name+"."+name] == "" {
+			if m.field(name) == nil {
 				t.Errorf("%s.%s of martian's is not in the table", m.Name, name)
 			}
 		}

@@ -156,6 +156,8 @@ var leaves = []Modifier{
 		scope,
 	}},
 	{Name: "url.Modifier", Help: "sets parts of the request's URL", Requests: true, make: makeLeaf(alterURL), together: wrongURL, Fields: []Field{
+		{"scheme", kindScheme, false, "`http` or `https`"},
+		{"host", kindHost, false, "the server that the request is sent to, with a port if it is not the usual one"},
 		{"path", kindPath, false, "the path, not escaped"},
 		{"query", kindQuery, false, "the whole query"},
 		scope,
@@ -171,7 +173,7 @@ var Refused = []struct{ Name, Why string }{
 	{"skip.RoundTrip", "it needs martian's proxy; --refuse keeps requests from a server"},
 	{"static.Modifier", "it answers with files of this machine"},
 	{"stash.Modifier", "it writes whole URLs into headers that servers see"},
-	{"port.Modifier", "it sends requests to a server that the client did not ask for, and leaves a second Host header"},
+	{"port.Modifier", "it leaves a second Host header; url.Modifier sets a host with a port"},
 	{"header.Id", "it needs martian's proxy; header.Modifier sets a header"},
 	{"log.Logger", "telltale records what passes"},
 	{"har.Logger", "telltale records what passes; telltale export makes a HAR"},

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -78,6 +79,9 @@ func (w *warner) modifier(n *node, by way) {
 		return
 	}
 	w.alone(m, name, by)
+	if part := overtaken(m, fields); part != "" && by.requests && by.answers {
+		w.m.add(name.at, "", "%s looks at the request that was sent, whose %s is altered here: what is for answers here may never be done", m.Name, part)
+	}
 	inside, vain := by.with(m, fields)
 	if vain != "" {
 		w.m.add(name.at, "", "%s never matches: a filter around it wants another %s", m.Name, vain)
@@ -126,6 +130,81 @@ func (w *warner) ordered(n *node, by way) {
 	}
 }
 
+// overtaken returns the part of a request that a filter looks at, and that is altered within
+// it, where answers are altered there as well: "" for none.
+func overtaken(m *Modifier, fields *node) string {
+	within := fields.member("modifier")
+	if within == nil {
+		return ""
+	}
+	var looks []string
+	switch m.Name {
+	case "url.Filter":
+		for _, f := range []string{"scheme", "host", "path", "query"} {
+			if fields.member(f) != nil {
+				looks = append(looks, f)
+			}
+		}
+	case "url.RegexFilter":
+		looks = []string{"scheme", "host", "path", "query"}
+	case "querystring.Filter":
+		looks = []string{"query"}
+	case "port.Filter":
+		looks = []string{"host"}
+	case "header.RegexFilter":
+		looks = []string{"header " + http.CanonicalHeaderKey(fields.member("header").text)}
+	default:
+		return ""
+	}
+	altered, answers := within.altered()
+	for _, part := range looks {
+		if answers && slices.Contains(altered, part) {
+			return part
+		}
+	}
+	return ""
+}
+
+// altered returns which parts of requests a modifier and those in it alter, and whether
+// they alter answers.
+func (n *node) altered() (parts []string, answers bool) {
+	m, fields := lookup(n.members[0].name), n.members[0].value
+	requests, replies := reach(m, fields)
+	var inside []*node
+	for _, f := range m.Fields {
+		value := fields.member(f.Name)
+		switch {
+		case value == nil:
+		case f.Kind == kindModifier:
+			inside = append(inside, value)
+		case f.Kind == kindModifiers:
+			inside = append(inside, value.items...)
+		case f.Kind == kindOrdered:
+			for _, item := range value.items {
+				inside = append(inside, item.member("modifier"))
+			}
+		case m.Name == "url.Modifier" && f.Kind != kindScope:
+			parts = append(parts, f.Name)
+		case f.Kind == kindSettable || f.Kind == kindHeaders:
+			for _, name := range namesOf(value) {
+				parts = append(parts, "header "+name)
+			}
+		}
+	}
+	if m.Name == "querystring.Modifier" {
+		parts = append(parts, "query")
+	}
+	answers = replies && len(inside) == 0 && m.Name != "noop.Modifier"
+	for _, x := range inside {
+		more, also := x.altered()
+		parts, answers = append(parts, more...), answers || also && replies
+	}
+	if !requests {
+		parts = nil
+	}
+	return parts, answers
+}
+
 // known are the methods that apps use.
 var known = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PROPFIND", "REPORT", "QUERY"}
 
@@ -147,6 +226,13 @@ func (w *warner) alone(m *Modifier, name member, by way) {
 	case "body.Modifier":
 		if fields.member("scope") == nil && by.requests && by.answers {
 			w.m.add(name.at, "", `body.Modifier replaces the content of requests as well; "scope": ["response"] is for answers alone`)
+		}
+	case "url.Modifier":
+		if host := fields.member("host"); host != nil {
+			w.m.add(host.at, "", "requests go to %s with all that they carry, cookies and tokens too", host.text)
+		}
+		if scheme := fields.member("scheme"); scheme != nil && scheme.text == "http" {
+			w.m.add(scheme.at, "", "requests that the client encrypts leave in the clear")
 		}
 	case "status.Modifier":
 		switch status := fields.member("statusCode"); status.text {
