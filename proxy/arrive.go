@@ -32,12 +32,12 @@ func (p *Proxy) Arrive(a Arrival) {
 		return
 	}
 	c.account.expect(c, flow.Abandoned, "the client went away before it was answered")
-	p.meet(c, a.Way, a.Destination, a.Asked, answering{
-		context: pending.context,
-		accept:  func() error { return pending.accept(c) },
-		refuse:  pending.refuse,
-		pending: a.Accept != nil,
-	})
+	accept := func() error { return pending.accept(c) }
+	answer := answering{context: pending.context, accept: accept, refuse: pending.refuse, pending: a.Accept != nil}
+	if !answer.pending {
+		answer.open = accept
+	}
+	p.meet(c, a.Way, a.Destination, a.Asked, answer)
 }
 
 // answering is how a client hears whether its server was reached.
@@ -45,7 +45,8 @@ type answering struct {
 	context context.Context // ends when the client is not to be answered any more
 	accept  func() error    // called once, or refuse is
 	refuse  func(error)
-	pending bool // the client has no connection yet: until then nothing can be read from it
+	pending bool         // the client has no connection yet
+	open    func() error // makes readable what a client sends that has one; nil where it is
 }
 
 // meet serves a connection of a way in that knows where it goes: the address to, or the
@@ -84,7 +85,7 @@ func (p *Proxy) meet(c *connection, w *Way, to netip.AddrPort, asked string, ans
 // refuserOf returns how a client hears that its connection is blocked.
 func (p *Proxy) refuserOf(c *connection, d Decision, answer answering) refuser {
 	r := refuser{
-		accept: answer.accept,
+		accept: answer.accept, open: answer.open,
 		refuse: func(_ *flow.Flow, form Refusal) string {
 			answer.refuse(&blockedError{c.asked, d.Why, form})
 			return "refused the connection in the place of the server"

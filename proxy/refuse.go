@@ -118,6 +118,9 @@ type refuser struct {
 	// returns what that was, in words. It may put an answer into f. It does not close.
 	refuse func(f *flow.Flow, form Refusal) (what string)
 	accept func() error // nil where the client was accepted already
+	// open makes the socket of a client readable that was accepted before anybody asked. Nil
+	// where it is.
+	open func() error
 	// await blocks until a client that has not been accepted goes away. Nil where it was, or
 	// where its socket says so.
 	await func()
@@ -164,9 +167,10 @@ func (p *Proxy) hang(c *connection, f *flow.Flow, d Decision, r refuser) {
 	d.seal(&open, what)
 	open.Outcome, open.Error = flow.Open, ""
 	f.ID = p.observe(c, &open)
-	if r.await != nil {
+	switch {
+	case r.await != nil:
 		r.await()
-	} else {
+	case r.open == nil || r.open() == nil:
 		f.Sent = p.swallow(c)
 	}
 	d.seal(f, what)
