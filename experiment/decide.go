@@ -30,7 +30,7 @@ type contact struct {
 func contactOf(f *flow.Flow) *contact {
 	c := &contact{Flow: f, host: f.Host(), port: f.Port(), stage: atConnection}
 	switch {
-	case f.Request != nil:
+	case f.Request != nil && f.Kind != flow.Tunnel: // which has the CONNECT that opened it
 		c.stage = atRequest
 	case f.Kind == flow.DNS:
 		c.stage = atQuestion
