@@ -59,6 +59,7 @@ func newRoot(s *streams) *cobra.Command {
 	}{
 		{"audit", newWatch(s)},
 		{"audit", newRecord(s)},
+		{"audit", newServe(s)},
 		{"audit", newCheck(s)},
 		{"audit", newReport(s)},
 		{"audit", newDiff(s)},

@@ -18,18 +18,28 @@ import (
 
 func newReplay(s *streams) *cobra.Command {
 	flags := &liveFlags{}
+	again := &resendFlags{}
 	var on bool
 	var format string
 	c := command("replay", func(c *cobra.Command, args []string) error {
-		if !on {
-			return withHint(errors.New("nothing says what to do with the recording"), "telltale replay %s --on runs the programs of the policy", quote(args[0]))
+		switch {
+		case on && again.against != "":
+			return withHint(errors.New("--on runs programs and --against sends requests: one of them at a time"), "leave out --on or --against")
+		case !on && again.against == "":
+			return withHint(errors.New("nothing says what to do with the recording"), "telltale replay %s --on runs the programs of the policy; --against URL sends its requests to a server of yours", quote(args[0]))
 		}
 		if format != "text" && format != "json" {
 			return fmt.Errorf("--format: %q is neither text nor json", format)
 		}
 		ctx, stop := interruptible(c.Context(), 0)
 		defer stop()
-		return replayOn(ctx, s, flags, args[0], format)
+		if on {
+			if err := again.refuseWithoutAgainst(c.Flags()); err != nil {
+				return err
+			}
+			return replayOn(ctx, s, flags, args[0], format)
+		}
+		return replayAgainst(ctx, s, &flags.policy, again, args[0], format)
 	})
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) != 1 {
@@ -38,6 +48,7 @@ func newReplay(s *streams) *cobra.Command {
 		return nil
 	}
 	flags.policy.register(c)
+	again.register(c)
 	c.Flags().BoolVar(&on, "on", false, "run the programs of the policy's section on")
 	c.Flags().StringVar(&format, "format", "text", "how results are printed: `text` or json, one object a line")
 	return c

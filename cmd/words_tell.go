@@ -64,13 +64,4 @@ or the PEM to those who will verify captures, before the audit.`,
 		example: `  telltale captures key
   telltale captures verify audit.telltale --key lab.pem`,
 	},
-	"replay": {
-		use:   "replay CAPTURE",
-		short: "Run the policy's programs over a recording",
-		long: `Judges a capture, makes the events of a live audit anew, and runs the programs
-of the policy's section on. Prints what each of them wrote and answered. Nothing
-is changed and nobody is told: it is for developing such programs.`,
-		example: `  telltale replay audit.telltale --on --policy telltale.yaml
-  telltale replay audit.telltale --on --format json`,
-	},
 }
