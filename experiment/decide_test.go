@@ -16,11 +16,11 @@ import (
 var stages = map[string]func(host string) *flow.Flow{
 	"http":    func(h string) *flow.Flow { return opened(flowtest.Get("http://" + h + "/x")) },
 	"https":   func(h string) *flow.Flow { return opened(flowtest.Get("https://" + h + "/x")) },
-	"connect": func(h string) *flow.Flow { return opened(flowtest.Tunnel(h + ":443")) },
+	"connect": func(h string) *flow.Flow { return byCONNECT(opened(flowtest.Tunnel(h + ":443"))) },
 	"arrival": func(h string) *flow.Flow {
 		return opened(flowtest.Tunnel("192.0.2.9:443", flowtest.Resolved(h), flowtest.Mode("wireguard")))
 	},
-	"hello": func(h string) *flow.Flow { return opened(flowtest.Refused(h)) },
+	"hello": func(h string) *flow.Flow { return byCONNECT(opened(flowtest.Refused(h))) },
 	"dns":   func(h string) *flow.Flow { return opened(flowtest.DNS(h)) },
 	"udp": func(h string) *flow.Flow {
 		return opened(flowtest.Datagrams("192.0.2.9:123", flowtest.Resolved(h)))
@@ -29,6 +29,12 @@ var stages = map[string]func(host string) *flow.Flow{
 }
 
 var stageNames = []string{"http", "https", "connect", "arrival", "hello", "dns", "udp", "quic"}
+
+// byCONNECT adds what opened a tunnel.
+func byCONNECT(f *flow.Flow) *flow.Flow {
+	f.Request = &flow.Request{Method: "CONNECT"}
+	return f
+}
 
 // opened takes the end from a flow, which nobody knows when it is decided about.
 func opened(f *flow.Flow) *flow.Flow {
