@@ -85,11 +85,11 @@ type Lack string
 
 // The lacks.
 const (
-	NothingBefore Lack = "nothing-before" // nothing was recorded before the experiment
-	NothingTaken  Lack = "nothing-taken"  // the experiment took no contact
-	NothingElse   Lack = "nothing-else"   // no other host answered before and in the stretch
-	FewElse       Lack = "few-else"       // fewer than minKept contacts to other hosts
-	TooShort      Lack = "too-short"      // for what was regular before
+	NothingBefore  Lack = "nothing-before"  // nothing was recorded before the experiment
+	NothingAltered Lack = "nothing-altered" // the experiment altered no contact
+	NothingElse    Lack = "nothing-else"    // no other host answered before and in the stretch
+	FewElse        Lack = "few-else"        // fewer than minKept contacts to other hosts
+	TooShort       Lack = "too-short"       // for what was regular before
 )
 
 // minKept is how many contacts to other hosts it takes to say that they went on.
@@ -101,8 +101,8 @@ func (s *Stretch) Lacking() (lacks []Lack) {
 	if s.Before == 0 {
 		return []Lack{NothingBefore}
 	}
-	if len(s.Targets) == 0 {
-		lacks = append(lacks, NothingTaken)
+	if s.Altered == 0 {
+		lacks = append(lacks, NothingAltered)
 	}
 	switch n := s.KeptFlows(); {
 	case n == 0:

@@ -127,7 +127,7 @@ func TestUndisturbedIsSaidOfNothingLess(t *testing.T) {
 		want  []Lack
 	}{
 		{"nothing before", slices.Concat(every(10, 101, 200, getting("https://api.example/v1/poll")), tries), []Lack{NothingBefore}},
-		{"nothing taken", background(300), []Lack{NothingTaken}},
+		{"nothing altered", background(300), []Lack{NothingAltered}},
 		{"nothing else", slices.Concat(every(12, 3, 100, getting(probe)), tries), []Lack{NothingElse}},
 		{"little else", slices.Concat([]*flow.Flow{get("https://api.example/", 5), get("https://api.example/", 150)}, tries), []Lack{FewElse}},
 		{"too short", slices.Concat(background(300), every(40, 5, 100, getting("https://slow.example/")), tries), []Lack{TooShort}},
@@ -314,7 +314,7 @@ func TestSlowLinks(t *testing.T) {
 	if l.Median < 2800*time.Millisecond || l.Median > 3200*time.Millisecond || l.BeforeMedian < 90*time.Millisecond || l.BeforeMedian > 110*time.Millisecond {
 		t.Errorf("%+v", l)
 	}
-	if len(s.Kept) != 1 || len(s.Targets) != 0 {
+	if len(s.Kept) != 1 || len(s.Targets) != 0 || !s.Undisturbed() {
 		t.Errorf("%+v", s)
 	}
 }

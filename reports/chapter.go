@@ -9,6 +9,8 @@ import (
 // table, a list, or both. One with nothing to say is left out.
 type chapter struct {
 	ID, Heading string
+	Sub         bool   // it is a part of the chapter before
+	Lead        string // what it amounts to, quoted for the document
 	Intro       string // a sentence above
 	Head        []string
 	Rows        [][]string // cells, quoted for the document
@@ -18,7 +20,7 @@ type chapter struct {
 	More        int        // rows or items that are left out
 }
 
-func (c chapter) empty() bool { return len(c.Rows)+len(c.Items)+len(c.Brief) == 0 }
+func (c chapter) empty() bool { return len(c.Rows)+len(c.Items)+len(c.Brief) == 0 && c.Lead == "" }
 
 // chaptersOf returns those that say something, of at most n rows and items.
 func chaptersOf(n int, all ...chapter) []chapter {
@@ -67,7 +69,11 @@ const budgetChapter = 1_200
 func (r *Report) inMarkdown(all ...chapter) string {
 	m := &markdown{r: r}
 	for _, c := range chaptersOf(pageRows, all...) {
-		m.heading(c.Heading)
+		if c.Sub {
+			m.line("\n### %s\n", c.Heading)
+		} else {
+			m.heading(c.Heading)
+		}
 		gap := false // a blank line between the parts
 		part := func() {
 			if gap {
@@ -75,9 +81,11 @@ func (r *Report) inMarkdown(all ...chapter) string {
 			}
 			gap = true
 		}
-		if c.Intro != "" {
-			part()
-			m.line("%s", c.Intro)
+		for _, text := range [...]string{c.Lead, c.Intro} {
+			if text != "" {
+				part()
+				m.line("%s", text)
+			}
 		}
 		if len(c.Rows) > 0 {
 			part()

@@ -16,7 +16,7 @@ import (
 var csvHeader = []string{
 	"host", "verdict", "rule", "category", "flows", "violating", "unread", "bytes_sent", "bytes_received",
 	"first", "last", "apps", "policy_file", "policy_line", "policy_text", "known",
-	"company", "product", "country", "purpose", "noise", "every_seconds", "told",
+	"company", "product", "country", "purpose", "noise", "every_seconds", "told", "altered", "experiments",
 }
 
 // writeCSV writes one row for each host, in the order of the JSON (RFC 4180).
@@ -28,6 +28,10 @@ func writeCSV(w io.Writer, r *Report) error {
 	out.UseCRLF = true
 	if err := out.Write(csvHeader); err != nil {
 		return err
+	}
+	var experiments []string // of the audit
+	for _, e := range r.Summary.Experiments {
+		experiments = append(experiments, e.Name)
 	}
 	known := map[string]int{} // violations that the baseline has, by host
 	for _, v := range r.Summary.Waivers {
@@ -56,7 +60,7 @@ func writeCSV(w io.Writer, r *Report) error {
 			csvTime(h.First), csvTime(h.Last), text(strings.Join(apps, " | ")),
 			text(h.Source.File), line, text(h.Source.Text), strconv.Itoa(known[h.Name]),
 			text(who.Company), text(who.Product), text(who.Country), text(who.Purpose), string(noiseOf(h.Name)), every,
-			text(strings.Join(told[h.Name], " | ")),
+			text(strings.Join(told[h.Name], " | ")), strconv.Itoa(h.Altered), text(strings.Join(experiments, " | ")),
 		}); err != nil {
 			return err
 		}

@@ -457,7 +457,7 @@ func (e *Examination) outcomes() map[flow.Outcome]int {
 // notClients are the outcomes that no client is to blame for: what telltale was asked to
 // do, what is no TLS, and what ended before it could be told.
 var notClients = []flow.Outcome{
-	flow.PassedThrough, flow.Tunnelled, flow.Blocked, flow.Malformed, flow.Abandoned, flow.Open, flow.UpstreamFailed, flow.DestinationDenied,
+	flow.PassedThrough, flow.Tunnelled, flow.Blocked, flow.Simulated, flow.Malformed, flow.Abandoned, flow.Open, flow.UpstreamFailed, flow.DestinationDenied,
 }
 
 // otherwise lists why connections could not be read where that is no diagnosis.

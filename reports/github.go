@@ -44,7 +44,7 @@ func writeGitHub(w io.Writer, r *Report) error {
 	left := g.level(failures)
 	left += g.level(warnings)
 	left += g.level(notices)
-	last := strings.ToUpper(title(r.Verdict)) + ": " + headline(r, onTerminal) + "."
+	last := r.shouted(onTerminal) + ": " + headline(r, onTerminal) + "."
 	if left > 0 {
 		last += fmt.Sprintf(" %s at most are shown for each level; %s left out. A .json or .sarif report has all.",
 			plural(githubAnnotations, "annotation", "annotations"), plural(left, "was", "were"))
@@ -74,7 +74,7 @@ func (g *github) verdict() error {
 	if err := writeText(&b, &uncolored); err != nil {
 		return err
 	}
-	g.WriteString("::group::" + data("telltale: "+strings.ToUpper(title(g.r.Verdict))) + "\n")
+	g.WriteString("::group::" + data("telltale: "+g.r.shouted(onTerminal)) + "\n")
 	for line := range strings.Lines(b.String()) {
 		g.line(strings.TrimSuffix(line, "\n"))
 	}
@@ -106,7 +106,7 @@ func (g *github) annotations() (failures, warned, notices []annotation) {
 		}
 	}
 	if r.Verdict == Clean {
-		notices = append(notices, annotation{"notice", "clean", capital(headline(r, onTerminal)) + ".", spot{}})
+		notices = append(notices, annotation{"notice", "clean" + r.besideVerdict(onTerminal), capital(headline(r, onTerminal)) + ".", spot{}})
 	}
 	if waived, known := excused(r); len(waived)+len(known) > 0 {
 		text := fmt.Sprintf("%s not count: %d waived by the policy, %d known from %s.",

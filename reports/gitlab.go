@@ -17,7 +17,7 @@ import (
 // issue keeps its own however often it was seen.
 //
 // The list has no place for a verdict. An audit that proves nothing must not look
-// like one without issues: damaged captures, an inconclusive verdict and warnings
+// like one without issues: damaged captures, an inconclusive verdict, experiments and warnings
 // are issues too. What does not count is not in the list.
 
 type gitlabIssue struct {
@@ -64,6 +64,9 @@ func (g *gitlab) worth() {
 	}
 	if r.inconclusive() {
 		g.add(Inconclusive, "critical", "Inconclusive: "+headline(r, onTerminal)+".", "", r.spotOfAudit())
+	}
+	if experimented(r.Summary) {
+		g.add("experiments", "info", "The verdict is "+r.Verdict+r.besideVerdict(onTerminal)+". "+alteredWorth(r, onTerminal), "", r.spotOfAudit())
 	}
 	told := map[string]int{}
 	for _, warning := range warnings(r, onTerminal) {

@@ -26,7 +26,8 @@ type hostRow struct {
 	Rule                string
 	About               string // category and programs
 	Decided             string // sentence
-	Flows, Unread       int
+	Flows               int
+	Unread, Altered     int
 	Sent, Received      string
 	SentBytes           int64
 	ReceivedBytes       int64
@@ -63,7 +64,7 @@ func newContactPart(r *Report) contactPart {
 func newHostRow(r *Report, h capture.Host) hostRow {
 	row := hostRow{
 		Host: r.short(h.Name, maxHost), Verdict: plain.Text(string(h.Verdict)), Kind: kindOf(h.Verdict), Weight: h.Verdict.Weight(),
-		Rule: r.short(string(h.Rule), maxHost), Decided: decided(r, h.Source, inHTML), Flows: h.Flows, Unread: h.Unread,
+		Rule: r.short(string(h.Rule), maxHost), Decided: decided(r, h.Source, inHTML), Flows: h.Flows, Unread: h.Unread, Altered: h.Altered,
 		Sent: size(h.BytesSent), Received: size(h.BytesReceived), SentBytes: h.BytesSent, ReceivedBytes: h.BytesReceived,
 		First: tableTime(h.First), Last: tableTime(h.Last), Noise: noiseWords(h.Name),
 	}

@@ -30,6 +30,7 @@ type page struct {
 	Tool       string
 	Kind       string // Clean, Violations or Inconclusive
 	Verdict    string
+	With       string // sentence: what the verdict never stands without; "" for nothing
 	Headline   string // sentence
 	Policy     string // sentence
 	Baseline   string // sentence
@@ -49,6 +50,7 @@ type page struct {
 	Violations   violationPart
 	Origins      *pageOrigins // where they come from in the app; nil where nobody looked
 	Contacts     contactPart
+	Followed     []chapter // what followed experiments
 	Owners       []chapter
 	Sent         []chapter // what was told to whom, and when
 	Beside       []chapter // what the audit was judged beside
@@ -112,13 +114,14 @@ func newPage(r *Report) *page {
 		kind = Inconclusive
 	}
 	p := &page{
-		Tool: plain.Text(strings.TrimSpace(r.Tool.Name + " " + r.Tool.Version)), Kind: kind, Verdict: title(r.Verdict),
+		Tool: plain.Text(strings.TrimSpace(r.Tool.Name + " " + r.Tool.Version)), Kind: kind, Verdict: title(r.Verdict), With: strings.TrimPrefix(r.besideVerdict(inHTML), ", "),
 		Headline: capital(headline(r, inHTML)), Policy: policyName(r, inHTML), Generated: pageMoment(r.Generated),
 		Warnings: sentencesOf(warnings(r, inHTML)), Recorded: recorded(r), Tiles: tiles(r), Worth: sentencesOf(worthBeside(r, inHTML)), Next: next(r),
 		Coverage: newCoverageParts(r), Share: credentialWarning(r, inHTML), Violations: newViolationPart(r), Origins: newPageOrigins(r), Contacts: newContactPart(r),
 		Diagnoses: newDiagnosisPart(r), Devices: newDevicePart(r), Permitted: sentencesOf(permitted(r, inHTML)), Steps: pageSteps(r), Revealed: r.Reveal,
 	}
 	p.Owners, p.Sent, p.Beside = chaptersOf(pageListed, r.owners(inHTML)), chaptersOf(pageListed, r.sent(inHTML)...), chaptersOf(pageListed, r.beside(inHTML)...)
+	p.Followed = chaptersOf(pageListed, r.followed(inHTML)...)
 	p.unread(r)
 	p.phases(r)
 	p.excused(r)
@@ -166,6 +169,7 @@ func tiles(r *Report) []tile {
 	waived, known := excused(r)
 	add(len(waived), "waived "+ending(len(waived), "violation", "violations"), "by the policy")
 	add(len(known), "known "+ending(len(known), "violation", "violations"), "from the baseline")
+	add(s.Altered, "altered "+ending(s.Altered, "flow", "flows"), "by experiments")
 	add(s.Ignored, "ignored "+ending(s.Ignored, "flow", "flows"), "noise of the device")
 	n, _ := unread(s.Health)
 	add(n, "unread "+ending(n, "connection", "connections"), "judged by name alone")

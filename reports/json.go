@@ -21,19 +21,21 @@ const Schema = "telltale.report/1"
 
 // document is the JSON report. Unknown times are null, lists are never null.
 type document struct {
-	Schema     string         `json:"schema"`
-	Tool       tool           `json:"tool"`
-	Generated  string         `json:"generated"`
-	Policy     policyInfo     `json:"policy"`
-	Captures   []captureEntry `json:"captures"`
-	Baseline   *baseline      `json:"baseline,omitempty"`
-	Verdict    string         `json:"verdict"`
-	Warnings   []string       `json:"warnings"` // why the verdict is worth little
-	Summary    Summary        `json:"summary"`
-	Phases     []phase        `json:"phases,omitempty"`
-	Hosts      []host         `json:"hosts"`
-	Violations []Violation    `json:"violations"`
-	Waived     []Violation    `json:"waived"`
+	Schema    string         `json:"schema"`
+	Tool      tool           `json:"tool"`
+	Generated string         `json:"generated"`
+	Policy    policyInfo     `json:"policy"`
+	Captures  []captureEntry `json:"captures"`
+	Baseline  *baseline      `json:"baseline,omitempty"`
+	Verdict   string         `json:"verdict"`
+	// Experiments that were on: without them beside it, no verdict says what the app does.
+	Experiments []experimentEntry `json:"experiments,omitempty"`
+	Warnings    []string          `json:"warnings"` // why the verdict is worth little
+	Summary     Summary           `json:"summary"`
+	Phases      []phase           `json:"phases,omitempty"`
+	Hosts       []host            `json:"hosts"`
+	Violations  []Violation       `json:"violations"`
+	Waived      []Violation       `json:"waived"`
 	// Trails are the identifiers that were sent, and where each of them went.
 	Trails []trail `json:"trails"`
 	// Rhythms are the contacts that repeat by a timer.
@@ -43,11 +45,13 @@ type document struct {
 	Declarations []declaration `json:"declarations"` // what the app says of its own privacy
 	Lists        []listEntry   `json:"lists"`        // of trackers, that were used
 	// Origins are where in the app the hosts of violations come from, where it was at hand.
-	Origins  *origins  `json:"origins,omitempty"`
-	Health   health    `json:"health"`
-	Coverage []covered `json:"coverage"`
-	Checks   []check   `json:"checks"`
-	Command  string    `json:"command,omitempty"`
+	Origins *origins `json:"origins,omitempty"`
+	// Consequences are what followed the experiments.
+	Consequences *followedEntry `json:"consequences,omitempty"`
+	Health       health         `json:"health"`
+	Coverage     []covered      `json:"coverage"`
+	Checks       []check        `json:"checks"`
+	Command      string         `json:"command,omitempty"`
 }
 
 type tool struct {
@@ -86,6 +90,7 @@ type Summary struct {
 	Waived     int     `json:"waived"`
 	Violating  int     `json:"violating"`
 	Violations int     `json:"violations"`
+	Altered    int     `json:"altered,omitempty"` // flows that experiments altered
 	First      *string `json:"first"`
 	Last       *string `json:"last"`
 }
@@ -141,6 +146,7 @@ type Violation struct {
 	Method   string   `json:"method"`
 	URL      string   `json:"url"`
 	Count    int      `json:"count"`
+	Altered  int      `json:"altered,omitempty"` // of these, flows that experiments altered
 	First    *string  `json:"first"`
 	Last     *string  `json:"last"`
 	Interval *float64 `json:"interval_seconds"` // median between flows
@@ -260,7 +266,7 @@ func newDocument(r *Report) *document {
 		Verdict: r.Verdict, Warnings: r.texts(r.Warnings), Summary: NewSummary(r), Command: r.text(r.Command),
 		Captures: newCaptures(r), Hosts: []host{}, Violations: []Violation{}, Waived: []Violation{}, Checks: []check{},
 		Health: newHealth(r), Coverage: newCoverage(r), Trails: r.trails(), Rhythms: r.rhythms(), Subtracted: r.subtractions(),
-		Declarations: r.declarations(), Lists: r.lists(),
+		Declarations: r.declarations(), Lists: r.lists(), Experiments: r.experiments(), Consequences: r.consequences(),
 	}
 	if f := r.located(); f != nil {
 		found := f.origins()
@@ -323,7 +329,7 @@ func NewSummary(r *Report) Summary {
 	s := r.Summary
 	return Summary{
 		Flows: s.Flows, Hosts: len(s.Hosts), Allowed: s.Allowed, Ignored: s.Ignored, Waived: s.Waived,
-		Violating: s.Violating, Violations: len(s.Violations), First: stamp(s.First), Last: stamp(s.Last),
+		Violating: s.Violating, Violations: len(s.Violations), Altered: s.Altered, First: stamp(s.First), Last: stamp(s.Last),
 	}
 }
 
@@ -340,7 +346,7 @@ func (r *Report) violation(v capture.Violation, names map[string]string) Violati
 	out := Violation{
 		ID: v.ID, Rule: string(f.Rule), Severity: string(f.Severity), Title: r.text(f.Title), Host: r.text(f.Host),
 		Subject: r.text(f.Subject), Category: f.Category, Owner: r.text(f.Owner), Method: r.text(v.Method),
-		URL: validText(r.url(v.URL)), Count: v.Count, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
+		URL: validText(r.url(v.URL)), Count: v.Count, Altered: v.Altered, First: stamp(v.First), Last: stamp(v.Last), App: r.text(v.App),
 		Explanation: r.text(f.Message), Remedy: r.text(f.Remedy), Decided: r.source(f.Source),
 		Attributed: r.attributed(v.Attributed), Known: f.Known, Phases: r.texts(v.Phases), Flows: make([]reference, 0, len(v.Flows)),
 		Devices: make([]DeviceRef, 0, len(v.Clients)), Evidence: r.proofs(f), Tests: []test{}, Annotations: r.annotations(v),

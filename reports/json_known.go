@@ -20,6 +20,7 @@ type host struct {
 	BytesReceived int64    `json:"bytes_received"`
 	Violating     int      `json:"violating"`
 	Unread        int      `json:"unread"`
+	Altered       int      `json:"altered,omitempty"` // flows that experiments altered
 	Apps          []string `json:"apps"`
 	Phases        []string `json:"phases,omitempty"`
 	Decided       *source  `json:"decided"`
@@ -40,7 +41,7 @@ func (r *Report) host(h capture.Host) host {
 	out := host{
 		Host: r.text(h.Name), Verdict: string(h.Verdict), Flows: h.Flows, Rule: string(h.Rule), Category: h.Category,
 		First: stamp(h.First), Last: stamp(h.Last), BytesSent: h.BytesSent, BytesReceived: h.BytesReceived,
-		Violating: h.Violating, Unread: h.Unread, Apps: r.texts(h.Apps), Phases: r.texts(h.Phases), Decided: r.source(h.Source),
+		Violating: h.Violating, Unread: h.Unread, Altered: h.Altered, Apps: r.texts(h.Apps), Phases: r.texts(h.Phases), Decided: r.source(h.Source),
 		QUICRefused: h.QUICRefused, Attributed: r.attributed(h.Attributed), Noise: string(noiseOf(h.Name)),
 	}
 	who := r.whois(h.Name)

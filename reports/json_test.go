@@ -47,7 +47,8 @@ func TestJSONKeepsTheContract(t *testing.T) {
 		if strings.Contains(text, ": null") {
 			for _, line := range strings.Split(text, "\n") {
 				key, isNull := strings.CutSuffix(strings.TrimSuffix(strings.TrimSpace(line), ","), ": null")
-				if isNull && !slices.Contains([]string{`"first"`, `"last"`, `"decrypted"`, `"interval_seconds"`, `"decided"`, `"rhythm"`, `"tracking"`, `"module"`, `"source"`, `"origin"`, `"default"`}, key) {
+				if isNull && !slices.Contains([]string{`"first"`, `"last"`, `"decrypted"`, `"interval_seconds"`, `"decided"`, `"rhythm"`, `"tracking"`, `"module"`, `"source"`, `"origin"`, `"default"`,
+					`"to"`, `"link"`, `"median_seconds"`, `"backoff_max_seconds"`, `"rhythm_before"`, `"after_seconds"`}, key) {
 					t.Errorf("%s: %s is null", name, key)
 				}
 			}

@@ -172,7 +172,7 @@ func (j *junit) captures() junitSuite {
 		}
 		suite.Cases = append(suite.Cases, test)
 	}
-	verdict := junitCase{Name: "verdict", Out: output(append([]string{title(r.Verdict) + ": " + headline(r, onTerminal)}, worth(r, onTerminal)...)...)}
+	verdict := junitCase{Name: "verdict", Out: output(append([]string{r.titled(onTerminal) + ": " + headline(r, onTerminal)}, worth(r, onTerminal)...)...)}
 	said := warnings(r, onTerminal)
 	switch {
 	case r.inconclusive():
@@ -195,6 +195,9 @@ func (j *junit) properties() *junitProperties {
 	}
 	add("tool", plain.Text(strings.TrimSpace(r.Tool.Name+" "+r.Tool.Version)))
 	add("verdict", r.Verdict)
+	if experimented(r.Summary) {
+		add("experiments", r.experimentNames(onTerminal))
+	}
 	add("policy", policyName(r, onTerminal))
 	add("policy.sha256", plain.Text(r.Policy.Digest))
 	if b := r.Baseline; b != nil {

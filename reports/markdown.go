@@ -35,9 +35,15 @@ type markdown struct {
 func writeMarkdown(w io.Writer, r *Report) error {
 	r = r.indexed()
 	m := &markdown{r: r}
-	m.line("# %s: %s", title(r.Verdict), headline(r, inMarkdown))
+	if beside := r.besideVerdict(inMarkdown); beside != "" {
+		m.line("# %s%s\n\n%s.", title(r.Verdict), beside, headline(r, inMarkdown))
+	} else {
+		m.line("# %s: %s", title(r.Verdict), headline(r, inMarkdown))
+	}
 	m.warnings()
 	m.opening()
+	followed := r.inMarkdown(r.followed(inMarkdown)...)
+	m.WriteString(followed)
 	m.worth()
 	m.coverage()
 	m.diagnoses()
@@ -47,7 +53,7 @@ func writeMarkdown(w io.Writer, r *Report) error {
 	m.WriteString(owners)
 	m.phases()
 	origins := r.origins(inMarkdown).inMarkdown(r)
-	m.violations(budgetViolations - len(owners) - len(sent) - len(beside) - len(origins))
+	m.violations(budgetViolations - len(followed) - len(owners) - len(sent) - len(beside) - len(origins))
 	m.WriteString(origins)
 	m.WriteString(sent)
 	m.excused()
@@ -196,10 +202,7 @@ func (m *markdown) contacted() {
 		if noise := noiseWords(h.Name); noise != "" {
 			verdict += ", " + noise
 		}
-		flows := fmt.Sprint(h.Flows)
-		if h.Unread > 0 {
-			flows += fmt.Sprintf(" (%d unread)", h.Unread)
-		}
+		flows := fmt.Sprint(h.Flows) + besideHost(h)
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |", cell(m.r.clipped(h.Name, maxHost)),
 			verdict, flows, size(h.BytesSent), size(h.BytesReceived), tableTime(h.First), tableTime(h.Last)))
 	}

@@ -63,6 +63,7 @@ func known(r *Report, v capture.Violation, st style) []fact {
 		}
 	}
 	out = remarks(r, v, st)
+	add("Experiments", alteredBy(r, v, st))
 	add("Who it is", r.whois(v.Finding.Host).who(r, st))
 	add("Comes from", r.comesFrom(v.Finding.Host, st))
 	if text := r.telling(v.Finding, st); text != "" {

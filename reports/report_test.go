@@ -105,7 +105,7 @@ func TestTextColor(t *testing.T) {
 func TestTextVerdictFirst(t *testing.T) {
 	f, _ := ByName("text")
 	for name, want := range map[string]string{
-		"violations": "VIOLATIONS  ", "clean": "CLEAN  ", "inconclusive": "INCONCLUSIVE  ", "hostile": "VIOLATIONS  ", "damaged": "INCONCLUSIVE  ", "zero": "INCONCLUSIVE  ",
+		"violations": "VIOLATIONS  ", "clean": "CLEAN  ", "inconclusive": "INCONCLUSIVE  ", "hostile": "VIOLATIONS, with experiments: modify ", "damaged": "INCONCLUSIVE  ", "zero": "INCONCLUSIVE  ",
 	} {
 		if got := render(t, f, cases[name]()); !strings.HasPrefix(got, want) {
 			t.Errorf("%s starts with %q", name, got[:20])
@@ -294,7 +294,7 @@ func TestCSV(t *testing.T) {
 		}
 	}
 	row := strings.Split(strings.Split(render(t, f, covidAlert()), "\r\n")[2], ",")
-	want := []string{retrieval, "allowed", "", "", "2", "0", "0", "0", "48213", "2026-11-20T12:00:00Z", "2026-11-20T12:04:00Z", app, "telltale.yaml", "6", "*.canada.ca", "0", "", "", "", "", "", "", ""}
+	want := []string{retrieval, "allowed", "", "", "2", "0", "0", "0", "48213", "2026-11-20T12:00:00Z", "2026-11-20T12:04:00Z", app, "telltale.yaml", "6", "*.canada.ca", "0", "", "", "", "", "", "", "", "0", ""}
 	if !slices.Equal(row, want) {
 		t.Errorf("got  %q\nwant %q", row, want)
 	}

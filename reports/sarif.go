@@ -63,11 +63,13 @@ type sarifRun struct {
 // sarifTotals say in the run's property bag what a list of results cannot: the
 // verdict, and what was judged and found to be allowed.
 type sarifTotals struct {
-	Verdict  string      `json:"verdict"`
-	Policy   policyInfo  `json:"policy"`
-	Baseline *baseline   `json:"baseline,omitempty"`
-	Summary  Summary     `json:"summary"`
-	Hosts    []sarifHost `json:"hosts"`
+	Verdict string `json:"verdict"`
+	// Experiments that were on, which the verdict never stands without.
+	Experiments []experimentEntry `json:"experiments,omitempty"`
+	Policy      policyInfo        `json:"policy"`
+	Baseline    *baseline         `json:"baseline,omitempty"`
+	Summary     Summary           `json:"summary"`
+	Hosts       []sarifHost       `json:"hosts"`
 }
 
 type sarifHost struct {
@@ -242,7 +244,7 @@ func (s *sarif) run() sarifRun {
 	run := sarifRun{
 		Tool: sarifTool{driver}, Artifacts: s.artifacts(), ColumnKind: "unicodeCodePoints",
 		Properties: sarifTotals{
-			Verdict: r.Verdict, Policy: newPolicyInfo(r), Baseline: newBaseline(r), Summary: NewSummary(r), Hosts: []sarifHost{},
+			Verdict: r.Verdict, Experiments: r.experiments(), Policy: newPolicyInfo(r), Baseline: newBaseline(r), Summary: NewSummary(r), Hosts: []sarifHost{},
 		},
 	}
 	hosts := r.Summary.Hosts

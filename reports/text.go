@@ -59,6 +59,7 @@ func writeText(w io.Writer, r *Report) error {
 		}
 		s.violation(r, i+1, v, explained.of(r, v, onTerminal))
 	}
+	s.chapters(r.followedInShort())
 	s.origins(r)
 	s.chapters(r.sent(onTerminal)...)
 	s.excused(r)
@@ -87,7 +88,14 @@ func (s *screen) verdict(r *Report) {
 		color = yellow
 	}
 	word := strings.ToUpper(title(r.Verdict))
-	s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(headline(r, onTerminal), s.width-len(word)-2))
+	if beside := r.besideVerdict(onTerminal); beside != "" {
+		lines := Wrap(word+beside, s.width)
+		lines[0] = s.paint(color, word) + strings.TrimPrefix(lines[0], word)
+		s.labelled(0, 0, "", 0, lines)
+		s.labelled(0, 0, "", 0, Wrap(headline(r, onTerminal)+".", s.width))
+	} else {
+		s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(headline(r, onTerminal), s.width-len(word)-2))
+	}
 	for i, warning := range warnings(r, onTerminal) {
 		if i == textNotes {
 			s.more(len(r.Warnings)-i, "warnings")
@@ -191,9 +199,7 @@ func (s *screen) hosts(r *Report) {
 		}
 		left := fmt.Sprintf(layout, h.Verdict, fmt.Sprint(h.Flows), size(h.BytesSent), size(h.BytesReceived))
 		name := plain.Text(r.clipped(h.Name, maxHost))
-		if h.Unread > 0 {
-			name += fmt.Sprintf(" (%d unread)", h.Unread)
-		}
+		name += besideHost(h)
 		if noise := noiseWords(h.Name); noise != "" {
 			name += " (" + noise + ")"
 		}

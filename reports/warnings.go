@@ -27,6 +27,9 @@ func WarningsOf(s capture.Summary, captures []CaptureInfo, appUnseen bool, fewFl
 		out = append(out, fmt.Sprintf("Nearly empty: %s recorded, where fewer than %d say next to nothing about an app.",
 			plural(s.Flows, "flow was", "flows were"), fewFlows))
 	}
+	if text := alwaysOn(s); text != "" {
+		out = append(out, text)
+	}
 	if empty := emptyOnes(captures); len(empty) > 0 {
 		out = append(out, fmt.Sprintf("Partly empty: %s of %d has no contact: %s.",
 			plural(len(empty), "capture", "captures"), len(captures), joinAnd(firstOf(empty))))

@@ -21,6 +21,7 @@ var outcomes = map[flow.Outcome]string{
 	flow.PassedThrough:     "not decrypted, as asked",
 	flow.Tunnelled:         "neither TLS nor HTTP",
 	flow.Blocked:           "blocked, as the policy forbids it",
+	flow.Simulated:         "answered, or left unanswered, by an experiment in the place of the server",
 	flow.DestinationDenied: "refused: an address of this machine, its link or its other networks",
 	flow.Malformed:         "a malformed message",
 	flow.Abandoned:         "the client went away",
@@ -58,6 +59,9 @@ func worthOf(r *Report, st style, further []string) []string {
 	}
 	if slices.ContainsFunc(r.Modes, hasNoContent) {
 		out = append(out, "Contacts out of a phone's own record or of packets have no content: they are judged by the host's name or address alone, and what was sent is unknown.")
+	}
+	if text := alteredWorth(r, st); text != "" {
+		out = append(out, text)
 	}
 	tell := func(n int, one, many, rest string) {
 		if n > 0 {
