@@ -73,12 +73,12 @@ func TestDecisionsFlip(t *testing.T) {
 		}
 	})
 	var clients sync.WaitGroup
-	for i := range raced.Size(24, 8) {
+	for i := range raced.Size(12, 6) {
 		c := r.client([]func(*http.Transport){onlyH1, exact}[i%2])
 		c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		for range 3 { // at a time, on one connection or several
 			clients.Go(func() {
-				for range raced.Size(40, 10) {
+				for range raced.Size(30, 10) {
 					resp, err := c.Do(request(t, "POST", u.String()+"/p", strings.NewReader("secret")))
 					if err == nil {
 						io.Copy(io.Discard, resp.Body)

@@ -182,6 +182,7 @@ func TestQUICAnswered(t *testing.T) {
 		cfg.NextProtos, cfg.ServerName = []string{"h3"}, "h3.example.test"
 		conn, err := c.quic.Dial(t.Context(), c.wire.from, cfg, nil)
 		must(t, err)
+		r.accountsExpect(flow.ClientSilent)
 		conn.CloseWithError(0x100, "")
 		decided(t, r.one(), d, "accepted the connection in the place of the server, and TLS; no request came")
 		c.stop()
