@@ -13,6 +13,7 @@ type asked struct {
 	header http.Header
 	body   string // digest of its body; "" for none
 	sent   bool   // it has a body
+	peeks  bool   // the next one still is the next one
 }
 
 // A found is an exchange, and in what it differs from what was asked, in words.
@@ -31,6 +32,7 @@ func (r *Recording) find(a asked) (found, bool) {
 	if a.at.method == http.MethodHead {
 		get := a.at
 		get.method = http.MethodGet
+		a.peeks = true
 		if f, ok := r.findAt(get, a); ok {
 			f.head = true
 			return f, true
@@ -112,7 +114,9 @@ func (q *sequence) take(a asked) (e *exchange, sameBody bool) {
 func (q *sequence) advance(a asked) *exchange {
 	for i := q.next; i < len(q.of); i++ {
 		if q.of[i].answers(a) {
-			q.next = i + 1
+			if !a.peeks {
+				q.next = i + 1
+			}
 			return q.of[i]
 		}
 	}

@@ -36,7 +36,7 @@ type Options struct {
 	Hosts []policy.Pattern // whose requests are answered; those of others are refused
 }
 
-// maxExchanges is how many recorded exchanges are kept in mind, some 300 bytes each.
+// maxExchanges is how many recorded exchanges are kept in mind, less than a kilobyte each.
 const maxExchanges = 1 << 20
 
 // maxUnanswered is how many different requests without an answer are kept in mind.

@@ -129,6 +129,9 @@ func TestRepeatedRequestsComeInOrder(t *testing.T) {
 		flowtest.Get("https://api.example/n", text("three")),
 	)
 	for _, want := range []string{"one", "two", "three", "three", "three"} {
+		if got := ask(t, r, "HEAD", "https://api.example/n", ""); got.length != int64(len(want)) { // which is about the next
+			t.Errorf("HEAD has %d bytes, want those of %q", got.length, want)
+		}
 		if got := ask(t, r, "GET", "https://api.example/n", ""); got.body != want {
 			t.Errorf("answered %q, want %q", got.body, want)
 		}

@@ -102,7 +102,10 @@ func (t *taking) form(text, what string) string {
 		switch {
 		case has && value != "" && (asked || isCredential(plainName, plainValue)):
 			if given, ok := t.replacement(plainName, plainValue); ok {
-				kept = append(kept, name+"="+url.QueryEscape(given))
+				if !t.shown {
+					given = url.QueryEscape(given)
+				}
+				kept = append(kept, name+"="+given)
 			}
 			continue
 		case !t.learning && (t.stand(plainValue) || t.stand(plainName) || isMasked(plainValue)):

@@ -70,6 +70,7 @@ var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(\.[A-Za-z0
 // Bounds of what is learned: shorter values stand in other places by chance.
 const (
 	minLearned = 8
+	minWord    = 12 // of letters alone
 	maxLearned = 100000
 )
 
@@ -149,6 +150,9 @@ func (c *credentials) remember(name, value string) {
 	if b := bare(name); (weakNames[b] || moreNames[b]) && (len(value) < 2*minLearned || !strings.ContainsAny(value, "0123456789")) {
 		return
 	}
+	if len(value) < minWord && strings.Trim(value, "abcdefghijklmnopqrstuvwxyz") == "" {
+		return // a word, which other places have by chance
+	}
 	if len(value) < minLearned || len(c.values) >= maxLearned || isMasked(value) || strings.Trim(value, "0123456789.") == "" && len(value) < 16 {
 		return
 	}
@@ -180,6 +184,7 @@ type taking struct {
 	*credentials
 	opaque   bool
 	learning bool // nothing is sent: values are remembered
+	shown    bool // nothing is sent: what replaces a credential is not shown
 	without  []string
 }
 
@@ -202,6 +207,9 @@ func (t *taking) replacement(name, value string) (string, bool) {
 		return "", false
 	}
 	if given, ok := t.given[bare(name)]; ok {
+		if t.shown {
+			given = flow.Redacted
+		}
 		return given, true
 	}
 	t.took(name)

@@ -19,7 +19,7 @@ func (s *sending) prepare(ctx context.Context, f *flow.Flow) (Result, *http.Requ
 	t := &taking{credentials: s.credentials, opaque: s.cfg.Opaque}
 	target, why := s.target(f, t)
 	if target != nil {
-		result.URL = target.String()
+		result.URL = s.shown(f, *target)
 	}
 	if why == "" {
 		why = s.unfit(f)
@@ -104,6 +104,14 @@ func (s *sending) target(f *flow.Flow, t *taking) (*url.URL, string) {
 	}
 	u.Path, u.RawPath = plain, full
 	return &u, ""
+}
+
+// shown returns the URL of a request as results have it: without what was put in the place of
+// a credential.
+func (s *sending) shown(f *flow.Flow, u url.URL) string {
+	_, query, _ := strings.Cut(f.WithoutFragment().Request.URL, "?")
+	u.RawQuery = (&taking{credentials: s.credentials, shown: true}).form(query, "query")
+	return u.String()
 }
 
 // isMasked reports whether a value was replaced in a copy that was made to be handed over.
