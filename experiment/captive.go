@@ -31,7 +31,7 @@ func (p *played) captive(c *contact) proxy.Decision {
 		d.What = "showed the client the certificate of the sign-in page: " + p.name
 		d.Leaf = p.portalLeaf()
 	case atRequest:
-		d.Answer = redirect(portalFor(p.set.cfg.Portal, c.Request.URL))
+		d.Answer = redirect(portalFor(p.set.cfg.Portal, c.Request.URL)) //nolint:bodyclose // package proxy closes it
 	}
 	return d
 }

@@ -162,7 +162,7 @@ func (r *refusal) decision(c *contact, why string) proxy.Decision {
 	case FormForbidden, FormNoContent:
 		d.Refusal = proxy.Answered
 		if c.stage == atRequest {
-			d.Answer = statusAnswer(string(r.form))
+			d.Answer = statusAnswer(string(r.form)) //nolint:bodyclose // package proxy closes it
 		}
 	}
 	return d

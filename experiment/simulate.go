@@ -69,7 +69,7 @@ func (p *played) serverError(c *contact) proxy.Decision {
 	}
 	d := p.block(proxy.Answered, "the server is in trouble")
 	if c.stage == atRequest {
-		d.Answer = statusAnswer(p.spec.Variant)
+		d.Answer = statusAnswer(p.spec.Variant) //nolint:bodyclose // package proxy closes it
 	}
 	return d
 }

@@ -66,7 +66,7 @@ func (e *consentEntry) text() string {
 	if e.Category.present() {
 		return "category: " + e.Category.written
 	}
-	return orKey(e.place, "host", e.Host.place)
+	return orHost(e.place, e.Host.place)
 }
 
 func (d *decoder) checkConsent(entries []consentEntry) error {

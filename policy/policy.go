@@ -262,27 +262,27 @@ func (p *Policy) buildRequirements(e *requireEntry, source func(place, string) S
 
 // The deciding text of an entry, as written: the short form, or its first key.
 
-func (e *allowEntry) text() string { return orKey(e.place, "host", e.Host.place) }
+func (e *allowEntry) text() string { return orHost(e.place, e.Host.place) }
 
 func (e *ignoreEntry) text() string {
 	if e.Preset.present() {
 		return "preset: " + e.Preset.written
 	}
-	return orKey(e.place, "host", e.Host.place)
+	return orHost(e.place, e.Host.place)
 }
 
 func (e *denyEntry) text() string {
 	if e.Category.present() {
 		return "category: " + e.Category.written
 	}
-	return orKey(e.place, "host", e.Host.place)
+	return orHost(e.place, e.Host.place)
 }
 
-func orKey(entry place, key string, value place) string {
+func orHost(entry, host place) string {
 	if entry.written != "" {
 		return entry.written
 	}
-	return key + ": " + value.written
+	return "host: " + host.written
 }
 
 // expandPreset returns one rule for each host of a preset, or the rule itself.
