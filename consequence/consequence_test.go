@@ -273,13 +273,15 @@ func TestBadCertificates(t *testing.T) {
 	flows := slices.Concat(background(300), every(10, 105, 200, trusting), []*flow.Flow{
 		flowtest.Refused("careful.example", flowtest.At(seconds(110)), by(name, flow.ClientRefused)),
 		get("https://answered.example/", 120, by(name, flow.Simulated)),
+		flowtest.Refused("portal.example", flowtest.At(seconds(115)), by("captive-portal", flow.ClientRefused)),
+		flowtest.Refused("pinned.example", flowtest.At(seconds(116)), by("slow 3g", flow.ClientRefused)),
 		get("http://clear.example/", 130, by(name, flow.Completed)),
 	})
 	s := one(t, followed(t, on(name, 100, 200), flowtest.Number(flows...)...))
 	if len(s.Trusted) != 1 || s.Trusted[0].Name != "trusting.example" || s.Trusted[0].Flows != 10 || s.Trusted[0].First != seconds(5) {
 		t.Errorf("trusted %+v", s.Trusted)
 	}
-	if len(s.Targets) != 2 || s.Targets[1].Host != "careful.example" || s.Targets[1].Distrusted != 1 {
+	if len(s.Targets) != 3 || s.Targets[1].Host != "careful.example" || s.Targets[1].Distrusted != 1 || s.Targets[2].Host != "portal.example" {
 		t.Errorf("targets %+v", s.Targets)
 	}
 }

@@ -140,7 +140,8 @@ func fateOf(f *flow.Flow) (what fate) {
 	case flow.Blocked, flow.Simulated, flow.QUICRefused:
 		what.taken = len(f.Experiments) > 0
 	case flow.ClientRefused, flow.ClientSilent, flow.HandshakeFailed:
-		what.taken, what.distrusted = bad, bad
+		shown := bad || slices.ContainsFunc(f.Experiments, func(name string) bool { return simulation(name) == "captive-portal" })
+		what.taken, what.distrusted = shown, shown
 	default: // cut under way
 		what.taken = !what.answered && slices.ContainsFunc(f.Experiments, cuts)
 	}

@@ -106,6 +106,9 @@ var diffCases = map[string]func(testing.TB) *Diff{
 	"other-app": func(t testing.TB) *Diff {
 		return diffOf(t, diffPolicy, covidBefore(), diffSideOf{flows: use(12*time.Minute, flowtest.UserAgentOf("Weather/3.1"))})
 	},
+	"experiments": func(t testing.TB) *Diff {
+		return diffOf(t, diffPolicy, covidBefore(), diffSideOf{flows: use(12*time.Minute, slowed)})
+	},
 	"empty": func(t testing.TB) *Diff { return diffOf(t, diffPolicy, covidBefore(), diffSideOf{}) },
 	"damaged": func(t testing.TB) *Diff {
 		return diffOf(t, diffPolicy, covidBefore(), diffSideOf{flows: use(12 * time.Minute), damaged: true})
@@ -152,13 +155,20 @@ func hostileDiffWith(t testing.TB, bad string) *Diff {
 	for i := range 4 {
 		at := time.Duration(i) * time.Minute
 		before = append(before, evil("api.canada.ca", "https://api.canada.ca/`x`|#1/<b>\x1b[31m", at), evil("evil.example", "https://user:hunter2@evil.example/?access_token="+token+"&q="+bad, at+time.Second))
-		after = append(after, evil("api.canada.ca", "https://api.canada.ca/`x`|#1/y", at/10), evil("new.example", "https://user:hunter2@new.example/"+bad, at/10))
+		altered := evil("api.canada.ca", "https://api.canada.ca/`x`|#1/y", at/10)
+		altered.Experiments = []string{bad}
+		after = append(after, altered, evil("new.example", "https://user:hunter2@new.example/"+bad, at/10))
 	}
 	d := diffOf(t, diffPolicy+"never-send:\n  - name: e-mail\n    value: ${X}\n", diffSideOf{flows: before}, diffSideOf{flows: after})
 	d.Policy = PolicyInfo{Name: bad, File: bad, Digest: "00", Allow: []string{bad}}
 	d.Command = "telltale diff " + shellWord(bad)
 	d.Before.Captures = []CaptureInfo{{File: bad, Entries: 1, Producer: bad, SHA256: "00", Error: bad}}
 	return d
+}
+
+// slowed says that an experiment altered a flow.
+func slowed(f *flow.Flow) {
+	f.Experiments, f.Altered = []string{"slow edge"}, []string{"slowed to EDGE"}
 }
 
 func renderDiff(t testing.TB, f DiffFormat, d *Diff) string {
@@ -229,12 +239,13 @@ func TestDiffDocumentsKeepTheirPromises(t *testing.T) {
 // TestDiffHeadlines holds the sentence that is read first.
 func TestDiffHeadlines(t *testing.T) {
 	for name, want := range map[string]string{
-		"fixed":     "# Fixed: `captive-portal-probe` on `clients3.google.com` no longer happens (6 times before, 0 after, in 12 min of the same use)\n",
-		"too-short": "# Not proven: `captive-portal-probe` on `clients3.google.com` did not happen (6 times before, 0 after), but nothing shows that it would have\n",
-		"empty":     "# Inconclusive: the capture after has no contact, so nothing is proven\n",
-		"damaged":   "# Inconclusive: the capture after could not be read to its end, so nothing is proven\n",
-		"new":       "# Worse: `tracker` on `app-measurement.com` is new (once); in all, 1 new and 1 fixed\n",
-		"unchanged": "# Not fixed: `captive-portal-probe` on `clients3.google.com` still happens (6 times before, 4 times after)\n",
+		"fixed":       "# Fixed: `captive-portal-probe` on `clients3.google.com` no longer happens (6 times before, 0 after, in 12 min of the same use)\n",
+		"too-short":   "# Not proven: `captive-portal-probe` on `clients3.google.com` did not happen (6 times before, 0 after), but nothing shows that it would have\n",
+		"empty":       "# Inconclusive: the capture after has no contact, so nothing is proven\n",
+		"damaged":     "# Inconclusive: the capture after could not be read to its end, so nothing is proven\n",
+		"experiments": "# Not proven, with experiments: ",
+		"new":         "# Worse: `tracker` on `app-measurement.com` is new (once); in all, 1 new and 1 fixed\n",
+		"unchanged":   "# Not fixed: `captive-portal-probe` on `clients3.google.com` still happens (6 times before, 4 times after)\n",
 	} {
 		if got := renderDiff(t, DiffFormats[1], diffCases[name](t)); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", name, strings.SplitN(got, "\n", 2)[0])

@@ -11,13 +11,15 @@ import (
 // diffDocument is the JSON of a comparison. Unknown times are null, lists are never
 // null, and a side that lacks something has zeros.
 type diffDocument struct {
-	Schema     string         `json:"schema"`
-	Tool       tool           `json:"tool"`
-	Generated  string         `json:"generated"`
-	Policy     policyInfo     `json:"policy"`
-	Before     diffSide       `json:"before"`
-	After      diffSide       `json:"after"`
-	Result     string         `json:"result"`
+	Schema    string     `json:"schema"`
+	Tool      tool       `json:"tool"`
+	Generated string     `json:"generated"`
+	Policy    policyInfo `json:"policy"`
+	Before    diffSide   `json:"before"`
+	After     diffSide   `json:"after"`
+	Result    string     `json:"result"`
+	// Caveats are what experiments keep the captures from showing.
+	Caveats    []string       `json:"caveats,omitempty"`
 	Counts     map[string]int `json:"counts"` // violations by state
 	Hosts      []diffHost     `json:"hosts"`
 	Violations []diffViolated `json:"violations"`
@@ -26,8 +28,10 @@ type diffDocument struct {
 
 type diffSide struct {
 	Captures []captureEntry `json:"captures"`
-	Summary  Summary        `json:"summary"`
-	Warnings []string       `json:"warnings"`
+	// Experiments that were on while the side was recorded.
+	Experiments []experimentEntry `json:"experiments,omitempty"`
+	Summary     Summary           `json:"summary"`
+	Warnings    []string          `json:"warnings"`
 }
 
 type diffHost struct {
@@ -91,6 +95,9 @@ type diffAnswer struct {
 	Seen     []string `json:"phases_seen,omitempty"`
 	Made     []string `json:"made,omitempty"`
 	Missed   []string `json:"missed,omitempty"`
+	// Experiments that were on afterwards, which altered so many of the flows.
+	Experiments []string `json:"experiments,omitempty"`
+	Altered     *int     `json:"altered,omitempty"`
 }
 
 func writeDiffJSON(w io.Writer, d *Diff) error {
@@ -102,7 +109,7 @@ func newDiffDocument(d *Diff) *diffDocument {
 	out := &diffDocument{
 		Schema: DiffSchema, Tool: tool{d.Tool.Name, d.Tool.Version}, Generated: d.Generated.UTC().Format(time.RFC3339),
 		Policy: newPolicyInfo(r), Before: newDiffSide(d, d.Before), After: newDiffSide(d, d.After),
-		Result: string(c.Result), Counts: map[string]int{}, Command: r.text(d.Command),
+		Result: string(c.Result), Caveats: r.texts(c.Caveats), Counts: map[string]int{}, Command: r.text(d.Command),
 		Hosts: []diffHost{}, Violations: []diffViolated{},
 	}
 	for _, state := range compare.States {
@@ -119,7 +126,7 @@ func newDiffDocument(d *Diff) *diffDocument {
 
 func newDiffSide(d *Diff, s Side) diffSide {
 	r := d.side(s)
-	return diffSide{Captures: newCaptures(r), Summary: NewSummary(r), Warnings: r.texts(s.Warnings)}
+	return diffSide{Captures: newCaptures(r), Experiments: r.experiments(), Summary: NewSummary(r), Warnings: r.texts(s.Warnings)}
 }
 
 func newDiffHostSide(h *capture.Host) diffHostSide {
@@ -163,6 +170,8 @@ func newDiffAnswer(d *Diff, v *compare.Violation, a *compare.Answer) diffAnswer 
 	switch a.Question {
 	case compare.WasUsed:
 		out.Flows = &a.Flows
+	case compare.WasObserved:
+		out.Flows, out.Altered, out.Experiments = &a.Flows, &a.Altered, r.texts(a.Experiments)
 	case compare.WasAnswered:
 		out.Flows, out.Failed = &a.Flows, &a.Failed
 	case compare.WasContacted, compare.WasReadable:

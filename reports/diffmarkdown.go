@@ -11,7 +11,7 @@ import (
 
 func writeDiffMarkdown(w io.Writer, d *Diff) error {
 	m := &markdown{r: d.side(d.After)}
-	m.line("# %s: %s", diffTitle(d.Comparison.Result), diffHeadline(d, inMarkdown))
+	m.line("# %s: %s", diffTitled(d), diffHeadline(d, inMarkdown))
 	m.line("\n**Policy:** %s\n", policyName(m.r, inMarkdown))
 	m.line("- Before: %s", sideLine(d, d.Before, inMarkdown))
 	m.line("- After: %s", sideLine(d, d.After, inMarkdown))

@@ -39,7 +39,8 @@ func (s *screen) diffResult(d *Diff) {
 	case compare.Worse, compare.Unchanged:
 		color = red
 	}
-	word := strings.ToUpper(diffTitle(d.Comparison.Result))
+	name := diffTitle(d.Comparison.Result)
+	word := strings.ToUpper(name) + strings.TrimPrefix(diffTitled(d), name)
 	s.labelled(0, len(word)+2, s.paint(color, word), len(word), Wrap(diffHeadline(d, onTerminal), s.width-len(word)-2))
 	s.WriteByte('\n')
 	s.field(0, "policy", policyName(d.side(d.After), onTerminal))

@@ -32,6 +32,15 @@ func diffTitle(r compare.Result) string {
 	return "Inconclusive"
 }
 
+// diffTitled is the name of the result and what it never stands without.
+func diffTitled(d *Diff) string {
+	name := diffTitle(d.Comparison.Result)
+	if len(d.Comparison.Caveats) > 0 {
+		name += ", with experiments"
+	}
+	return name
+}
+
 // stateNames are the states in words.
 var stateNames = map[compare.State]string{
 	compare.New: "new", compare.StillThere: "still there", compare.NotExercised: "not exercised",
@@ -161,6 +170,10 @@ func answer(d *Diff, v *compare.Violation, a *compare.Answer, st style) string {
 	case compare.WasAnswered:
 		return fmt.Sprintf("Afterwards %d of %s did not complete, as with a device that is offline. An app that gets no answers does not do what it does elsewhere.",
 			a.Failed, plural(a.Flows, "flow", "flows"))
+	case compare.WasObserved:
+		r := d.side(d.After)
+		return fmt.Sprintf("The capture after was recorded with experiments (%s), which altered %d of %s: they may be why it did not happen.",
+			r.namesOf(a.Experiments, st), a.Altered, plural(a.Flows, "flow", "flows"))
 	case compare.WasContacted:
 		return contactedAnswer(d, v, a, st)
 	case compare.WasInPhase:
@@ -304,12 +317,15 @@ func sideLine(d *Diff, s Side, st style) string {
 	if !s.Summary.First.IsZero() {
 		text += ", " + period(s.Summary.First, s.Summary.Last)
 	}
-	return text + ", " + plural(len(s.Summary.Violations), "violation", "violations")
+	return text + ", " + plural(len(s.Summary.Violations), "violation", "violations") + r.besideVerdict(st)
 }
 
-// sideWorth says why a side is worth little.
+// sideWorth says why the comparison is worth little: experiments, and what is wrong with a side.
 func sideWorth(d *Diff, st style) []string {
 	var out []string
+	for _, caveat := range d.Comparison.Caveats {
+		out = append(out, st.prose(d.side(d.After).clipped(caveat, maxText)))
+	}
 	for _, s := range []struct {
 		name string
 		Side
