@@ -152,10 +152,13 @@ func ordered(hosts []policy.Pattern) []policy.Pattern {
 }
 
 // Enforce refuses what the policy forbids, or no longer does. Another form takes the place
-// of the former. Without Config.Forbids it does nothing.
+// of the former; "" is the usual one. Without Config.Forbids it does nothing.
 func (s *Set) Enforce(form Form, on bool) {
 	if on && s.cfg.Forbids == nil {
 		return
+	}
+	if form == "" {
+		form = FormRefused
 	}
 	_ = s.change(func(next *force) error {
 		next.enforce = nil
@@ -169,6 +172,9 @@ func (s *Set) Enforce(form Form, on bool) {
 // Refuse refuses hosts, whatever the policy says, or no longer does. Another form takes
 // the place of the former; to switch off, the pattern is enough.
 func (s *Set) Refuse(p policy.Pattern, form Form, on bool) {
+	if form == "" {
+		form = FormRefused
+	}
 	_ = s.change(func(next *force) error {
 		next.refusals = slices.DeleteFunc(slices.Clone(next.refusals), func(r refusal) bool { return r.host == p })
 		if on {

@@ -167,6 +167,11 @@ func TestState(t *testing.T) {
 	if n := len(s.State()); n != 1+len(Simulations)+2 {
 		t.Fatalf("%d states", n)
 	}
+	s.Enforce("", true)
+	s.Refuse(pattern(t, "y.example"), "", true)
+	if got := strings.Join(s.Active(), ", "); got != "enforce, refuse y.example" || s.State()[0].Variant != "refused" || s.State()[1].Variant != "refused" {
+		t.Errorf("in force: %s, %+v", got, s.State()[:2])
+	}
 	on(t, s, "captive-portal", "server-error=502@a.example", "slow")
 	s.Refuse(pattern(t, "x.example"), FormHang, true)
 	s.Enforce(FormReset, true)
