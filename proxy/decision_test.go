@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"telltale/flow"
 )
@@ -360,6 +361,17 @@ func TestAnsweredIsNeverForwarded(t *testing.T) {
 		c.Close()
 		decided(t, r.one(), d, "redirected")
 	})
+}
+
+// A client that takes its time is waited for, and no server is reached meanwhile.
+func TestAnsweredLate(t *testing.T) {
+	d := simulated(Answered)
+	r := nameless(t, decides(d))
+	c := r.tunnel("ads.test:80")
+	<-time.After(2 * serverFirstAfter) // past the moment at which a server would be listened to
+	c.say("GET / HTTP/1.1\r\nHost: ads.test\r\nConnection: close\r\n\r\n")
+	equal(t, "status", c.status(), 302)
+	decided(t, r.one(), d, "redirected")
 }
 
 // A name is answered with a stand-in while an experiment is on. When it is off, the device

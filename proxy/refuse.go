@@ -78,9 +78,11 @@ func (p *Proxy) admit(f *flow.Flow) Decision {
 // admitted asks what is to be done with a connection, by what is known of it. The flow is
 // that of the connection as a whole.
 func (p *Proxy) admitted(c *connection) (*flow.Flow, Decision) {
-	d := p.admit(c.tunnel())
+	f := c.tunnel()
+	d := p.admit(f)
 	c.decide(d)
-	return c.tunnel(), d
+	c.marks.put(f)
+	return f, d
 }
 
 // decide notes what was decided about a connection.
