@@ -15,6 +15,7 @@ import (
 	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/guard/raced"
+	"telltale/policy"
 )
 
 // clock is a time that tests set.
@@ -341,5 +342,61 @@ func TestIdleBaselineHasNoExperiments(t *testing.T) {
 	s.SetExperiments([]string{"offline"})
 	if err := s.SetIdle(); err == nil || s.Idle() {
 		t.Errorf("an idle baseline with experiments: error %v", err)
+	}
+}
+
+// A violation's event says of how many flows experiments had a part, also in a later session.
+func TestEventsCountAlteredFlows(t *testing.T) {
+	var told []string
+	opts := capture.Options{Judge: hostJudge{}, Tell: func(o capture.Occurrence) []byte {
+		told = append(told, fmt.Sprintf("%d of %d", o.Altered, o.Count))
+		return []byte("{}")
+	}}
+	s, path := create(t, opts)
+	record := func(s *capture.Store, altered int) {
+		t.Helper()
+		for i := range 9 {
+			f := get(s, "evil.example")
+			if i < altered {
+				f.Experiments = []string{"offline"}
+			}
+			observe(t, s, f)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(s, 1)
+	again, err := capture.Create(path, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record(again, 3)
+	if want := []string{"1 of 1", "2 of 10"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
+// What leads up to a contact counts in its violation, altered or not; a device that refuses
+// a certificate with a fault does as it should.
+func TestAlteredPreludesAndRefusals(t *testing.T) {
+	pol, err := policy.Parse("telltale.yaml", []byte("version: 1\nallow:\n  - \"*.canada.ca\"\n"), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := capture.New(capture.Options{Judge: pol})
+	by := flowtest.Experiments("bad-certificate self-signed")
+	for _, f := range flowtest.Number(flowtest.DNS("one.example", by), flowtest.Get("https://one.example/", by), flowtest.Refused("a.canada.ca", by)) {
+		s.Observe(f)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sum := s.Summary()
+	if len(sum.Violations) != 1 || sum.Violations[0].Altered != 2 || sum.Violations[0].Count != 2 {
+		t.Errorf("violations %+v", sum.Violations)
+	}
+	if d := sum.Health.Devices[1]; d.Refused != 0 || d.Refusal.Host != "" || d.Unread != 0 || len(sum.Health.Unread) != 0 || d.Flows != 2 {
+		t.Errorf("device %+v", d)
 	}
 }

@@ -42,3 +42,12 @@ func TestSimulatedAnswersAreNotReceived(t *testing.T) {
 		t.Errorf("%d bytes, contact %v, ended %v", f.BytesReceived(), f.IsContact(), f.Ended())
 	}
 }
+
+// Nothing that a client said reached a server that was played: the address that it asked for
+// gives way to the name of its hello, as where QUIC is refused.
+func TestNamesOfSimulatedContacts(t *testing.T) {
+	f := flowtest.Tunnel("192.0.2.7:443", flowtest.Mode("wireguard"), flowtest.SNI("a.example"), flowtest.Outcome(flow.Simulated))
+	if n := f.Names(); n.Asked != "" || n.SNI != "a.example" {
+		t.Errorf("%+v", n)
+	}
+}
