@@ -142,9 +142,10 @@ func (p *reader) value(path string, depth int) *node {
 	switch v := tok.(type) {
 	case json.Delim:
 		ok := false
-		if v == '{' {
+		switch v {
+		case '{':
 			n.form, ok = object, p.members(n, depth)
-		} else if v == '[' {
+		case '[':
 			n.form, ok = list, p.list(n, depth)
 		}
 		if !ok {
