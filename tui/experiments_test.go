@@ -253,7 +253,8 @@ func TestRefusalsInThePanel(t *testing.T) {
 	r := newRig(t, lit()())
 	r.press("X", "end").sees("refuse .tracker.example", "EXPERIMENT refuse 2 hosts")
 	r.press("right").sees(".tracker.example is refused from now on (dns)")
-	r.press("space").sees(".tracker.example is no longer refused", "EXPERIMENT refuse clients3.google.com 403")
+	r.press("home").sees("It altered 2 flows so far.") // as the store counts them
+	r.press("end", "space").sees(".tracker.example is no longer refused", "EXPERIMENT refuse clients3.google.com 403")
 	r.press("space").sees("clients3.google.com is no longer refused")
 	r.seesNot("EXPERIMENT")
 }

@@ -125,7 +125,7 @@ func TestEscapeClosesEveryPanel(t *testing.T) {
 	for _, esc := range []string{"esc", "ctrl+c"} {
 		r := newRig(t, setting{flows: story()})
 		r.onto("2", "clients3").press("a", "enter")
-		for _, key := range []string{"/", "a", "i", "x", "w", "m", "e", "y", "?", "q"} {
+		for _, key := range []string{"/", "a", "i", "x", "w", "m", "e", "y", "?", "X", "q"} {
 			r.press(key)
 			if r.m.panel == nil {
 				t.Fatalf("%s opens no panel", key)

@@ -86,11 +86,26 @@ func (l *lab) rows(m *model) []labRow {
 			Help: "All contacts with it are refused, whatever the policy says.",
 		}})
 	}
+	for i := range rows {
+		if rows[i].Flows == 0 {
+			rows[i].Flows = m.alteredBy(rows[i].key())
+		}
+	}
 	if i := slices.IndexFunc(rows, func(r labRow) bool { return r.key() == l.key }); i >= 0 {
 		l.at = i
 	}
 	l.move(rows, 0)
 	return rows
+}
+
+// alteredBy counts the contacts that an experiment altered, in whatever variant.
+func (m *model) alteredBy(name string) (n int) {
+	for _, e := range m.news.sum.Experiments {
+		if e.Name == name || strings.HasPrefix(e.Name, name+" ") {
+			n += e.Flows
+		}
+	}
+	return n
 }
 
 func (l *lab) move(rows []labRow, by int) {
@@ -105,7 +120,7 @@ func (l *lab) variant(r *labRow) string {
 	switch chosen := l.choice[r.Name]; {
 	case r.On:
 		return r.Variant
-	case slices.Contains(r.Variants, chosen):
+	case chosen != "" && (r.Variants == nil || slices.Contains(r.Variants, chosen)):
 		return chosen
 	case len(r.Variants) > 0:
 		return r.Variants[0]
@@ -141,8 +156,6 @@ func (l *lab) update(m *model, msg tea.Msg) (cmd tea.Cmd, done bool) {
 // toggle switches an experiment on or off, and ends a refusal.
 func (l *lab) toggle(m *model, r *labRow) tea.Cmd {
 	switch {
-	case m.switching:
-		return nil
 	case r.refusal:
 		return m.lift(Refusal{Host: r.Name})
 	case r.On:
@@ -160,7 +173,7 @@ func (l *lab) begin(m *model, r *labRow, variant string) tea.Cmd {
 
 // vary goes to the next variant. What is on changes at once.
 func (l *lab) vary(m *model, rows []labRow, by int) tea.Cmd {
-	if len(rows) == 0 || m.switching {
+	if len(rows) == 0 {
 		return nil
 	}
 	r := &rows[l.at]

@@ -3,7 +3,8 @@
 //
 // It knows four views of a capture (violations, hosts, flows, devices), the detail of
 // one flow and of one device, what was told to whom (sent.go), where in the app a host comes
-// from (origin.go), how a device is connected, and how a person filters, decides and leaves.
+// from (origin.go), how a device is connected, how a person filters, decides and leaves, and
+// which experiments alter the traffic (experiments.go, lab.go).
 // It promises that
 //
 //   - it never slows the recording: it asks the store for totals and pages a few
@@ -11,6 +12,9 @@
 //   - new rows never move what is being read;
 //   - nothing of a capture reaches the terminal raw (package flow/plain), and
 //     secrets are masked until a key reveals them;
+//   - what is altered on purpose never passes for observed: the top line of every view
+//     names the experiments in force, the verdict says that there were any, and what they
+//     altered is marked;
 //   - the loop of the program does no input or output: whatever may block runs in
 //     a command, and its result comes back as a message.
 //
@@ -127,7 +131,7 @@ type Experiment struct {
 	Variant    string   // that is on; "" while it is off, or where there are none
 	On         bool
 	Hosts      []string // that alone are meant, as they are written; nil: all
-	Flows      int      // contacts that it altered so far
+	Flows      int      // contacts that it altered so far; 0: as the store counts them
 	Note       string   // what to know of it while it is on: "has no effect while offline is on"
 }
 
