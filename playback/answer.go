@@ -28,9 +28,10 @@ func (r *Recording) Decide(f *flow.Flow) proxy.Decision {
 	}
 	d := proxy.Decision{
 		Admission: proxy.Block, Refusal: proxy.Answered, Outcome: flow.Simulated, By: by,
-		Why: "answered from " + r.opts.Name + ", and nothing is forwarded",
+		Why: "nothing is forwarded",
 	}
 	if f.Request != nil {
+		d.Why = "" // the answer says all
 		at, query := spot(f)
 		d.Answer = func(req *http.Request) (*http.Response, string) { return r.answer(at, query, req) }
 	}
