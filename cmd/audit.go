@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -46,6 +47,8 @@ type audit struct {
 	served    chan error
 	feed      *audience // nil without --feed
 	telling   *telling  // nil where nobody is told
+	// experiments alter the traffic; nil where none can.
+	experiments *experiments
 }
 
 // startAudit opens everything in the order in which it can fail cheaply: flags and
@@ -64,6 +67,9 @@ func startAudit(s *streams, flags *liveFlags, adjust func(*proxy.Config)) (*audi
 		return nil, err
 	}
 	if err := flags.gate.load(context.Background(), pol); err != nil {
+		return nil, err
+	}
+	if err := flags.experiments.read(s, pol); err != nil {
 		return nil, err
 	}
 	if err := spareFiles(flags.report.files, flags.gate.madeOf(pol, &flags.policy.facts)); err != nil {
@@ -245,6 +251,7 @@ func parseKeep(s string) (time.Duration, error) {
 }
 
 func (a *audit) openProxy(s *streams, cfg proxy.Config, adjust func(*proxy.Config)) error {
+	a.experiments = newExperiments(a)
 	admit, err := a.admission()
 	if err != nil {
 		return err
@@ -252,36 +259,46 @@ func (a *audit) openProxy(s *streams, cfg proxy.Config, adjust func(*proxy.Confi
 	cfg.Leafer, cfg.Recorder, cfg.Admit, cfg.Log = a.authority, a.store, admit, toolLog(s)
 	cfg.Note = a.store.Note
 	cfg.Home, cfg.Repeats = a.withAcknowledgements(setup.NewHandler(a.home())), setup.Repeats
+	a.experiments.configure(&cfg)
 	if adjust != nil {
 		adjust(&cfg)
+	}
+	if a.experiments != nil && !a.flags.experiments.later {
+		if err := a.experiments.begin(); err != nil {
+			return err
+		}
 	}
 	a.proxy, err = proxy.New(cfg)
 	return err
 }
 
-// admission joins --passthrough and --enforce to the one question that the proxy
+// admission joins --passthrough and the experiments to the one question that the proxy
 // asks. Without either, nothing needs asking.
 func (a *audit) admission() (func(*flow.Flow) proxy.Decision, error) {
 	patterns, err := a.flags.passthroughPatterns()
 	if err != nil {
 		return nil, err
 	}
-	enforce := a.flags.enforce
-	if len(patterns) == 0 && !enforce {
+	decide := func(*flow.Flow) proxy.Decision { return proxy.Decision{} }
+	switch {
+	case a.experiments != nil:
+		decide = a.experiments.Decide
+	case len(patterns) == 0:
 		return nil, nil
 	}
+	if len(patterns) == 0 {
+		return decide, nil
+	}
 	return func(f *flow.Flow) proxy.Decision {
-		if enforce {
-			if forbidden, why := a.forbids(f); forbidden {
-				return proxy.Decision{Admission: proxy.Block, Why: why, By: []string{"enforce"}}
-			}
+		d := decide(f)
+		if d.Admission == proxy.Block || !slices.ContainsFunc(patterns, func(p policy.Pattern) bool { return p.Match(f.Host(), f.Port()) }) {
+			return d
 		}
-		for _, p := range patterns {
-			if p.Match(f.Host(), f.Port()) {
-				return proxy.Decision{Admission: proxy.PassThrough, Why: "--passthrough"}
-			}
+		if d.Leaf != nil { // what is not decrypted is shown no certificate
+			d = proxy.Decision{}
 		}
-		return proxy.Decision{}
+		d.Admission, d.Why = proxy.PassThrough, "--passthrough"
+		return d
 	}, nil
 }
 
@@ -372,6 +389,7 @@ func (a *audit) documentOf(flags *reportFlags, sum capture.Summary, command stri
 	}
 	doc.Command, doc.Modes = command, a.ways.modes()
 	doc.Flows = everyFlow(a.store)
+	a.flags.report.follow(doc, a.store)
 	return doc
 }
 

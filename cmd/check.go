@@ -11,6 +11,7 @@ import (
 
 	"telltale/flow"
 	"telltale/intake"
+	"telltale/policy"
 	"telltale/redact"
 	"telltale/reports"
 )
@@ -140,6 +141,7 @@ func (j *judgement) run(ctx context.Context, s *streams, args []string, c *cobra
 	}
 	j.gate.apply(doc, pol)
 	j.policy.facts.apply(doc)
+	j.follow(ctx, doc, pol, infos)
 	doc.Command, doc.Modes, j.report.capture = commandLine(c, args), modes, j.origin(args)
 	doc.Flows = func(yield func(*flow.Flow) error) error { return again(ctx, in, yield) }
 	if j.redact {
@@ -208,13 +210,35 @@ func captureInfos(infos []intake.Info) []reports.CaptureInfo {
 	return all
 }
 
+// follow says what followed the experiments of a capture. Of several captures together, it
+// says nothing: one may be the time before another, and who reads them cannot know.
+func (j *judgement) follow(ctx context.Context, doc *reports.Report, pol *policy.Policy, infos []intake.Info) {
+	if len(doc.Summary.Experiments) == 0 {
+		return
+	}
+	if len(infos) != 1 || infos[0].Err != nil || infos[0].File == intake.StandardInput {
+		doc.Notes = append(doc.Notes, "What followed the experiments is said of one capture, in a file that can be read.")
+		return
+	}
+	w, err := openWatched(infos[0].File, pol, &j.gate.rest)
+	if err == nil {
+		defer w.close()
+		err = w.load(ctx, func(int, int) {})
+	}
+	if err != nil {
+		doc.Notes = append(doc.Notes, fmt.Sprintf("What followed the experiments could not be read: %v.", err))
+		return
+	}
+	j.report.follow(doc, w.store)
+}
+
 // commandLine returns the command as the reader of a report can repeat it.
 func commandLine(c *cobra.Command, args []string) string {
 	words := []string{c.CommandPath()}
 	for _, arg := range args {
 		words = append(words, quote(arg))
 	}
-	for _, name := range []string{"policy", "allow", "baseline", "list", "declaration", "subtract"} {
+	for _, name := range []string{"policy", "allow", "baseline", "list", "declaration", "subtract", "enforce", "refuse", "simulate", "modify"} {
 		f := c.Flags().Lookup(name)
 		if f == nil || !f.Changed {
 			continue
@@ -224,6 +248,10 @@ func commandLine(c *cobra.Command, args []string) string {
 			values = list
 		}
 		for _, v := range values {
+			if f.NoOptDefVal != "" {
+				words = append(words, "--"+name+"="+quote(v)) // a word of its own would be an argument
+				continue
+			}
 			words = append(words, "--"+name, quote(v))
 		}
 	}

@@ -1,25 +1,16 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"log"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"telltale/ca"
 	"telltale/proxy"
 )
 
@@ -29,6 +20,7 @@ const (
 	demoRetrieval  = "retrieval.covid-notification.alpha.canada.ca"
 	demoSubmission = "submission.covid-notification.alpha.canada.ca"
 	demoProbe      = "clients3.google.com"
+	demoOtherProbe = "connectivitycheck.gstatic.com" // where the app asks when that does not answer
 	demoAgent      = "CovidShield/1.0.2 CFNetwork/1128.0.1 Darwin/19.6.0"
 	demoPolicy     = `# The audit that found it: COVID Alert may talk to the Government of Canada.
 version: 1
@@ -40,21 +32,24 @@ allow:
 `
 )
 
-// demoBeat is how often the app sends its probe. The real one did every minute.
-const demoBeat = time.Second
+// demoBeat is how often the app sends its probe. The real one did every minute. Tests
+// make it shorter.
+var demoBeat = time.Second
 
 func newDemo(s *streams) *cobra.Command {
 	var folder string
 	var screen bool
+	var what experimentFlags
 	c := command("demo", func(c *cobra.Command, _ []string) error {
 		if screen {
 			if err := needsScreen(s, "--watch"); err != nil {
 				return withHint(err, "telltale demo runs without one")
 			}
 		}
-		return demo(c.Context(), s, folder, screen)
+		return demo(c.Context(), s, folder, screen, &what)
 	})
 	c.Args = noArguments
+	what.register(c)
 	c.Flags().StringVarP(&folder, "output", "o", ".", "`folder` for the policy, the capture and the reports")
 	c.Flags().BoolVar(&screen, "watch", false, "show the audit on the screen of telltale watch; the app runs until you leave")
 	_ = c.MarkFlagDirname("output")
@@ -63,7 +58,7 @@ func newDemo(s *streams) *cobra.Command {
 
 // demo runs a whole audit on this machine: a stand-in app talks through the real
 // proxy, over real TLS, to servers that play the ones on the stage of 2020.
-func demo(parent context.Context, s *streams, folder string, screen bool) error {
+func demo(parent context.Context, s *streams, folder string, screen bool, what *experimentFlags) error {
 	ctx, end := context.WithCancel(parent)
 	defer end()
 	ctx, stop := interruptible(ctx, 0)
@@ -82,6 +77,8 @@ func demo(parent context.Context, s *streams, folder string, screen bool) error 
 	if err != nil {
 		return err
 	}
+	flags.experiments = *what
+	flags.experiments.later, flags.experiments.open = !screen, screen
 	said := &notices{}
 	talk := s
 	if screen {
@@ -96,7 +93,7 @@ func demo(parent context.Context, s *streams, folder string, screen bool) error 
 		watchDemo(ctx, s, a, said, written)
 	} else {
 		s.say("the proxy listens on %s; the app and its servers run on this machine, nothing leaves it", a.address())
-		if err := runDemoApp(ctx, a, func(line string) { s.say("  app: %s", line) }); err != nil && ctx.Err() == nil {
+		if err := a.play(ctx, s); err != nil && ctx.Err() == nil {
 			s.complain(err)
 		}
 		s.say("")
@@ -113,16 +110,40 @@ func demo(parent context.Context, s *streams, folder string, screen bool) error 
 	return s.verdictExit(doc, trouble)
 }
 
+// play has the app live. With experiments, it lives first without them, then with them, and
+// then without them again.
+func (a *audit) play(ctx context.Context, s *streams) error {
+	app := newDemoApp(a, func(line string) { s.say("  app: %s", line) })
+	defer app.close()
+	if a.flags.experiments.none() {
+		return app.live(ctx, demoStory)
+	}
+	undisturbed := slices.Concat(demoStory, demoRoutine, demoRoutine)
+	if err := app.live(ctx, undisturbed); err != nil {
+		return err
+	}
+	if err := a.experiments.begin(); err != nil {
+		return err
+	}
+	s.say("\n  experiments: %s", strings.Join(a.experiments.active(), ", "))
+	_ = app.live(ctx, slices.Concat(demoRoutine, demoRoutine, demoRoutine)) // what fails is what they are for
+	a.experiments.end()
+	s.say("\n  experiments: none any more")
+	return app.live(ctx, slices.Concat(demoRoutine, demoRoutine))
+}
+
 // watchDemo shows the audit while the app runs, until the person leaves.
 func watchDemo(ctx context.Context, s *streams, a *audit, said *notices, written *writtenReports) {
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for ctx.Err() == nil {
-			if err := runDemoApp(ctx, a, func(string) {}); err != nil && ctx.Err() == nil {
-				fmt.Fprintf(said, "error: %v\n", err)
-				return
+		app := newDemoApp(a, func(string) {})
+		defer app.close()
+		for work := demoStory; ctx.Err() == nil; work = demoRoutine {
+			err := app.live(ctx, work)
+			if err != nil && ctx.Err() == nil && len(a.experiments.active()) == 0 {
+				fmt.Fprintf(said, "warning: %v\n", err)
 			}
 		}
 	}()
@@ -149,110 +170,4 @@ func demoFlags(folder, private string, servers *demoServers) (*liveFlags, error)
 		flags.report.files = append(flags.report.files, filepath.Join(folder, name))
 	}
 	return flags, nil
-}
-
-// demoServers plays every host of the demo on one port of loopback, with
-// certificates that a made-up public authority signed.
-type demoServers struct {
-	http.Server
-	listener net.Listener
-	roots    *x509.CertPool
-}
-
-func startDemoServers(folder string) (*demoServers, error) {
-	authority, err := ca.Open(folder)
-	if err != nil {
-		return nil, err
-	}
-	d := &demoServers{roots: x509.NewCertPool()}
-	d.roots.AddCert(authority.Certificate())
-	if d.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, fmt.Errorf("cannot listen on loopback for the demo's servers: %w", err)
-	}
-	d.Handler = demoHandler()
-	d.ErrorLog = log.New(io.Discard, "", 0)
-	d.TLSConfig = &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return authority.Leaf(h.ServerName) },
-	}
-	go func() { _ = d.ServeTLS(d.listener, "", "") }() // ends with Close
-	return d, nil
-}
-
-func demoHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+demoRetrieval+"/exposure-configuration/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"minimumRiskScore":0,"attenuationDurationThresholds":[50,62]}`)
-	})
-	mux.HandleFunc("GET "+demoRetrieval+"/retrieve/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/zip")
-		_, _ = w.Write(bytes.Repeat([]byte("PK\x03\x04diagnosis keys "), 300))
-	})
-	mux.HandleFunc("POST "+demoSubmission+"/", func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", "application/x-protobuf")
-		_, _ = w.Write([]byte{0x08, 0x00})
-	})
-	mux.HandleFunc(demoProbe+"/generate_204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	return mux
-}
-
-// demoStep is one request of the app.
-type demoStep struct{ method, url, body string }
-
-var demoStory = []demoStep{
-	{"GET", "https://" + demoRetrieval + "/exposure-configuration/CA.json", ""},
-	{"HEAD", "https://" + demoProbe + "/generate_204", ""},
-	{"GET", "https://" + demoRetrieval + "/retrieve/302/18520/3f2a", ""},
-	{"POST", "https://" + demoSubmission + "/claim-key", "\x0a\x0812345678"},
-	{"HEAD", "https://" + demoProbe + "/generate_204", ""},
-	{"POST", "https://" + demoSubmission + "/upload", "temporary exposure keys, encrypted"},
-	{"HEAD", "https://" + demoProbe + "/generate_204", ""},
-	{"HEAD", "https://" + demoProbe + "/generate_204", ""},
-}
-
-// runDemoApp is the stand-in app: a client that knows only its proxy and the CA
-// that the phone's owner installed.
-func runDemoApp(ctx context.Context, a *audit, tell func(line string)) error {
-	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(a.authority.PEM())
-	transport := &http.Transport{
-		Proxy:             http.ProxyURL(&url.URL{Scheme: "http", Host: a.address()}),
-		TLSClientConfig:   &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2: true,
-	}
-	defer transport.CloseIdleConnections()
-	app := &http.Client{Transport: transport}
-	beat := time.NewTicker(demoBeat)
-	defer beat.Stop()
-	var failed error
-	for _, step := range demoStory {
-		if step.method == http.MethodHead {
-			select {
-			case <-beat.C:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		status, err := step.run(ctx, app)
-		failed = errors.Join(failed, err)
-		tell(fmt.Sprintf("%-4s %s → %s", step.method, step.url, status))
-	}
-	return failed
-}
-
-func (d demoStep) run(ctx context.Context, app *http.Client) (status string, err error) {
-	r, err := http.NewRequestWithContext(ctx, d.method, d.url, bytes.NewReader([]byte(d.body)))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("User-Agent", demoAgent)
-	resp, err := app.Do(r)
-	if err != nil {
-		return "failed", fmt.Errorf("the demo's app: %w", err)
-	}
-	defer resp.Body.Close()
-	_, err = io.Copy(io.Discard, resp.Body)
-	return strconv.Itoa(resp.StatusCode), err
 }

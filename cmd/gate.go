@@ -191,7 +191,7 @@ func judge(ctx context.Context, in *intake.Set, by policy.Judge, opts intake.Opt
 		troubles = append(troubles, err)
 	}
 	sum = store.Summary()
-	sum.Health.Ledgers = intake.Ledgers(infos)
+	sum.Health.Ledgers, sum.Experiments = intake.Ledgers(infos), intake.Experiments(infos, sum.Experiments)
 	return sum, infos, intake.Modes(infos), troubles
 }
 

@@ -38,7 +38,7 @@ type liveFlags struct {
 	devices          []string
 	auth             string
 	passthrough      []string
-	enforce          bool
+	experiments      experimentFlags
 	upstreamProxy    string
 	upstreamCA       string
 	insecureUpstream bool
@@ -70,7 +70,7 @@ func (l *liveFlags) register(c *cobra.Command) {
 	f.StringArrayVar(&l.devices, "device", nil, "accept only the client with this `IP` address; repeatable")
 	f.StringVar(&l.auth, "auth", "", "ask clients for proxy authentication: `user:password`")
 	f.StringArrayVar(&l.passthrough, "passthrough", nil, "do not decrypt hosts that match `pattern`; they are recorded and judged by name; repeatable")
-	f.BoolVar(&l.enforce, "enforce", false, "refuse what the policy forbids, not only record it")
+	l.experiments.register(c)
 	f.StringVar(&l.upstreamProxy, "upstream-proxy", "", "reach the servers through the proxy at `URL`")
 	f.StringVar(&l.upstreamCA, "upstream-ca", "", "also trust the CAs in `file` (PEM) towards servers")
 	f.BoolVar(&l.insecureUpstream, "insecure-upstream", false, "accept any server certificate; recorded on every flow")

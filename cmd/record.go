@@ -2,8 +2,10 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +35,9 @@ func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child [
 			return err
 		}
 		return withHint(fmt.Errorf("unexpected argument %q", child[0]), "telltale record -- %s", quote(child[0]))
+	}
+	if flags.idle && !flags.experiments.none() {
+		return withHint(errors.New("--idle records what a device does undisturbed, and experiments disturb it"), "leave out --idle, or the experiments")
 	}
 	flags.bounded = c.Flags().Changed("for")
 	a, err := startAudit(s, flags, nil)
@@ -96,6 +101,7 @@ func (a *audit) announce(s *streams) {
 	a.announceWays(s)
 	s.say("  CA certificate: %s", a.authority.CertPath())
 	a.announceCapture(s)
+	a.announceExperiments(s)
 	a.announceFeed(s)
 	if !a.everywhere() {
 		return
@@ -120,6 +126,13 @@ func (a *audit) announceCapture(s *streams) {
 	}
 	if at := a.flags.deadline; !at.IsZero() {
 		s.say("  ends at %s", at.Local().Format("2006-01-02 15:04:05 MST"))
+	}
+}
+
+// announceExperiments says what is altered.
+func (a *audit) announceExperiments(s *streams) {
+	if active := a.experiments.active(); len(active) > 0 {
+		s.say("  experiments: %s; what is recorded now is not what an app does undisturbed", strings.Join(active, ", "))
 	}
 }
 

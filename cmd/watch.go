@@ -43,6 +43,7 @@ func newWatch(s *streams) *cobra.Command {
 			doc, trouble, err = watchFile(c, s, flags, args[0])
 		} else {
 			flags.bounded = c.Flags().Changed("for")
+			flags.experiments.open = true
 			doc, trouble, err = watchLive(c.Context(), s, flags, commandLine(c, nil))
 		}
 		switch {
@@ -109,6 +110,7 @@ func (a *audit) showScreen(ctx context.Context, s *streams, said *notices, conne
 		}),
 		Locate: a.flags.app.forScreen(), App: strings.Join(a.flags.app.files, ", "),
 		Copies: copies, Reveal: a.flags.report.reveal, NoColor: a.flags.report.noColor,
+		Experiments: a.experiments.forScreen(),
 	}, s.in, s.out)
 	return said.repeat(s, err)
 }
@@ -358,6 +360,7 @@ func (w *watched) document(flags *liveFlags, command string) *reports.Report {
 	flags.gate.apply(doc, pol)
 	flags.policy.facts.apply(doc)
 	doc.Command, doc.Flows, doc.Modes = command, everyFlow(w.store), w.modesRead()
+	flags.report.follow(doc, w.store)
 	return doc
 }
 

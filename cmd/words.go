@@ -28,7 +28,8 @@ is. Press ? for the keys. With FILE, a capture of telltale or a HAR, shows that
 instead.
 
 With --wireguard, every packet of a device can be seen (telltale setup
-wireguard); --socks5 and --transparent are further ways in.
+wireguard); --socks5 and --transparent are further ways in. X switches
+experiments: what does the app do without that host, offline, behind a portal?
 
 Ends with 0 or 2; with --exit-code, as record does.
 Exit codes: telltale help exit-codes`,
@@ -51,6 +52,10 @@ A proxy sees what apps choose to send through it. --wireguard takes every packet
 of a device (telltale setup wireguard), --transparent those of a hotspot's
 devices (telltale setup hotspot), --socks5 what is told to use it.
 
+--enforce, --refuse, --simulate and --modify alter what passes, to see what an
+app does then. Altered flows say so, and so does the verdict; the report says
+what followed. Record a while without them first: telltale watch, then X.
+
 Exit codes: telltale help exit-codes`,
 		example: `  # a phone, or curl -x http://127.0.0.1:8080, as the client
   telltale record --allow '*.canada.ca' --report audit.md
@@ -65,6 +70,10 @@ Exit codes: telltale help exit-codes`,
   # what the phone does with the app closed, to be left out of an audit
   telltale record --idle --for 30m --save idle.telltale
   telltale record --policy telltale.yaml --subtract idle.telltale
+
+  # what breaks when it is gone, and behind a sign-in page
+  telltale record --policy telltale.yaml --enforce --report audit.md
+  telltale record --policy telltale.yaml --simulate captive-portal
 
   # ten minutes, as JSON lines
   telltale record --events --for 10m > events.jsonl`,
@@ -463,9 +472,15 @@ machine and the key can make any.`,
 		long: `A stand-in for Canada's COVID Alert app of 2020 talks through the real proxy,
 over real TLS, to servers on this machine. The policy allows *.canada.ca alone.
 The demo ends with the violation that was in the app, and with the reports of
-it: exit code 1. With --watch, it is shown on the screen of telltale watch.`,
+it: exit code 1. With --watch, it is shown on the screen of telltale watch.
+
+With an experiment, the app lives first without it, then with it, and then
+without it again. It asks a second address whether it is online when the first
+does not answer: the report says what followed.`,
 		example: `  telltale demo
   telltale demo --watch
+  telltale demo --enforce
+  telltale demo --simulate captive-portal
   telltale demo --output /tmp/demo`,
 	},
 	"help": {

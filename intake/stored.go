@@ -23,7 +23,8 @@ func (r *reading) stored(in input, size int64) Info {
 	if capture.Recording(in.path) {
 		info.Notes = append(info.Notes, "It is still being recorded: what comes from now on is not in this verdict.")
 	}
-	info.Ledgers, info.Annotations = store.Summary().Health.Ledgers, store.Annotations()
+	sum := store.Summary()
+	info.Ledgers, info.Annotations, info.Experiments = sum.Health.Ledgers, store.Annotations(), sum.Experiments
 	if info.Watched, err = store.Watched(r.ctx); err != nil {
 		info.Err = err
 		return info
