@@ -69,6 +69,7 @@ type Stretch struct {
 	Trusted []Host // requests were sent to them over a connection whose certificate was bad
 	Unseen  int    // hosts that answered before, now and then, and were not contacted in it
 	Link    *Link  // nil where no experiment slowed the link
+	Crowded bool   // not all hosts and kinds of requests are among these: there were too many
 }
 
 // Undisturbed reports whether everything but what the experiments took is known to have gone
@@ -89,6 +90,7 @@ const (
 	NothingAltered Lack = "nothing-altered" // the experiment altered no contact
 	NothingElse    Lack = "nothing-else"    // no other host answered before and in the stretch
 	FewElse        Lack = "few-else"        // fewer than minKept contacts to other hosts
+	TooMuch        Lack = "too-much"        // more hosts or kinds of requests than are told apart
 	TooShort       Lack = "too-short"       // for what was regular before
 )
 
@@ -109,6 +111,9 @@ func (s *Stretch) Lacking() (lacks []Lack) {
 		lacks = append(lacks, NothingElse)
 	case n < minKept:
 		lacks = append(lacks, FewElse)
+	}
+	if s.Crowded {
+		lacks = append(lacks, TooMuch)
 	}
 	if len(s.Short) > 0 {
 		lacks = append(lacks, TooShort)

@@ -43,7 +43,7 @@ func (a *analysis) stretch(i int) Stretch {
 	s := a.segments[i]
 	c := &comparison{
 		analysis: a, i: i, from: s.from.UnixMicro(), targets: map[string]bool{}, regular: map[string]bool{},
-		Stretch: Stretch{Experiments: s.experiments, From: s.from, To: s.to, Flows: a.totals[i].flows, Altered: a.totals[i].altered},
+		Stretch: Stretch{Experiments: s.experiments, From: s.from, To: s.to, Flows: a.totals[i].flows, Altered: a.totals[i].altered, Crowded: a.crowded},
 	}
 	for j := range i {
 		if a.segments[j].quiet() {

@@ -68,3 +68,15 @@ func TestSegments(t *testing.T) {
 		t.Errorf("%d segments, %d more", len(segments), more)
 	}
 }
+
+// TestTooManyRowsAreSaid has more hosts than are told apart.
+func TestTooManyRowsAreSaid(t *testing.T) {
+	flows := slices.Concat(background(300), every(2, 101, 200, refusing(google)))
+	for i := range maxRows + 5 {
+		flows = append(flows, get(fmt.Sprintf("https://h%d.example/", i), 50))
+	}
+	r := followed(t, on("enforce", 100, 200), flowtest.Number(flows...)...)
+	if s := one(t, r); !r.Crowded || s.Undisturbed() || !slices.Contains(s.Lacking(), TooMuch) {
+		t.Errorf("crowded %v, lacking %v", r.Crowded, s.Lacking())
+	}
+}

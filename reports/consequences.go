@@ -92,6 +92,9 @@ func (r *Report) followedInShort() chapter {
 
 // followedBriefly has a sentence, or some, for each stretch.
 func (r *Report) followedBriefly(st style) []string {
+	if r.Consequences == nil {
+		return nil
+	}
 	all := r.Consequences.Stretches
 	var out []string
 	for i := range all {
@@ -261,6 +264,8 @@ func (r *Report) lacks(s *consequence.Stretch, all []consequence.Lack, st style)
 			out = append(out, "no other host answered both before and in this time")
 		case consequence.FewElse:
 			out = append(out, fmt.Sprintf("only %s to other hosts (use more of the app)", plural(s.KeptFlows(), "request went", "requests went")))
+		case consequence.TooMuch:
+			out = append(out, "there were too many hosts or kinds of requests to look at all")
 		case consequence.TooShort:
 			k := s.Short[0]
 			for _, other := range s.Short {

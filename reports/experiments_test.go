@@ -85,6 +85,7 @@ func TestTheSentenceIsNotSaidOfLess(t *testing.T) {
 		"nothing altered": {func(s *consequence.Stretch) { s.Altered = 0 }, "no contact was altered"},
 		"nothing else":    {func(s *consequence.Stretch) { s.Kept = nil }, "no other host answered"},
 		"little else":     {func(s *consequence.Stretch) { s.Kept = s.Kept[:1]; s.Kept[0].Flows = 3 }, "only 3 requests went to other hosts"},
+		"too much":        {func(s *consequence.Stretch) { s.Crowded = true }, "too many hosts or kinds of requests to look at all"},
 		"unseen":          {func(s *consequence.Stretch) { s.Unseen = 2 }, "everything else that repeats went on as before (3 hosts, 41 requests); 2 hosts were contacted before"},
 		"stopped":         {func(s *consequence.Stretch) { s.Stopped = make([]consequence.Kind, 2) }, "2 kinds of requests stopped"},
 		"failed":          {func(s *consequence.Stretch) { s.Failed = make([]consequence.Host, 1) }, "1 host that answered before did not"},

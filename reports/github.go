@@ -113,6 +113,9 @@ func (g *github) annotations() (failures, warned, notices []annotation) {
 			plural(len(waived)+len(known), "violation does", "violations do"), len(waived), len(known), baselineName(r, onTerminal))
 		notices = append(notices, annotation{"notice", "excused", text, spot{}})
 	}
+	if said := r.followedBriefly(onTerminal); len(said) > 0 {
+		notices = append(notices, annotation{"notice", "what followed the experiments", strings.Join(said, "\n"), spot{}})
+	}
 	if why := briefly(r, onTerminal); len(why) > 0 {
 		notices = append(notices, annotation{"notice", "unread", unreadHeading + ":\n" + strings.Join(why, "\n"), spot{}})
 	}

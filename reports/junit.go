@@ -172,7 +172,7 @@ func (j *junit) captures() junitSuite {
 		}
 		suite.Cases = append(suite.Cases, test)
 	}
-	verdict := junitCase{Name: "verdict", Out: output(append([]string{r.titled(onTerminal) + ": " + headline(r, onTerminal)}, worth(r, onTerminal)...)...)}
+	verdict := junitCase{Name: "verdict", Out: output(append([]string{r.titled(onTerminal) + ": " + headline(r, onTerminal)}, append(worth(r, onTerminal), r.followedBriefly(onTerminal)...)...)...)}
 	said := warnings(r, onTerminal)
 	switch {
 	case r.inconclusive():

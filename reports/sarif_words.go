@@ -56,6 +56,9 @@ func (s *sarif) notifications() []sarifNotification {
 	for _, note := range worth(&Report{Summary: r.Summary, Modes: r.Modes, Notes: r.Notes, Captures: undamaged(r.Captures), Mask: r.Mask, Reveal: r.Reveal, Diagnose: r.Diagnose}, inSARIF) {
 		tell(verdictNote, note)
 	}
+	for _, text := range r.followedBriefly(inSARIF) {
+		tell(verdictNote, text)
+	}
 	return out
 }
 

@@ -23,7 +23,7 @@ func (r *Report) stretch(i int, s *consequence.Stretch, st style) chapter {
 		return plural(h.Flows, "request that should not have been sent", "requests that should not have been sent")
 	})
 	t.targets()
-	t.hosts("contacted instead", s.Instead, func(h consequence.Host) string { return r.insteadWords(h, st) })
+	t.hosts("contacted for the first time", s.Instead, func(h consequence.Host) string { return r.insteadWords(h, st) })
 	t.kinds("stopped", s.Stopped, func(consequence.Kind) string { return "none" })
 	t.hosts("failed", s.Failed, func(h consequence.Host) string {
 		return fmt.Sprintf("%d of %s answered", h.Answered, plural(h.Flows, "contact", "contacts"))
