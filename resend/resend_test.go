@@ -268,7 +268,7 @@ func TestNobodyElseIsContacted(t *testing.T) {
 	if host := w.cfg.Against.Host; strings.Count(w.sent(), "Host: "+host) != 2 {
 		t.Errorf("not the host of the URL:\n%s", w.sent())
 	}
-	s := &sending{cfg: w.cfg} // also where something within asked for it
+	s := &sending{cfg: w.cfg}       // also where something within asked for it
 	if s.transport().Proxy != nil { // that of the environment does not count for loopback, so that no canary could tell
 		t.Error("a proxy may be asked")
 	}
