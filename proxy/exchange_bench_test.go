@@ -87,8 +87,8 @@ func minimal(origin string, roots *x509.CertPool) http.Handler {
 }
 
 // ours is the exchange's handler.
-func ours(b *testing.B, origin string, roots *x509.CertPool) http.Handler {
-	cfg := &Config{Recorder: new(counter), AllowLocal: true, UpstreamRoots: roots, BodyLimit: 1 << 20}
+func ours(b *testing.B, origin string, roots *x509.CertPool, modify func() Modifier) http.Handler {
+	cfg := &Config{Recorder: new(counter), AllowLocal: true, UpstreamRoots: roots, BodyLimit: 1 << 20, Modify: modify}
 	x := newExchange(cfg, newDialer(cfg, newNetwork()))
 	b.Cleanup(x.close)
 	c := &connection{mode: "http", asked: origin, secure: true, account: &account{}}
@@ -101,7 +101,7 @@ func ours(b *testing.B, origin string, roots *x509.CertPool) http.Handler {
 func BenchmarkExchange(b *testing.B) {
 	for _, proto := range []string{"h1", "h2"} {
 		for _, size := range []int{200, 16 << 10} {
-			for _, kind := range []string{"minimal", "ours"} {
+			for _, kind := range []string{"minimal", "ours", "asked", "altered"} {
 				b.Run(fmt.Sprintf("%s/%dB/%s", proto, size, kind), func(b *testing.B) {
 					benchExchange(b, kind, proto == "h2", size)
 				})
@@ -114,8 +114,13 @@ func benchExchange(b *testing.B, kind string, h2 bool, size int) {
 	ca := newTestAuthority(b)
 	origin := benchOrigin(b, ca, size)
 	h := minimal(origin, ca.pool())
-	if kind == "ours" {
-		h = ours(b, origin, ca.pool())
+	switch kind {
+	case "ours":
+		h = ours(b, origin, ca.pool(), nil)
+	case "asked": // whether messages are to be altered, which they are not
+		h = ours(b, origin, ca.pool(), func() Modifier { return nil })
+	case "altered": // by one that changes nothing
+		h = ours(b, origin, ca.pool(), func() Modifier { return rule{} })
 	}
 	url := "https://" + interceptor(b, ca, h) + "/v1/config?app=1"
 	tr := &http.Transport{

@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -184,6 +186,33 @@ func TestModifierLeadsElsewhere(t *testing.T) {
 		}
 		equal(t, "reached", reached.Load(), 0)
 	})
+}
+
+// A server that was dialled before the device was answered is not used for a request that
+// is led elsewhere.
+func TestModifierLeadsAnArrivalElsewhere(t *testing.T) {
+	var to string
+	r := newRig(t, onRequests(func(r *http.Request) { r.URL.Host = to }))
+	asked := r.plainOrigin(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "asked") })
+	to = r.plainOrigin(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "elsewhere") }).Host
+	theirs, ours := net.Pipe()
+	var arriving sync.WaitGroup
+	arriving.Go(func() {
+		r.proxy.Arrive(Arrival{
+			Way: &Way{Mode: modeWireGuard}, Client: netip.MustParseAddrPort("10.70.0.2:5000"), Destination: netip.MustParseAddrPort(asked.Host),
+			Accept: func() (net.Conn, error) { return ours, nil },
+		})
+	})
+	fmt.Fprintf(theirs, "GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(theirs), nil)
+	must(t, err)
+	body, err := io.ReadAll(resp.Body)
+	must(t, err)
+	equal(t, "answer", string(body), "elsewhere")
+	theirs.Close()
+	arriving.Wait()
+	f := r.one()
+	equal(t, "server", []any{f.Server.Asked, f.Server.Destination, f.Server.Dialed}, []any{asked.Host, asked.Host, to})
 }
 
 // The guard of the dialer looks at where a request is led.
