@@ -386,7 +386,7 @@ func TestAlteredPreludesAndRefusals(t *testing.T) {
 	}
 	s := capture.New(capture.Options{Judge: pol})
 	by := flowtest.Experiments("bad-certificate self-signed")
-	for _, f := range flowtest.Number(flowtest.DNS("one.example", by), flowtest.Get("https://one.example/", by), flowtest.Refused("a.canada.ca", by)) {
+	for _, f := range flowtest.Number(flowtest.DNS("clients3.google.com", by), flowtest.Head("https://clients3.google.com/generate_204", by), flowtest.Refused("a.canada.ca", by)) {
 		s.Observe(f)
 	}
 	if err := s.Close(); err != nil {

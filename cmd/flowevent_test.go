@@ -25,6 +25,7 @@ func TestFlowEventOfAQuestion(t *testing.T) {
 			{Name: "secret.example", Type: "CNAME", TTL: 90 * time.Second, Data: "cdn.secret.example"},
 		}},
 		Speech: "DNS", DatagramsSent: 1, DatagramsReceived: 2, Notes: []string{"asked about secret"},
+		Altered: []string{"refused: secret.example is offline"}, Experiments: []string{"modify secret.json", "offline"},
 	}
 	mask := func(s string) string { return strings.ReplaceAll(s, "secret", flow.Redacted) }
 	encoded, err := json.Marshal(newFlowEvent(capture.Recorded{Flow: f}, attribution.NewBook(), mask))
@@ -46,6 +47,7 @@ func TestFlowEventOfAQuestion(t *testing.T) {
 		`"kind":"dns"`, `"destination":"10.86.0.1:53"`, `"resolved":"[redacted].example"`, `"device":"phone"`, `"speech":"DNS"`,
 		`"dns":{"answers":[{"data":"cdn.[redacted].example","name":"[redacted].example","ttl":90,"type":"CNAME"}],"code":"NOERROR","name":"[redacted].example","type":"A"}`,
 		`"datagrams_sent":1`, `"datagrams_received":2`, `"notes":["asked about [redacted]"]`,
+		`"altered":["refused: [redacted].example is offline"]`, `"experiments":["modify [redacted].json","offline"]`,
 		`"attributed":{"app":"Notes of [redacted]","how":"said","id":"org.example.[redacted]"`,
 	} {
 		if !strings.Contains(string(text), want) {
@@ -64,7 +66,7 @@ func TestFlowEventOfAnExchange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"destination", "resolved", "speech", "dns", "datagrams_sent", "datagrams_received", "notes"} {
+	for _, key := range []string{"destination", "resolved", "speech", "dns", "datagrams_sent", "datagrams_received", "notes", "altered", "experiments"} {
 		if strings.Contains(string(encoded), `"`+key+`"`) {
 			t.Errorf("it has %s:\n%s", key, encoded)
 		}
