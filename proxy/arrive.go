@@ -86,8 +86,8 @@ func (p *Proxy) meet(c *connection, w *Way, to netip.AddrPort, asked string, ans
 func (p *Proxy) refuserOf(c *connection, d Decision, answer answering) refuser {
 	r := refuser{
 		accept: answer.accept, open: answer.open,
-		refuse: func(_ *flow.Flow, form Refusal) string {
-			answer.refuse(&blockedError{c.asked, d.Why, form})
+		refuse: func(*flow.Flow) string {
+			answer.refuse(&blockedError{c.asked, d})
 			return "refused the connection in the place of the server"
 		},
 	}

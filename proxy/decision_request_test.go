@@ -278,8 +278,8 @@ func TestAnswersCompleted(t *testing.T) {
 		"of a known length":    {&http.Response{StatusCode: 200, ContentLength: 2, Body: io.NopCloser(strings.NewReader("ab"))}, 200, "ab", 2},
 		"long":                 {&http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(long))}, 200, long, -1},
 		"broken":               {&http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader("ab"), failing{errors.New("broken")}))}, 200, "ab", -1},
-		"none":                 {nil, 403, "telltale: the policy forbids ads.test:80: no network\n", 53},
-		"not one":              {&http.Response{StatusCode: 99}, 403, "telltale: the policy forbids ads.test:80: no network\n", 53},
+		"none":                 {nil, 403, "telltale: an experiment refuses ads.test:80: no network\n", 56},
+		"not one":              {&http.Response{StatusCode: 99}, 403, "telltale: an experiment refuses ads.test:80: no network\n", 56},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := simulated(Answered)

@@ -201,7 +201,7 @@ func TestArrivalsRefused(t *testing.T) {
 	for _, form := range []Refusal{Refused, Unresolved} {
 		d := simulated(form)
 		r := nameless(t, decides(d))
-		if _, err := r.knock(to); err == nil || !strings.Contains(err.Error(), "the policy forbids") {
+		if _, err := r.knock(to); err == nil || !strings.Contains(err.Error(), "an experiment refuses 192.0.2.1:443: no network") {
 			t.Errorf("%q: %v", form, err)
 		}
 		decided(t, r.one(), d, "refused the connection in the place of the server")

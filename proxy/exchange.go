@@ -16,7 +16,8 @@ import (
 )
 
 // exchange forwards requests and records them. goproxy's plain handler does the
-// exchange; its hooks are where traffic is altered (enforce.go) and recorded.
+// exchange; its hooks are where traffic is refused (refuse_request.go), altered
+// (modify.go) and recorded.
 // goproxy's CONNECT, authority and transport are not used.
 type exchange struct {
 	cfg    *Config

@@ -97,8 +97,8 @@ func (p *Proxy) connect(front *connection, target string, h head, early []byte) 
 	}
 	switch f, d := p.admitted(c); d.Admission {
 	case Block:
-		p.block(c, f, d, refuser{accept: establish, refuse: func(f *flow.Flow, form Refusal) string {
-			return refuseCONNECT(c, f, target, d.Why, form)
+		p.block(c, f, d, refuser{accept: establish, refuse: func(f *flow.Flow) string {
+			return refuseCONNECT(c, f, target, d)
 		}})
 	case PassThrough:
 		p.passThrough(c, d.Why)
@@ -112,13 +112,13 @@ func (p *Proxy) connect(front *connection, target string, h head, early []byte) 
 }
 
 // refuseCONNECT answers a CONNECT that is blocked, and puts the answer into its flow.
-func refuseCONNECT(c *connection, f *flow.Flow, target, why string, form Refusal) (what string) {
-	if form == Unresolved {
+func refuseCONNECT(c *connection, f *flow.Flow, target string, d Decision) (what string) {
+	if d.Refusal == Unresolved {
 		host, _ := flow.SplitHostPort(target)
-		f.Response = reply(c, http.StatusBadGateway, noSuchName(host)+orWhy(why))
+		f.Response = reply(c, http.StatusBadGateway, noSuchName(host)+orWhy(d.Why))
 		return "answered 502 in the place of the server, as for a name that does not exist"
 	}
-	f.Response = reply(c, http.StatusForbidden, "the policy forbids "+target+orWhy(why))
+	f.Response = reply(c, http.StatusForbidden, d.refusal(target))
 	return "answered 403 in the place of the server"
 }
 

@@ -160,7 +160,7 @@ func replyTo(err error) socksReply {
 	var blocked *blockedError
 	outcome, class := failureOf(err)
 	switch {
-	case errors.As(err, &blocked) && blocked.refusal == Unresolved:
+	case errors.As(err, &blocked) && blocked.decision.Refusal == Unresolved:
 		return socksNoHost
 	case errors.As(err, &blocked), outcome == flow.DestinationDenied:
 		return socksForbidden

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,12 @@ func transparent(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		here := netip.MustParseAddr("127.0.0.1")
 		c.Resolve = []Resolve{{Host: "192.0.2.9", Port: "*", Addr: here, ToPort: "1"}, {Host: "*", Port: "80", Addr: here, ToPort: plain.Port()}}
+		c.Admit = func(f *flow.Flow) Decision {
+			if form, ok := transparentForms[f.Server.Destination.String()]; ok {
+				return simulated(form)
+			}
+			return Decision{}
+		}
 	})
 	l, err := net.Listen("tcp", ":0")
 	must(t, err)
@@ -97,6 +104,47 @@ func transparent(t *testing.T) {
 		t.Errorf("the port itself: %s %q", f.Outcome, f.Error)
 	}
 	transparentQuestion(t, r)
+	transparentRefusals(t, r)
+}
+
+// transparentForms are the destinations that are refused in one form each.
+var transparentForms = map[string]Refusal{
+	"192.0.2.61:80": Refused, "192.0.2.62:80": Unresolved, "192.0.2.63:80": Reset, "192.0.2.64:80": Silent, "192.0.2.65:80": Answered,
+}
+
+// transparentRefusals meets each form of refusal.
+func transparentRefusals(t *testing.T, r *rig) {
+	t.Helper()
+	for to, form := range transparentForms {
+		if form == Refused || form == Unresolved {
+			if err := resetBy(to); err == nil || isTimeout(err) || err == io.EOF {
+				t.Errorf("%q: %v, want a reset", form, err)
+			}
+			continue
+		}
+		c := r.dialTo(to)
+		c.say("GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n")
+		switch form {
+		case Reset:
+			c.wasReset()
+		case Answered:
+			equal(t, "status", c.status(), 302)
+		case Silent:
+			r.wait("a contact without an answer", func(flows []*flow.Flow) bool {
+				return slices.ContainsFunc(flows, func(f *flow.Flow) bool { return f.Server.Destination.String() == to && len(f.Altered) > 0 })
+			})
+		}
+		c.Close()
+	}
+	r.wait("the rows", func(flows []*flow.Flow) bool {
+		n := 0
+		for _, f := range flows {
+			if _, ours := transparentForms[f.Server.Destination.String()]; ours && f.Outcome == flow.Simulated && len(f.Experiments) == 1 {
+				n++
+			}
+		}
+		return n == len(transparentForms)
+	})
 }
 
 // transparentQuestion asks a resolver that is elsewhere, and is answered by telltale.

@@ -25,7 +25,9 @@
 //     input makes it panic or wait for ever.
 //
 // It does not sign certificates ([Leafer]), keep flows ([Recorder]) or judge
-// them (Config.Admit): whoever wires the program hands these over.
+// them (Config.Admit): whoever wires the program hands these over. A [Decision] about a
+// contact is carried out in refuse.go and refuse_request.go for all ways in, and its flow
+// says what was done and which experiments did it.
 //
 // To debug it, give Config.Log a handler at level debug: it then says what
 // http.Server complains about. Everything a client did wrong is in the Error

@@ -106,19 +106,27 @@ var errStandsIn = errors.New("telltale is in the place of the server")
 // as if its packets had been lost.
 var ErrUnanswered = errors.New("the connection is left unanswered")
 
-// blockedError is what a client is refused with that is not let connect.
-type blockedError struct {
-	asked, why string
-	refusal    Refusal
+// refusal says for people that a contact with what was asked for is refused.
+func (d Decision) refusal(asked string) string {
+	if d.Outcome == flow.Simulated {
+		return "an experiment refuses " + asked + orWhy(d.Why)
+	}
+	return "the policy forbids " + asked + orWhy(d.Why)
 }
 
-func (e *blockedError) Error() string { return "the policy forbids " + e.asked + orWhy(e.why) }
+// blockedError is what a client is refused with that is not let connect.
+type blockedError struct {
+	asked    string
+	decision Decision
+}
+
+func (e *blockedError) Error() string { return e.decision.refusal(e.asked) }
 
 // refuser is how a way in shows its client a refusal.
 type refuser struct {
 	// refuse says that the connection is refused, or that there is no such name, and
 	// returns what that was, in words. It may put an answer into f. It does not close.
-	refuse func(f *flow.Flow, form Refusal) (what string)
+	refuse func(f *flow.Flow) (what string)
 	accept func() error // nil where the client was accepted already
 	// open makes the socket of a client readable that was accepted before anybody asked. Nil
 	// where it is.
@@ -152,7 +160,7 @@ func (p *Proxy) block(c *connection, f *flow.Flow, d Decision, r refuser) {
 		c.account.expect(c, flow.Abandoned, "the client sent nothing") // see unused
 		p.enter(c)
 	default:
-		d.seal(f, r.refuse(f, d.Refusal))
+		d.seal(f, r.refuse(f))
 		p.observe(c, f)
 		c.Close()
 	}

@@ -43,12 +43,12 @@ func (x *exchange) refuse(t *trip, r *http.Request) *http.Response {
 		}
 	case Unresolved:
 		if t.c.asked == "" {
-			return t.refused(r, d, http.StatusBadGateway, noSuchName(t.opened.Host()))
+			return t.refused(r, d, http.StatusBadGateway, noSuchName(t.opened.Host())+orWhy(d.Why))
 		}
 	}
 	d.Why = cmp.Or(d.Why, "the policy forbids it")
 	t.reason = d.Why
-	return t.refused(r, d, http.StatusForbidden, "the policy forbids "+t.opened.Server.Asked)
+	return t.refused(r, d, http.StatusForbidden, d.refusal(t.opened.Server.Asked))
 }
 
 // inspect notes what is done to a request that is sent.
@@ -74,7 +74,7 @@ func (t *trip) note(by []string, what string) {
 // refused answers a request by a page that says why it was not sent.
 func (t *trip) refused(r *http.Request, d Decision, status int, text string) *http.Response {
 	t.note(d.By, "answered "+strconv.Itoa(status)+" in the place of the server"+orWhy(d.Why))
-	return t.page(r, status, text+orWhy(d.Why))
+	return t.page(r, status, text)
 }
 
 // page is an answer that comes from us, in plain text.

@@ -52,7 +52,7 @@ func (p *Proxy) serveTLS(c *connection) {
 		f, d := p.admitted(c)
 		switch {
 		case d.Admission == Block && d.Refusal != Answered:
-			p.block(c, f, d, refuser{refuse: func(*flow.Flow, Refusal) string {
+			p.block(c, f, d, refuser{refuse: func(*flow.Flow) string {
 				c.Conn.Write(alertRecord(alertAccessDenied)) //nolint:errcheck // a courtesy to whom is refused
 				linger(c)
 				return "ended the TLS handshake in the place of the server"
