@@ -18,6 +18,9 @@ func (r *Report) stretch(i int, s *consequence.Stretch, st style) chapter {
 		Head: []string{"What", "Host or request", "Before", "In this time", "Afterwards", "Flow"},
 		Note: r.stretchNote(s), Lead: r.conclusion(s, st),
 	}
+	if len(r.Consequences.Stretches) > 1 {
+		c.Heading = fmt.Sprintf("%d. %s", i+1, c.Heading)
+	}
 	t := &stretchRows{chapter: &c, r: r, s: s, st: st}
 	t.hosts("sent over a bad certificate", s.Trusted, func(h consequence.Host) string {
 		return plural(h.Flows, "request that should not have been sent", "requests that should not have been sent")
