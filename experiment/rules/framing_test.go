@@ -3,6 +3,7 @@ package rules
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -78,5 +79,39 @@ func TestHostOfARequestWithoutOneInItsURL(t *testing.T) {
 	_, err := parsed(t, `{"url.Filter": {"host": "api.example", "modifier": {"header.Modifier": {"name": "A", "value": "1"}}}}`).ModifyRequest(req)
 	if err != nil || req.Header.Get("A") != "1" {
 		t.Errorf("%v %v", req.Header, err)
+	}
+}
+
+// The scope of a group or a filter holds for all that is in it.
+func TestScopeOfWhatIsAround(t *testing.T) {
+	for _, around := range []string{
+		`{"fifo.Group": {"scope": ["SCOPE"], "modifiers": [{"header.Modifier": {"name": "A", "value": "1"}}]}}`,
+		`{"priority.Group": {"scope": ["SCOPE"], "modifiers": [{"priority": 1, "modifier": {"header.Modifier": {"name": "A", "value": "1"}}}]}}`,
+		`{"url.Filter": {"scope": ["SCOPE"], "host": "a.example", "modifier": {"header.Modifier": {"name": "A", "value": "1"}}}}`,
+		`{"fifo.Group": {"modifiers": [{"header.Modifier": {"scope": ["SCOPE"], "name": "A", "value": "1"}}]}}`,
+	} {
+		for _, scope := range []string{"request", "response"} {
+			r := parsed(t, strings.ReplaceAll(around, "SCOPE", scope))
+			req := asking(t, "GET", "http://a.example/", "")
+			res := answering(req, 200, "")
+			if _, err := r.ModifyRequest(req); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.ModifyResponse(res); err != nil {
+				t.Fatal(err)
+			}
+			asked, answered := req.Header.Get("A") != "", res.Header.Get("A") != ""
+			if asked != (scope == "request") || answered != (scope == "response") {
+				t.Errorf("%s for %s: request %v, answer %v", around, scope, asked, answered)
+			}
+		}
+	}
+}
+
+func TestStatusThatIsThereKeepsItsPhrase(t *testing.T) {
+	res := answering(asking(t, "GET", "http://a.example/", ""), 200, "")
+	res.Status = "200 Fine"
+	if _, err := parsed(t, `{"status.Modifier": {"statusCode": 200}}`).ModifyResponse(res); err != nil || res.Status != "200 Fine" {
+		t.Errorf("%q %v", res.Status, err)
 	}
 }
