@@ -346,7 +346,7 @@ func (m *model) lift(r Refusal) tea.Cmd {
 
 // formWords say what an app meets in each form of refusal.
 var formWords = map[string]string{
-	"refused": "the connection is refused, as by a closed port",
+	"refused": "the connection is refused, as far as the way in can show that",
 	"dns":     "its name does not resolve",
 	"403":     "each request is answered 403 in the place of the server",
 	"204":     "each request is answered 204, as if all were well",

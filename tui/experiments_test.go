@@ -224,7 +224,7 @@ func TestASwitchThatFails(t *testing.T) {
 func TestRefusingAHost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withLamps(newLamps(), story()))
-	r.onto("2", "clients3").press("R").sees("Refuse clients3.google.com", "names 1 host of this capture, 4 flows", "as by a closed port")
+	r.onto("2", "clients3").press("R").sees("Refuse clients3.google.com", "names 1 host of this capture, 4 flows", "the connection is refused")
 	r.press("tab", "down", "down").sees("answered 403")
 	r.press("enter").sees("clients3.google.com is refused from now on (403)", "EXPERIMENT refuse clients3.google.com 403")
 	r.press("u").sees("nothing to undo: experiments are no decisions, X switches them")
