@@ -90,15 +90,15 @@ func hello(t testing.TB, name string) string {
 }
 
 func TestCONNECTRefused(t *testing.T) {
-	ask := func(r *rig) *peer {
+	ask := func(r *rig, more string) *peer {
 		c := r.dial()
-		c.say("CONNECT ads.test:443 HTTP/1.1\r\nHost: ads.test:443\r\n\r\n")
+		c.say("CONNECT ads.test:443 HTTP/1.1\r\nHost: ads.test:443\r\n\r\n%s", more)
 		return c
 	}
 	t.Run("unresolved", func(t *testing.T) {
 		d := simulated(Unresolved)
 		r := nameless(t, decides(d))
-		resp, body := ask(r).answer()
+		resp, body := ask(r, "").answer()
 		if resp.StatusCode != 502 || !strings.Contains(body, "the name ads.test could not be found") {
 			t.Errorf("%d %q", resp.StatusCode, body)
 		}
@@ -109,7 +109,7 @@ func TestCONNECTRefused(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		d := Decision{Admission: Block, Why: "host-not-allowed", By: []string{"enforce"}}
 		r := nameless(t, decides(d))
-		resp, body := ask(r).answer()
+		resp, body := ask(r, "").answer()
 		if resp.StatusCode != 403 || body != "telltale: the policy forbids ads.test:443: host-not-allowed\n" {
 			t.Errorf("%d %q", resp.StatusCode, body)
 		}
@@ -118,7 +118,7 @@ func TestCONNECTRefused(t *testing.T) {
 	t.Run("reset", func(t *testing.T) {
 		d := simulated(Reset)
 		r := nameless(t, decides(d))
-		c := ask(r)
+		c := ask(r, "")
 		equal(t, "status", c.status(), 200)
 		c.say("%s", hello(t, "ads.test"))
 		c.wasReset()
@@ -132,8 +132,7 @@ func TestCONNECTRefused(t *testing.T) {
 		t.Run("hang, ended by "+end, func(t *testing.T) {
 			d := simulated(Silent)
 			r := nameless(t, decides(d))
-			c := ask(r)
-			c.say("four")
+			c := ask(r, "four")
 			r.hung("never answered")
 			if end == "the audit" {
 				r.shutdown()
