@@ -99,8 +99,7 @@ func (t *taking) form(text, what string) string {
 		name, value, has := strings.Cut(pair, "=")
 		plainName, plainValue := unescaped(name), unescaped(value)
 		_, asked := t.given[bare(plainName)]
-		switch {
-		case has && value != "" && (asked || isCredential(plainName, plainValue)):
+		if has && value != "" && (asked || isCredential(plainName, plainValue)) {
 			if given, ok := t.replacement(plainName, plainValue); ok {
 				if !t.shown {
 					given = url.QueryEscape(given)
@@ -108,13 +107,41 @@ func (t *taking) form(text, what string) string {
 				kept = append(kept, name+"="+given)
 			}
 			continue
-		case !t.learning && (t.stand(plainValue) || t.stand(plainName) || isMasked(plainValue)):
+		}
+		if clean := t.nested(plainValue); clean != plainValue {
+			pair, plainValue = name+"="+url.QueryEscape(clean), clean
+		}
+		if !t.learning && (t.stand(plainValue) || t.stand(plainName) || isMasked(plainValue)) {
 			t.took(what + " " + plainName)
 			continue
 		}
 		kept = append(kept, pair)
 	}
 	return strings.Join(kept, "&")
+}
+
+// maxDepth is how many texts within each other are looked into.
+const maxDepth = 8
+
+// nested takes credentials out of a value that is JSON or a URL itself.
+func (t *taking) nested(value string) string {
+	if t.depth == maxDepth || len(value) < minLearned {
+		return value
+	}
+	t.depth++
+	defer func() { t.depth-- }()
+	trimmed := strings.TrimSpace(value)
+	switch {
+	case (strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[")) && json.Valid([]byte(value)):
+		if clean, ok := t.json([]byte(value)); ok && !t.learning {
+			return string(clean)
+		}
+	case strings.Contains(value, "://") && !strings.ContainsAny(value, " \n"):
+		if clean := t.link(value); !t.learning {
+			return clean
+		}
+	}
+	return value
 }
 
 func unescaped(s string) string {
@@ -209,20 +236,25 @@ func holdsCredentials(name string) bool {
 	return false
 }
 
-// text passes a string, which may hold JSON or a form of its own.
+// text passes a string.
 func (j *members) text(name, value string, within bool, before int64) {
-	switch {
-	case value == "":
-	case within || j.isCredential(name, value):
+	if value == "" {
+		return
+	}
+	if within || j.isCredential(name, value) {
 		j.replace(name, value, `""`, before)
-	case len(value) < minLearned || j.learning && !strings.HasPrefix(strings.TrimSpace(value), "{"):
-	case strings.HasPrefix(strings.TrimSpace(value), "{") && json.Valid([]byte(value)):
-		if clean, ok := j.json([]byte(value)); ok && !j.learning && string(clean) != value {
-			j.write(quoted(string(clean)), before)
-		}
-	case j.stand(value):
+		return
+	}
+	clean := j.nested(value)
+	if j.learning {
+		return
+	}
+	if j.stand(clean) {
 		j.took("JSON " + name)
-		j.write(`""`, before)
+		clean = ""
+	}
+	if clean != value {
+		j.write(quoted(clean), before)
 	}
 }
 

@@ -185,6 +185,7 @@ type taking struct {
 	opaque   bool
 	learning bool // nothing is sent: values are remembered
 	shown    bool // nothing is sent: what replaces a credential is not shown
+	depth    int  // of texts within each other
 	without  []string
 }
 

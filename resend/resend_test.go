@@ -154,7 +154,7 @@ func TestSameAndDifferentAnswers(t *testing.T) {
 func TestNoCredentialLeaves(t *testing.T) {
 	secrets := []string{
 		"bearer-SECRET-01", "cookie-SECRET-02-abcdef", "query-SECRET-03", "form-SECRET-04", "json-SECRET-05", "inner-SECRET-06", "apikey-SECRET-07",
-		"user-SECRET-08", "referer-SECRET-09", "issued-SECRET-10-77", "nested-SECRET-11", "c2VjcmV0LVNFQ1JFVA", "proxy-SECRET-12", "custom-SECRET-13", "94117712345",
+		"user-SECRET-08", "referer-SECRET-09", "issued-SECRET-10-77", "nested-SECRET-11", "c2VjcmV0LVNFQ1JFVA", "proxy-SECRET-12", "custom-SECRET-13", "94117712345", "informjson-SECRET-14", "injsonurl-SECRET-15", "redirect-SECRET-16",
 	}
 	jwtText := "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0." + secrets[11]
 	w := newWorld(t, says("application/json", `{"ok":true}`),
@@ -164,8 +164,8 @@ func TestNoCredentialLeaves(t *testing.T) {
 			flowtest.Header("X-Api-Key", "apikey-SECRET-07"), flowtest.Header("X-Device-Token", "custom-SECRET-13"), flowtest.Header("Proxy-Authorization", "Basic proxy-SECRET-12"),
 			flowtest.Header("Referer", "https://api.example/start?token=referer-SECRET-09&tab=1"), flowtest.Header("X-Trace", jwtText), flowtest.Header("X-Copy", "v=issued-SECRET-10-77")),
 		flowtest.Request("POST", "https://api.example/form", flowtest.Header("Content-Type", "application/x-www-form-urlencoded"),
-			flowtest.RequestBody("name=Anna&password=form-SECRET-04&again=form-SECRET-04"), jsonBody(`{"ok":true}`)),
-		flowtest.Post("https://api.example/json", `{ "name":"Anna", "password" : "json-SECRET-05", "pin": 94117712345, "tokens":{"a":["inner-SECRET-06"]}, "wrapped":"{\"secret\":\"nested-SECRET-11\"}", "copy":"issued-SECRET-10-77","n":1.50 }`, jsonBody(`{"ok":true}`)),
+			flowtest.RequestBody("name=Anna&password=form-SECRET-04&again=form-SECRET-04&data=%7B%22password%22%3A%22informjson-SECRET-14%22%2C%22m%22%3A1%7D&to=https%3A%2F%2Fx%2F%3Faccess_token%3Dredirect-SECRET-16%26k%3D1"), jsonBody(`{"ok":true}`)),
+		flowtest.Post("https://api.example/json", `{ "name":"Anna", "password" : "json-SECRET-05", "pin": 94117712345, "tokens":{"a":["inner-SECRET-06"]}, "wrapped":"{\"secret\":\"nested-SECRET-11\"}", "copy":"issued-SECRET-10-77","n":1.50, "link":"https://x/?access_token=injsonurl-SECRET-15&k=1" }`, jsonBody(`{"ok":true}`)),
 		flowtest.Get("https://api.example/users/issued-SECRET-10-77/x", jsonBody(`{}`)),
 		flowtest.Request("POST", "https://api.example/binary", flowtest.RequestBody("\x00\xff issued-SECRET-10-77"), jsonBody(`{}`)),
 	)
@@ -179,7 +179,7 @@ func TestNoCredentialLeaves(t *testing.T) {
 			t.Errorf("%q has left:\n%s", secret, sent)
 		}
 	}
-	for _, stays := range []string{"page=2", `{ "name":"Anna", "password" : "", "pin": null, "tokens":{"a":[""]}, "wrapped":"{\"secret\":\"\"}", "copy":"","n":1.50 }`, "name=Anna", "tab=1", flowtest.UserAgent} {
+	for _, stays := range []string{"page=2", `{ "name":"Anna", "password" : "", "pin": null, "tokens":{"a":[""]}, "wrapped":"{\"secret\":\"\"}", "copy":"","n":1.50, "link":"https://x/?k=1" }`, "data=%7B%22password%22%3A%22%22%2C%22m%22%3A1%7D", "to=https%3A%2F%2Fx%2F%3Fk%3D1", "name=Anna", "tab=1", flowtest.UserAgent} {
 		if !strings.Contains(sent, stays) {
 			t.Errorf("%q is not there:\n%s", stays, sent)
 		}
@@ -421,6 +421,7 @@ func FuzzJSON(f *testing.F) {
 func FuzzForm(f *testing.F) {
 	f.Add("a=1&password=x&b")
 	f.Add("%=&token=%zz&;")
+	f.Add("a=++++++++++&u=https%3A%2F%2Fx%2F%3Ftoken%3Da%26b%3D%7B%22pwd%22%3A1%7D&j={%22token%22:%22abc%22}")
 	f.Fuzz(func(t *testing.T, s string) {
 		tk := &taking{credentials: &credentials{given: map[string]string{}, values: map[string]bool{}}}
 		once := tk.form(s, "form")
