@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,6 +65,14 @@ func simulationNames() []string {
 	return names
 }
 
+// misplaced is the error of an argument that was meant as the form of --enforce.
+func (e *experimentFlags) misplaced(argument string) error {
+	if e.enforce != experiment.Forms[0] || !slices.Contains(experiment.Forms, argument) {
+		return nil
+	}
+	return withHint(fmt.Errorf("unexpected argument %q behind --enforce", argument), "write it as --enforce=%s", argument)
+}
+
 // none reports whether no flag asks for an experiment.
 func (e *experimentFlags) none() bool {
 	return e.enforce == "" && len(e.refuse)+len(e.simulate)+len(e.modify) == 0
@@ -96,6 +106,9 @@ func (e *experimentFlags) read(s *streams, pol *policy.Policy) (err error) {
 		r, err := rules.Read(file)
 		if err != nil {
 			return fmt.Errorf("--modify: %w", err)
+		}
+		if slices.ContainsFunc(e.rules, func(other *rules.Rules) bool { return other.Name() == r.Name() }) {
+			return withHint(fmt.Errorf("--modify: two files are named %s, and the record could not tell them apart", filepath.Base(file)), "copy one of them under another name")
 		}
 		for _, warning := range r.Warnings() {
 			s.say("warning: %s", warning)

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func newRecord(s *streams) *cobra.Command {
 
 func record(c *cobra.Command, s *streams, flags *liveFlags, events bool, child []string) error {
 	if len(child) > 0 && c.ArgsLenAtDash() != 0 {
-		if err := flags.ways.misplaced(child[0]); err != nil {
+		if err := cmp.Or(flags.ways.misplaced(child[0]), flags.experiments.misplaced(child[0])); err != nil {
 			return err
 		}
 		return withHint(fmt.Errorf("unexpected argument %q", child[0]), "telltale record -- %s", quote(child[0]))

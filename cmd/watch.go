@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func newWatch(s *streams) *cobra.Command {
 	var exit bool
 	c := command("watch", func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			if err := flags.ways.misplaced(args[0]); err != nil {
+			if err := cmp.Or(flags.ways.misplaced(args[0]), flags.experiments.misplaced(args[0])); err != nil {
 				return err
 			}
 		}
