@@ -145,10 +145,14 @@ type Target struct {
 	Before   int
 	// Pace is how many times as often it was tried as it was contacted before; 0 where that
 	// is not known.
-	Pace     float64
-	First    time.Duration // from the beginning of the stretch to the first try
-	Last     time.Duration // from the last try to the end of the stretch
-	End      Ending
+	Pace  float64
+	First time.Duration // from the beginning of the stretch to the first try
+	Last  time.Duration // from the last try to the end of the stretch
+	End   Ending
+	// Delay is from the contact to another host that was taken last before the first try, and
+	// Behind that host, for one that was never contacted before; "" for others.
+	Delay    time.Duration
+	Behind   string
 	Alone    bool // it gave up, and no other host was contacted either after the last try
 	Recovery Recovery
 	Example  flow.ID // the first try

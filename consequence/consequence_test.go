@@ -201,11 +201,14 @@ func TestOtherHostsInstead(t *testing.T) {
 		get("https://early.example/", 100.5), // before anything was refused
 		get("http://"+noisy+"/", 120),
 		flowtest.DNS("asked.example", flowtest.At(seconds(130))),
-		refused("other.example", 131),
+		refused("other.example", 131.5),
 	})
 	s := one(t, followed(t, on("enforce", 100, 200), flowtest.Number(flows...)...))
 	if len(s.Instead) != 1 || s.Undisturbed() {
 		t.Fatalf("%+v", s.Instead)
+	}
+	if other := s.Targets[1]; other.Host != "other.example" || other.Behind != google || other.Delay != seconds(0.5) || s.Targets[0].Behind != "" {
+		t.Errorf("a fallback that was refused, too: %+v", s.Targets)
 	}
 	got := s.Instead[0]
 	if got.Name != "connectivity.example" || got.Flows != 2 || got.Behind != google || got.Delay != seconds(0.5) || got.First != seconds(3.5) {
@@ -273,6 +276,7 @@ func TestBadCertificates(t *testing.T) {
 	flows := slices.Concat(background(300), every(10, 105, 200, trusting), []*flow.Flow{
 		flowtest.Refused("careful.example", flowtest.At(seconds(110)), by(name, flow.ClientRefused)),
 		get("https://answered.example/", 120, by(name, flow.Simulated)),
+		flowtest.Refused("shown.example", flowtest.At(seconds(125)), by(name, flow.Simulated)),
 		flowtest.Refused("portal.example", flowtest.At(seconds(115)), by("captive-portal", flow.ClientRefused)),
 		flowtest.Refused("pinned.example", flowtest.At(seconds(116)), by("slow 3g", flow.ClientRefused)),
 		get("http://clear.example/", 130, by(name, flow.Completed)),
@@ -281,7 +285,10 @@ func TestBadCertificates(t *testing.T) {
 	if len(s.Trusted) != 1 || s.Trusted[0].Name != "trusting.example" || s.Trusted[0].Flows != 10 || s.Trusted[0].First != seconds(5) {
 		t.Errorf("trusted %+v", s.Trusted)
 	}
-	if len(s.Targets) != 3 || s.Targets[1].Host != "careful.example" || s.Targets[1].Distrusted != 1 || s.Targets[2].Host != "portal.example" {
+	if shown := s.Targets[len(s.Targets)-1]; shown.Host != "shown.example" || shown.Distrusted != 1 || shown.Simulated != 0 {
+		t.Errorf("the client refused what it was shown: %+v", shown)
+	}
+	if len(s.Targets) != 4 || s.Targets[1].Host != "careful.example" || s.Targets[1].Distrusted != 1 || s.Targets[2].Host != "portal.example" {
 		t.Errorf("targets %+v", s.Targets)
 	}
 }

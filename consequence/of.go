@@ -129,6 +129,12 @@ func showsBadCertificate(f *flow.Flow) bool {
 	})
 }
 
+// showsPortal reports whether the client may have been shown the certificate of a sign-in
+// page.
+func showsPortal(f *flow.Flow) bool {
+	return slices.ContainsFunc(f.Experiments, func(name string) bool { return simulation(name) == "captive-portal" })
+}
+
 // A fate is what became of a contact.
 type fate struct{ taken, distrusted, answered, trusted bool }
 
@@ -139,8 +145,9 @@ func fateOf(f *flow.Flow) (what fate) {
 	switch f.Outcome {
 	case flow.Blocked, flow.Simulated, flow.QUICRefused:
 		what.taken = len(f.Experiments) > 0
+		what.distrusted = f.Outcome == flow.Simulated && f.Request == nil && (bad || showsPortal(f) && f.Client.Hello != nil && f.Client.Hello.Alert != "")
 	case flow.ClientRefused, flow.ClientSilent, flow.HandshakeFailed:
-		shown := bad || slices.ContainsFunc(f.Experiments, func(name string) bool { return simulation(name) == "captive-portal" })
+		shown := bad || showsPortal(f)
 		what.taken, what.distrusted = shown, shown
 	default: // cut under way
 		what.taken = !what.answered && slices.ContainsFunc(f.Experiments, cuts)

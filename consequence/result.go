@@ -72,8 +72,23 @@ func (a *analysis) stretch(i int) Stretch {
 			c.link()
 		}
 	}
+	c.leaveOutFailed()
 	c.sort()
 	return c.Stretch
+}
+
+// leaveOutFailed leaves out the kinds of requests to hosts that failed: that says it.
+func (c *comparison) leaveOutFailed() {
+	failed := map[string]bool{}
+	for _, h := range c.Failed {
+		failed[h.Name] = true
+	}
+	for _, kinds := range [...]*[]Kind{&c.Stopped, &c.Changed, &c.Short} {
+		*kinds = slices.DeleteFunc(*kinds, func(k Kind) bool { return failed[k.Host] })
+		if len(*kinds) == 0 {
+			*kinds = nil
+		}
+	}
 }
 
 func (c *comparison) sort() {
@@ -195,6 +210,9 @@ func (c *comparison) target(h *hostTotal) {
 		}
 		t.Alone = other <= last.at
 	}
+	if c.Before > 0 && c.isNew(h) {
+		t.Behind, t.Delay, _ = c.refusedBefore(h.name, first.at)
+	}
 	t.Recovery = c.recovery(h)
 	c.Targets = append(c.Targets, t)
 }
@@ -280,18 +298,29 @@ func (c *comparison) isNew(h *hostTotal) bool {
 
 // instead adds a host that was contacted for the first time, if a contact was taken before.
 func (c *comparison) instead(host Host, first mark) {
-	t := c.totals[c.i]
-	n, _ := slices.BinarySearchFunc(t.refusals, first.at, func(r refusal, at int64) int {
-		return cmp.Compare(r.at, at+1)
-	})
-	if n == 0 {
-		return
+	var some bool
+	if host.Behind, host.Delay, some = c.refusedBefore(host.Name, first.at); some {
+		c.Instead = append(c.Instead, host)
 	}
-	if n < len(t.refusals) || !t.cut {
-		behind := t.refusals[n-1]
-		host.Behind, host.Delay = behind.host, time.Duration(first.at-behind.at)*time.Microsecond
+}
+
+// refusedBefore returns the host of the contact that was taken last until a time, and how long
+// before, leaving out those to one host. Some reports whether there was any; which it was is
+// not known where there were too many.
+func (c *comparison) refusedBefore(but string, at int64) (host string, delay time.Duration, some bool) {
+	t := &c.totals[c.i]
+	n, _ := slices.BinarySearchFunc(t.refusals, at, func(r refusal, at int64) int { return cmp.Compare(r.at, at+1) })
+	known := n < len(t.refusals) || !t.cut
+	for n--; n >= 0; n-- {
+		switch r := t.refusals[n]; {
+		case r.host == but:
+		case known:
+			return r.host, time.Duration(at-r.at) * time.Microsecond, true
+		default:
+			return "", 0, true
+		}
 	}
-	c.Instead = append(c.Instead, host)
+	return "", 0, false
 }
 
 // kind says what became of a kind of request to a host that the experiment did not take.

@@ -168,6 +168,9 @@ func (r *Report) conclusion(s *consequence.Stretch, st style) string {
 			out = append(out, "Whether everything"+other+" went on as before is not known: "+joinAnd(r.lacks(s, lacking, st))+".")
 		}
 	}
+	if text := r.fallbacks(s, st); text != "" {
+		out = append(out, text)
+	}
 	if s.Link != nil {
 		out = append(out, linkWords(s.Link)+".")
 	}
@@ -212,6 +215,21 @@ func (r *Report) trusted(s *consequence.Stretch, st style) string {
 	}
 	return fmt.Sprintf("Grave: %s sent over a connection whose certificate the client should have refused, to %s. Anybody on the way can read and change what is sent so.",
 		plural(n, "request was", "requests were"), joinAnd(firstOf(names)))
+}
+
+// fallbacks names hosts that were contacted for the first time behind a contact that was
+// taken, and whose contacts were taken, too.
+func (r *Report) fallbacks(s *consequence.Stretch, st style) string {
+	var names []string
+	for _, t := range s.Targets {
+		if t.Behind != "" {
+			names = append(names, fmt.Sprintf("%s (%s)", r.hostIn(t.Host, st), r.behindWords(t.Behind, t.Delay, st)))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "Tried for the first time, and not let through either: " + strings.Join(firstOf(names), ", ") + "."
 }
 
 // differences are what was not as before.
@@ -261,7 +279,11 @@ func (r *Report) lacks(s *consequence.Stretch, all []consequence.Lack, st style)
 		case consequence.NothingAltered:
 			out = append(out, "no contact was altered")
 		case consequence.NothingElse:
-			out = append(out, "no other host answered both before and in this time")
+			if r.allTaken(s) {
+				out = append(out, "no contact in this time was let through")
+			} else {
+				out = append(out, "no other host answered both before and in this time")
+			}
 		case consequence.FewElse:
 			out = append(out, fmt.Sprintf("only %s to other hosts (use more of the app)", plural(s.KeptFlows(), "request went", "requests went")))
 		case consequence.TooMuch:
@@ -280,9 +302,20 @@ func (r *Report) lacks(s *consequence.Stretch, all []consequence.Lack, st style)
 	return out
 }
 
+// allTaken reports whether every contact of a stretch was taken.
+func (r *Report) allTaken(s *consequence.Stretch) bool {
+	n := 0
+	for _, t := range s.Targets {
+		n += t.Tries
+	}
+	return n >= s.Flows
+}
+
 func linkWords(l *consequence.Link) string {
 	var parts []string
-	if l.Flows > 0 && l.BeforeFlows > 0 {
+	if l.Flows > 0 && l.BeforeFlows > 0 && l.Median < l.BeforeMedian+50*time.Millisecond {
+		parts = append(parts, fmt.Sprintf("between telltale and the servers, requests took no longer than before (%s and %s, median of %d and of %d): the slow link lies before that", duration(l.Median), duration(l.BeforeMedian), l.Flows, l.BeforeFlows))
+	} else if l.Flows > 0 && l.BeforeFlows > 0 {
 		parts = append(parts, fmt.Sprintf("requests took %s, and %s before (median of %d and of %d)", duration(l.Median), duration(l.BeforeMedian), l.Flows, l.BeforeFlows))
 	} else {
 		parts = append(parts, "no kind of request was made both before and in this time, so that durations cannot be compared")

@@ -58,9 +58,11 @@ type targetEntry struct {
 	Previous   *rhythm       `json:"rhythm_before"`
 	Pace       float64       `json:"pace"` // how many times as often as before; 0: not known
 	First      float64       `json:"first_seconds"`
-	Last       float64       `json:"last_seconds"` // from the last try to the end
-	End        string        `json:"end"`          // "gave-up", "still-trying", "" for not known
-	Alone      bool          `json:"alone"`        // nothing else was contacted either since
+	Last       float64       `json:"last_seconds"`     // from the last try to the end
+	End        string        `json:"end"`              // "gave-up", "still-trying", "" for not known
+	Behind     string        `json:"behind,omitempty"` // as with hosts that were contacted instead
+	Delay      *float64      `json:"delay_seconds,omitempty"`
+	Alone      bool          `json:"alone"` // nothing else was contacted either since
 	Recovery   recoveryEntry `json:"recovery"`
 	Example    int64         `json:"flow"`
 }
@@ -151,6 +153,10 @@ func (r *Report) targetEntry(t consequence.Target) targetEntry {
 		Intervals: []float64{}, Median: secondsOf(t.Retry.Median), Rhythm: newRhythm(t.Retry.Rhythm), Factor: t.Retry.Factor, Most: secondsOf(t.Retry.Most),
 		Before: t.Before, Previous: newRhythm(t.Previous), Pace: t.Pace, First: t.First.Seconds(), Last: t.Last.Seconds(), End: string(t.End), Alone: t.Alone,
 		Recovery: recoveryOf(t.Recovery), Example: int64(t.Example),
+	}
+	if t.Behind != "" {
+		delay := t.Delay.Seconds()
+		out.Behind, out.Delay = r.text(t.Behind), &delay
 	}
 	for _, d := range t.Retry.Intervals {
 		out.Intervals = append(out.Intervals, d.Seconds())

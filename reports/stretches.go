@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"telltale/cadence"
 	"telltale/consequence"
@@ -161,8 +162,6 @@ func taken(g consequence.Target) string {
 		return "refused"
 	case g.Distrusted == g.Tries:
 		return "refused by the client, as it should"
-	case g.Simulated == g.Tries:
-		return "answered, or not, by the experiment"
 	}
 	return "taken by the experiment"
 }
@@ -189,6 +188,9 @@ func tries(r *Report, g consequence.Target, st style) string {
 	}
 	if g.Passed > 0 {
 		text += fmt.Sprintf("; %d more came through", g.Passed)
+	}
+	if g.Behind != "" {
+		text += "; the first " + r.behindWords(g.Behind, g.Delay, st)
 	}
 	switch {
 	case g.End == consequence.GaveUp && g.Alone:
@@ -264,9 +266,14 @@ func (r *Report) insteadWords(h consequence.Host, st style) string {
 	if h.Behind == "" {
 		return text + ", the first after a contact was refused"
 	}
-	behind := "at once when"
-	if h.Delay >= 100e6 {
-		behind = duration(round(h.Delay)) + " after"
+	return text + ", the first " + r.behindWords(h.Behind, h.Delay, st)
+}
+
+// behindWords says how long after a contact that was taken something came.
+func (r *Report) behindWords(host string, delay time.Duration, st style) string {
+	behind := "at once behind"
+	if delay >= 100*time.Millisecond {
+		behind = duration(round(delay)) + " after"
 	}
-	return fmt.Sprintf("%s, the first %s one to %s was taken", text, behind, r.hostIn(h.Behind, st))
+	return fmt.Sprintf("%s one to %s", behind, r.hostIn(host, st))
 }
