@@ -39,6 +39,10 @@ func TestFaultyLeavesHaveExactlyTheirFault(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			const nearly = off - time.Minute
+			if tt.fault == Expired && now.Sub(leaf.NotAfter) < nearly || tt.fault == NotYetValid && leaf.NotBefore.Sub(now) < nearly {
+				t.Errorf("valid from %s to %s, which is too near", leaf.NotBefore, leaf.NotAfter)
+			}
 			o := x509.VerifyOptions{Roots: poolOf(a.Certificate()), DNSName: "a.example", CurrentTime: now}
 			if _, err := leaf.Verify(o); err == nil {
 				t.Error("Go finds nothing wrong with it")

@@ -26,7 +26,7 @@ type refusal struct {
 	host policy.Pattern // of a person's refusal
 	form Form
 	name string
-	why  string
+	why  string // of a person's refusal; the policy has a reason of its own
 }
 
 // played is a simulation that is on.

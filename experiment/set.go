@@ -163,7 +163,7 @@ func (s *Set) Enforce(form Form, on bool) {
 	_ = s.change(func(next *force) error {
 		next.enforce = nil
 		if on {
-			next.enforce = &refusal{form: form, name: EnforceName(form), why: "by --enforce"}
+			next.enforce = &refusal{form: form, name: EnforceName(form)}
 		}
 		return nil
 	})

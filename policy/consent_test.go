@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -56,33 +55,20 @@ func TestConsentJudgesNothing(t *testing.T) {
 	}
 }
 
-func TestConsentErrors(t *testing.T) {
-	const head = "version: 1\nallow: [a.example]\nconsent:\n"
-	for name, tt := range map[string]struct {
-		text         string
-		line, column int
-		words        string
-	}{
-		"empty":            {"version: 1\nallow: [a.example]\nconsent: []\n", 3, 1, "empty list"},
-		"nothing":          {"version: 1\nallow: [a.example]\nconsent:\n", 3, 1, "no value"},
-		"not a list":       {"version: 1\nallow: [a.example]\nconsent: a.example\n", 3, 10, "expected a list"},
-		"both":             {head + "  - {host: a.example, category: advertising}\n", 4, 6, "either a host or a category"},
-		"neither":          {head + "  - reason: x\n", 4, 5, "either a host or a category"},
-		"unknown category": {head + "  - category: advertizing\n", 4, 15, `"advertising"`},
-		"unknown key":      {head + "  - hosts: a.example\n", 4, 5, `"host"`},
-		"bad pattern":      {head + "  - \"*a.example\"\n", 4, 5, "whole label"},
-	} {
-		_, err := Parse("p.yaml", []byte(tt.text), Options{})
-		var bad *Error
-		if !errors.As(err, &bad) {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if bad.Line != tt.line || bad.Column != tt.column || !strings.Contains(bad.Message, tt.words) {
-			t.Errorf("%s: %d:%d %s, want %d:%d %s", name, bad.Line, bad.Column, bad.Message, tt.line, tt.column, tt.words)
-		}
-	}
+const consentHead = "version: 1\nallow: [a.example]\nconsent:\n"
+
+var badConsents = []badPolicy{
+	{"no hosts that need consent", "version: 1\nallow: [a.example]\nconsent: []\n", 3, 1, "empty list", ""},
+	{"consent without a value", consentHead, 3, 1, "no value", ""},
+	{"consent as text", "version: 1\nallow: [a.example]\nconsent: a.example\n", 3, 10, "expected a list", ""},
+	{"consent to a host and a category", consentHead + "  - {host: a.example, category: advertising}\n", 4, 6, "either a host or a category", ""},
+	{"consent to nothing", consentHead + "  - reason: x\n", 4, 5, "either a host or a category", ""},
+	{"consent to an unknown category", consentHead + "  - category: advertizing\n", 4, 15, `did you mean "advertising"?`, ""},
+	{"an unknown key of consent", consentHead + "  - hosts: a.example\n", 4, 5, `did you mean "host"?`, ""},
+	{"consent to a bad pattern", consentHead + "  - \"*a.example\"\n", 4, 5, "whole label", `"*.a.example"`},
 }
+
+func TestParseBadConsents(t *testing.T) { checkBad(t, badConsents) }
 
 func TestConsentIsExplainedAndLinted(t *testing.T) {
 	e, err := parse(t, consentPolicy).Explain("GET", "https://x.ads.example/")

@@ -142,6 +142,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 		"devices":     devicePolicy,
 		"identifiers": identifierPolicy,
 		"telling":     tellingPolicy,
+		"consent":     consentPolicy,
 		"template":    string(Draft("x", nil)),
 		"tls":         "version: 1\nallow: [a.example]\nrequire: {tls: 1.3}\n",
 	} {
@@ -152,7 +153,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 }
 
 func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
-	s, files := schema(t), slices.Concat(badPolicies, badDevices, badIdentifiers, badTellings)
+	s, files := schema(t), slices.Concat(badPolicies, badDevices, badIdentifiers, badTellings, badConsents)
 	for _, name := range []string{
 		"a list", "unknown key", "unknown key of an entry", "unknown key of app", "no version", "version 2", "version as text",
 		"text for a list", "number for a host", "list for a name", "bool for a name", "entry without host", "lower-case method",
@@ -169,6 +170,8 @@ func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
 		"an unknown rule of a route", "an unknown severity", "an escalation without time", "an escalation to nobody", "a duration as a number",
 		"a duration without a unit", "no programs", "a program without a command", "an empty command", "a command as text", "a number as an argument",
 		"a size as a number", "a size that is none", "a bad variable of a program", "unknown bodies", "no hosts of bodies", "an unknown key of record",
+		"no hosts that need consent", "consent without a value", "consent as text", "consent to a host and a category", "consent to nothing",
+		"consent to an unknown category", "an unknown key of consent",
 	} {
 		i := slices.IndexFunc(files, func(b badPolicy) bool { return b.name == name })
 		if i < 0 {
