@@ -98,7 +98,9 @@ func TestCONNECTRefused(t *testing.T) {
 	t.Run("unresolved", func(t *testing.T) {
 		d := simulated(Unresolved)
 		r := nameless(t, decides(d))
-		resp, body := ask(r, "").answer()
+		c := ask(r, "")
+		resp, body := c.answer()
+		c.Close()
 		if resp.StatusCode != 502 || !strings.Contains(body, "the name ads.test could not be found") {
 			t.Errorf("%d %q", resp.StatusCode, body)
 		}
@@ -109,7 +111,9 @@ func TestCONNECTRefused(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		d := Decision{Admission: Block, Why: "host-not-allowed", By: []string{"enforce"}}
 		r := nameless(t, decides(d))
-		resp, body := ask(r, "").answer()
+		c := ask(r, "")
+		resp, body := c.answer()
+		c.Close()
 		if resp.StatusCode != 403 || body != "telltale: the policy forbids ads.test:443: host-not-allowed\n" {
 			t.Errorf("%d %q", resp.StatusCode, body)
 		}

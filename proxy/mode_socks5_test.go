@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,8 @@ func TestSOCKS5Login(t *testing.T) {
 // Who guesses is slowed down, over SOCKS5 and HTTP together.
 func TestSOCKS5Guesses(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.User, c.Password = "user", "secret" })
+	began := time.Now()
+	r.proxy.guard.tries.now = func() time.Time { return began } // none is forgotten meanwhile
 	at := r.socks()
 	for range maxTries + 1 {
 		c := r.dialTo(at)
@@ -232,9 +235,8 @@ func TestSOCKS5Guesses(t *testing.T) {
 		c.talkSOCKS("\x01\x04user\x05guess", "\x01\x01")
 		c.Close()
 	}
-	flows := r.ending(maxTries + 1)
-	if f := flows[maxTries]; f.Error != tooManyTries {
-		t.Errorf("the last guess: %q", f.Error)
+	if !slices.ContainsFunc(r.ending(maxTries+1), func(f *flow.Flow) bool { return f.Error == tooManyTries }) {
+		t.Error("no guess was one too many")
 	}
 	c := r.dial()
 	c.say("CONNECT h.test:443 HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic eDp5\r\n\r\n")
