@@ -270,13 +270,17 @@ func TestWhatFailedAndWhatChanged(t *testing.T) {
 	}
 }
 
+// connecting is the request by which a client asks the proxy for a tunnel.
+func connecting(f *flow.Flow) { f.Request = &flow.Request{Method: "CONNECT"} }
+
 func TestBadCertificates(t *testing.T) {
 	const name = "bad-certificate expired"
 	trusting := func(at float64) *flow.Flow { return get("https://trusting.example/", at, by(name, flow.Completed)) }
 	flows := slices.Concat(background(300), every(10, 105, 200, trusting), []*flow.Flow{
 		flowtest.Refused("careful.example", flowtest.At(seconds(110)), by(name, flow.ClientRefused)),
 		get("https://answered.example/", 120, by(name, flow.Simulated)),
-		flowtest.Refused("shown.example", flowtest.At(seconds(125)), by(name, flow.Simulated)),
+		flowtest.Refused("shown.example", flowtest.At(seconds(125)), by(name, flow.Simulated), connecting),
+		flowtest.Refused("silent.example", flowtest.At(seconds(126)), by(name, flow.ClientSilent), connecting),
 		flowtest.Refused("portal.example", flowtest.At(seconds(115)), by("captive-portal", flow.ClientRefused)),
 		flowtest.Refused("pinned.example", flowtest.At(seconds(116)), by("slow 3g", flow.ClientRefused)),
 		get("http://clear.example/", 130, by(name, flow.Completed)),
@@ -285,10 +289,10 @@ func TestBadCertificates(t *testing.T) {
 	if len(s.Trusted) != 1 || s.Trusted[0].Name != "trusting.example" || s.Trusted[0].Flows != 10 || s.Trusted[0].First != seconds(5) {
 		t.Errorf("trusted %+v", s.Trusted)
 	}
-	if shown := s.Targets[len(s.Targets)-1]; shown.Host != "shown.example" || shown.Distrusted != 1 || shown.Simulated != 0 {
+	if shown := s.Targets[3]; shown.Host != "shown.example" || shown.Distrusted != 1 || shown.Simulated != 0 {
 		t.Errorf("the client refused what it was shown: %+v", shown)
 	}
-	if len(s.Targets) != 4 || s.Targets[1].Host != "careful.example" || s.Targets[1].Distrusted != 1 || s.Targets[2].Host != "portal.example" {
+	if len(s.Targets) != 5 || s.Targets[1].Host != "careful.example" || s.Targets[1].Distrusted != 1 || s.Targets[2].Host != "portal.example" {
 		t.Errorf("targets %+v", s.Targets)
 	}
 }

@@ -141,11 +141,12 @@ type fate struct{ taken, distrusted, answered, trusted bool }
 func fateOf(f *flow.Flow) (what fate) {
 	bad := showsBadCertificate(f)
 	what.answered = isAnswered(f)
-	what.trusted = bad && f.Outcome != flow.Simulated && f.Request != nil && !f.Cleartext()
+	exchange := f.Kind == flow.HTTP || f.Kind == flow.WebSocket // a tunnel has a request, too: that for itself
+	what.trusted = bad && f.Outcome != flow.Simulated && exchange && !f.Cleartext()
 	switch f.Outcome {
 	case flow.Blocked, flow.Simulated, flow.QUICRefused:
 		what.taken = len(f.Experiments) > 0
-		what.distrusted = f.Outcome == flow.Simulated && f.Request == nil && (bad || showsPortal(f) && f.Client.Hello != nil && f.Client.Hello.Alert != "")
+		what.distrusted = f.Outcome == flow.Simulated && !exchange && (bad || showsPortal(f) && f.Client.Hello != nil && f.Client.Hello.Alert != "")
 	case flow.ClientRefused, flow.ClientSilent, flow.HandshakeFailed:
 		shown := bad || showsPortal(f)
 		what.taken, what.distrusted = shown, shown

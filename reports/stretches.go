@@ -271,7 +271,7 @@ func (r *Report) insteadWords(h consequence.Host, st style) string {
 
 // behindWords says how long after a contact that was taken something came.
 func (r *Report) behindWords(host string, delay time.Duration, st style) string {
-	behind := "at once behind"
+	behind := "at once after"
 	if delay >= 100*time.Millisecond {
 		behind = duration(round(delay)) + " after"
 	}
