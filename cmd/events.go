@@ -280,6 +280,7 @@ func (l *eventLog) finish(doc *reports.Report) error {
 		Time    string `json:"time"`
 		Verdict string `json:"verdict"`
 		reports.Summary
-	}{"summary", stamp(time.Now()), doc.Verdict, reports.NewSummary(doc)})
+		Experiments []string `json:"experiments,omitempty"`
+	}{"summary", stamp(time.Now()), doc.Verdict, reports.NewSummary(doc), experimentNames(doc.Summary)})
 	return l.err
 }

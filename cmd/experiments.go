@@ -258,29 +258,17 @@ func (e *experiments) forScreen() tui.Experiments {
 
 // List leaves out refused hosts, which have a list of their own.
 func (e screenExperiments) List() []tui.Experiment {
-	flows := map[string]int{}
-	for _, row := range e.audit.store.Summary().Experiments {
-		flows[row.Name] = row.Flows
-	}
 	var list []tui.Experiment
 	for _, state := range e.State() {
 		if state.Kind == experiment.KindRefuse {
 			continue
 		}
-		shown := tui.Experiment{Name: state.Name, Help: state.Help, Variants: state.Variants, On: state.On}
-		if state.Note != "" && state.On {
-			shown.Help = state.Note
-		}
+		shown := tui.Experiment{Name: state.Name, Help: state.Help, Variants: state.Variants, On: state.On, Note: state.Note}
 		if state.On {
 			shown.Variant = state.Variant
 		}
 		for _, p := range state.Hosts {
 			shown.Hosts = append(shown.Hosts, p.String())
-		}
-		for name, n := range flows {
-			if name == state.Name || strings.HasPrefix(name, state.Name+" ") {
-				shown.Flows += n
-			}
 		}
 		list = append(list, shown)
 	}
@@ -321,4 +309,21 @@ func (e screenExperiments) Refused() []tui.Refusal {
 		}
 	}
 	return refused
+}
+
+// experimentNames are those of a summary.
+func experimentNames(sum capture.Summary) []string {
+	var names []string
+	for _, e := range sum.Experiments {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// besideVerdict is what no verdict of an audit with experiments stands without.
+func besideVerdict(sum capture.Summary) string {
+	if len(sum.Experiments) == 0 {
+		return ""
+	}
+	return ", with experiments"
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"telltale/capture"
+	"telltale/compare"
 	"telltale/flow"
 	"telltale/intake"
 	"telltale/policy"
@@ -26,8 +27,9 @@ type gateFlags struct {
 	minFlows  int
 	rest      restFlags
 
-	known policy.Baseline
-	info  *reports.BaselineInfo
+	known     policy.Baseline
+	info      *reports.BaselineInfo
+	disturbed []string // what the baselines that were recorded with experiments cannot show
 }
 
 func (g *gateFlags) register(c *cobra.Command) {
@@ -53,7 +55,7 @@ func (g *gateFlags) load(ctx context.Context, pol *policy.Policy) error {
 	for _, file := range g.baselines {
 		known, isReport, err := baselineOfReport(file)
 		if err == nil && !isReport {
-			known, err = baselineOfCapture(ctx, file, pol)
+			known, err = g.baselineOfCapture(ctx, file, pol)
 		}
 		if err != nil {
 			return withHint(fmt.Errorf("--baseline: %w", err), "write one with: telltale check CAPTURE --report baseline.json")
@@ -75,6 +77,7 @@ func (g *gateFlags) judge(by policy.Judge) policy.Judge { return g.known.Beside(
 // apply completes a document by what the flags ask.
 func (g *gateFlags) apply(doc *reports.Report, pol *policy.Policy) {
 	doc.Baseline = g.info
+	doc.Notes = append(doc.Notes, g.disturbed...)
 	g.rest.apply(doc)
 	doc.Warnings = reports.WarningsOf(doc.Summary, doc.Captures, appUnseen(pol, doc.Summary), g.minFlows)
 	doc.Notes = append(doc.Notes, unpardoned(pol, doc.Summary.Violations)...)
@@ -138,7 +141,7 @@ func baselineOfReport(file string) (known policy.Baseline, isReport bool, err er
 	return known, isReport, err
 }
 
-func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (policy.Baseline, error) {
+func (g *gateFlags) baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (policy.Baseline, error) {
 	in, troubles := intake.Find(ctx, []string{file}, nil)
 	defer in.Close()
 	excused := pardonsIn(ctx, in)
@@ -148,6 +151,9 @@ func baselineOfCapture(ctx context.Context, file string, pol *policy.Policy) (po
 	}
 	if sum.Inconclusive() {
 		return nil, fmt.Errorf("%s holds no contact, so it is no audit to go by", file)
+	}
+	if caveat := compare.Caveat("The baseline "+file, experimentNames(sum)); caveat != "" {
+		g.disturbed = append(g.disturbed, caveat)
 	}
 	known := policy.Baseline{}
 	for _, v := range sum.Violations {

@@ -122,7 +122,7 @@ func (r *reportFlags) summarize(s *streams, doc *reports.Report, capture string,
 	}
 	sum := doc.Summary
 	count := func(n int, noun string) string { return strings.Replace(plural(n, noun), "no ", "0 ", 1) }
-	s.say("verdict: %s: %s, %d of %s, %s", doc.Verdict, count(len(sum.Violations), "violation"), sum.Violating, count(sum.Flows, "flow"), count(len(sum.Hosts), "host"))
+	s.say("verdict: %s%s: %s, %d of %s, %s", doc.Verdict, besideVerdict(sum), count(len(sum.Violations), "violation"), sum.Violating, count(sum.Flows, "flow"), count(len(sum.Hosts), "host"))
 	if capture != "" {
 		s.say("capture: %s", capture)
 	}

@@ -38,7 +38,7 @@ func (a *audit) occurrence(o capture.Occurrence) []byte {
 	e.Device, e.Phase = mask(o.Device), mask(f.Phase)
 	e.Violation = &event.Violation{
 		ID: v.ID, Rule: v.Rule, Severity: v.Severity, Host: v.Host, Category: v.Category, Method: v.Method, URL: v.URL,
-		Count: v.Count, First: o.First.UTC(), Last: f.Times.Start.UTC(), App: v.App,
+		Count: v.Count, Altered: o.Altered, First: o.First.UTC(), Last: f.Times.Start.UTC(), App: v.App,
 		Title: v.Title, Explanation: v.Explanation, Remedy: v.Remedy, Flow: int64(f.ID),
 	}
 	return e.Document()
@@ -78,6 +78,7 @@ func (a *audit) conclusion(doc *reports.Report) func(seq int64) []byte {
 		sum := doc.Summary
 		e.Summary = &event.Summary{
 			Verdict: doc.Verdict, Flows: sum.Flows, Hosts: len(sum.Hosts), Violating: sum.Violating, Violations: len(sum.Violations),
+			Experiments: experimentNames(sum),
 		}
 		return e.Document()
 	}

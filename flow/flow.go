@@ -350,12 +350,12 @@ func (f *Flow) Readable() bool {
 }
 
 // Unread reports whether content may have passed telltale without being seen. It did not
-// where QUIC was refused, nor where an experiment was in the place of the server, nor where an
-// echo request was answered by telltale itself, nor in a contact of which somebody else's
+// where QUIC was refused, nor where a connection was refused before anything passed, nor where
+// an experiment was in the place of the server, nor where an echo request was answered by telltale itself, nor in a contact of which somebody else's
 // record tells.
 func (f *Flow) Unread() bool {
 	return !f.Readable() && f.Kind != ICMP && !f.IsControl() && f.Kind != Contact && f.Outcome != QUICRefused && f.Outcome != Simulated &&
-		!f.RefusedFault()
+		!(f.Outcome == Blocked && f.Kind == Tunnel) && !f.RefusedFault()
 }
 
 // Method returns the request's method. Of what has none it returns a word: CONNECT for
