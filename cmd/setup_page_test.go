@@ -53,11 +53,11 @@ func newVisitor(t *testing.T) *visitor {
 	return v
 }
 
-// record starts telltale, to which app.test is at an address.
-func (v *visitor) record(app string) {
+// record starts telltale, to which app.test is at an address, with further flags.
+func (v *visitor) record(app string, flags ...string) {
 	v.t.Helper()
-	telltale := exec.CommandContext(v.ctx, "telltale", "record", "--listen", "127.0.0.1:0", "--ca", v.ca, "--keep", "none",
-		"--allow", "app.test", "--resolve", "app.test:443:"+app, "--insecure-upstream")
+	telltale := exec.CommandContext(v.ctx, "telltale", append([]string{"record", "--listen", "127.0.0.1:0", "--ca", v.ca,
+		"--resolve", "app.test:443:" + app, "--insecure-upstream"}, flags...)...)
 	telltale.Env = v.environment()
 	telltale.Cancel = func() error { return telltale.Process.Signal(os.Interrupt) }
 	said, err := telltale.StderrPipe()
@@ -152,7 +152,7 @@ func TestPageTicksInABrowser(t *testing.T) {
 	v := newVisitor(t)
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
-	v.record(strings.TrimPrefix(server.URL, "https://"))
+	v.record(strings.TrimPrefix(server.URL, "https://"), "--keep", "none", "--allow", "app.test")
 	if got, want := v.stages(), "proxy done, certificate now, app later"; got != want {
 		t.Errorf("untrusted: %s, want %s", got, want)
 	}
