@@ -126,7 +126,7 @@ func (a *audit) play(ctx context.Context, s *streams) error {
 		return err
 	}
 	s.say("\n  experiments: %s", strings.Join(a.experiments.active(), ", "))
-	_ = app.live(ctx, slices.Concat(demoRoutine, demoRoutine, demoRoutine)) // what fails is what they are for
+	_ = app.live(ctx, slices.Concat(demoRoutine, demoRoutine, demoRoutine, demoRoutine, demoRoutine)) // what fails is what they are for
 	a.experiments.end()
 	s.say("\n  experiments: none any more")
 	return app.live(ctx, slices.Concat(demoRoutine, demoRoutine))
