@@ -86,12 +86,11 @@ type trace struct {
 
 // traces derives switches from flows, where a capture does not tell them.
 type traces struct {
-	all            []trace
-	phases         []string
-	experiments    [][]string
-	knownPhases    map[string]int32
-	knownAltered   map[string]int32
-	alteredAtLeast bool
+	all          []trace
+	phases       []string
+	experiments  [][]string
+	knownPhases  map[string]int32
+	knownAltered map[string]int32
 }
 
 func newTraces() *traces {

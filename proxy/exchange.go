@@ -187,7 +187,7 @@ func (t *trip) address(r *http.Request) {
 
 // load puts the request's content behind the tee.
 func (t *trip) load(r *http.Request) {
-	altered := t.mod != nil && t.mod.load(t, r)
+	altered := t.mod != nil && t.mod.load(r)
 	if r.ContentLength == 0 {
 		r.Body, r.Trailer = http.NoBody, nil
 		if len(r.Header["Content-Length"]) > 0 && r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -235,7 +235,7 @@ func (m *modification) readdress(t *trip, r *http.Request, from *url.URL, host s
 
 // load puts the content of an altered request in place. It returns false where it is the
 // client's, and nobody has read of it.
-func (m *modification) load(t *trip, r *http.Request) bool {
+func (m *modification) load(r *http.Request) bool {
 	if m.content == nil {
 		return false
 	}

@@ -97,7 +97,7 @@ type both struct {
 
 // Close closes the new content and the server's.
 func (b *both) Close() error {
-	b.replacement.Close() //nolint:errcheck // of a modifier, which has done its work
+	b.replacement.Close() // of a modifier, which has done its work
 	return b.server.Close()
 }
 

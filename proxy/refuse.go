@@ -257,7 +257,7 @@ func (c *connection) unused(f *flow.Flow) {
 // reset ends a connection by a reset, as far as its socket can do that.
 func (a *account) reset() {
 	lingerNot(a.raw)
-	a.close() //nolint:errcheck // it is over in any case
+	a.close() // it is over in any case
 }
 
 // lingerNot makes the end of a socket a reset. What wraps a socket is looked into.

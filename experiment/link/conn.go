@@ -91,7 +91,7 @@ func (c *conn) arrive(n int) error {
 			return nil
 		}
 		took, err := c.pass(&c.r, r, r.up, n)
-		if n -= took; err != nil && err != errSwitched {
+		if n -= took; err != nil && !errors.Is(err, errSwitched) {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (c *conn) Write(p []byte) (int, error) {
 			return sent + n, err
 		}
 		took, err := c.pass(&c.w, r, r.down, len(p)-sent)
-		if err == errSwitched {
+		if errors.Is(err, errSwitched) {
 			continue
 		}
 		if err != nil {

@@ -293,7 +293,9 @@ func TestClose(t *testing.T) {
 }
 
 // isClosed reports whether an error is that of a closed socket, or of a closed pipe.
-func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) }
+func isClosed(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}
 
 // tcp returns a real socket behind the link and its client.
 func tcp(tb testing.TB, l *Link) (ours net.Conn, client *net.TCPConn) {
