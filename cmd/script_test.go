@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"telltale/ca"
+	"telltale/guard/raced"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts expect")
@@ -50,11 +51,24 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the stories of testdata/script through the real program.
-func TestScript(t *testing.T) {
-	var build sync.Once
-	var buildErr error
+func TestScript(t *testing.T) { runScripts(t, "script") }
+
+// TestSteps runs those of testdata/steps: one command after the other, without a proxy that
+// serves somebody meanwhile.
+func TestSteps(t *testing.T) {
+	raced.SkipMeasure(t)
+	runScripts(t, "steps")
+}
+
+// standIns are built once for all scripts.
+var standIns struct {
+	sync.Once
+	err error
+}
+
+func runScripts(t *testing.T, folder string) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+		Dir:                 filepath.Join("testdata", folder),
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -64,8 +78,8 @@ func TestScript(t *testing.T) {
 			e.Setenv("DEVICE", filepath.Join(e.WorkDir, "device"))
 			programs := filepath.SplitList(e.Getenv("PATH"))[0]
 			e.Setenv("PROGRAMS", programs)
-			build.Do(func() { buildErr = buildStandIns(programs) })
-			return buildErr
+			standIns.Do(func() { standIns.err = buildStandIns(programs) })
+			return standIns.err
 		},
 		Condition: func(name string) (bool, error) { // [linked]: this machine is in a network
 			if name != "linked" {
