@@ -23,6 +23,7 @@ import (
 
 	"telltale/coverage"
 	"telltale/flow"
+	"telltale/guard/raced"
 )
 
 // h3Rig is a proxy that decrypts QUIC, with a server of HTTP/2 and HTTP/1.1 behind it.
@@ -407,7 +408,7 @@ func TestHTTP3Connect(t *testing.T) {
 
 // Many clients with many requests at once are all recorded, and nothing else is.
 func TestHTTP3Many(t *testing.T) {
-	const clients, requests = 12, 15
+	clients, requests := raced.Size(12, 4), 15
 	r := h3Rig(t, func(w http.ResponseWriter, q *http.Request) { io.WriteString(w, q.URL.Path) })
 	var wg sync.WaitGroup
 	for i := range clients {
