@@ -204,6 +204,8 @@ func TestWords(t *testing.T) {
 		900 * time.Millisecond:   "every 900 ms",
 		time.Second:              "every second",
 		1500 * time.Millisecond:  "every 1.5 s",
+		2400 * time.Millisecond:  "every 2.4 s",
+		5300 * time.Millisecond:  "every 5.3 s",
 		5 * time.Second:          "every 5 s",
 		5100 * time.Millisecond:  "every 5 s",
 		45 * time.Second:         "every 45 s",

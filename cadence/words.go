@@ -46,6 +46,9 @@ func twoDigits(n float64) float64 {
 	if whole := math.Round(n); math.Abs(n-whole) <= 0.05*n && n < 100 {
 		return whole
 	}
-	scale := math.Pow(10, math.Floor(math.Log10(n))-1)
-	return math.Round(n/scale) * scale
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(n, 'e', 1, 64), 64)
+	if err != nil {
+		return n
+	}
+	return rounded
 }

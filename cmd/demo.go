@@ -30,6 +30,10 @@ app:
 allow:
   - "*.canada.ca"
 `
+	// demoConsent is a part of it where the simulation is played that needs one.
+	demoConsent = `consent: # nobody agreed to these
+  - clients3.google.com
+`
 )
 
 // demoBeat is how often the app sends its probe. The real one did every minute. Tests
@@ -73,11 +77,10 @@ func demo(parent context.Context, s *streams, folder string, screen bool, what *
 		return err
 	}
 	defer servers.Close()
-	flags, err := demoFlags(folder, private, servers)
+	flags, err := demoFlags(folder, private, servers, what)
 	if err != nil {
 		return err
 	}
-	flags.experiments = *what
 	flags.experiments.later, flags.experiments.open = !screen, screen
 	said := &notices{}
 	talk := s
@@ -153,16 +156,21 @@ func watchDemo(ctx context.Context, s *streams, a *audit, said *notices, written
 }
 
 // demoFlags are the flags that a person would have typed for this audit.
-func demoFlags(folder, private string, servers *demoServers) (*liveFlags, error) {
+func demoFlags(folder, private string, servers *demoServers, what *experimentFlags) (*liveFlags, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // reports are for sharing
 		return nil, fmt.Errorf("cannot make the folder for the reports: %w", err)
 	}
 	file := filepath.Join(folder, "telltale-demo.yaml")
-	if err := os.WriteFile(file, []byte(demoPolicy), 0o644); err != nil { //nolint:gosec // a policy is for sharing
+	text := demoPolicy
+	if slices.ContainsFunc(what.simulate, func(s string) bool { return strings.HasPrefix(s, "consent-refused") }) {
+		text += demoConsent
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // a policy is for sharing
 		return nil, fmt.Errorf("cannot write the demo's policy: %w", err)
 	}
 	flags := &liveFlags{
-		listen: "127.0.0.1:0", keep: "none", bodyLimit: "1MiB", ca: filepath.Join(private, "ca"),
+		experiments: *what,
+		listen:      "127.0.0.1:0", keep: "none", bodyLimit: "1MiB", ca: filepath.Join(private, "ca"),
 		resolve: []string{"*:*:" + servers.listener.Addr().String()},
 	}
 	flags.policy.file = file

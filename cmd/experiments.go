@@ -90,6 +90,9 @@ func (e *experimentFlags) read(s *streams, pol *policy.Policy) (err error) {
 		if err != nil {
 			return fmt.Errorf("--refuse: %w", err)
 		}
+		if slices.ContainsFunc(e.refusals, func(other refusedHost) bool { return other.hosts == hosts && other.form != form }) {
+			return withHint(fmt.Errorf("--refuse: %s cannot be refused in two forms", hosts), "leave one of them out")
+		}
 		e.refusals = append(e.refusals, refusedHost{hosts, form})
 	}
 	for _, text := range e.simulate {
@@ -99,6 +102,9 @@ func (e *experimentFlags) read(s *streams, pol *policy.Policy) (err error) {
 		}
 		if spec.Name == "consent-refused" && pol.Consent() == nil {
 			return withHint(fmt.Errorf("--simulate: %s needs the hosts that wait for consent, and %s has no section consent", spec.Name, policyLabel(pol)), "docs/policy.md says what one looks like")
+		}
+		if slices.ContainsFunc(e.specs, func(other experiment.Spec) bool { return other.Name == spec.Name && other.Variant != spec.Variant }) {
+			return withHint(fmt.Errorf("--simulate: %s cannot be on in two ways", spec.Name), "leave one of them out, or try one after the other: telltale watch, then X")
 		}
 		e.specs = append(e.specs, spec)
 	}
@@ -167,25 +173,27 @@ func (e *experiments) active() []string {
 	return e.Active()
 }
 
-// begin puts in force what the flags ask for.
+// begin puts in force what the flags ask for, at once.
 func (e *experiments) begin() error {
-	if e.flags.enforce != "" {
-		e.Enforce(e.flags.form, true)
-	}
-	for _, r := range e.flags.refusals {
-		e.Refuse(r.hosts, r.form, true)
-	}
-	for _, spec := range e.flags.specs {
-		if err := e.Switch(spec, true); err != nil {
-			return fmt.Errorf("--simulate: %w", err)
+	return e.Together(func(set *experiment.Set) error {
+		if e.flags.enforce != "" {
+			set.Enforce(e.flags.form, true)
 		}
-	}
-	for _, r := range e.flags.rules {
-		if err := e.SwitchRules(r.Name(), true); err != nil {
-			return fmt.Errorf("--modify: %w", err)
+		for _, r := range e.flags.refusals {
+			set.Refuse(r.hosts, r.form, true)
 		}
-	}
-	return nil
+		for _, spec := range e.flags.specs {
+			if err := set.Switch(spec, true); err != nil {
+				return fmt.Errorf("--simulate: %w", err)
+			}
+		}
+		for _, r := range e.flags.rules {
+			if err := set.SwitchRules(r.Name(), true); err != nil {
+				return fmt.Errorf("--modify: %w", err)
+			}
+		}
+		return nil
+	})
 }
 
 // configure has the proxy carry out what is decided.
@@ -208,26 +216,29 @@ func (e *experiments) configure(cfg *proxy.Config) {
 
 // end lifts whatever is in force.
 func (e *experiments) end() {
-	for _, state := range e.State() {
-		if state.On {
-			_ = e.switchState(state, state.Variant, false) // what was switched on can be switched off
+	_ = e.Together(func(set *experiment.Set) error {
+		for _, state := range set.State() {
+			if state.On {
+				_ = switchState(set, state, state.Variant, false) // what was switched on can be switched off
+			}
 		}
-	}
+		return nil
+	})
 }
 
 // switchState switches one of those that [experiment.Set.State] lists.
-func (e *experiments) switchState(state experiment.State, variant string, on bool) error {
+func switchState(set *experiment.Set, state experiment.State, variant string, on bool) error {
 	switch state.Kind {
 	case experiment.KindEnforce:
-		e.Enforce(experiment.Form(variant), on)
+		set.Enforce(experiment.Form(variant), on)
 	case experiment.KindRefuse:
 		for _, p := range state.Hosts {
-			e.Set.Refuse(p, experiment.Form(variant), on)
+			set.Refuse(p, experiment.Form(variant), on)
 		}
 	case experiment.KindRules:
-		return e.SwitchRules(state.Name, on)
+		return set.SwitchRules(state.Name, on)
 	case experiment.KindSimulation:
-		return e.Switch(experiment.Spec{Name: state.Name, Variant: variant, Hosts: state.Hosts}, on)
+		return set.Switch(experiment.Spec{Name: state.Name, Variant: variant, Hosts: state.Hosts}, on)
 	}
 	return nil
 }
@@ -279,7 +290,7 @@ func (e screenExperiments) List() []tui.Experiment {
 func (e screenExperiments) Switch(name, variant string, on bool) error {
 	for _, state := range e.State() {
 		if state.Kind != experiment.KindRefuse && state.Name == name {
-			return e.switchState(state, cmp.Or(variant, state.Variant), on)
+			return switchState(e.Set, state, cmp.Or(variant, state.Variant), on)
 		}
 	}
 	return fmt.Errorf("there is no experiment %q", name)

@@ -123,7 +123,7 @@ func (s *Set) possible(spec Spec, next *force) error {
 	case consentRefused:
 		if s.consent() == nil {
 			return &Error{consentRefused + " needs hosts that are asked for by consent, and the policy names none",
-				"name them in the policy, under consent: as in\n  consent:\n    - category: advertising"}
+				"name them in the policy, as in consent: [{category: advertising}]"}
 		}
 	}
 	return nil
@@ -215,16 +215,45 @@ func (s *Set) change(by func(next *force) error) error {
 		return err
 	}
 	next.settle(s.cfg.Rules)
-	if before != nil && slices.Equal(before.active, next.active) || before == nil && len(next.active) == 0 {
-		return nil
-	}
-	if len(next.active) == 0 {
+	s.adopt(before, next)
+	return nil
+}
+
+// adopt puts next in force, and tells of it where that is something else than before.
+func (s *Set) adopt(before, next *force) {
+	if next != nil && len(next.active) == 0 {
 		next = nil
+	}
+	if slices.Equal(before.names(), next.names()) {
+		return
 	}
 	s.now.Store(next)
 	if s.cfg.Changed != nil {
 		s.cfg.Changed(s.Active())
 	}
+}
+
+// names are the active ones; a nil force has none.
+func (f *force) names() []string {
+	if f == nil {
+		return nil
+	}
+	return f.active
+}
+
+// Together makes several switches one: do switches the set that it is given, and what is
+// then in force is adopted and told of once. Where do fails, nothing has changed.
+func (s *Set) Together(do func(*Set) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.now.Load()
+	draft := New(s.cfg)
+	draft.cfg.Changed = nil
+	draft.now.Store(before)
+	if err := do(draft); err != nil {
+		return err
+	}
+	s.adopt(before, draft.now.Load())
 	return nil
 }
 

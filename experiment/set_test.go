@@ -11,6 +11,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/google/go-cmp/cmp"
+
 	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/guard/raced"
@@ -281,5 +283,35 @@ func TestNothingInForceCostsNothing(t *testing.T) {
 		s.Link()
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// Several switches at once are told of once, and not at all where one of them fails.
+func TestTogether(t *testing.T) {
+	var told [][]string
+	s := New(Config{Forbids: func(*flow.Flow) (bool, string) { return false, "" }, Changed: func(active []string) { told = append(told, active) }})
+	all := func(set *Set) error {
+		set.Enforce(FormHang, true)
+		return set.Switch(Spec{Name: "offline"}, true)
+	}
+	if err := s.Together(all); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Together(all); err != nil { // nothing is new
+		t.Fatal(err)
+	}
+	failing := func(set *Set) error {
+		set.Enforce("", false)
+		return set.Switch(Spec{Name: "bad-certificate"}, true) // there is no authority
+	}
+	if s.Together(failing) == nil {
+		t.Error("what cannot be switched on was")
+	}
+	want := [][]string{{"enforce hang", "offline"}}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want[0], s.Active()); diff != "" {
+		t.Error(diff)
 	}
 }
