@@ -41,7 +41,7 @@ func TestDemoOfEachExperiment(t *testing.T) {
 		{"--simulate=server-error=500", "server-error 500", work + "500", "simulated", "server-error 500"},
 		{"--simulate=bad-certificate", "bad-certificate unknown-authority", work + "no answer: tls: .*unknown authority", "simulated", "bad-certificate"},
 		{"--simulate=clock-skew", "clock-skew expired", work + "no answer: tls: .*expired", "simulated", "clock-skew"},
-		{"--simulate=consent-refused", "consent-refused", probe + "no answer within 1s", "simulated", "everything else went on as before"},
+		{"--simulate=consent-refused", "consent-refused", probe + "no answer within 1s", "simulated", "1 host was contacted that was not before"},
 		{"--simulate=slow", "slow 3g", work + "200 after", "completed", "slow 3g"},
 		{"--modify=" + rules, "modify busy.json", work + "418", "completed", "modify busy.json"},
 	}
