@@ -149,6 +149,15 @@ func (n *force) refuse(c *contact, forbids func(*flow.Flow) (bool, string)) (pro
 	return n.enforce.decision(c, why), true
 }
 
+// hung is how a contact is never answered. Its name resolves, to an address that stands for
+// it: the device connects, and hears nothing.
+func hung(c *contact) proxy.Refusal {
+	if c.stage == atQuestion {
+		return proxy.Answered
+	}
+	return proxy.Silent
+}
+
 // decision is a refusal in the form that was asked for.
 func (r *refusal) decision(c *contact, why string) proxy.Decision {
 	d := proxy.Decision{Admission: proxy.Block, Why: why, By: []string{r.name}}
@@ -156,7 +165,7 @@ func (r *refusal) decision(c *contact, why string) proxy.Decision {
 	case FormDNS:
 		d.Refusal = proxy.Unresolved
 	case FormHang:
-		d.Refusal = proxy.Silent
+		d.Refusal = hung(c)
 	case FormReset:
 		d.Refusal = proxy.Reset
 	case FormForbidden, FormNoContent:

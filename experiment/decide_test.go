@@ -127,7 +127,7 @@ func TestDecisions(t *testing.T) {
 		{"enforce:refused", "bad.example", all("refused by enforce")},
 		{"enforce:refused", "a.example", with(all(nothing), "http", "refused by enforce")}, // cleartext
 		{"enforce:dns", "bad.example", all("dns by enforce dns")},
-		{"enforce:hang", "bad.example", all("hang by enforce hang")},
+		{"enforce:hang", "bad.example", with(all("hang by enforce hang"), "dns", "answer by enforce hang")}, // whose address hangs
 		{"enforce:reset", "bad.example", all("reset by enforce reset")},
 		{"enforce:403", "bad.example", with(all("answer by enforce 403"), "http", "answer 403 by enforce 403", "https", "answer 403 by enforce 403")},
 		{"refuse:*.example=204", "a.example", with(all("answer by refuse *.example 204"), "http", "answer 204 by refuse *.example 204", "https", "answer 204 by refuse *.example 204")},
@@ -140,7 +140,7 @@ func TestDecisions(t *testing.T) {
 		}},
 		{"offline@b.example", "a.example", all(nothing)},
 		{"offline enforce:refused", "bad.example", all("refused by enforce")},
-		{"consent-refused", "ads.example", all("hang simulated by consent-refused")},
+		{"consent-refused", "ads.example", with(all("hang simulated by consent-refused"), "dns", "answer simulated by consent-refused")},
 		{"consent-refused", "a.example", all(nothing)},
 		{"consent-refused@a.example", "ads.example", all(nothing)},
 		{"captive-portal", "a.example", with(all("answer simulated by captive-portal"), "http", "answer simulated 302 by captive-portal",

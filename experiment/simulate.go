@@ -15,7 +15,7 @@ func (p *played) decide(c *contact) proxy.Decision {
 		return p.offline(c)
 	case consentRefused:
 		if consent := p.set.consent(); consent != nil && consent.Match(c.host, c.port) {
-			return p.block(proxy.Silent, "nobody has consented to this host")
+			return p.block(hung(c), "nobody has consented to this host")
 		}
 	case captivePortal:
 		return p.captive(c)
