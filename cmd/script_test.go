@@ -196,15 +196,15 @@ func scriptMode(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // fetch is a client that knows its proxy and its CAs from the environment alone,
-// as many programs do: fetch [METHOD] URL...
+// as many programs do: fetch [METHOD[=BODY]] URL...
 func fetch(args []string) int {
-	method, code := "GET", 0
+	method, body, code := "GET", "", 0
 	for _, arg := range args {
 		if !strings.Contains(arg, "://") {
-			method = arg
+			method, body, _ = strings.Cut(arg, "=")
 			continue
 		}
-		r, err := http.NewRequestWithContext(context.Background(), method, arg, nil)
+		r, err := http.NewRequestWithContext(context.Background(), method, arg, strings.NewReader(body))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 3

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"net/netip"
@@ -33,7 +34,9 @@ func (r *Recording) Decide(f *flow.Flow) proxy.Decision {
 	if f.Request != nil {
 		d.Why = "" // the answer says all
 		at, query := spot(f)
-		d.Answer = func(req *http.Request) (*http.Response, string) { return r.answer(at, query, req) }
+		content := new(digest)
+		d.Content = content
+		d.Answer = func(req *http.Request) (*http.Response, string) { return r.answer(at, query, content, req) }
 	}
 	return d
 }
@@ -61,9 +64,8 @@ func isAddress(host string) bool {
 }
 
 // answer makes the answer to a request, and says where it is from.
-func (r *Recording) answer(at place, query string, req *http.Request) (*http.Response, string) {
-	a := asked{at: at, query: query, header: req.Header}
-	a.body, a.sent = digestOf(req.Body)
+func (r *Recording) answer(at place, query string, content *digest, req *http.Request) (*http.Response, string) {
+	a := asked{at: at, query: query, header: req.Header, body: content.text()}
 	f, ok := r.find(a)
 	if !ok {
 		r.miss(at)
@@ -86,17 +88,26 @@ func (r *Recording) answer(at place, query string, req *http.Request) (*http.Res
 	return resp, plain.Text(what)
 }
 
-// digestOf reads a body to its end, as a capture names it.
-func digestOf(body io.Reader) (digest string, sent bool) {
-	if body == nil || body == http.NoBody {
-		return "", false
+// A digest names what is written to it as a capture names contents. The zero value is that
+// of nothing.
+type digest struct{ sum hash.Hash }
+
+func (d *digest) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
 	}
-	sum := sha256.New()
-	n, err := io.Copy(sum, body)
-	if n == 0 || err != nil {
-		return "", n > 0
+	if d.sum == nil {
+		d.sum = sha256.New()
 	}
-	return hex.EncodeToString(sum.Sum(nil)), true
+	return d.sum.Write(p)
+}
+
+// text is "" where nothing was written.
+func (d *digest) text() string {
+	if d.sum == nil {
+		return ""
+	}
+	return hex.EncodeToString(d.sum.Sum(nil))
 }
 
 // make makes the answer of an exchange, or says why it cannot.

@@ -12,7 +12,6 @@ type asked struct {
 	query  string
 	header http.Header
 	body   string // digest of its body; "" for none
-	sent   bool   // it has a body
 	peeks  bool   // the next one still is the next one
 }
 
@@ -85,7 +84,7 @@ func (s *shelf) changing(query string) string {
 
 func bodyWords(a asked, e *exchange, same bool) string {
 	switch {
-	case same || !a.sent && e.body == "":
+	case same || a.body == "" && e.body == "":
 		return ""
 	case e.body == "":
 		return "whose body is not known"
@@ -100,7 +99,7 @@ func joined(parts ...string) string {
 // take returns the next exchange of a sequence that can answer, at best one whose request
 // had the same body; the last one again when there is no more.
 func (q *sequence) take(a asked) (e *exchange, sameBody bool) {
-	if a.sent && a.body != "" {
+	if a.body != "" {
 		if same := q.byBody[a.body]; same != nil {
 			if e := same.advance(a); e != nil {
 				return e, true

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"io"
 	"net/http"
 
 	"telltale/flow"
@@ -53,8 +54,12 @@ type Decision struct {
 	// Outcome of a blocked contact: "" is [flow.Blocked].
 	Outcome flow.Outcome
 	// Answer makes the answer to a request, and says what it is ("redirected to the
-	// sign-in page"). Set with Block and Answered where the flow has a request.
+	// sign-in page"). Set with Block and Answered where the flow has a request, of which
+	// the content was read before: Content is how an answer can depend on it.
 	Answer func(*http.Request) (resp *http.Response, what string)
+	// Content takes the content of the request, all of it whatever is kept, before Answer is
+	// called. A stream of requests that goes on is given up to where it was. Nil: nobody.
+	Content io.Writer
 	// Cut resets the connection after so many bytes of the answer's content; 0 does not.
 	// Of a request that is inspected. An answer that is not longer is not altered.
 	Cut int64

@@ -92,6 +92,31 @@ func TestRequestAnswered(t *testing.T) {
 	})
 }
 
+// What answers gets the content of the request, also what is beyond the part that is kept.
+func TestAnswerByContent(t *testing.T) {
+	d := simulated(Answered)
+	byContent := func(c *Config) {
+		c.BodyLimit = 8
+		c.Admit = func(*flow.Flow) Decision {
+			content, d := new(bytes.Buffer), d
+			d.Content = content
+			d.Answer = func(*http.Request) (*http.Response, string) {
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(content)}, ""
+			}
+			return d
+		}
+	}
+	allProtos(t, untouchedHandler(t), byContent, func(t *testing.T, r *rig, c *http.Client) {
+		for _, want := range []string{"two", "one", strings.Repeat("long", 20<<10), ""} {
+			resp, got := fetch(t, c, request(t, "POST", h3URL, strings.NewReader(want)))
+			if resp.StatusCode != 200 || got != want {
+				t.Errorf("%d, %d bytes of %d", resp.StatusCode, len(got), len(want))
+			}
+		}
+		r.ending(4)
+	})
+}
+
 // A request that is hung is taken whole, and its client goes away or the audit ends.
 func TestRequestHung(t *testing.T) {
 	d := simulated(Silent)

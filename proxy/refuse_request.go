@@ -24,7 +24,11 @@ func (x *exchange) refuse(t *trip, r *http.Request) *http.Response {
 	if x.cfg.Admit == nil {
 		return nil
 	}
-	d := x.cfg.Admit(t.opened)
+	return t.carryOut(r, x.cfg.Admit(t.opened), t.opened)
+}
+
+// carryOut does what was decided about a request that goes where f says, as refuse has it.
+func (t *trip) carryOut(r *http.Request, d Decision, f *flow.Flow) *http.Response {
 	if d.Admission != Block {
 		t.inspect(d)
 		return nil
@@ -43,12 +47,12 @@ func (x *exchange) refuse(t *trip, r *http.Request) *http.Response {
 		}
 	case Unresolved:
 		if t.c.asked == "" {
-			return t.refused(r, d, http.StatusBadGateway, noSuchName(t.opened.Host())+orWhy(d.Why))
+			return t.refused(r, d, http.StatusBadGateway, noSuchName(f.Host())+orWhy(d.Why))
 		}
 	}
 	d.Why = cmp.Or(d.Why, "the policy forbids it")
 	t.reason = d.Why
-	return t.refused(r, d, http.StatusForbidden, d.refusal(t.opened.Server.Asked))
+	return t.refused(r, d, http.StatusForbidden, d.refusal(f.Server.Asked))
 }
 
 // inspect notes what is done to a request that is sent.
@@ -92,7 +96,7 @@ func (t *trip) page(r *http.Request, status int, text string) *http.Response {
 // client is gone or the audit is about to end, and then gives the request up.
 func (t *trip) hang(d Decision) {
 	t.note(d.By, "never answered the request"+orWhy(d.Why))
-	t.drain(0)
+	t.drain(0, nil)
 	f := *t.opened
 	t.fill(&f)
 	t.x.cfg.Recorder.Observe(&f)
@@ -107,9 +111,9 @@ func (t *trip) hang(d Decision) {
 // stream of requests may have none before it is answered.
 const openContent = time.Second
 
-// drain reads the content of a request that is not sent, so that it is recorded. It ends
-// with the audit, and after a time that is not 0.
-func (t *trip) drain(most time.Duration) {
+// drain reads the content of a request that is not sent, so that it is recorded, and gives
+// it to a writer that is not nil. It ends with the audit, and after a time that is not 0.
+func (t *trip) drain(most time.Duration, to io.Writer) {
 	if t.in.ContentLength == 0 || t.in.Body == nil {
 		return
 	}
@@ -122,7 +126,10 @@ func (t *trip) drain(most time.Duration) {
 		control.SetReadDeadline(time.Now().Add(most)) //nolint:errcheck // as above
 		defer control.SetReadDeadline(time.Time{})    //nolint:errcheck // as above
 	}
-	io.Copy(io.Discard, &t.up) //nolint:errcheck // the upload keeps it
+	if to == nil {
+		to = io.Discard
+	}
+	io.Copy(to, &t.up) //nolint:errcheck // the upload keeps it
 }
 
 // answerFor returns the answer that a decision has for a request, nil for none.
@@ -134,7 +141,7 @@ func (t *trip) answerFor(r *http.Request, d Decision) *http.Response {
 	if r.ContentLength < 0 {
 		wait = openContent
 	}
-	t.drain(wait)
+	t.drain(wait, d.Content)
 	if s := t.c.stream; s != nil && s.broken.Load() != nil {
 		_, cut := t.up.sent()
 		t.outcome = ""
