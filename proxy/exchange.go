@@ -77,7 +77,9 @@ func (x *exchange) onRequest(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Requ
 		return r, resp
 	}
 	cleanRequest(r.Header, t.upgrade)
-	t.modifyRequest(r)
+	if resp := t.modifyRequest(r); resp != nil {
+		return r, resp
+	}
 	t.connection = r.Header["Connection"] // goproxy keeps it for WebSockets alone
 	return r, nil
 }

@@ -106,14 +106,15 @@ func (t *trip) undone(message, what string) {
 	t.x.log.Warn("a change of a "+message+" was left out", "url", t.opened.Request.URL, "err", what)
 }
 
-// modifyRequest lets the modifier of the moment, if any, at the request.
-func (t *trip) modifyRequest(r *http.Request) {
+// modifyRequest lets the modifier of the moment, if any, at the request. A response means
+// that the request is not sent, since it would go where nothing may be sent.
+func (t *trip) modifyRequest(r *http.Request) *http.Response {
 	if t.x.cfg.Modify == nil {
-		return
+		return nil
 	}
 	m := t.x.cfg.Modify()
 	if m == nil {
-		return
+		return nil
 	}
 	t.mod = &modification{by: m}
 	before := *r
@@ -138,6 +139,11 @@ func (t *trip) modifyRequest(r *http.Request) {
 		u = from
 		r.URL, r.Host, t.mod.path, t.mod.to, t.mod.sni = &u, before.Host, false, "", ""
 	}
+	if t.moved() {
+		if resp := t.refuseMoved(r, &before, &from); resp != nil {
+			return resp
+		}
+	}
 	switch body := r.Body; {
 	case before.ContentLength == 0 && (body == nil || body == before.Body):
 		r.Body = before.Body
@@ -155,6 +161,7 @@ func (t *trip) modifyRequest(r *http.Request) {
 		t.mod.replace(t, r, c, before.ContentLength, length)
 	}
 	t.mod.seen = r
+	return nil
 }
 
 // replace takes over the content that a modifier put in the place of the client's.
@@ -226,10 +233,6 @@ func (m *modification) readdress(t *trip, r *http.Request, from *url.URL, host s
 		m.to = ""
 		return nil
 	}
-	if len(t.experiments) == 0 {
-		t.note([]string{byModifier}, "")
-	}
-	t.note(nil, fmt.Sprintf("sent to %s://%s in the place of %s://%s", u.Scheme, m.to, from.Scheme, t.opened.Server.Asked))
 	return nil
 }
 
