@@ -153,7 +153,6 @@ func newExperiments(a *audit) *experiments {
 		Authority: a.authority,
 		Rules:     files,
 		Portal:    "http://" + flow.SetupHost + portalPath,
-		LinkText:  func(profile string) string { return link.Find(profile).Help },
 		Changed:   e.changed,
 	})
 	return e

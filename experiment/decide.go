@@ -55,8 +55,8 @@ func (c *contact) isHTTP() bool {
 // captive-portal, until the device has signed in; flaky, for the share that it hits;
 // server-error. What one of them blocks, no later one sees. bad-certificate and
 // clock-skew go with server-error, whose answer needs a handshake first; no-quic refuses
-// QUIC that none of those before it has blocked; slow is true of everything over TCP that
-// is answered.
+// QUIC that none of those before it has blocked. slow decides nothing: the sockets
+// themselves say what it slowed.
 //
 // Telltale's own page is never touched.
 func (s *Set) Decide(f *flow.Flow) proxy.Decision {
@@ -66,7 +66,7 @@ func (s *Set) Decide(f *flow.Flow) proxy.Decision {
 	}
 	c := contactOf(f)
 	if d, ok := now.refuse(c, s.cfg.Forbids); ok {
-		return now.slowed(c, d)
+		return d
 	}
 	var d proxy.Decision
 	for _, p := range now.played {
@@ -78,7 +78,7 @@ func (s *Set) Decide(f *flow.Flow) proxy.Decision {
 			break
 		}
 	}
-	return now.slowed(c, d)
+	return d
 }
 
 // isOwn reports whether a contact is one with telltale itself: what was asked for counts,
@@ -122,14 +122,6 @@ func merge(d, next proxy.Decision) proxy.Decision {
 		next.What = d.What + "; " + next.What
 	}
 	return next
-}
-
-// slowed marks what comes over a slow link.
-func (n *force) slowed(c *contact, d proxy.Decision) proxy.Decision {
-	if n.slow == nil || !c.isHTTP() || d.Admission == proxy.Block && d.Refusal != proxy.Answered {
-		return d
-	}
-	return merge(proxy.Decision{By: []string{n.slow.name}, What: linkText(n.slow)}, d)
 }
 
 // refuse applies what a person, or the policy, forbids.

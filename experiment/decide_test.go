@@ -158,13 +158,11 @@ func TestDecisions(t *testing.T) {
 		{"no-quic@b.example", "a.example", all(nothing)},
 		{"no-quic server-error", "a.example", with(all("answer simulated by server-error 503"), "http", "answer simulated 503 by server-error 503",
 			"https", "answer simulated 503 by server-error 503", "dns", nothing, "udp", nothing, "quic", "refused quic-refused by no-quic")},
-		{"slow=edge", "a.example", with(all("by slow edge"), "dns", nothing, "udp", nothing, "quic", nothing)},
-		{"slow=edge bad-certificate", "a.example", with(all("by slow edge"), "dns", nothing, "udp", nothing,
-			"hello", "leaf by bad-certificate unknown-authority + slow edge", "quic", "leaf by bad-certificate unknown-authority")},
+		{"slow=edge", "a.example", all(nothing)},
 		{"slow offline", "a.example", with(all("refused simulated by offline"), "http", "dns simulated by offline", "dns", "dns simulated by offline",
 			"https", "reset simulated by offline", "connect", "dns simulated by offline", "hello", "reset simulated by offline")},
-		{"slow server-error@a.example", "a.example", with(all("answer simulated by server-error 503 @a.example + slow 3g"), "http", "answer simulated 503 by server-error 503 @a.example + slow 3g",
-			"https", "answer simulated 503 by server-error 503 @a.example + slow 3g", "dns", nothing, "udp", nothing, "quic", "answer simulated by server-error 503 @a.example")},
+		{"slow server-error@a.example", "a.example", with(all("answer simulated by server-error 503 @a.example"), "http", "answer simulated 503 by server-error 503 @a.example",
+			"https", "answer simulated 503 by server-error 503 @a.example", "dns", nothing, "udp", nothing, "quic", "answer simulated by server-error 503 @a.example")},
 	} {
 		s := play(t, tt.flags)
 		for _, stage := range stageNames {
@@ -196,11 +194,9 @@ func TestOwnPagesAreNeverTouched(t *testing.T) {
 }
 
 func TestWordsOfDecisions(t *testing.T) {
-	cfg := config(t)
-	cfg.LinkText = func(profile string) string { return strings.ToUpper(profile) + ": 240 kbit/s down" }
-	s := New(cfg)
+	s := New(config(t))
 	on(t, s, "slow=edge", "bad-certificate=wrong-name")
-	if d := s.Decide(stages["hello"]("a.example")); d.What != "slowed to EDGE: 240 kbit/s down: slow edge; showed the client a certificate for another name: bad-certificate wrong-name" {
+	if d := s.Decide(stages["hello"]("a.example")); d.What != "showed the client a certificate for another name: bad-certificate wrong-name" {
 		t.Errorf("what: %q", d.What)
 	}
 	s.Enforce(FormRefused, true)

@@ -106,7 +106,7 @@ func TestFlakyBeforeOthers(t *testing.T) {
 			t.Fatalf("an answer of telltale itself is cut: %+v", d)
 		}
 		if d.Refusal == proxy.Answered {
-			if answered++; strings.Join(d.By, ",") != "server-error 503,slow 3g" || !strings.HasPrefix(d.Why, "server-error") {
+			if answered++; strings.Join(d.By, ",") != "server-error 503" || !strings.HasPrefix(d.Why, "server-error") {
 				t.Fatalf("answered by %q: %q", d.By, d.Why)
 			}
 		}
@@ -117,7 +117,7 @@ func TestFlakyBeforeOthers(t *testing.T) {
 	off := New(config(t))
 	on(t, off, "flaky=7", "slow")
 	for range 200 {
-		if d := off.Decide(stages["https"]("a.example")); d.Cut > 0 && (strings.Join(d.By, ",") != "slow 3g" || strings.Join(d.CutBy, ",") != "flaky 7") {
+		if d := off.Decide(stages["https"]("a.example")); d.Cut > 0 && (len(d.By) > 0 || strings.Join(d.CutBy, ",") != "flaky 7") {
 			t.Fatalf("cut by %q beside %q", d.CutBy, d.By)
 		}
 	}

@@ -37,8 +37,6 @@ type Config struct {
 	// Authority signs what clients are shown by bad-certificate, clock-skew and
 	// captive-portal.
 	Authority Authority
-	// LinkText says what a profile of slow is: "EDGE: 240 kbit/s down". Nil: its name says it.
-	LinkText func(profile string) string
 	// Rules are those of --modify. Each is off until it is switched on.
 	Rules []Rules
 	// Changed is told after each switch what is in force, sorted, as

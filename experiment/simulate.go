@@ -102,11 +102,3 @@ func (p *played) leaf(fault string) func(string) (*tls.Certificate, error) {
 	}
 	return func(name string) (*tls.Certificate, error) { return authority.Faulty(name, fault) }
 }
-
-func linkText(p *played) string {
-	text := p.spec.Variant
-	if p.set.cfg.LinkText != nil {
-		text = p.set.cfg.LinkText(p.spec.Variant)
-	}
-	return "slowed to " + text + ": " + p.name
-}
