@@ -53,7 +53,7 @@ func (t *taking) body(header []flow.Field, decoded bool, data []byte) (body []by
 	}
 	clean, understood := t.typed(flow.Get(header, "Content-Type"), plain)
 	switch {
-	case t.stand(string(clean)):
+	case t.stand(t.withoutGiven(string(clean))):
 		return nil, false, "a credential stands in its body, where it cannot be replaced"
 	case !understood && !t.opaque && len(plain) > 0:
 		return nil, false, "its body cannot be looked into for credentials"
@@ -111,37 +111,15 @@ func (t *taking) form(text, what string) string {
 		if clean := t.nested(plainValue); clean != plainValue {
 			pair, plainValue = name+"="+url.QueryEscape(clean), clean
 		}
-		if !t.learning && (t.stand(plainValue) || t.stand(plainName) || isMasked(plainValue)) {
+		if !has && t.nested(plainName) != plainName || !t.learning && (t.stand(plainValue) || t.stand(plainName) || isMasked(plainValue)) {
 			t.took(what + " " + plainName)
 			continue
 		}
+		t.leave(plainName)
+		t.leave(plainValue)
 		kept = append(kept, pair)
 	}
 	return strings.Join(kept, "&")
-}
-
-// maxDepth is how many texts within each other are looked into.
-const maxDepth = 8
-
-// nested takes credentials out of a value that is JSON or a URL itself.
-func (t *taking) nested(value string) string {
-	if t.depth == maxDepth || len(value) < minLearned {
-		return value
-	}
-	t.depth++
-	defer func() { t.depth-- }()
-	trimmed := strings.TrimSpace(value)
-	switch {
-	case (strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[")) && json.Valid([]byte(value)):
-		if clean, ok := t.json([]byte(value)); ok && !t.learning {
-			return string(clean)
-		}
-	case strings.Contains(value, "://") && !strings.ContainsAny(value, " \n"):
-		if clean := t.link(value); !t.learning {
-			return clean
-		}
-	}
-	return value
 }
 
 func unescaped(s string) string {
@@ -157,6 +135,13 @@ func (t *taking) json(data []byte) (clean []byte, understood bool) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	j := &members{taking: t, data: data, dec: dec}
+	beside := &pairs{dec: json.NewDecoder(bytes.NewReader(data)), asked: func(name string) bool { return j.isCredential(name, "0123456789") }}
+	for beside.dec.More() {
+		if _, err := beside.value(); err != nil {
+			return data, false
+		}
+	}
+	j.beside = beside.names
 	for dec.More() {
 		if err := j.value("", false); err != nil {
 			return data, false
@@ -178,6 +163,9 @@ type members struct {
 	dec  *json.Decoder
 	out  []byte
 	done int // bytes of data that were written
+
+	beside map[int]string // names that stand beside their values, see [pairs]
+	opened int            // objects and arrays until now
 }
 
 // value passes one value. Within a member that is a credential, every text is one.
@@ -208,14 +196,22 @@ func (j *members) isCredential(name, value string) bool {
 // inside passes the values of an object or an array.
 func (j *members) inside(open json.Delim, name string, within bool) error {
 	within = within || name != "" && holdsCredentials(name)
-	for j.dec.More() {
+	paired := j.beside[j.opened]
+	j.opened++
+	for i := 0; j.dec.More(); i++ {
 		inner := name
+		if open == '[' && paired != "" && i == 1 {
+			inner = paired
+		}
 		if open == '{' {
 			key, err := j.dec.Token()
 			if err != nil {
 				return err
 			}
 			inner, _ = key.(string)
+			if paired != "" && valuesOf[bare(inner)] {
+				inner = paired
+			}
 		}
 		if err := j.value(inner, within); err != nil {
 			return err
@@ -228,13 +224,16 @@ func (j *members) inside(open json.Delim, name string, within bool) error {
 // holdsCredentials reports whether all texts within a member of this name are credentials.
 func holdsCredentials(name string) bool {
 	b := bare(name)
-	for _, word := range []string{"password", "secret", "token", "credential", "cookie"} {
+	for _, word := range []string{"password", "passwd", "secret", "token", "credential", "cookie", "apikey"} {
 		if strings.Contains(b, word) {
 			return true
 		}
 	}
-	return false
+	return wholeNames[b]
 }
+
+// wholeNames are names of objects in which everything is a credential.
+var wholeNames = set(`auth authentication authorization csrf jwt passphrase passwords pwd xsrf`)
 
 // text passes a string.
 func (j *members) text(name, value string, within bool, before int64) {
@@ -253,6 +252,7 @@ func (j *members) text(name, value string, within bool, before int64) {
 		j.took("JSON " + name)
 		clean = ""
 	}
+	j.leave(clean)
 	if clean != value {
 		j.write(quoted(clean), before)
 	}

@@ -2,6 +2,7 @@ package resend
 
 import (
 	"context"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,8 +13,8 @@ import (
 
 // moreNames are names of credentials beside those of [flow.CredentialName], without what
 // joins their words: those under which copies that are handed over have masks.
-var moreNames = set(`accesskey accesskeyid appid bearer challenge clientid deviceauth login loginhint mfacode nonce onetimecode passcode pin
-	presharedkey pushtoken recoverycode refresh securitycode sessionkey signedrequest state ticket user userid username verificationcode`)
+var moreNames = set(`accesskey accesskeyid appid bearer challenge clientid deviceauth login loginhint mfacode nonce onetimecode passcode passwds phpsessid pin pincode
+		presharedkey pushtoken recoverycode refresh securitycode sessionkey signedrequest state ticket user userid username verificationcode`)
 
 // weakNames are those that also name other things: a value under one counts from eight
 // characters on, or with a digit from four.
@@ -29,8 +30,8 @@ func set(words string) map[string]bool {
 
 // bare returns the letters of the last word of a name.
 func bare(name string) string {
-	name = strings.TrimSuffix(strings.TrimSpace(name), "[]")
-	if i := strings.LastIndexAny(strings.TrimSuffix(name, "]"), "[.:/"); i >= 0 {
+	name = strings.TrimSuffix(strings.TrimSpace(flow.Unpercent(flow.Unpercent(name))), "[]")
+	if i := strings.LastIndexAny(strings.TrimSuffix(name, "]"), "[.:/?#;"); i >= 0 {
 		name = strings.TrimSuffix(name[i+1:], "]")
 	}
 	return strings.Map(func(r rune) rune {
@@ -48,7 +49,12 @@ func bare(name string) string {
 func isCredential(name, value string) bool {
 	b := bare(name)
 	if len(b) > 1 && b[0] == 'x' && (strings.HasPrefix(name, "x-") || strings.HasPrefix(name, "X-")) {
-		b = b[1:]
+		if b = b[1:]; strings.HasSuffix(b, "key") || strings.HasSuffix(b, "auth") {
+			return value != ""
+		}
+	}
+	if short := strings.TrimRight(b, "0123456789"); short != "" { // password2
+		b = short
 	}
 	if weakNames[b] {
 		return len(value) >= 8 || len(value) >= 4 && strings.ContainsAny(value, "0123456789")
@@ -56,7 +62,15 @@ func isCredential(name, value string) bool {
 	if moreNames[b] || flow.CredentialName(name) || flow.Sensitive(name) {
 		return true
 	}
-	for _, end := range []string{"token", "apikey", "secret", "password", "passwd", "cookie", "credential", "credentials", "signature", "sessionid", "authorization", "authkey"} {
+	if b != "" && b != bare(name) && flow.CredentialName(b) {
+		return true
+	}
+	for _, word := range []string{"password", "passwd", "passphrase", "csrf", "xsrf", "jsessionid"} {
+		if strings.Contains(b, word) {
+			return true
+		}
+	}
+	for _, end := range []string{"token", "apikey", "secret", "password", "passwd", "cookie", "credential", "credentials", "signature", "sessionid", "sessid", "authorization", "authentication", "authkey", "passcode", "pincode", "userpin", "newpin", "oldpin", "privatekey", "secretkey", "accesskey"} {
 		if strings.HasSuffix(b, end) {
 			return true
 		}
@@ -122,9 +136,9 @@ func (c *credentials) learnFlow(t *taking, f *flow.Flow) {
 	if f.Request == nil {
 		return
 	}
-	if _, query, ok := strings.Cut(f.WithoutFragment().Request.URL, "?"); ok {
-		t.form(query, "query")
-	}
+	path, query, _ := strings.Cut(f.WithoutFragment().Request.URL, "?")
+	t.path(path)
+	t.form(query, "query")
 	for _, field := range f.Request.Header {
 		t.field(field)
 	}
@@ -174,9 +188,34 @@ func (c *credentials) learnCookies(text string) {
 	}
 }
 
-// stand reports whether a credential stands in a text.
+// bearer is a token behind its scheme, wherever it stands.
+var bearer = regexp.MustCompile(`(?i)\bbearer[ ,:=+]+[A-Za-z._~+/-]{0,200}[0-9][A-Za-z0-9._~+/-]{7,}`)
+
+// stand reports whether a credential stands in a text: one by its look, or a known one, as it
+// is or encoded once more.
 func (c *credentials) stand(text string) bool {
-	return jwt.MatchString(text) || c.find != nil && c.find.Replace(text) != text
+	for range 3 {
+		if jwt.MatchString(text) || bearer.MatchString(text) || c.find != nil && c.find.Replace(text) != text || c.hidden(text, 2) {
+			return true
+		}
+		plain := flow.Unpercent(text)
+		if plain == text {
+			break
+		}
+		text = plain
+	}
+	return false
+}
+
+// withoutGiven returns a text without what was put in the place of credentials, which is the
+// user's to send.
+func (c *credentials) withoutGiven(text string) string {
+	for _, given := range c.given {
+		for _, form := range []string{given, url.QueryEscape(given), strings.Trim(quoted(given), `"`)} {
+			text = strings.ReplaceAll(text, form, "")
+		}
+	}
+	return text
 }
 
 // taking takes the credentials out of one request.
@@ -187,6 +226,17 @@ type taking struct {
 	shown    bool // nothing is sent: what replaces a credential is not shown
 	depth    int  // of texts within each other
 	without  []string
+	left     []string // names of credentials in texts that were not understood
+}
+
+// leave notes that a text goes as it is, with a credential in it by the look of it.
+func (t *taking) leave(text string) {
+	if t.learning || t.shown {
+		return
+	}
+	if name := t.leftover(text); name != "" && !slices.Contains(t.left, name) {
+		t.left = append(t.left, name)
+	}
 }
 
 // took notes that a credential was taken out, and not replaced.
@@ -243,10 +293,13 @@ func (t *taking) field(field flow.Field) (string, bool) {
 		return given, has
 	case isCredential(field.Name, value) || asked:
 		return t.replacement(field.Name, value)
-	case name == "referer" || name == "origin" || strings.Contains(value, "://"):
-		value = t.link(value)
 	}
-	return t.clean(field.Name, value)
+	clean := t.nested(value)
+	if clean == "" && value != "" && !t.learning {
+		t.took(field.Name)
+		return "", false
+	}
+	return t.clean(field.Name, clean)
 }
 
 func (t *taking) cookie(name string) (string, bool) {
@@ -261,32 +314,9 @@ func (t *taking) clean(name, value string) (string, bool) {
 	if t.learning {
 		return value, true
 	}
-	if isMasked(value) || t.stand(value) || t.stand(flow.Unpercent(value)) {
+	if isMasked(value) || t.stand(t.withoutGiven(value)) || t.leftover(t.withoutGiven(value)) != "" {
 		t.took(name)
 		return "", false
 	}
 	return value, true
-}
-
-// link takes the credentials out of a URL in a field.
-func (t *taking) link(value string) string {
-	if scheme, rest, ok := strings.Cut(value, "://"); ok {
-		end := strings.IndexAny(rest, `/?#\`)
-		if end < 0 {
-			end = len(rest)
-		}
-		if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
-			t.took("user of a URL")
-			value = scheme + "://" + rest[at+1:]
-		}
-	}
-	before, query, ok := strings.Cut(value, "?")
-	if !ok {
-		return value
-	}
-	query, _, _ = strings.Cut(query, "#")
-	if query = t.form(query, "query"); query == "" {
-		return before
-	}
-	return before + "?" + query
 }

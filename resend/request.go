@@ -34,6 +34,9 @@ func (s *sending) prepare(ctx context.Context, f *flow.Flow) (Result, *http.Requ
 		header, why = s.header(f, t, coded)
 	}
 	result.Without = t.names()
+	if why == "" && len(t.left) > 0 && !s.cfg.Opaque {
+		why = "a text in it has " + strings.Join(t.left, ", ") + ", where it cannot be replaced; --opaque-bodies sends it all the same"
+	}
 	if why == "" && s.cfg.Strict && len(result.Without) > 0 {
 		why = "it needs credentials that were not given: " + strings.Join(result.Without, ", ")
 	}
@@ -91,7 +94,9 @@ func (s *sending) target(f *flow.Flow, t *taking) (*url.URL, string) {
 	if path == "" {
 		path = "/"
 	}
-	if s.credentials.stand(flow.Unpercent(path)) || isMasked(recorded) {
+	path = t.path(path)
+	t.leave(path)
+	if s.credentials.stand(t.withoutGiven(path)) || inPath(flow.Unpercent(path)) || isMasked(recorded) {
 		return nil, "a credential stands in its path, or was taken out of its URL before"
 	}
 	u := *s.cfg.Against

@@ -189,7 +189,7 @@ func TestNoCredentialLeaves(t *testing.T) {
 			t.Errorf("a result shows one: %s", text)
 		}
 	}
-	want := []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-Copy", "X-Device-Token", "X-Trace", "access_token", "query x", "token"}
+	want := []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-Copy", "X-Device-Token", "X-Trace", "access_token", "form v", "query x", "token"}
 	if got := w.results[0].Without; !slices.Equal(got, want) {
 		t.Errorf("sent without %q, want %q", got, want)
 	}
