@@ -66,7 +66,8 @@ func portalFor(portal, original string) string {
 }
 
 // wayBack returns the address that a device came from, without user and password; nil
-// where it is none of the web, or too long.
+// where it is none of the web, or too long. Of an address of HTTPS it is the host alone: a
+// network could not know more, and the page is asked for in clear.
 func wayBack(original string) *url.URL {
 	if len(original) > maxOriginal {
 		return nil
@@ -74,6 +75,9 @@ func wayBack(original string) *url.URL {
 	u, err := url.Parse(original)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil
+	}
+	if u.Scheme == "https" {
+		return &url.URL{Scheme: u.Scheme, Host: u.Host}
 	}
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
 	return u

@@ -131,7 +131,7 @@ func (n *force) refuse(c *contact, forbids func(*flow.Flow) (bool, string)) (pro
 			return r.decision(c, r.why), true
 		}
 	}
-	if n.enforce == nil {
+	if n.enforce == nil || c.IsLookup() { // which no policy forbids
 		return proxy.Decision{}, false
 	}
 	forbidden, why := forbids(c.Flow)

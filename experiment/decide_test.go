@@ -193,6 +193,21 @@ func TestOwnPagesAreNeverTouched(t *testing.T) {
 	}
 }
 
+// A question that looks for no server is not enforcement's, and all the others'.
+func TestLookups(t *testing.T) {
+	for flags, want := range map[string]string{
+		"enforce:refused": "", "offline": "dns simulated by offline", "refuse:*=dns": "dns by refuse * dns", "server-error": "",
+		"captive-portal": "answer simulated by captive-portal",
+	} {
+		f := opened(flowtest.DNS("4.3.2.1.in-addr.arpa", flowtest.Question("PTR", "")))
+		s := play(t, flags)
+		s.cfg.Forbids = func(*flow.Flow) (bool, string) { return true, "" }
+		if got := shown(s.Decide(f), f); got != want || !f.IsLookup() {
+			t.Errorf("%s: %q, want %q", flags, got, want)
+		}
+	}
+}
+
 func TestWordsOfDecisions(t *testing.T) {
 	s := New(config(t))
 	on(t, s, "slow=edge", "bad-certificate=wrong-name")

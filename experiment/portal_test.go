@@ -206,3 +206,21 @@ func FuzzPortalFor(f *testing.F) {
 		}
 	})
 }
+
+// What was inside TLS does not go on in clear: of an address of HTTPS the page is given
+// the host alone.
+func TestPortalIsToldTheHostOfHTTPSAlone(t *testing.T) {
+	for original, want := range map[string]string{
+		"https://a.example:8443/cb/secret?access_token=secret#secret": "https://a.example:8443",
+		"https://user:secret@a.example/secret":                        "https://a.example",
+		"http://a.example/news?id=1":                                  "http://a.example/news?id=1",
+	} {
+		page, err := url.Parse(portalFor("http://setup.telltale/portal", original))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := page.Query().Get("url"); got != want {
+			t.Errorf("%s: %s, want %s", original, got, want)
+		}
+	}
+}

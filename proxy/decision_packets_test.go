@@ -68,6 +68,24 @@ func TestQuestionsRefused(t *testing.T) {
 	}
 }
 
+// Questions that look for no server are asked of nobody where nothing is to leave, and
+// are no contacts for that.
+func TestLookupsRefused(t *testing.T) {
+	for name, typ := range map[string]string{"4.3.2.1.in-addr.arpa": "PTR", "_dns.resolver.arpa": "SVCB", "ipv4only.arpa": "AAAA"} {
+		d := simulated(Unresolved)
+		server := untouchedResolver(t)
+		r := newRig(t, asks(server), aboutQuestions(d))
+		if answer := r.device(5000).ask(ownResolver, question(name, typ)); answer.Rcode != dns.RcodeNameError {
+			t.Errorf("%s: %v", name, answer)
+		}
+		f := r.one()
+		decided(t, f, d, "answered NXDOMAIN in the place of DNS")
+		if f.IsContact() {
+			t.Errorf("%s: it is a contact", name)
+		}
+	}
+}
+
 // A question that is left unanswered has a row at once, and its device nothing.
 func TestQuestionsUnanswered(t *testing.T) {
 	for _, to := range []string{ownResolver, "192.0.2.53:53"} {

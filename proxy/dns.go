@@ -189,6 +189,9 @@ func (in *inquiry) answeredHere() bool {
 		in.say(dns.NameError)
 		in.end(flow.Served, "", "")
 	case in.name == "resolver.arpa", strings.HasSuffix(in.name, ".resolver.arpa"):
+		if in.flow.IsLookup() && in.blocked(false) {
+			break
+		}
 		in.alter("answered with no record in the place of DNS, so that the device does not find an encrypted resolver (RFC 9462)")
 		in.say(dns.NoError)
 		in.end(flow.Served, "", "")

@@ -108,7 +108,7 @@ func TestMovedWithinTLS(t *testing.T) {
 				return Decision{}
 			}
 			moved.Store(f)
-			return Decision{By: []string{"slow"}, What: "slowed"}
+			return Decision{By: []string{"slow"}}
 		}
 	})
 	to.Store(r.plainOrigin(func(w http.ResponseWriter, q *http.Request) { io.WriteString(w, q.Host) }))
@@ -118,7 +118,7 @@ func TestMovedWithinTLS(t *testing.T) {
 	resp.Body.Close()
 	f := r.one()
 	sent := "sent to " + to.Load().String() + " in the place of " + from.String()
-	if f.Outcome != flow.Completed || !slices.Contains(f.Altered, "slowed") || !slices.Contains(f.Altered, sent) {
+	if f.Outcome != flow.Completed || !slices.Contains(f.Experiments, "slow") || !slices.Contains(f.Altered, sent) {
 		t.Errorf("%s by %q: %q", f.Outcome, f.Experiments, f.Altered)
 	}
 	got := moved.Load()

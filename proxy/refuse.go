@@ -282,7 +282,7 @@ func abort(c *connection) { c.account.reset() }
 // reports whether that was so. ruled is set for a name under a --resolve rule: such a name is
 // refused where it is contacted, and not before.
 func (in *inquiry) blocked(ruled bool) bool {
-	if in.p.cfg.Admit == nil || in.flow.IsLookup() {
+	if in.p.cfg.Admit == nil {
 		return false
 	}
 	d := in.p.cfg.Admit(in.flow)
