@@ -149,6 +149,7 @@ type lister struct {
 	reveal bool
 	redact func(*flow.Flow) *flow.Flow // nil: flows are printed as they are
 	apps   *attribution.Book           // asked by the format json and the field attributed
+	doc    *reports.Report             // what a HAR is made of; nil for the other formats
 	next   flow.ID
 }
 
@@ -179,6 +180,9 @@ func (l *lister) list(ctx context.Context, w io.Writer, format string, in *intak
 		if info.Err != nil {
 			troubles = append(troubles, info.Err)
 		}
+	}
+	if l.doc != nil {
+		l.doc.Summary.Experiments, l.doc.Redact = intake.Experiments(infos, nil), l.redact
 	}
 	return troubles, finish()
 }
@@ -246,10 +250,11 @@ func (l *lister) printer(w io.Writer, format string) (write func(capture.Recorde
 	case "csv":
 		return reports.FlowsCSV(w, l.mask)
 	case "har":
-		return reports.FlowsHAR(w, &reports.Report{
+		l.doc = &reports.Report{
 			Tool: reports.Tool{Name: "telltale", Version: version()}, Mask: l.mask, Reveal: l.reveal, MaskBody: l.policy.MaskBody, Leaks: l.policy.Leaks,
 			Redact: asRedacted(l.redact),
-		})
+		}
+		return reports.FlowsHAR(w, l.doc)
 	}
 	return l.table(w)
 }

@@ -32,6 +32,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(write(f, many(), har.WriterOptions{}))
 	f.Add([]byte(`{"log":{"entries":[{"request":{"method":"CONNECT","url":"https://a.example/"},"_telltale":{"kind":"tunnel","mode":"har","server":{"asked":"a.example:443"},"times":{}}}]}}`))
+	f.Add([]byte(`{"log":{"entries":[],"_telltale":{"experiments":[{"name":"offline","periods":[{"from":"2026-11-20T12:00:00Z"}]}]}}}`))
 	f.Add([]byte(archived["har.har"]))
 	f.Add([]byte(beside("../a")))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -40,6 +40,8 @@ type Info struct {
 	// LeftOut counts the bodies that are kept outside of the file and could not be
 	// read there. Without Options.Bodies it is 0.
 	LeftOut int
+	// Experiments were in force while a file of ours was recorded.
+	Experiments []Experiment
 	// Notes are sentences on what had to be assumed or could not be kept.
 	Notes []string
 }

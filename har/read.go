@@ -47,7 +47,7 @@ const (
 // Beyond HAR 1.2 it understands these members: _error, _failureText, _wasAborted,
 // _webSocketMessages, _resourceType, _serverPort, _securityDetails, _tls_version,
 // _tls_cipher_suite, _trailers, _content, _requestBodyStatus, _responseBodyStatus,
-// _charlesStatus of a CONNECT row, log._tlsErrors, log._contacts, _telltale, and _file, _sha1, _sha256
+// _charlesStatus of a CONNECT row, log._tlsErrors, log._contacts, _telltale, log._telltale, and _file, _sha1, _sha256
 // and _expires of a body, see
 // Options.Attached.
 //
@@ -197,6 +197,8 @@ func (d *reader) log() error {
 			err = d.arrayValue(d.contact)
 		case "_tlsErrors":
 			err = d.arrayValue(d.tlsError)
+		case "_telltale":
+			err = d.logRecord()
 		default:
 			err = d.s.skip()
 		}
@@ -325,6 +327,7 @@ const (
 	noteManyHeaders
 	noteManyFrames
 	noteTelltale
+	noteLogTelltale
 	noteTunnels
 	noteForeign
 	noteAttachedUnread
@@ -344,6 +347,7 @@ var noteTexts = [noteCount]string{
 	noteManyHeaders: "Messages with more than 16 MiB of header fields, the rest dropped",
 	noteManyFrames:  "Entries with more WebSocket messages than fit in 64 MiB, the rest dropped",
 	noteTelltale:    "Entries with a _telltale member that cannot be read, left out",
+	noteLogTelltale: "What the file says of its own experiments cannot be read whole; parts left out",
 	noteTunnels:     "CONNECT rows of requests that are in the file too, not counted again",
 	noteForeign:     "Contacts by protocols other than HTTP, of which little more than the host is judged",
 

@@ -56,11 +56,12 @@ type Writer struct {
 	opts WriterOptions
 	// contacts are encoded and wait for the end of the entries: JSON has no
 	// place for two lists at once.
-	contacts bytes.Buffer
-	entries  int
-	buf      bytes.Buffer
-	err      error
-	closed   bool
+	contacts    bytes.Buffer
+	experiments []Experiment
+	entries     int
+	buf         bytes.Buffer
+	err         error
+	closed      bool
 }
 
 // NewWriter returns a writer that has written nothing yet.
@@ -157,8 +158,17 @@ func (w *Writer) Close() error {
 		_, _ = w.w.Write(w.contacts.Bytes())
 		_, _ = w.w.WriteString("\n]")
 	}
+	about, err := w.logRecord()
+	if err != nil {
+		w.err = fmt.Errorf("write HAR: %w", err)
+		return w.err
+	}
+	if about != nil {
+		_, _ = w.w.WriteString(",\n\"_telltale\":")
+		_, _ = w.w.Write(about)
+	}
 	_, _ = w.w.WriteString("}}\n")
-	if err := w.w.Flush(); w.err == nil { // bufio keeps the first error
+	if err = w.w.Flush(); w.err == nil { // bufio keeps the first error
 		w.err = err
 	}
 	return w.err

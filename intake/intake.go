@@ -67,7 +67,8 @@ type Info struct {
 	Watched time.Duration
 	// Annotations are what was said of violations in a capture of telltale.
 	Annotations []capture.Annotation
-	// Experiments are those that a capture of telltale has of its recording, also what altered nothing.
+	// Experiments are those that a capture of telltale has of its recording, or a HAR that was
+	// made of one, also what altered nothing.
 	Experiments []capture.Experiment
 	Notes       []string // sentences on what the reader met
 	Err         error    // why it could not be read to its end; nil when it could

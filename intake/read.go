@@ -181,6 +181,7 @@ func (r *reading) text(name string, b *bufio.Reader, attached attachments) Info 
 	info, err := har.Read(b, har.Options{Name: name, Bodies: r.opts.Bodies, Sent: r.opts.contents(), Attached: attached}, r.deliver)
 	return Info{
 		File: name, Entries: info.Entries, Producer: info.Producer, Skipped: info.Skipped, Notes: info.Notes, LeftOut: info.LeftOut, Err: err,
+		Experiments: experimentsOf(info),
 	}
 }
 

@@ -21,12 +21,9 @@ func TestNoVerdictStandsAlone(t *testing.T) {
 	want := map[string]string{
 		"text": "CLEAN, with experiments: offline\n", "markdown": "# Clean, with experiments: offline\n",
 		"html": `Clean, <small class="beside">with experiments: offline</small>`, "json": `"name": "offline"`, "csv": ",offline\r\n",
-		"sarif": `"experiments": [`, "junit": "Clean, with experiments: offline: ", "github": "CLEAN, with experiments: offline: ", "gitlab": "clean, with experiments: offline.",
+		"sarif": `"experiments": [`, "har": `"_telltale":{"experiments":[{"name":"offline","periods":[{"from":"`, "junit": "Clean, with experiments: offline: ", "github": "CLEAN, with experiments: offline: ", "gitlab": "clean, with experiments: offline.",
 	}
 	for _, f := range Formats {
-		if f.Name == "har" {
-			continue // flow by flow
-		}
 		got := render(t, f, build())
 		if !strings.Contains(got, want[f.Name]) {
 			t.Errorf("%s lacks %q:\n%s", f.Name, want[f.Name], got)

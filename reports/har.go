@@ -29,7 +29,8 @@ func writeHAR(w io.Writer, r *Report) error {
 }
 
 // FlowsHAR returns what writes a list of flows as HAR 1.2, as they come, and what
-// ends it. Of the report, its Tool and what it hides count.
+// ends it. Of the report, its Tool and what it hides count, and at the end the experiments
+// of its Summary.
 func FlowsHAR(w io.Writer, r *Report) (write func(capture.Recorded) error, finish func() error) {
 	out := newHAR(w, r)
 	return func(seen capture.Recorded) error { return out.write(seen.Flow) }, out.finish
@@ -99,10 +100,28 @@ func (r *Report) loaded(f *flow.Flow) (*flow.Flow, error) {
 }
 
 func (h *harFile) finish() error {
+	h.out.SetExperiments(h.report.harExperiments())
 	if err := h.out.Close(); err != nil {
 		return err
 	}
 	return h.safe.close()
+}
+
+// harExperiments returns the experiments of the audit, as the file has them for all flows:
+// without them, who reads it would take those that altered nothing for none.
+func (r *Report) harExperiments() []har.Experiment {
+	var all []har.Experiment
+	for _, known := range r.Summary.Experiments {
+		e := har.Experiment{Name: known.Name}
+		if r.Redact != nil { // as those of flows
+			e.Name = strings.Join(r.Redact(&flow.Flow{Experiments: []string{e.Name}}).Experiments, "")
+		}
+		for _, p := range known.Periods {
+			e.Periods = append(e.Periods, har.Period(p))
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 // withoutUser returns the flow with users' names and passwords taken out of its URLs:
