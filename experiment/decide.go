@@ -111,7 +111,7 @@ func merge(d, next proxy.Decision) proxy.Decision {
 		next.Cut, next.CutBy, next.Why = d.Cut, d.CutBy, d.Why
 	}
 	if next.Leaf == nil {
-		next.Leaf = d.Leaf
+		next.Leaf, next.LeafBy, next.LeafWhat = d.Leaf, d.LeafBy, d.LeafWhat
 	}
 	next.By = slices.Concat(d.By, next.By)
 	slices.Sort(next.By)

@@ -66,7 +66,7 @@ func shown(d proxy.Decision, f *flow.Flow) string {
 		parts = append(parts, fmt.Sprint(resp.StatusCode))
 	}
 	if d.Leaf != nil {
-		parts = append(parts, "leaf")
+		parts = append(parts, "leaf of "+strings.Join(d.LeafBy, " + "))
 	}
 	if len(d.By) > 0 {
 		parts = append(parts, "by "+strings.Join(d.By, " + "))
@@ -144,16 +144,16 @@ func TestDecisions(t *testing.T) {
 		{"consent-refused", "a.example", all(nothing)},
 		{"consent-refused@a.example", "ads.example", all(nothing)},
 		{"captive-portal", "a.example", with(all("answer simulated by captive-portal"), "http", "answer simulated 302 by captive-portal",
-			"https", "answer simulated 302 by captive-portal", "hello", "answer simulated leaf by captive-portal",
+			"https", "answer simulated 302 by captive-portal", "hello", "answer simulated leaf of captive-portal by captive-portal",
 			"udp", "hang simulated by captive-portal", "quic", "hang simulated by captive-portal")},
 		{"captive-portal offline", "a.example", with(all("refused simulated by offline"), "http", "dns simulated by offline", "dns", "dns simulated by offline",
 			"https", "reset simulated by offline", "connect", "dns simulated by offline", "hello", "reset simulated by offline")},
 		{"server-error=500", "a.example", with(all("answer simulated by server-error 500"), "http", "answer simulated 500 by server-error 500",
 			"https", "answer simulated 500 by server-error 500", "dns", nothing, "udp", nothing)},
-		{"bad-certificate=self-signed", "a.example", with(all(nothing), "hello", "leaf by bad-certificate self-signed", "quic", "leaf by bad-certificate self-signed")},
+		{"bad-certificate=self-signed", "a.example", with(all(nothing), "hello", "leaf of bad-certificate self-signed", "quic", "leaf of bad-certificate self-signed")},
 		{"clock-skew server-error", "a.example", with(all("answer simulated by server-error 503"), "http", "answer simulated 503 by server-error 503",
 			"https", "answer simulated 503 by server-error 503", "dns", nothing, "udp", nothing,
-			"hello", "answer simulated leaf by clock-skew expired + server-error 503", "quic", "answer simulated leaf by clock-skew expired + server-error 503")},
+			"hello", "answer simulated leaf of clock-skew expired by server-error 503", "quic", "answer simulated leaf of clock-skew expired by server-error 503")},
 		{"no-quic", "a.example", with(all(nothing), "quic", "refused quic-refused by no-quic")},
 		{"no-quic@b.example", "a.example", all(nothing)},
 		{"no-quic server-error", "a.example", with(all("answer simulated by server-error 503"), "http", "answer simulated 503 by server-error 503",
@@ -211,8 +211,8 @@ func TestLookups(t *testing.T) {
 func TestWordsOfDecisions(t *testing.T) {
 	s := New(config(t))
 	on(t, s, "slow=edge", "bad-certificate=wrong-name")
-	if d := s.Decide(stages["hello"]("a.example")); d.What != "showed the client a certificate for another name: bad-certificate wrong-name" {
-		t.Errorf("what: %q", d.What)
+	if d := s.Decide(stages["hello"]("a.example")); d.LeafWhat != "showed the client a certificate for another name: bad-certificate wrong-name" {
+		t.Errorf("what: %q", d.LeafWhat)
 	}
 	s.Enforce(FormRefused, true)
 	if d := s.Decide(stages["https"]("bad.example")); d.Why != "host-denied: contacts a host that the policy forbids" {
@@ -249,7 +249,7 @@ func TestRefusingAFaultIsNoViolation(t *testing.T) {
 		on(t, s, sim.Name)
 		d := s.Decide(stages["hello"]("a.example"))
 		f := flowtest.Refused("a.example")
-		f.Experiments = d.By
+		f.Experiments = d.LeafBy
 		forbidden, why := s.cfg.Forbids(f)
 		if forbidden != (d.Leaf == nil) {
 			t.Errorf("%s: forbidden %v: %s", sim.Name, forbidden, why)

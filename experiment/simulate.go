@@ -7,8 +7,7 @@ import (
 	"telltale/proxy"
 )
 
-// decide says what a simulation does with a contact of a host that it is meant for. A
-// decision without By does nothing.
+// decide says what a simulation does with a contact of a host that it is meant for.
 func (p *played) decide(c *contact) proxy.Decision {
 	switch p.spec.Name {
 	case offline:
@@ -89,7 +88,7 @@ func (p *played) badLeaf(c *contact) proxy.Decision {
 		return proxy.Decision{}
 	}
 	return proxy.Decision{
-		By: []string{p.name}, What: "showed the client a certificate " + faults[p.spec.Variant] + ": " + p.name,
+		LeafBy: []string{p.name}, LeafWhat: "showed the client a certificate " + faults[p.spec.Variant] + ": " + p.name,
 		Leaf: p.leaf(p.spec.Variant),
 	}
 }

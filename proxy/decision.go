@@ -67,6 +67,10 @@ type Decision struct {
 	// is By that does, and By and What are noted then alone.
 	CutBy []string
 	// Leaf signs the certificate that the client is shown, in the place of Config.Leafer;
-	// nil where that does. What names the fault.
+	// nil where that does. Of the decision about a hello.
 	Leaf func(name string) (*tls.Certificate, error)
+	// LeafBy are the experiments behind Leaf, and LeafWhat says what was shown. They are
+	// noted where it came to that.
+	LeafBy   []string
+	LeafWhat string
 }

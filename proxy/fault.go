@@ -2,15 +2,30 @@ package proxy
 
 import (
 	"crypto/tls"
-	"slices"
 	"strings"
 
 	"telltale/flow"
 )
 
-// faulty reports whether the client is shown a certificate with a fault, which it ought to
-// refuse (Decision.Leaf).
+// faulty reports whether the client is to be shown a certificate with a fault, which it
+// ought to refuse (Decision.Leaf).
 func (c *connection) faulty() bool { return c.decision.Leaf != nil }
+
+// show notes that the client was shown the certificate with a fault, if there is one.
+func (c *connection) show() {
+	if c.faulty() {
+		c.shown = true
+		c.marks.note(c.decision.LeafBy, c.decision.LeafWhat)
+	}
+}
+
+// showing returns c with the note of show. c itself, which others may be reading, is not
+// changed.
+func (c *connection) showing() *connection {
+	d := *c
+	d.show()
+	return &d
+}
 
 // acceptedNote is said of each request of a client that did not refuse it.
 const acceptedNote = "The client accepted a certificate that it ought to refuse."
@@ -45,15 +60,11 @@ func (c *connection) judgeAlert(a alert, shown bool) (flow.Outcome, string) {
 // judgeFault makes the row of a client that refused a certificate with a fault one of the
 // experiment: it says nothing about pins.
 func (c *connection) judgeFault(f *flow.Flow) {
-	if !c.faulty() || !f.Ended() {
+	if !c.shown || !f.Ended() {
 		return
 	}
-	what := c.decision.What
 	how := ""
 	switch alert := f.Client.Hello; {
-	case f.Outcome == flow.HandshakeFailed: // before it saw the certificate, or without a word about it
-		f.Altered = slices.DeleteFunc(slices.Clone(f.Altered), func(s string) bool { return s == what })
-		return
 	case f.Outcome == flow.ClientSilent:
 		how = "It accepted TLS, and closed the connection without a request."
 	case f.Outcome != flow.ClientRefused:
@@ -64,6 +75,5 @@ func (c *connection) judgeFault(f *flow.Flow) {
 		how = "It closed the connection without saying why."
 	}
 	f.Outcome = flow.Simulated
-	f.Error = "the client refused the certificate, as it should: " + strings.TrimPrefix(what, "showed the client ") + ". " + how
-	c.decision.mark(f)
+	f.Error = "the client refused the certificate, as it should: " + strings.TrimPrefix(c.decision.LeafWhat, "showed the client ") + ". " + how
 }

@@ -53,7 +53,7 @@ func faultRig(t testing.TB, on *atomic.Bool, edit ...func(*Config)) *rig {
 				return Decision{}
 			}
 			return Decision{
-				By: []string{"clock-skew expired"}, What: faultWhat,
+				LeafBy: []string{"clock-skew expired"}, LeafWhat: faultWhat,
 				Leaf: func(name string) (*tls.Certificate, error) { return r.ca.expired(name) },
 			}
 		}
@@ -225,7 +225,7 @@ func TestFaultAndSessions(t *testing.T) {
 func TestFaultThatCannotBeMade(t *testing.T) {
 	r := newRig(t, quiet, func(c *Config) {
 		c.Admit = func(*flow.Flow) Decision {
-			return Decision{By: []string{"x"}, What: "showed", Leaf: func(string) (*tls.Certificate, error) { return nil, errors.New("no key") }}
+			return Decision{LeafBy: []string{"x"}, LeafWhat: "showed", Leaf: func(string) (*tls.Certificate, error) { return nil, errors.New("no key") }}
 		}
 	})
 	c := tls.Client(r.tunnel("example.test:443"), &tls.Config{InsecureSkipVerify: true})
@@ -234,10 +234,98 @@ func TestFaultThatCannotBeMade(t *testing.T) {
 	}
 	c.Close()
 	f := r.one()
-	equal(t, "flow", fmt.Sprint(f.Outcome, f.Altered), "handshake-failed[]")
+	equal(t, "flow", fmt.Sprint(f.Outcome, f.Experiments, f.Altered), "handshake-failed[] []")
 	if !strings.Contains(f.Error, "no key") {
 		t.Errorf("error %q", f.Error)
 	}
+}
+
+// What was shown no certificate of ours names no experiment.
+func TestFaultNotShown(t *testing.T) {
+	slow := "passed over a slow link"
+	for name, tc := range map[string]struct {
+		edit func(*Config)
+		cfg  *tls.Config
+		want flow.Outcome
+	}{
+		"another protocol": {cfg: &tls.Config{NextProtos: []string{"mqtt"}}, want: flow.Tunnelled},
+		"passed through":   {edit: func(c *Config) { c.Admit = passing(c.Admit) }, cfg: &tls.Config{}, want: flow.PassedThrough},
+		"no common ground": {cfg: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}}, want: flow.HandshakeFailed}, //nolint:gosec // meant to fail
+	} {
+		t.Run(name, func(t *testing.T) {
+			edits := []func(*Config){func(c *Config) { c.Admit = slowedBy(c.Admit, slow) }}
+			if tc.edit != nil {
+				edits = append(edits, tc.edit)
+			}
+			r := faultRig(t, switchedOn(), edits...)
+			addr := r.listener(func(c net.Conn) { io.Copy(c, c) })
+			p := r.tunnel(addr)
+			tc.cfg.ServerName, tc.cfg.InsecureSkipVerify = "push.test", true
+			p.Write(helloOf(t, tc.cfg))
+			io.ReadFull(p, make([]byte, 5))
+			p.Close()
+			f := r.one()
+			equal(t, "row", fmt.Sprint(f.Outcome, f.Experiments, f.Altered), fmt.Sprint(tc.want, []string{"slow edge"}, []string{slow}))
+		})
+	}
+}
+
+// slowedBy adds to decisions what is true of connections in any case.
+func slowedBy(admit func(*flow.Flow) Decision, what string) func(*flow.Flow) Decision {
+	return func(f *flow.Flow) Decision {
+		d := admit(f)
+		d.By, d.What = []string{"slow edge"}, what
+		return d
+	}
+}
+
+// passing forwards what has a hello unread.
+func passing(admit func(*flow.Flow) Decision) func(*flow.Flow) Decision {
+	return func(f *flow.Flow) Decision {
+		d := admit(f)
+		if f.Client.Hello != nil {
+			d.Admission = PassThrough
+		}
+		return d
+	}
+}
+
+// A client that says no word about the certificate that it was shown was shown it all the
+// same; what it refused names all that was done, each thing once.
+func TestFaultBesideOthers(t *testing.T) {
+	slow := "passed over a slow link"
+	r := faultRig(t, switchedOn(), func(c *Config) { c.Admit = slowedBy(c.Admit, slow) })
+	c := tls.Client(r.tunnel("example.test:443"), &tls.Config{RootCAs: r.ca.pool(), ServerName: "example.test"})
+	if c.Handshake() == nil {
+		t.Error("the client took it")
+	}
+	c.Close()
+	f := r.one()
+	equal(t, "row", fmt.Sprint(f.Outcome, f.Experiments, f.Altered), fmt.Sprint(flow.Simulated, []string{"clock-skew expired", "slow edge"}, []string{slow, faultWhat}))
+	equal(t, "error", f.Error, faultError+"It said "+f.Client.Hello.Alert+".")
+}
+
+// QUIC that is forwarded shows nothing of ours, nor does a handshake that finds no common
+// ground.
+func TestFaultNotShownOverQUIC(t *testing.T) {
+	var r *rig
+	admit := func(f *flow.Flow) Decision {
+		if f.Client.Hello == nil {
+			return Decision{}
+		}
+		return Decision{LeafBy: []string{"clock-skew expired"}, LeafWhat: faultWhat,
+			Leaf: func(name string) (*tls.Certificate, error) { return r.ca.expired(name) }}
+	}
+	r = newRig(t, quicMode(QUICPass), func(c *Config) { c.Admit = admit })
+	r.leadsTo(r.h3Origin(answers))
+	c := r.quicClient(5000)
+	resp, err := c.Get("https://h3.example.test/")
+	must(t, err)
+	resp.Body.Close()
+	c.stop()
+	r.shutdown()
+	f := r.one()
+	equal(t, "row", fmt.Sprint(f.Outcome, f.Experiments, f.Altered), "passed-through[] []")
 }
 
 func TestFaultOverHTTP3(t *testing.T) {
@@ -248,7 +336,7 @@ func TestFaultOverHTTP3(t *testing.T) {
 			if f.Request != nil || !on.Load() {
 				return Decision{}
 			}
-			return Decision{By: []string{"clock-skew expired"}, What: faultWhat,
+			return Decision{LeafBy: []string{"clock-skew expired"}, LeafWhat: faultWhat,
 				Leaf: func(name string) (*tls.Certificate, error) { return r.ca.expired(name) }}
 		}
 	})

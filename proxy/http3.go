@@ -136,7 +136,14 @@ func (i *http3End) clientTLS() *tls.Config {
 		if !c.faulty() {
 			return nil, nil // the one that shares the keys of session tickets
 		}
-		return c.tlsFor(faultless), nil
+		s, faulty := info.Context().Value(sessionKey{}).(*session), c.tlsFor(faultless)
+		sign := faulty.GetCertificate
+		faulty.GetCertificate = func(info *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			leaf, err := sign(info)
+			s.shown.Store(err == nil)
+			return leaf, err
+		}
+		return faulty, nil
 	}
 	return http3.ConfigureTLSConfig(cfg)
 }
@@ -170,7 +177,7 @@ func (i *http3End) open(ctx context.Context, info *quicgo.ClientInfo) (context.C
 	c.decide(v.decided())
 	c.asked, c.destination, c.names, c.speech, c.secure = f.Server.Asked, f.Server.Destination, v.names, f.Speech, true
 	v.tell()
-	a.expect(c, flow.HandshakeFailed, "the client went silent in the middle of the TLS handshake")
+	a.expect(c, flow.HandshakeFailed, wentSilent3)
 	if e := p.guard.enter(f.Client.Addr.Addr(), true); e.why != "" {
 		v.quic.deny()
 		p.turnAway(c, e)
@@ -193,6 +200,7 @@ func (i *http3End) accepted(ctx context.Context, conn *quicgo.Conn) context.Cont
 	state := conn.ConnectionState().TLS
 	c := *s.c
 	c.client.TLS, c.client.ALPN = state.Version, state.NegotiatedProtocol
+	c.show()
 	s.account.expect(&c, flow.ClientSilent, silentReason)
 	s.shaken()
 	s.conn.Store(conn)
@@ -309,6 +317,7 @@ type session struct {
 	conn       atomic.Pointer[quicgo.Conn] // nil before the handshake was done
 	shaken     func()                      // the handshake is not under way any more
 	handshaken atomic.Bool
+	shown      atomic.Bool  // a certificate with a fault was signed for it
 	running    atomic.Int32 // requests in their handlers
 }
 
@@ -345,6 +354,8 @@ func (s *session) SetWriteDeadline(time.Time) error { return nil }
 // SetDeadline does nothing.
 func (s *session) SetDeadline(time.Time) error { return nil }
 
+const wentSilent3 = "the client went silent in the middle of the TLS handshake"
+
 // ended closes the account of a connection. The cause says why it ended, which matters
 // where no request came.
 func (s *session) ended(cause error) {
@@ -368,6 +379,10 @@ func (s *session) judge(cause error) (c *connection, o flow.Outcome, why string)
 	var transport *quicgo.TransportError
 	var application *quicgo.ApplicationError
 	done := s.handshaken.Load()
+	broken := errors.As(cause, &transport) && !transport.Remote && !done // by us, so that the certificate need not have left
+	if s.shown.Load() && !c.shown && !broken {
+		c = c.showing()
+	}
 	switch {
 	case errors.As(cause, &transport):
 		alert := alertOfQUIC(transport.ErrorCode)
@@ -392,6 +407,8 @@ func (s *session) judge(cause error) (c *connection, o flow.Outcome, why string)
 		case !application.Remote && application.ErrorCode != quicgo.ApplicationErrorCode(http3.ErrCodeNoError):
 			return c, flow.Malformed, "refused: what the client sent broke the rules of HTTP/3: " + http3.ErrCode(application.ErrorCode).String()
 		}
+	case c.shown && !done:
+		return c, flow.HandshakeFailed, wentSilent3
 	}
 	return c, "", ""
 }

@@ -27,14 +27,16 @@ func (m *marks) add(d Decision) { m.note(d.By, d.What) }
 
 // note notes what was done, and which experiments did it. What was noted before is not
 // noted twice.
-func (m *marks) note(by []string, what string) {
+func (m *marks) note(by []string, what ...string) {
 	if len(by) > 0 {
 		all := append(slices.Clone(m.by), by...)
 		slices.Sort(all)
 		m.by = slices.Compact(all)
 	}
-	if what != "" && !slices.Contains(m.what, what) {
-		m.what = append(slices.Clip(m.what), what)
+	for _, one := range what {
+		if one != "" && !slices.Contains(m.what, one) {
+			m.what = append(slices.Clip(m.what), one)
+		}
 	}
 }
 
@@ -44,10 +46,7 @@ func (m marks) put(f *flow.Flow) {
 		return
 	}
 	all := marks{f.Experiments, f.Altered}
-	all.note(m.by, "")
-	for _, what := range m.what {
-		all.note(nil, what)
-	}
+	all.note(m.by, m.what...)
 	f.Experiments, f.Altered = all.by, all.what
 }
 
@@ -293,7 +292,7 @@ func (in *inquiry) blocked(ruled bool) bool {
 	if ruled && d.Refusal == Refused {
 		return false
 	}
-	in.marks.note(d.By, "")
+	in.marks.note(d.By)
 	why := d.Why
 	switch d.Refusal {
 	case Unresolved:

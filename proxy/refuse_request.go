@@ -17,8 +17,8 @@ import (
 // refuse asks what is to be done with a request. A response means that the request is
 // not sent. Where the client gets none it does not return.
 func (x *exchange) refuse(t *trip, r *http.Request) *http.Response {
-	if shown := &t.c.decision; shown.Leaf != nil {
-		t.note(shown.By, shown.What) // the client asks behind a certificate with a fault
+	if t.c.shown { // the client asks behind a certificate with a fault
+		t.note(t.c.decision.LeafBy, t.c.decision.LeafWhat)
 		t.notes = append(t.notes, acceptedNote)
 	}
 	if x.cfg.Admit == nil {
@@ -69,9 +69,9 @@ func (t *trip) inspect(d Decision) {
 }
 
 // note notes what was done, and which experiments did it.
-func (t *trip) note(by []string, what string) {
+func (t *trip) note(by []string, what ...string) {
 	m := marks{t.experiments, t.altered}
-	m.note(by, what)
+	m.note(by, what...)
 	t.experiments, t.altered = m.by, m.what
 }
 

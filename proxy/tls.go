@@ -123,6 +123,7 @@ func (p *Proxy) acceptTLS(c *connection) {
 	c.SetDeadline(time.Time{})
 	state := t.ConnectionState()
 	c.client.TLS, c.client.ALPN, c.secure = state.Version, state.NegotiatedProtocol, true
+	c.show()
 	c.account.expect(c, flow.ClientSilent, silentReason)
 	switch c.client.ALPN {
 	case "h2":
@@ -147,6 +148,9 @@ func (p *Proxy) enterTLS(c *connection, t *tls.Conn) {
 func (p *Proxy) refused(c *connection, s *recordSniffer, err error) {
 	if c.account.cut.Load() {
 		return
+	}
+	if s.shown() {
+		c = c.showing()
 	}
 	alert := alertOf(err)
 	if s.alert != noAlert {
