@@ -25,6 +25,9 @@ type Options struct {
 	// Expires is when [Purge] may remove a capture that is made; zero keeps it
 	// for good. It does not change the expiry of a capture that exists.
 	Expires time.Time
+	// Foreign says that the flows were recorded elsewhere: when the store had them says nothing
+	// of when it could have seen others, and its [Story] is silent about that.
+	Foreign bool
 	// QueueBytes bounds the memory of flows that wait for the disk, 0 is 16 MiB with a file and 4 MiB without.
 	QueueBytes int64
 	// Progress, when it is set, is told how many of the flows in the file were

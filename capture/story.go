@@ -47,6 +47,9 @@ func (s *Store) Story(ctx context.Context) (Story, error) {
 	if err != nil {
 		return Story{}, fmt.Errorf("read capture: %w", err)
 	}
+	if s.opts.Foreign {
+		story.Started, story.Watched = time.Time{}, 0
+	}
 	return story, nil
 }
 

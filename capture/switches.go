@@ -106,7 +106,7 @@ func (s *Store) Switches() []Switch {
 }
 
 // CopyMarks writes the phases and switches of another capture, as they were. It is for
-// copies, whose flows carry their phases.
+// copies, whose flows carry their phases; open switches end with the session.
 func (s *Store) CopyMarks(marks []PhaseMark, switches []Switch) error {
 	if s.worker == nil || s.path == "" {
 		return errors.New("copy marks: the capture is not open for writing")

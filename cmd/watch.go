@@ -260,7 +260,7 @@ func openWatched(name string, pol *policy.Policy, rest *restFlags) (*watched, er
 	if w.folder, err = os.MkdirTemp("", "telltale-watch-*"); err != nil {
 		return nil, fmt.Errorf("cannot make a folder to read the capture into: %w", err)
 	}
-	if w.store, err = capture.Create(filepath.Join(w.folder, "read"+capture.Ext), capture.Options{Judge: rest.beside(w.excused.under(pol))}); err != nil {
+	if w.store, err = capture.Create(filepath.Join(w.folder, "read"+capture.Ext), capture.Options{Foreign: true, Judge: rest.beside(w.excused.under(pol))}); err != nil {
 		os.RemoveAll(w.folder)
 		return nil, err
 	}
@@ -320,6 +320,9 @@ func (w *watched) read(ctx context.Context, in *intake.Set, progress func(done, 
 	}
 	for _, l := range intake.Ledgers(infos) {
 		w.store.SetLedger(l)
+	}
+	if switches := intake.Switches(infos); switches != nil {
+		troubles = append(troubles, w.store.CopyMarks(nil, switches))
 	}
 	w.infos = captureInfos(infos)
 	troubles = append(troubles, w.store.Sync())
