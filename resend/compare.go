@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -15,12 +16,8 @@ import (
 	"telltale/flow/content"
 )
 
-// maxAnswer is how many bytes of an answer are read, and maxDecoded how many they may
-// expand to.
-const (
-	maxAnswer  = 16 << 20
-	maxDecoded = 32 << 20
-)
+// maxAnswer is how many bytes of an answer are read, and how many they may expand to.
+const maxAnswer = 16 << 20
 
 // How bodies compare.
 const (
@@ -74,7 +71,7 @@ func read(resp *http.Response) (answer, error) {
 		return answer{}, fmt.Errorf("read the answer: %w", err)
 	}
 	cut := len(data) > maxAnswer
-	return answerOf(resp.StatusCode, fields, data[:min(len(data), maxAnswer)], false, cut, "it is larger than 16 MiB"), nil
+	return answerOf(resp.StatusCode, fields, data[:min(len(data), maxAnswer)], false, cut, tooLarge), nil
 }
 
 // recorded returns the recorded answer.
@@ -86,6 +83,8 @@ func (s *sending) recorded(ctx context.Context, from *flow.Response) (answer, er
 	cut := from.Body.Truncated || int64(len(data)) < from.Body.Size && !from.Body.Decoded
 	return answerOf(from.Status, from.Header, data, from.Body.Decoded, cut, "it was not recorded whole"), nil
 }
+
+const tooLarge = "it is larger than 16 MiB"
 
 func answerOf(status int, header []flow.Field, data []byte, decoded, cut bool, whyCut string) answer {
 	a := answer{Answer: Answer{Status: status, Size: int64(len(data))}, names: map[string]bool{}, body: data}
@@ -103,8 +102,12 @@ func answerOf(status int, header []flow.Field, data []byte, decoded, cut bool, w
 	if decoded || len(content.Codings(coding)) == 0 {
 		return a
 	}
-	plain, err := content.Decode(coding, data, maxDecoded)
-	if err != nil {
+	plain, err := content.Decode(coding, data, maxAnswer)
+	switch {
+	case errors.Is(err, content.ErrTooLarge):
+		a.why, a.body = tooLarge, nil
+		return a
+	case err != nil:
 		a.why = "its content coding cannot be undone"
 		return a
 	}

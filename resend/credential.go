@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"telltale/capture"
@@ -91,6 +92,7 @@ const (
 // credentials are the values of credentials in a recording, and what replaces them.
 type credentials struct {
 	given  map[string]string // by bare name
+	used   map[string]bool   // of given
 	values map[string]bool
 	find   *strings.Replacer // nil where there are none
 }
@@ -98,7 +100,7 @@ type credentials struct {
 // learn reads which values are credentials somewhere in the recording, in requests and
 // answers, so that they are found in other places, too.
 func learn(ctx context.Context, cfg Config) (*credentials, error) {
-	c := &credentials{given: map[string]string{}, values: map[string]bool{}}
+	c := &credentials{given: map[string]string{}, used: map[string]bool{}, values: map[string]bool{}}
 	for name, value := range cfg.Secrets {
 		c.given[bare(name)] = value
 	}
@@ -130,6 +132,17 @@ func learn(ctx context.Context, cfg Config) (*credentials, error) {
 		c.find = strings.NewReplacer(both...)
 	}
 	return c, nil
+}
+
+// unused returns the names, in quotes, of which no request had a credential.
+func (c *credentials) unused(secrets map[string]string) (names []string) {
+	for name := range secrets {
+		if !c.used[bare(name)] {
+			names = append(names, strconv.Quote(name))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (c *credentials) learnFlow(t *taking, f *flow.Flow) {
@@ -225,6 +238,7 @@ type taking struct {
 	learning bool // nothing is sent: values are remembered
 	shown    bool // nothing is sent: what replaces a credential is not shown
 	depth    int  // of texts within each other
+	budget   int  // bytes that may still be looked at in them
 	without  []string
 	left     []string // names of credentials in texts that were not understood
 }
@@ -259,8 +273,9 @@ func (t *taking) replacement(name, value string) (string, bool) {
 	}
 	if given, ok := t.given[bare(name)]; ok {
 		if t.shown {
-			given = flow.Redacted
+			return flow.Redacted, true
 		}
+		t.used[bare(name)] = true
 		return given, true
 	}
 	t.took(name)

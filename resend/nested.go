@@ -15,10 +15,12 @@ import (
 // This file looks into values: texts within texts.
 
 // maxDepth is how many texts within each other are looked into, maxRounds how often one is
-// looked at again after something was taken out of it.
+// looked at again after something was taken out of it, and maxWork how many times its length
+// is looked at in all.
 const (
 	maxDepth  = 8
 	maxRounds = 4
+	maxWork   = 64
 )
 
 // nested takes credentials out of a value that is itself a JSON text, a URL, a form, or one of
@@ -26,6 +28,13 @@ const (
 func (t *taking) nested(value string) string {
 	if t.depth == maxDepth || len(value) < minNested {
 		return value
+	}
+	if t.depth == 0 {
+		t.budget = maxWork*len(value) + 4096
+	}
+	if t.budget -= len(value); t.budget < 0 {
+		t.took("a value of too many texts within each other")
+		return ""
 	}
 	t.depth++
 	defer func() { t.depth-- }()

@@ -45,11 +45,12 @@ func (s *sending) prepare(ctx context.Context, f *flow.Flow) (Result, *http.Requ
 		return result, nil
 	}
 	req, err := http.NewRequestWithContext(ctx, f.Request.Method, target.String(), bytes.NewReader(body))
-	if err != nil {
+	exact := exactly(target, f)
+	if err != nil || exact == nil {
 		result.Outcome, result.Reason = NotSent, "it is no valid request"
 		return result, nil
 	}
-	req.URL, req.Header = target, header
+	req.URL, req.Header = exact, header
 	if len(body) == 0 {
 		req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, 0
 	}
@@ -84,13 +85,13 @@ func (s *sending) unfit(f *flow.Flow) string {
 // target returns where a request goes at the other server.
 func (s *sending) target(f *flow.Flow, t *taking) (*url.URL, string) {
 	recorded := f.WithoutFragment().Request.URL
-	path, query := "/", ""
+	path := "/"
 	if _, rest, ok := strings.Cut(recorded, "://"); ok {
 		if i := strings.IndexAny(rest, "/?"); i >= 0 {
 			path = rest[i:]
 		}
 	}
-	path, query, _ = strings.Cut(path, "?")
+	path, query, asks := strings.Cut(path, "?")
 	if path == "" {
 		path = "/"
 	}
@@ -101,7 +102,7 @@ func (s *sending) target(f *flow.Flow, t *taking) (*url.URL, string) {
 	}
 	u := *s.cfg.Against
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
-	u.RawQuery = t.form(query, "query")
+	u.RawQuery, u.ForceQuery = t.form(query, "query"), asks && query == ""
 	full := strings.TrimSuffix(u.EscapedPath(), "/") + path
 	plain, err := url.PathUnescape(full)
 	if err != nil {
@@ -109,6 +110,23 @@ func (s *sending) target(f *flow.Flow, t *taking) (*url.URL, string) {
 	}
 	u.Path, u.RawPath = plain, full
 	return &u, ""
+}
+
+// exactly returns a target that goes out as it was recorded, where a URL would be escaped
+// otherwise; nil where it cannot.
+func exactly(target *url.URL, f *flow.Flow) *url.URL {
+	u := *target
+	_, rest, _ := strings.Cut(f.WithoutFragment().Request.URL, "://")
+	switch asterisk := !strings.ContainsAny(rest, "/?"); { // RFC 9112, 3.2.4: the URL is the authority alone
+	case asterisk && strings.EqualFold(f.Request.Method, http.MethodOptions):
+		u.Opaque = "*"
+	case u.EscapedPath() == u.RawPath:
+	case strings.HasPrefix(u.RawPath, "//"):
+		return nil
+	default:
+		u.Opaque = u.RawPath
+	}
+	return &u
 }
 
 // shown returns the URL of a request as results have it: without what was put in the place of
@@ -129,6 +147,12 @@ var notSent = map[string]bool{
 	"proxy-authorization": true, "forwarded": true, "via": true,
 }
 
+// NotSet reports whether a field of this name cannot be set by [Config.Header].
+func NotSet(name string) bool {
+	name = strings.ToLower(strings.TrimSpace(name))
+	return notSent[name] && name != "via" && name != "forwarded" && name != "proxy-authorization"
+}
+
 // header returns the fields of a request, without its credentials.
 func (s *sending) header(f *flow.Flow, t *taking, coded bool) (http.Header, string) {
 	h := http.Header{"User-Agent": {""}} // else the library adds its own
@@ -147,6 +171,9 @@ func (s *sending) header(f *flow.Flow, t *taking, coded bool) (http.Header, stri
 				t.took(field.Name)
 			}
 			continue
+		}
+		if slices.ContainsFunc(s.cfg.Header, func(set flow.Field) bool { return strings.EqualFold(set.Name, name) }) {
+			continue // the user's stands in its place
 		}
 		value, ok := t.field(field)
 		switch {

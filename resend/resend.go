@@ -24,8 +24,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"telltale/capture"
@@ -90,12 +93,15 @@ type Result struct {
 type Summary struct {
 	Same, Differ, Failed, NotSent int
 	Limited                       bool // more would have been sent without Config.Limit
+	// Unused are names of Config.Secrets for which no request had a credential, each in quotes.
+	Unused string
 }
 
 // Sent returns how many requests were sent.
 func (s Summary) Sent() int { return s.Same + s.Differ + s.Failed }
 
-// An UnreachableError says that the server never answered.
+// An UnreachableError says that no connection to the server came about, so that it was sent
+// nothing.
 type UnreachableError struct {
 	Host string
 	Err  error
@@ -111,8 +117,8 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 var errLimit = errors.New("enough was sent")
 
 // Run sends what is meant. When ctx ends, it returns what was done until then and the error
-// of ctx. The first request decides whether the server can be reached at all: its failure
-// to connect is an [*UnreachableError].
+// of ctx. Where not even a first connection comes about, the error is an [*UnreachableError];
+// from then on a request without a whole answer has Failed, and the next one is sent.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
@@ -139,6 +145,9 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
+	if err == nil {
+		s.sum.Unused = strings.Join(s.credentials.unused(cfg.Secrets), ", ")
+	}
 	return s.sum, err
 }
 
@@ -148,7 +157,7 @@ type sending struct {
 	credentials *credentials
 	send        func(*http.Request) (*http.Response, error)
 	sum         Summary
-	reached     bool      // by some request
+	reached     bool      // a connection was there for some request
 	last        time.Time // when the request before was recorded
 }
 
@@ -202,7 +211,7 @@ func (s *sending) one(ctx context.Context, f *flow.Flow) error {
 		if !s.reached {
 			return &UnreachableError{s.cfg.Against.Host, err}
 		}
-		result.Outcome, result.Reason = Failed, reasonOf(err)
+		result.Outcome, result.Reason = Failed, flow.WithoutUsers(err.Error())
 	}
 	s.tell(result)
 	return ctx.Err()
@@ -264,17 +273,20 @@ func (s *sending) wait(ctx context.Context, f *flow.Flow) error {
 func (s *sending) exchange(ctx context.Context, f *flow.Flow, req *http.Request, result *Result) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.Timeout, errTimeout)
 	defer cancel()
+	var connected atomic.Bool // from then on, the request may be at the server
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	start := time.Now()
 	resp, err := s.send(req.WithContext(ctx))
+	s.reached = s.reached || connected.Load()
 	if err != nil {
-		return errors.Join(err, context.Cause(ctx))
+		result.Took = time.Since(start)
+		return whyFailed(ctx, err, connected.Load())
 	}
 	defer resp.Body.Close()
-	s.reached = true
 	answer, err := read(resp)
 	result.Took = time.Since(start)
 	if err != nil {
-		return errors.Join(err, context.Cause(ctx))
+		return whyFailed(ctx, err, true)
 	}
 	recorded, err := s.recorded(ctx, f.Response)
 	if err != nil {
@@ -288,12 +300,18 @@ func (s *sending) exchange(ctx context.Context, f *flow.Flow, req *http.Request,
 	return nil
 }
 
-var errTimeout = errors.New("no whole answer within the time")
+var (
+	errTimeout      = errors.New("no whole answer within the time")
+	errNoConnection = errors.New("no connection within the time")
+)
 
-// reasonOf says for people why no answer came.
-func reasonOf(err error) string {
-	if errors.Is(err, errTimeout) {
-		return errTimeout.Error()
+// whyFailed returns the error of an exchange, which is the time where that was over.
+func whyFailed(ctx context.Context, err error, connected bool) error {
+	switch {
+	case !errors.Is(context.Cause(ctx), errTimeout):
+		return err
+	case connected:
+		return errTimeout
 	}
-	return flow.WithoutUsers(err.Error())
+	return errNoConnection
 }

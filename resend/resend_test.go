@@ -345,6 +345,68 @@ func TestServersThatMisbehave(t *testing.T) {
 	}
 }
 
+// TestFirstRequestWithoutAnAnswer has been sent, whatever came of it, and the run goes on.
+func TestFirstRequestWithoutAnAnswer(t *testing.T) {
+	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/reset" {
+			panic(http.ErrAbortHandler)
+		}
+		if r.URL.Path == "/hang" {
+			<-r.Context().Done()
+		}
+	}, flowtest.Post("https://api.example/reset", `{}`), flowtest.Get("https://api.example/ok"))
+	if sum := w.run(); sum.Failed != 1 || sum.Same != 1 || sum.Sent() != 2 {
+		t.Errorf("%+v %+v", sum, w.results)
+	}
+	w = newWorld(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, flowtest.Get("https://api.example/hang"))
+	w.cfg.Timeout = time.Second
+	if sum := w.run(); sum.Failed != 1 || w.results[0].Reason != "no whole answer within the time" {
+		t.Errorf("%+v %+v", sum, w.results)
+	}
+}
+
+func TestUnusualTargets(t *testing.T) {
+	var targets []string
+	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) { targets = append(targets, r.RequestURI) },
+		flowtest.Get("https://api.example/empty?"), flowtest.Request("OPTIONS", "https://api.example"), flowtest.Get(`https://api.example/\\evil?a=\\`),
+		flowtest.Get("https://api.example//dbl//x"), flowtest.Get("https://api.example/%2F/a%2Fb%20c"), flowtest.Get(`https://api.example//\\x`))
+	w.server.Config.DisableGeneralOptionsHandler = true
+	w.run()
+	want := []string{"/empty?", "*", `/\\evil?a=\\`, "//dbl//x", "/%2F/a%2Fb%20c"}
+	if !slices.Equal(targets, want) {
+		t.Errorf("asked %q, want %q", targets, want)
+	}
+	if r := w.results[2]; !strings.HasPrefix(r.URL, w.server.URL+"/") {
+		t.Errorf("shown as %s", r.URL)
+	}
+	if r := w.results[5]; r.Outcome != NotSent || r.Reason != "it is no valid request" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestGivenHeadersAndUnusedSecrets(t *testing.T) {
+	w := newWorld(t, says("application/json", `{}`), flowtest.Get("https://api.example/x", jsonBody(`{}`), flowtest.Header("Authorization", "Bearer recorded3")))
+	w.cfg.Header, w.cfg.Strict = []flow.Field{flow.NewField("authorization", "Bearer mine")}, true
+	w.cfg.Secrets = map[string]string{"nosuch": "x", "token": "y"}
+	if sum := w.run(); sum.Same != 1 || len(w.results[0].Without) > 0 || !strings.Contains(w.sent(), "Authorization: Bearer mine") || strings.Contains(w.sent(), "recorded3") {
+		t.Errorf("%+v %+v\n%s", sum, w.results, w.sent())
+	} else if sum.Unused != `"nosuch", "token"` {
+		t.Errorf("unused %s", sum.Unused)
+	}
+}
+
+// TestBomb has an answer that unpacks to more than is read.
+func TestBomb(t *testing.T) {
+	bomb := packed(strings.Repeat("0", maxAnswer+1))
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Encoding", "gzip")
+		_, _ = io.WriteString(rw, bomb)
+	}, flowtest.Get("https://api.example/x"))
+	if w.run(); w.results[0].Note != tooLarge || w.results[0].Body != BodyNotCompared {
+		t.Errorf("%+v", w.results)
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	w := newWorld(t, says("text/plain", ""), flowtest.Get("https://api.example/"))
 	w.server.Close()
@@ -399,7 +461,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		c := &credentials{given: map[string]string{}, values: map[string]bool{}}
+		c := &credentials{given: map[string]string{}, used: map[string]bool{}, values: map[string]bool{}}
 		tk := &taking{credentials: c}
 		clean, ok := tk.json([]byte(s))
 		if !ok {
@@ -423,7 +485,7 @@ func FuzzForm(f *testing.F) {
 	f.Add("%=&token=%zz&;")
 	f.Add("a=++++++++++&u=https%3A%2F%2Fx%2F%3Ftoken%3Da%26b%3D%7B%22pwd%22%3A1%7D&j={%22token%22:%22abc%22}")
 	f.Fuzz(func(t *testing.T, s string) {
-		tk := &taking{credentials: &credentials{given: map[string]string{}, values: map[string]bool{}}}
+		tk := &taking{credentials: &credentials{given: map[string]string{}, used: map[string]bool{}, values: map[string]bool{}}}
 		once := tk.form(s, "form")
 		if twice := tk.form(once, "form"); twice != once {
 			t.Errorf("%q became %q, then %q", s, once, twice)
