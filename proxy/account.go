@@ -33,6 +33,8 @@ type account struct {
 	used   atomic.Bool  // a request came inside TLS
 	active atomic.Int32 // times that HTTP/2 became active: first of all, and with a first stream
 
+	arrivals arrivals
+
 	ready atomic.Pointer[ahead] // dialled before the client was answered, and not in use yet
 
 	mu      sync.Mutex

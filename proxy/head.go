@@ -388,6 +388,7 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 type head struct {
 	raw     string     // with the empty line; what had arrived of it when it was refused
 	refused *malformed // nil: the request may be served
+	slow    *marks     // what slowed it; nil for nothing
 	upgrade bool       // what follows is another protocol, if the answer agrees
 }
 

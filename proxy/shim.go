@@ -20,6 +20,7 @@ type shim struct {
 	// soon makes the final head leave at once: the library of HTTP/3 writes it with the
 	// first bytes of the body, when this has cleared it.
 	soon bool
+	slow *slowing // is told what is written
 
 	mu     sync.Mutex  // of w: a late head is flushed, and 1xx come, on other goroutines
 	making bool        // the final head is being made: no interim answer goes before it
@@ -67,6 +68,7 @@ func (s *shim) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	s.dirty = true
+	defer s.slow.wrote(s.slow.writing())
 	if s.most == 0 {
 		return s.w.Write(p)
 	}
@@ -110,7 +112,10 @@ func (s *shim) flush() {
 		return
 	}
 	s.dirty = false
+	at := s.slow.writing()
 	s.w.(http.Flusher).Flush() // its error comes back from the next Write
+	s.slow.wrote(at)
+	s.slow.leaves() // HTTP/2 may keep it for a moment
 }
 
 // wait sees to it that what was written does not wait for long while the next
@@ -160,7 +165,9 @@ func (s *shim) silence() {
 // seal ends the use of w, also by what may still be running late.
 func (s *shim) seal() {
 	s.mu.Lock()
-	s.sealed = true
+	if s.sealed = true; s.dirty && !s.mute {
+		s.slow.leaves()
+	}
 	s.mu.Unlock()
 	s.came()
 }

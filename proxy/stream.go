@@ -34,6 +34,7 @@ type stream struct {
 	// Of the reader. http.Server has one at a time.
 	scan    headScan
 	body    framing
+	coming  *marks // what slowed what came so far of a head; nil for nothing
 	post    bool   // the last request was a POST
 	held    []byte // the beginning of a head, not shown to http.Server yet
 	ready   []byte // checked, to be read next
@@ -249,6 +250,7 @@ func (s *stream) inspect(b []byte) int {
 				continue
 			}
 		}
+		s.coming = s.coming.with(s.c.arrived())
 		n, bad := s.scan.scan(b[i:])
 		if bad == nil && n > 0 && s.scan.connect && s.c.asked != "" {
 			bad = errNested
@@ -271,7 +273,7 @@ func (s *stream) inspect(b []byte) int {
 
 // admit takes note of a head that may be served, and of what follows it.
 func (s *stream) admit(b []byte) {
-	h := head{raw: string(b), upgrade: s.scan.connect || s.scan.upgrade && s.scan.codings == 0 && s.scan.length == 0}
+	h := head{raw: string(b), slow: s.coming, upgrade: s.scan.connect || s.scan.upgrade && s.scan.codings == 0 && s.scan.length == 0}
 	s.post = bytes.HasPrefix(b, []byte("POST "))
 	s.body = framing{left: s.scan.length}
 	switch {
@@ -280,7 +282,7 @@ func (s *stream) admit(b []byte) {
 	case s.scan.length > 0:
 		s.body.state = content
 	}
-	s.scan = headScan{}
+	s.scan, s.coming = headScan{}, nil
 	if h.upgrade {
 		s.paused.Store(true)
 	}
@@ -295,7 +297,7 @@ func (s *stream) refuse(b []byte, bad *malformed) {
 		b = b[:maxHead]
 	}
 	s.mu.Lock()
-	s.heads = append(s.heads, head{raw: string(b), refused: bad})
+	s.heads = append(s.heads, head{raw: string(b), slow: s.coming, refused: bad})
 	s.mu.Unlock()
 	s.failed = io.EOF
 	s.refused.Store(true)

@@ -82,7 +82,8 @@ func (b *body) facts() flow.Body {
 // on goroutines of its own, also after it has returned an answer and after the
 // flow was sealed, hence the lock.
 type upload struct {
-	src io.ReadCloser
+	src  io.ReadCloser
+	slow *slowing
 
 	mu     sync.Mutex
 	body   body
@@ -98,6 +99,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	u.read = true
 	u.mu.Unlock()
 	n, err := u.src.Read(p)
+	if n > 0 && u.slow != nil {
+		u.slow.came()
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.sealed {

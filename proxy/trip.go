@@ -28,6 +28,7 @@ type trip struct {
 	upgrade         bool     // the client asks for another protocol
 	connection      []string // its Connection header, when it does
 
+	slow  slowing // what slowed its messages
 	shim  shim
 	up    upload
 	down  download
@@ -87,6 +88,8 @@ func (x *exchange) begin(c *connection, w http.ResponseWriter, r *http.Request) 
 	t.trace.Got1xxResponse = t.got1xx
 	t.Context = httptrace.WithClientTrace(r.Context(), &t.trace)
 	t.shim.w, t.shim.soon = w, r.ProtoMajor == 3
+	t.slow.begin(c)
+	t.shim.slow, t.up.slow = &t.slow, &t.slow
 	t.up.src = r.Body
 	t.up.body = body{limit: x.cfg.BodyLimit, expect: r.ContentLength}
 	t.down.to = &t.shim
@@ -232,6 +235,7 @@ func reason(resp *http.Response) string {
 func (t *trip) fill(f *flow.Flow) {
 	f.Server.Dialed, f.Server.TLS = t.dialed.Addr, t.serverTLS
 	f.Kind, f.Altered, f.Experiments, f.Notes = t.kind, t.altered, t.experiments, t.notes
+	t.slow.put(f, t.upgraded != nil)
 	m := &f.Times
 	if t.gotAt.IsZero() {
 		m.DNS, m.Connect = t.dialed.DNS, t.dialed.Connect

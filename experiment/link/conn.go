@@ -29,6 +29,8 @@ type conn struct {
 type half struct {
 	deadline atomic.Int64 // in Unix nanoseconds; 0 for none
 	waiting  atomic.Int32 // goroutines in wait
+	slowed   atomic.Int64 // pieces that a profile held up, or could have
+	passed   passages
 
 	mu   sync.Mutex
 	wake chan struct{} // closed when a deadline is set, or the socket closed; nil while nobody waits
@@ -127,6 +129,7 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // pass waits until some of n bytes may pass, and returns how many.
 func (c *conn) pass(h *half, r *regime, l *lane, n int) (int, error) {
+	h.note(r)
 	if delay := c.delay(h, r); delay > 0 {
 		if err := c.wait(h, r, delay); err != nil {
 			return 0, err

@@ -8,8 +8,8 @@
 // It promises that a socket costs a look or two at a pointer in each Read and Write while no
 // profile is in use; that waiting takes no CPU, no goroutine and no memory beyond the
 // buffer that was given; that a deadline, and Close, end a wait like one of the socket, and
-// that no byte is lost by that; and that the same seed stalls the same bursts of the same
-// socket.
+// that no byte is lost by that; that a socket knows which profiles something passed under,
+// and when; and that the same seed stalls the same bursts of the same socket.
 //
 // The rate is kept by trafficshape's leaky buckets, which are drained every [interval].
 // It does not shape packets: what the kernel holds of what a client sends has left the
@@ -54,6 +54,7 @@ func (l *Link) Use(p *Profile) {
 	var next *regime
 	if p != nil {
 		next = &regime{profile: *p, down: newLane(p.Down), up: newLane(p.Up), ended: make(chan struct{})}
+		next.by, next.what = words(p)
 	}
 	old := l.regime.Swap(next)
 	if old == nil {
@@ -73,7 +74,7 @@ func (l *Link) Profile() *Profile {
 }
 
 // Wrap returns c behind the link. What it returns has CloseWrite, SetLinger and
-// SyscallConn as well, which do what those of c do.
+// SyscallConn as well, which do what those of c do, and Slowed, SlowedSince and Slow.
 func (l *Link) Wrap(c net.Conn) net.Conn {
 	w := &conn{Conn: c, link: l}
 	w.tcp, _ = c.(*net.TCPConn)
@@ -84,6 +85,7 @@ func (l *Link) Wrap(c net.Conn) net.Conn {
 // regime is one profile while it is in use.
 type regime struct {
 	profile  Profile
+	by, what string // see words
 	down, up *lane
 	ended    chan struct{} // closed when another one is in use
 }
