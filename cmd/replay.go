@@ -39,6 +39,7 @@ func newReplay(s *streams) *cobra.Command {
 			}
 			return replayOn(ctx, s, flags, args[0], format)
 		}
+		again.limited = c.Flags().Changed("limit")
 		return replayAgainst(ctx, s, &flags.policy, again, args[0], format)
 	})
 	c.Args = func(c *cobra.Command, args []string) error {
@@ -222,7 +223,11 @@ func aboutOccasion(e event.Event) string {
 	case e.Kind == event.OfDevice:
 		return plain.Text("device " + e.Client + " " + e.Device)
 	case e.Summary != nil:
-		return fmt.Sprintf("summary %s, %s", e.Summary.Verdict, plural(e.Summary.Violations, "violation"))
+		with := ","
+		if len(e.Summary.Experiments) > 0 {
+			with = ", with experiments: " + strings.Join(e.Summary.Experiments, ", ") + ";"
+		}
+		return plain.Text(fmt.Sprintf("summary %s%s %s", e.Summary.Verdict, with, plural(e.Summary.Violations, "violation")))
 	}
 	return plain.Text(string(e.Kind) + " " + e.Message)
 }

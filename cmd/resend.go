@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,6 +31,7 @@ type resendFlags struct {
 	methods    []string
 	pace       string
 	limit      int
+	limited    bool // --limit was given
 	timeout    time.Duration
 	upstreamCA string
 	keepHost   bool
@@ -73,8 +75,11 @@ func (r *resendFlags) config() (cfg resend.Config, err error) {
 	if cfg.Against, err = parseAgainst(r.against); err != nil {
 		return cfg, err
 	}
-	if r.limit < 0 || r.timeout <= 0 {
-		return cfg, errors.New("--limit and --timeout: expected more than nothing")
+	if r.limit < 0 || r.limited && r.limit == 0 {
+		return cfg, withHint(errors.New("--limit: expected a number from 1 on"), "leave it out to send everything")
+	}
+	if r.timeout <= 0 {
+		return cfg, errors.New("--timeout: expected more than nothing")
 	}
 	for _, text := range r.secrets {
 		name, value, err := parseReplacement(text)
@@ -85,13 +90,23 @@ func (r *resendFlags) config() (cfg resend.Config, err error) {
 	}
 	for _, text := range r.headers {
 		name, value, ok := strings.Cut(text, ":")
+		if ok && resend.NotSet(name) {
+			return cfg, withHint(fmt.Errorf("--header: %s is made anew for each request, and cannot be set", name), "leave it out; --keep-host names the recorded host")
+		}
 		if value = strings.TrimSpace(value); !ok || !isToken(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return cfg, fmt.Errorf("--header: expected 'Name: value', found %q", name)
 		}
 		cfg.Header = append(cfg.Header, flow.NewField(name, value))
 	}
 	for _, method := range r.methods {
-		cfg.Methods = append(cfg.Methods, strings.ToUpper(strings.TrimSpace(method)))
+		method = strings.ToUpper(strings.TrimSpace(method))
+		if !isToken(method) {
+			return cfg, withHint(fmt.Errorf("--methods: %q is no method", method), "--methods GET,POST, or --methods all")
+		}
+		cfg.Methods = append(cfg.Methods, method)
+	}
+	if len(cfg.Methods) == 0 {
+		return cfg, withHint(errors.New("--methods: expected at least one"), "--methods GET,POST, or --methods all")
 	}
 	if cfg.Pace, err = parsePace(r.pace); err != nil {
 		return cfg, err
@@ -122,6 +137,9 @@ func parseReplacement(text string) (name, value string, err error) {
 	}
 	if value = os.Getenv(variable); value == "" {
 		return "", "", withHint(fmt.Errorf("--secret %s: the variable %s is not set", name, variable), "export %s=…", variable)
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		return "", "", withHint(fmt.Errorf("--secret %s: the variable %s has a line break or another control character", name, variable), "export %s=\"$(cat FILE)\" drops the line break at the end", variable)
 	}
 	return name, value, nil
 }
@@ -175,7 +193,11 @@ func replayAgainst(ctx context.Context, s *streams, judge *policyFlags, flags *r
 	var unreachable *resend.UnreachableError
 	switch {
 	case errors.As(err, &unreachable):
-		return withHint(err, "check the URL; a certificate of your own CA is trusted with --upstream-ca FILE")
+		var untrusted *tls.CertificateVerificationError
+		if errors.As(err, &untrusted) {
+			return withHint(err, "check the URL; a certificate of your own CA is trusted with --upstream-ca FILE")
+		}
+		return withHint(err, "check the URL, and that the server runs")
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted before everything was sent")
 	case err != nil:

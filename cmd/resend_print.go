@@ -136,6 +136,9 @@ func (p *resendPrinter) answer(a resend.Answer) *answerJSON {
 
 // summary prints the end.
 func (p *resendPrinter) summary(host string, sum resend.Summary) {
+	if sum.Unused != "" {
+		p.s.say("warning: no request has a credential called %s; --secret replaces those of a name", p.safe(sum.Unused))
+	}
 	if p.lines != nil {
 		_ = p.lines.Encode(map[string]any{
 			"event": "summary", "host": host, "sent": sum.Sent(), "same": sum.Same, "differs": sum.Differ, "failed": sum.Failed, "not_sent": sum.NotSent, "limited": sum.Limited,
