@@ -138,7 +138,9 @@ func (n *force) refuse(c *contact, forbids func(*flow.Flow) (bool, string)) (pro
 	if !forbidden {
 		return proxy.Decision{}, false
 	}
-	return n.enforce.decision(c, why), true
+	d := n.enforce.decision(c, why)
+	d.Forbidden = true
+	return d, true
 }
 
 // hung is how a contact is never answered. Its name resolves, to an address that stands for

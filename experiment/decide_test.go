@@ -3,10 +3,13 @@ package experiment
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"telltale/ca"
 	"telltale/flow"
 	"telltale/flow/flowtest"
 	"telltale/proxy"
@@ -215,11 +218,11 @@ func TestWordsOfDecisions(t *testing.T) {
 		t.Errorf("what: %q", d.LeafWhat)
 	}
 	s.Enforce(FormRefused, true)
-	if d := s.Decide(stages["https"]("bad.example")); d.Why != "host-denied: contacts a host that the policy forbids" {
+	if d := s.Decide(stages["https"]("bad.example")); !d.Forbidden || d.Why != "host-denied: contacts a host that the policy forbids" {
 		t.Errorf("why: %q", d.Why)
 	}
 	s.Refuse(pattern(t, "*.example"), FormRefused, true)
-	if d := s.Decide(stages["https"]("bad.example")); d.Why != "a person refuses *.example" {
+	if d := s.Decide(stages["https"]("bad.example")); d.Forbidden || d.Why != "a person refuses *.example" {
 		t.Errorf("why: %q", d.Why)
 	}
 }
@@ -254,6 +257,21 @@ func TestRefusingAFaultIsNoViolation(t *testing.T) {
 		if forbidden != (d.Leaf == nil) {
 			t.Errorf("%s: forbidden %v: %s", sim.Name, forbidden, why)
 		}
+	}
+}
+
+// Every fault that certificates can have is played by one simulation, and has its words.
+func TestFaultsAreOneList(t *testing.T) {
+	var played []string
+	for _, sim := range Simulations {
+		if sim.Name == badCertificate || sim.Name == clockSkew {
+			played = append(played, sim.Variants...)
+		}
+	}
+	words := slices.Sorted(maps.Keys(faults))
+	slices.Sort(played)
+	if known := slices.Sorted(slices.Values(ca.Faults)); !slices.Equal(played, known) || !slices.Equal(words, known) {
+		t.Errorf("played %q, in words %q, of %q", played, words, known)
 	}
 }
 

@@ -43,6 +43,8 @@ const (
 type Decision struct {
 	Admission Admission
 	Why       string // for people, of Block and PassThrough; "" where nothing is to be said
+	// Forbidden is set where it is the policy that blocks, which is said then.
+	Forbidden bool
 	// By are the experiments that altered the contact, as [flow.Flow.Experiments] keeps
 	// them. Nil: none did.
 	By []string

@@ -153,6 +153,26 @@ func TestRequestHung(t *testing.T) {
 	})
 }
 
+// Who waits for leave to send hears nothing, and is recorded where it sends for all that.
+func TestHungSaysNothing(t *testing.T) {
+	d := simulated(Silent)
+	r := newRig(t, atRequest(d))
+	c := r.dial()
+	c.say("POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+	heard := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(c)
+		heard <- string(b)
+	}()
+	c.say("hello")
+	r.hung("never answered")
+	r.shutdown()
+	equal(t, "heard", <-heard, "")
+	f := r.one()
+	decided(t, f, d, "never answered the request")
+	equal(t, "sent", string(f.Request.Body.Content), "hello")
+}
+
 // A request that is reset has no answer, and its client a broken connection or stream.
 func TestRequestReset(t *testing.T) {
 	d := simulated(Reset)
@@ -257,7 +277,10 @@ func TestAnswerCutOff(t *testing.T) {
 			must(t, err)
 			got, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
-			if short := path == "/short"; (err == nil) != short || len(got) > most || short && len(got) != most {
+			short := path == "/short"
+			// Over HTTP/1 all that was sent arrives; the reset of a stream may overtake some of it.
+			whole := short || strings.HasSuffix(t.Name(), "/h1")
+			if (err == nil) != short || len(got) > most || whole && len(got) != most {
 				t.Errorf("%s: %d bytes, %v", path, len(got), err)
 			}
 		}

@@ -109,7 +109,7 @@ func TestCONNECTRefused(t *testing.T) {
 		equal(t, "status", f.Response.Status, 502)
 	})
 	t.Run("refused", func(t *testing.T) {
-		d := Decision{Admission: Block, Why: "host-not-allowed", By: []string{"enforce"}}
+		d := Decision{Admission: Block, Why: "host-not-allowed", By: []string{"enforce"}, Forbidden: true}
 		r := nameless(t, decides(d))
 		c := ask(r, "")
 		resp, body := c.answer()

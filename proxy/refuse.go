@@ -107,10 +107,24 @@ var ErrUnanswered = errors.New("the connection is left unanswered")
 
 // refusal says for people that a contact with what was asked for is refused.
 func (d Decision) refusal(asked string) string {
-	if d.Outcome == flow.Simulated {
+	switch {
+	case d.Forbidden:
+		return "the policy forbids " + asked + orWhy(d.Why)
+	case d.Outcome == flow.Simulated:
 		return "an experiment refuses " + asked + orWhy(d.Why)
 	}
-	return "the policy forbids " + asked + orWhy(d.Why)
+	return asked + " is refused" + orWhy(d.Why)
+}
+
+// reason is Why, or what is known without it.
+func (d Decision) reason() string {
+	switch {
+	case d.Why != "":
+		return d.Why
+	case d.Forbidden:
+		return "the policy forbids it"
+	}
+	return "refused"
 }
 
 // blockedError is what a client is refused with that is not let connect.
@@ -303,7 +317,7 @@ func (in *inquiry) blocked(ruled bool) bool {
 	case Reset, Answered:
 		in.lead(why)
 	default:
-		why = cmp.Or(why, "the policy forbids it")
+		why = d.reason()
 		in.alter("answered REFUSED in the place of the resolver: " + why)
 		in.say(dns.Refused)
 	}

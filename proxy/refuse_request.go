@@ -50,9 +50,10 @@ func (t *trip) carryOut(r *http.Request, d Decision, f *flow.Flow) *http.Respons
 			return t.refused(r, d, http.StatusBadGateway, noSuchName(f.Host())+orWhy(d.Why))
 		}
 	}
-	d.Why = cmp.Or(d.Why, "the policy forbids it")
+	text := d.refusal(f.Server.Asked)
+	d.Why = d.reason()
 	t.reason = d.Why
-	return t.refused(r, d, http.StatusForbidden, d.refusal(f.Server.Asked))
+	return t.refused(r, d, http.StatusForbidden, text)
 }
 
 // inspect notes what is done to a request that is sent.
@@ -96,7 +97,12 @@ func (t *trip) page(r *http.Request, status int, text string) *http.Response {
 // client is gone or the audit is about to end, and then gives the request up.
 func (t *trip) hang(d Decision) {
 	t.note(d.By, "never answered the request"+orWhy(d.Why))
-	t.drain(0, nil)
+	if s := t.c.stream; s != nil {
+		s.mute.Store(true) // or http.Server says "100 Continue" to who waits for it
+	}
+	if t.in.ProtoMajor != 2 || t.in.Header.Get("Expect") == "" { // where nothing can keep it from that
+		t.drain(0, nil)
+	}
 	f := *t.opened
 	t.fill(&f)
 	t.x.cfg.Recorder.Observe(&f)

@@ -65,3 +65,25 @@ func (l *capturedLog) all() []string {
 	defer l.mu.Unlock()
 	return slices.Clone(l.lines)
 }
+
+// The policy is named where it is the policy that refuses, and nowhere else.
+func TestWordsOfRefusals(t *testing.T) {
+	for want, d := range map[string]Decision{
+		"the policy forbids a.test:80: host-not-allowed":   {Forbidden: true, Why: "host-not-allowed"},
+		"the policy forbids a.test:80":                     {Forbidden: true},
+		"a.test:80 is refused: a person refuses *.test":    {Why: "a person refuses *.test"},
+		"an experiment refuses a.test:80: offline: no net": {Why: "offline: no net", Outcome: flow.Simulated},
+	} {
+		equal(t, "words", d.refusal("a.test:80"), want)
+	}
+	for want, d := range map[string]Decision{"the policy forbids it": {Forbidden: true}, "refused": {}, "x": {Why: "x"}} {
+		equal(t, "reason", d.reason(), want)
+	}
+	d := Decision{Admission: Block, Why: "a person refuses ads.test", By: []string{"refuse ads.test"}}
+	r := nameless(t, decides(d))
+	resp, body := fetch(t, r.client(), request(t, "GET", "http://ads.test/", nil))
+	if resp.StatusCode != 403 || body != "telltale: ads.test:80 is refused: a person refuses ads.test\n" {
+		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+	decided(t, r.one(), d, "answered 403")
+}

@@ -47,6 +47,7 @@ type stream struct {
 	raw     atomic.Bool               // hijacked: what comes is not HTTP any more
 	refused atomic.Bool               // the stream ended with a refusal
 	broken  atomic.Pointer[malformed] // the content of the last request
+	mute    atomic.Bool               // nothing is said any more: see hang
 
 	mu      sync.Mutex
 	heads   []head        // shown to http.Server, not served yet
@@ -73,6 +74,14 @@ func (s *stream) ConnectionState() tls.ConnectionState {
 		return t.ConnectionState()
 	}
 	return tls.ConnectionState{}
+}
+
+// Write sends p, unless nothing is to be said.
+func (s *stream) Write(p []byte) (int, error) {
+	if s.mute.Load() {
+		return len(p), nil
+	}
+	return s.Conn.Write(p)
 }
 
 // CloseWrite half-closes the connection.
