@@ -22,8 +22,13 @@ func (p *played) captive(c *contact) proxy.Decision {
 		return proxy.Decision{}
 	}
 	const why = "the device has not signed in"
+	if c.asksDNS() {
+		return proxy.Decision{} // names resolve, whoever is asked
+	}
 	if !c.isHTTP() && c.stage != atQuestion {
-		return p.block(proxy.Silent, why)
+		d := p.block(proxy.Silent, why)
+		d.Holds = func() bool { return !p.guests.has(c.Client.Addr.Addr()) }
+		return d
 	}
 	d := p.block(proxy.Answered, why)
 	switch c.stage {

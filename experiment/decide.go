@@ -66,7 +66,7 @@ func (s *Set) Decide(f *flow.Flow) proxy.Decision {
 	}
 	c := contactOf(f)
 	if d, ok := now.refuse(c, s.cfg.Forbids); ok {
-		return d
+		return s.lasting(now, c, d)
 	}
 	var d proxy.Decision
 	for _, p := range now.played {
@@ -78,7 +78,7 @@ func (s *Set) Decide(f *flow.Flow) proxy.Decision {
 			break
 		}
 	}
-	return d
+	return s.lasting(now, c, d)
 }
 
 // isOwn reports whether a contact is one with telltale itself: what was asked for counts,

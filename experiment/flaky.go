@@ -22,9 +22,10 @@ const (
 )
 
 // flaky hits a share of contacts. A handshake belongs to a connection that was decided
-// about when it was opened.
+// about when it was opened, and questions of DNS are counted, not the conversations in which
+// they are asked.
 func (p *played) flaky(c *contact) proxy.Decision {
-	if c.stage == atHandshake || c.stage == atQUIC {
+	if c.stage == atHandshake || c.stage == atQUIC || c.asksDNS() {
 		return proxy.Decision{}
 	}
 	n := p.counts.next(c.stage, c.host)

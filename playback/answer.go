@@ -23,6 +23,9 @@ import (
 // Decide answers what goes to a named host from the recording, and refuses everything else.
 // It is a [proxy.Config.Admit].
 func (r *Recording) Decide(f *flow.Flow) proxy.Decision {
+	if f.Kind == flow.UDP && f.Speech == flow.SpeechDNS {
+		return proxy.Decision{} // each of the questions in it is decided about
+	}
 	by := []string{"serve " + r.opts.Name}
 	if !r.named(f) && !r.mayBecomeNamed(f) {
 		return proxy.Decision{Admission: proxy.Block, By: by, Why: "serve answers named hosts alone, and --host does not name this one"}

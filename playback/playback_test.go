@@ -309,6 +309,16 @@ func TestOnlyNamedHostsAreAnswered(t *testing.T) {
 	}
 }
 
+// A device with a resolver of its own choice finds the named hosts: its questions are decided
+// about, and not the conversation in which they are asked.
+func TestQuestionsToForeignResolvers(t *testing.T) {
+	r := playing(t, flowtest.Get("https://api.example/"))
+	f := flowtest.Datagrams("192.0.2.53:53", flowtest.Mode("wireguard"), flowtest.Speech(flow.SpeechDNS))
+	if d := r.Decide(f); d.Admission == proxy.Block {
+		t.Errorf("the conversation is refused: %s", d.Why)
+	}
+}
+
 func TestManyAskAtOnce(t *testing.T) {
 	var flows []*flow.Flow
 	for i := range 20 {

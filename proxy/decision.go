@@ -62,6 +62,10 @@ type Decision struct {
 	// Content takes the content of the request, all of it whatever is kept, before Answer is
 	// called. A stream of requests that goes on is given up to where it was. Nil: nobody.
 	Content io.Writer
+	// Holds reports whether the decision is still what would be decided. Of a conversation of
+	// UDP that is blocked: it is asked at each datagram, and where it says no, the
+	// conversation ends, and a new one begins with the datagram. Nil: it is.
+	Holds func() bool
 	// Cut resets the connection after so many bytes of the answer's content; 0 does not.
 	// Of a request that is inspected. An answer that is not longer is not altered.
 	Cut int64

@@ -35,19 +35,31 @@ type overheard struct {
 const oddNote = "Among the datagrams were some that are no questions of DNS: they were forwarded unread."
 
 // overhear takes a datagram to a foreign resolver: it is forwarded, and read for the row
-// of the question in it. What telltale answers by itself is answered here, too.
-func (p *Proxy) overhear(v *conversation, payload []byte) {
+// of the question in it. What telltale answers by itself is answered here, too. The
+// conversation is decided about when it is known whether questions are asked in it, each of
+// which is decided about besides, and anew when something else is said.
+func (p *Proxy) overhear(v *conversation, payload []byte, first bool) {
 	v.lasts(p.waits.oneShot) // the next question comes from another port
 	query, err := dns.ReadQuery(payload)
+	undecided := first
 	v.edit(func(f *flow.Flow) {
 		switch odd := slices.Contains(f.Notes, oddNote); {
 		case err == nil && !odd:
 			f.Speech = flow.SpeechDNS
 		case err != nil && !odd:
 			f.Speech, f.Notes = "", append(f.Notes, oddNote)
+			undecided = true
 		}
 	})
-	if err != nil {
+	if undecided && !v.closed() {
+		v.admit()
+	}
+	switch {
+	case err == nil:
+	case v.closed():
+		v.turnDown()
+		return
+	default:
 		v.forward(payload)
 		return
 	}

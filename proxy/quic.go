@@ -169,6 +169,7 @@ func (q *quicTalk) decide(v *conversation) {
 	case answered && !q.answerable(v):
 		q.refuse(v, speech, quicComesBack)
 		v.edit(marks{by: d.By}.put)
+		v.until(d.Holds)
 	case v.p.cfg.QUIC == QUICPass:
 		q.pass(v, flow.PassedThrough, "QUIC was forwarded unread (--quic pass)")
 	case d.Admission == PassThrough:
@@ -306,6 +307,7 @@ func (q *quicTalk) tellOf(v *conversation, f *flow.Flow) {
 			d.seal(f, "forwarded no more datagrams")
 			v.decline(d.outcome(), "", d.Why)
 			v.edit(marks{by: d.By}.put)
+			v.until(d.Holds)
 			q.fate = quicRefused
 		}
 	}

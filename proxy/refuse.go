@@ -342,8 +342,12 @@ func (in *inquiry) lead(why string) {
 func (v *conversation) block(d Decision) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	d.seal(&v.draft, "forwarded no datagram")
-	v.stage = shut
+	what := "forwarded no datagram"
+	if v.stage == opened {
+		what = "forwarded no more datagrams"
+	}
+	d.seal(&v.draft, what)
+	v.stage, v.holds = shut, d.Holds
 	v.silent = v.silent || d.Refusal == Silent
 	v.awaited = d.Refusal == Answered
 }
@@ -354,7 +358,7 @@ func (v *conversation) unblock() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.awaited {
-		v.awaited, v.stage = false, unopened
+		v.awaited, v.stage, v.holds = false, unopened, nil
 		v.draft.Outcome, v.draft.Error, v.draft.Altered, v.draft.Experiments = "", "", nil, nil
 	}
 	return v.stage != shut

@@ -34,6 +34,10 @@ func (p *Proxy) Receive(d Datagram) {
 			}
 			return
 		}
+		if v.outdated() {
+			p.talks.over(v) // what comes now is a conversation that is decided about anew
+			continue
+		}
 		nth := v.take(&d)
 		if nth == 0 {
 			continue // it ended between the two
@@ -49,12 +53,12 @@ const floodNote = "Datagrams of UDP were dropped: a device wrote to more address
 
 // dispatch hands a datagram to who knows its protocol.
 func (p *Proxy) dispatch(v *conversation, payload []byte, nth int64) {
-	if nth == 1 {
+	if nth == 1 && v.port != dnsPort {
 		v.admit()
 	}
 	switch {
 	case v.port == dnsPort:
-		p.overhear(v, payload)
+		p.overhear(v, payload, nth == 1)
 	case p.receiveQUIC(v, payload, nth == 1):
 	case v.closed():
 		v.turnDown()
@@ -121,6 +125,8 @@ type conversation struct {
 	why      string   // in whose words
 	awaited  bool     // it is blocked unless QUIC is spoken, whose requests will be answered
 	decision Decision // about its QUIC
+	// holds is not nil where nothing is forwarded for a reason that may go away.
+	holds func() bool
 }
 
 // stage is how far the way to a conversation's destination is.
@@ -220,6 +226,29 @@ func (v *conversation) decline(o flow.Outcome, failure, why string) {
 	v.mu.Lock()
 	v.stage = shut
 	v.mu.Unlock()
+}
+
+// outdated reports whether nothing is forwarded for a reason that is gone.
+func (v *conversation) outdated() bool {
+	v.mu.Lock()
+	holds := v.holds
+	v.mu.Unlock()
+	return holds != nil && !holds()
+}
+
+// until sets how long nothing is forwarded.
+func (v *conversation) until(holds func() bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.holds = holds
+}
+
+// over ends a conversation.
+func (ts *talks) over(v *conversation) {
+	ts.mu.Lock()
+	ts.remove(v)
+	ts.mu.Unlock()
+	v.end()
 }
 
 // closed reports whether nothing is forwarded, for a reason that the flow will have.
