@@ -33,7 +33,7 @@ func (p *played) captive(c *contact) proxy.Decision {
 	d := p.block(proxy.Answered, why)
 	switch c.stage {
 	case atHandshake:
-		d.LeafBy, d.LeafWhat = d.By, "showed the client the certificate of the sign-in page: " + p.name
+		d.LeafBy, d.LeafWhat = d.By, "showed the client the certificate of the sign-in page: "+p.name
 		d.Leaf = p.portalLeaf()
 	case atRequest:
 		d.Answer = redirect(portalFor(p.set.cfg.Portal, c.Request.URL)) //nolint:bodyclose // package proxy closes it
