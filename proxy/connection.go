@@ -34,34 +34,45 @@ type connection struct {
 	marks    marks    // what experiments do to it, where it is not blocked
 	shown    bool     // the client was shown decision.Leaf
 
-	speech  string // of a connection of QUIC: its version; "" over TCP
-	account *account
-	start   time.Time      // when it was accepted, or its tunnel asked for
-	connect head           // the CONNECT that asked for it; zero for none
-	early   []byte         // read from the socket, not yet by a reader
-	records *recordSniffer // what the client's TLS records say in plain text; nil after the handshake
-	stream  *stream        // its HTTP/1 requests; nil for HTTP/2
-	h2      *tls.Conn      // the TLS over it, where http.Server speaks HTTP/2
+	speech    string // of a connection of QUIC: its version; "" over TCP
+	account   *account
+	start     time.Time      // when it was accepted, or its tunnel asked for
+	connect   head           // the CONNECT that asked for it; zero for none
+	early     []byte         // read from the socket, not yet by a reader
+	begun     moment         // when the socket became this connection
+	slow      *marks         // what slowed the CONNECT; nil for nothing
+	earlySlow *marks         // what slowed the early bytes
+	records   *recordSniffer // what the client's TLS records say in plain text; nil after the handshake
+	stream    *stream        // its HTTP/1 requests; nil for HTTP/2
+	h2        *tls.Conn      // the TLS over it, where http.Server speaks HTTP/2
 }
 
 // toward returns the connection that a client asked to be opened to asked, on
 // the socket of c. early is what was read behind the request for it.
 func (c *connection) toward(asked string, connect head, early []byte) *connection {
-	return &connection{
+	inside := &connection{
 		Conn: c.account.raw, mode: c.mode, client: flow.Client{Addr: c.client.Addr, Device: c.client.Device},
 		asked: asked, account: c.account, start: time.Now(), connect: connect, early: early,
+		slow: connect.slow, earlySlow: c.earlySlow.with(connect.slow),
 	}
+	if s := c.account.shaped(); s != nil && connect.raw != "" {
+		inside.begun.read, inside.begun.wrote = s.Slowed() // requests may have come before
+	}
+	return inside
 }
 
 // Read returns what was read ahead first.
 func (c *connection) Read(p []byte) (n int, err error) {
 	if len(c.early) > 0 {
 		n = copy(p, c.early)
+		c.gaveEarly()
 		if c.early = c.early[n:]; len(c.early) == 0 {
-			c.early = nil // the buffer must not live as long as the connection
+			c.early, c.earlySlow = nil, nil // the buffer must not live as long as the connection
 		}
 	} else {
-		n, err = c.Conn.Read(p)
+		if n, err = c.Conn.Read(p); n > 0 {
+			c.came()
+		}
 		c.noteEnd(err)
 	}
 	if c.records != nil {
@@ -136,6 +147,7 @@ func (c *connection) fill() error {
 	m, err := c.Conn.Read(c.early[n:cap(c.early)])
 	c.early = c.early[:n+m]
 	if m > 0 {
+		c.cameEarly()
 		return nil // an error will come again
 	}
 	return err
@@ -180,8 +192,11 @@ func (p *Proxy) observe(c *connection, f *flow.Flow) flow.ID {
 		f.ID = p.cfg.Recorder.NextID()
 		c.account.flows.Add(1)
 	}
-	if f.Ended() && f.Times.End.IsZero() {
-		f.Times.End = time.Now()
+	if f.Ended() {
+		if f.Times.End.IsZero() {
+			f.Times.End = time.Now()
+		}
+		c.slowed(f)
 	}
 	if c.judgeFault(f); f.Outcome == flow.ClientRefused {
 		p.servings.forget(c.client.Addr.Addr())
