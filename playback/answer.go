@@ -75,7 +75,7 @@ func (r *Recording) answer(at place, query string, content *digest, req *http.Re
 		what := "answered 504, since the recording has no answer to it"
 		return says(req, http.StatusGatewayTimeout, "telltale serve: "+r.opts.Name+" has no answer to "+at.method+" "+at.path), what
 	}
-	resp, why := r.make(req.Context(), req, f)
+	resp, coding, why := r.make(req.Context(), req, f)
 	if why != "" {
 		r.miss(at)
 		return says(req, http.StatusBadGateway, fmt.Sprintf("telltale serve: flow %d of %s %s", f.id, r.opts.Name, why)),
@@ -85,8 +85,8 @@ func (r *Recording) answer(at place, query string, content *digest, req *http.Re
 	r.answered++
 	r.mu.Unlock()
 	what := fmt.Sprintf("answered from flow %d of %s", f.id, r.opts.Name)
-	if f.differs != "" {
-		what += ", " + f.differs
+	if words := joined(f.differs, coding); words != "" {
+		what += ", " + words
 	}
 	return resp, plain.Text(what)
 }
@@ -113,11 +113,12 @@ func (d *digest) text() string {
 	return hex.EncodeToString(d.sum.Sum(nil))
 }
 
-// make makes the answer of an exchange, or says why it cannot.
-func (r *Recording) make(ctx context.Context, req *http.Request, f found) (resp *http.Response, why string) {
+// make makes the answer of an exchange, and says what became of its content coding, or why
+// there is none.
+func (r *Recording) make(ctx context.Context, req *http.Request, f found) (resp *http.Response, coding, why string) {
 	recorded, err := r.store.Flow(context.WithoutCancel(ctx), f.id)
 	if err != nil || recorded.Flow.Response == nil {
-		return nil, "could not be read again"
+		return nil, "", "could not be read again"
 	}
 	from := recorded.Flow.Response
 	resp = blank(req, from.Status)
@@ -125,21 +126,25 @@ func (r *Recording) make(ctx context.Context, req *http.Request, f found) (resp 
 	if etag := resp.Header.Get("Etag"); from.Status == http.StatusOK && etag != "" && isGet(req) && matches(req.Header.Get("If-None-Match"), etag) {
 		resp = blank(req, http.StatusNotModified)
 		resp.Header = unmodified(from)
-		return resp, ""
+		return resp, coding, ""
 	}
 	if req.Method == http.MethodHead || !hasBody(from.Status) {
 		withoutBody(resp, from, f.head)
-		return resp, ""
+		if hasBody(from.Status) {
+			_, coding = uncode(resp, req, nil)
+		}
+		return resp, coding, ""
 	}
 	content, err := r.store.Content(context.WithoutCancel(ctx), from.Body)
 	switch {
 	case err != nil:
-		return nil, "could not be read again"
+		return nil, "", "could not be read again"
 	case from.Body.Truncated || int64(len(content)) < from.Body.Size && !from.Body.Decoded || recorded.Flow.Omitted:
-		return nil, "was not recorded whole"
+		return nil, "", "was not recorded whole"
 	}
+	content, coding = uncode(resp, req, content)
 	fill(resp, req, content)
-	return resp, ""
+	return resp, coding, ""
 }
 
 func isGet(req *http.Request) bool {

@@ -191,11 +191,43 @@ func TestCodingStaysWithRawContent(t *testing.T) {
 	decoded := flowtest.Get("https://api.example/decoded", text("hello"), flowtest.ResponseHeader("Content-Encoding", "gzip"))
 	decoded.Response.Body.Decoded = true
 	r := playing(t, raw, decoded)
-	if got := ask(t, r, "GET", "https://api.example/raw", ""); got.body != packed.String() || got.header.Get("Content-Encoding") != "gzip" {
+	if got := ask(t, r, "GET", "https://api.example/raw", "", "Accept-Encoding", "br;q=0.5, gzip"); got.body != packed.String() || got.header.Get("Content-Encoding") != "gzip" {
 		t.Errorf("raw: %q, coding %q", got.body, got.header.Get("Content-Encoding"))
 	}
 	if got := ask(t, r, "GET", "https://api.example/decoded", ""); got.body != "hello" || got.header.Get("Content-Encoding") != "" || got.length != 5 {
 		t.Errorf("decoded: %q, coding %q, %d bytes", got.body, got.header.Get("Content-Encoding"), got.length)
+	}
+}
+
+// TestCodingThatWasNotAskedFor is undone, as the recording may be another client's.
+func TestCodingThatWasNotAskedFor(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write([]byte("hello"))
+	z.Close()
+	coded := flowtest.ResponseHeader("Content-Encoding", "gzip")
+	r := playing(t,
+		flowtest.Get("https://api.example/a", text(packed.String()), coded, flowtest.ResponseHeader("ETag", `"1"`), flowtest.ResponseHeader("Digest", "sha-256=x")),
+		flowtest.Get("https://api.example/broken", text("no gzip"), coded))
+	for _, accept := range []string{"", "identity", "br", "gzip;q=0, *"} {
+		got := ask(t, r, "GET", "https://api.example/a", "", "Accept-Encoding", accept)
+		if got.body != "hello" || got.length != 5 || got.header.Get("Content-Encoding")+got.header.Get("Digest") != "" || got.header.Get("Etag") != `W/"1"` || !strings.Contains(got.what, "coding was undone") {
+			t.Errorf("%q: %+v", accept, got)
+		}
+	}
+	for _, accept := range []string{"gzip", "x-gzip", "br, GZIP;q=0.1", "*"} {
+		if got := ask(t, r, "GET", "https://api.example/a", "", "Accept-Encoding", accept); got.body != packed.String() || got.header.Get("Content-Encoding") != "gzip" || strings.Contains(got.what, "coding") {
+			t.Errorf("%q: %+v", accept, got)
+		}
+	}
+	if got := ask(t, r, "HEAD", "https://api.example/a", ""); got.header.Get("Content-Encoding") != "" || got.length != -1 {
+		t.Errorf("HEAD: %+v", got)
+	}
+	if got := ask(t, r, "GET", "https://api.example/a", "", "Range", "bytes=1-2"); got.status != 206 || got.body != "el" {
+		t.Errorf("a part: %+v", got)
+	}
+	if got := ask(t, r, "GET", "https://api.example/broken", ""); got.body != "no gzip" || got.header.Get("Content-Encoding") != "gzip" || !strings.Contains(got.what, "cannot be undone") {
+		t.Errorf("broken: %+v", got)
 	}
 }
 
