@@ -101,7 +101,7 @@ func TestRequests(t *testing.T) {
 			want: "rules.json:1 querystring.Modifier: set the parameter b", wantURL: "https://a.example/p?b="},
 		{name: "a parameter as it is", rules: `{"querystring.Modifier": {"name": "b", "value": "1"}}`, url: "https://a.example/p?z&b=1&a"},
 		{name: "the URL", rules: `{"url.Modifier": {"path": "/new path", "query": "token=hunter2"}}`, url: "https://a.example/a%2Fb?x=1",
-			want: "rules.json:1 url.Modifier: path → /new path, replaced the query", wantURL: "https://a.example/new%20path?token=hunter2"},
+			want: "rules.json:1 url.Modifier: changed the path, replaced the query", wantURL: "https://a.example/new%20path?token=hunter2"},
 		{name: "another server", rules: `{"url.Modifier": {"host": "staging.example:8443", "scheme": "http"}}`, url: "https://a.example/a%2Fb?x=1",
 			want: "rules.json:1 url.Modifier: scheme → http, host → staging.example:8443", wantURL: "http://staging.example:8443/a%2Fb?x=1"},
 		{name: "the URL as it is", rules: `{"url.Modifier": {"path": "/a/b"}}`, url: "https://a.example/a%2Fb?x=1"},

@@ -163,8 +163,11 @@ func (c *checker) ordered(n *node) {
 	for _, x := range n.members {
 		switch x.name {
 		case "priority":
-			if x.value.form != number || kindInteger.wrong(x.value) != "" {
-				c.m.add(x.value.at, x.value.path, "priority is not right, expected a whole number")
+			switch {
+			case x.value.form != number:
+				c.m.add(x.value.at, x.value.path, "priority is %s, expected a whole number", x.value.form)
+			case kindInteger.wrong(x.value) != "":
+				c.m.add(x.value.at, x.value.path, "priority is %s, expected a whole number", clip(x.value.text))
 			}
 		case "modifier":
 			c.modifier(x.value)

@@ -12,7 +12,7 @@ func TestPathOfAnOpaqueURL(t *testing.T) {
 	req := asking(t, "GET", "http://a.example/", "")
 	req.URL = &url.URL{Scheme: "http", Host: "a.example", Opaque: "/old", Path: "/old", RawQuery: "q=1"}
 	done, err := parsed(t, `{"url.Modifier": {"path": "/new"}}`).ModifyRequest(req)
-	if got := said(t, done, err); got != "rules.json:1 url.Modifier: path → /new" || req.URL.RequestURI() != "/new?q=1" {
+	if got := said(t, done, err); got != "rules.json:1 url.Modifier: changed the path" || req.URL.RequestURI() != "/new?q=1" {
 		t.Errorf("%s: %q", req.URL.RequestURI(), got)
 	}
 }

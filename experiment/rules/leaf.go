@@ -203,7 +203,7 @@ func alterURL(*node) alterer {
 		}
 		if u.Path != before.Path {
 			u.RawPath, u.Opaque = "", ""
-			what = append(what, "path → "+plain.Name(u.Path, 200))
+			what = append(what, "changed the path") // which may hold a token
 		}
 		if u.RawQuery != before.RawQuery {
 			what = append(what, "replaced the query")

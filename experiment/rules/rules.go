@@ -26,6 +26,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"syscall"
 
 	"github.com/google/martian/v3"
 
@@ -44,7 +46,7 @@ var _ proxy.Modifier = (*Rules)(nil)
 
 // Read reads a file. The error has a line for each mistake: file:line:column: what is wrong.
 func Read(file string) (*Rules, error) {
-	f, err := os.Open(file)
+	f, err := open(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the rules: %w", err)
 	}
@@ -53,7 +55,33 @@ func Read(file string) (*Rules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the rules %s: %w", file, err)
 	}
+	if info, err := f.Stat(); err == nil && len(text) == 0 && info.Mode()&os.ModeNamedPipe != 0 {
+		return nil, fmt.Errorf("cannot read the rules %s: it is a pipe to which nobody writes", file)
+	}
 	return Parse(file, text)
+}
+
+// open opens a file. One that is a pipe is not waited for: nobody may ever write to it.
+func open(file string) (*os.File, error) {
+	if file == "-" {
+		return nil, errors.New("- is no file; /dev/stdin is standard input")
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return os.Open(file)
+	}
+	return os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
+// descriptor is how a shell names a pipe: <(jq …).
+var descriptor = regexp.MustCompile(`^/(dev/fd|proc/self/fd)/([0-9]+)$`)
+
+// baseOf returns what a record calls a file.
+func baseOf(name string) string {
+	if m := descriptor.FindStringSubmatch(name); m != nil {
+		return "pipe" + m[2]
+	}
+	return filepath.Base(name)
 }
 
 // Parse makes rules of the text of a file. name is what mistakes call it.
@@ -66,7 +94,7 @@ func Parse(name string, text []byte) (*Rules, error) {
 	if err := m.err(); err != nil {
 		return nil, err
 	}
-	base := filepath.Base(name)
+	base := baseOf(name)
 	b := &builder{d: d, m: m, base: base}
 	request, response := b.one(d.root)
 	if err := m.err(); err != nil {

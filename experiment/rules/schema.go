@@ -176,7 +176,7 @@ var Refused = []struct{ Name, Why string }{
 	{"port.Modifier", "it leaves a second Host header; url.Modifier sets a host with a port"},
 	{"header.Id", "it needs martian's proxy; header.Modifier sets a header"},
 	{"log.Logger", "telltale records what passes"},
-	{"har.Logger", "telltale records what passes; telltale export makes a HAR"},
+	{"har.Logger", "telltale records what passes; --report x.har and telltale flows --format har make a HAR"},
 	{"marbl.Modifier", "telltale records what passes"},
 	{"api.Forwarder", "it opens martian's control interface to clients"},
 	{"ipauth.Modifier", "it needs martian's proxy"},

@@ -106,7 +106,7 @@ func TestThroughTelltale(t *testing.T) {
 		{"GET", "/x", "", []string{"If-None-Match", `"v1"`}, 503, "{}", "GET /x?debug=1||", "removed User-Agent, If-None-Match"},
 		{"HEAD", "/x", "", nil, 503, "", "HEAD /x?debug=1||", did},
 		{"POST", "/x", "old content", nil, 503, "{}", "POST /x?debug=1||new", "replaced the content (11 bytes → 3 bytes, a/b)"},
-		{"GET", "/moved", "", nil, 503, "{}", "GET /new%20place?debug=1||", "path → /new place"},
+		{"GET", "/moved", "", nil, 503, "{}", "GET /new%20place?debug=1||", "changed the path"},
 		{"GET", "/empty", "", nil, 204, "", "GET /empty?debug=1||", "503 → 204"},
 		{"GET", "/again", "", nil, 503, "{}", "GET /again?debug=1||", did},
 	}
