@@ -24,6 +24,7 @@ type deviceTotal struct {
 	agents         useragent.Namer
 	known          nameSet // User-Agents that agents has, at most maxKnownAgents
 	flows, refused int
+	altered        int
 	verdicts       verdictCounts
 	hosts          nameSet
 	span           span
@@ -78,6 +79,9 @@ func (d *deviceTotal) addAgent(userAgent string) {
 // addContact counts a contact with a host.
 func (d *deviceTotal) addContact(f *flow.Flow, verdict policy.Verdict, host string) {
 	d.flows++
+	if len(f.Experiments) > 0 {
+		d.altered++
+	}
 	if f.Kind == flow.DNS {
 		d.questions++
 	}
@@ -149,7 +153,7 @@ func pathOf(text string) string {
 func (d *deviceTotal) row() Device {
 	evidence := d.evidence.Evidence()
 	return Device{
-		Addr: d.addr.String(), Flows: d.flows, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
+		Addr: d.addr.String(), Flows: d.flows, Altered: d.altered, Hosts: d.hosts.len(), First: d.span.first, Last: d.span.last,
 		Allowed: d.verdicts.allowed, Ignored: d.verdicts.ignored, Waived: d.verdicts.waived, Violating: d.verdicts.violating,
 		Decrypted: evidence.Trusted(), Unread: d.unread, Outcomes: maps.Clone(d.outcomes), Refused: d.refused, Refusal: d.refusal, Served: d.served,
 		Apps: slices.Clip(d.apps), Evidence: evidence, QUICRefused: d.quicRefused, Questions: d.questions,

@@ -215,7 +215,9 @@ type Device struct {
 	Name  string     // "" when nothing names it
 	Named NameSource // whose name it is; "" without one
 	Flows int        // contacts
-	Hosts int        // that it contacted
+	// Altered are those of them that experiments altered.
+	Altered int
+	Hosts   int // that it contacted
 	// Contacts by verdict, as in Summary; all are 0 where nothing judges.
 	Allowed, Ignored, Waived, Violating int
 	First, Last                         time.Time

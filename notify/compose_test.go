@@ -76,6 +76,9 @@ func TestComposeTitles(t *testing.T) {
 	device := event.Event{Kind: event.OfDevice, Device: "Pixel 8", Client: "192.0.2.7"}
 	unnamed := event.Event{Kind: event.OfDevice, Client: "192.0.2.8"}
 	end := event.Event{Kind: event.OfSummary, Policy: "p", Summary: &event.Summary{Verdict: "clean", Flows: 1, Hosts: 1}}
+	tried, many := end, end
+	tried.Summary = &event.Summary{Verdict: "clean", Flows: 1, Hosts: 1, Experiments: []string{"offline"}}
+	many.Summary = &event.Summary{Verdict: "violations", Flows: 2, Hosts: 1, Violating: 2, Violations: 1, Experiments: []string{"a", "b", "c", "d", "e", "f"}}
 	nothing := event.Event{Kind: event.OfSummary, Summary: &event.Summary{Verdict: "inconclusive"}}
 	action := event.Event{Kind: event.OfAction, Message: "the build of 12:00 sends more than that of 11:00"}
 	v := violation("aa", "a.example", "tracker", 1)
@@ -89,6 +92,8 @@ func TestComposeTitles(t *testing.T) {
 		{[]event.Event{device}, event.OfDevice, "New device: Pixel 8 (192.0.2.7)", ""},
 		{[]event.Event{device, unnamed}, event.OfDevice, "2 new devices", "New devices: Pixel 8 (192.0.2.7), 192.0.2.8"},
 		{[]event.Event{end}, event.OfSummary, "The audit of “p” has ended: no violation", "1 flow to 1 host. Nothing breaks the policy."},
+		{[]event.Event{tried}, event.OfSummary, "The audit of “p” has ended: no violation, with experiments: offline", "1 flow to 1 host. Nothing breaks the policy, with experiments: offline: what an altered flow shows is what the app does in an experiment."},
+		{[]event.Event{many}, event.OfSummary, "The audit of “p” has ended: 1 violation, with experiments: a, b, c, d, 2 more", "2 flows to 1 host. 1 violation in 2 flows, with experiments: a, b, c, d, 2 more."},
 		{[]event.Event{nothing}, event.OfSummary, "The audit has ended and proves nothing", "0 flows to 0 hosts. This proves nothing: no flow was recorded that could be judged."},
 		{[]event.Event{action}, event.OfAction, "The build of 12:00 sends more than that of 11:00", ""},
 		{[]event.Event{v}, event.OfViolation, "1 violation: a.example (tracker)", ""},

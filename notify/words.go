@@ -71,11 +71,33 @@ func (o others) lines(title string) []string {
 func verdict(s *event.Summary) string {
 	switch s.Verdict {
 	case "clean":
+		if with := withExperiments(s); with != "" {
+			return "Nothing breaks the policy" + with + ": what an altered flow shows is what the app does in an experiment"
+		}
 		return "Nothing breaks the policy"
 	case "inconclusive":
 		return "This proves nothing: no flow was recorded that could be judged"
 	}
-	return fmt.Sprintf("%s in %s", counted(s.Violations, "violation"), counted(s.Violating, "flow"))
+	return fmt.Sprintf("%s in %s%s", counted(s.Violations, "violation"), counted(s.Violating, "flow"), withExperiments(s))
+}
+
+// maxNamedExperiments is how many experiments a message names.
+const maxNamedExperiments = 4
+
+// withExperiments is what the verdict on an audit never stands without where experiments
+// were on, "" where none was.
+func withExperiments(s *event.Summary) string {
+	var names []string
+	for _, name := range s.Experiments[:min(len(s.Experiments), maxNamedExperiments)] {
+		names = append(names, plain.Name(name, maxName))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	if more := len(s.Experiments) - len(names); more > 0 {
+		names = append(names, number(more)+" more")
+	}
+	return ", with experiments: " + strings.Join(names, ", ")
 }
 
 // title is what a message says in one line.
@@ -151,11 +173,11 @@ func summaryTitle(o others) string {
 	}
 	switch o.summary.Verdict {
 	case "clean":
-		return "the audit" + of + " has ended: no violation"
+		return "the audit" + of + " has ended: no violation" + withExperiments(o.summary)
 	case "inconclusive":
 		return "the audit" + of + " has ended and proves nothing"
 	}
-	return "the audit" + of + " has ended: " + counted(o.summary.Violations, "violation")
+	return "the audit" + of + " has ended: " + counted(o.summary.Violations, "violation") + withExperiments(o.summary)
 }
 
 // next says what to do now. Commands stand between backticks.

@@ -32,21 +32,35 @@ func (r *Report) listsDevices() bool {
 // severalDevices reports whether it has to be said which device did what.
 func (r *Report) severalDevices() bool { return len(r.Summary.Health.Devices) > 1 }
 
+// deviceVerdictInWords is the verdict on a device for people, who are not to read "clean"
+// where experiments were on.
+func (r *Report) deviceVerdictInWords(d capture.Device) string {
+	verdict := deviceVerdict(d)
+	if verdict == Clean && experimented(r.Summary) {
+		return verdict + besideDevice
+	}
+	return verdict
+}
+
+// besideDevice stands beside a clean verdict on a device.
+const besideDevice = ", with experiments"
+
 // judgedInWords says the verdict on a device, and what it is worth.
-func judgedInWords(d capture.Device) string {
+func (r *Report) judgedInWords(d capture.Device) string {
+	verdict := r.deviceVerdictInWords(d)
 	switch deviceVerdict(d) {
 	case Violations:
-		return "violations"
+		return verdict
 	case Inconclusive:
-		return "inconclusive: it contacted nobody"
+		return verdict + ": it contacted nobody"
 	}
 	if d.Unread >= d.Flows {
-		return "clean, by the names of hosts alone"
+		return verdict + ", by the names of hosts alone"
 	}
 	if d.Unread > 0 {
-		return fmt.Sprintf("clean, %d unread", d.Unread)
+		return fmt.Sprintf("%s, %d unread", verdict, d.Unread)
 	}
-	return "clean"
+	return verdict
 }
 
 // aboutDevice says in one line what the numbers of a device leave open.
@@ -62,6 +76,9 @@ func aboutDevice(r *Report, d capture.Device, st style) string {
 	}
 	if d.Unread > 0 {
 		parts = append(parts, fmt.Sprintf("%d unread", d.Unread))
+	}
+	if d.Altered > 0 {
+		parts = append(parts, fmt.Sprintf("%d altered", d.Altered))
 	}
 	return strings.Join(parts, "; ")
 }

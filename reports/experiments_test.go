@@ -2,6 +2,8 @@ package reports
 
 import (
 	"encoding/json"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,12 +12,17 @@ import (
 	"telltale/consequence"
 )
 
+// standsAlone is the verdict on an audit, a device or a host without what it never stands
+// without. Words for programs stand in quotes, with the experiments beside them.
+var standsAlone = regexp.MustCompile(`(?m)(>|\| |^|: )(?i:clean)( *$|  |</| \||[.:]|, [^w<]).*`)
+
 // TestNoVerdictStandsAlone looks for the words beside the verdict in every format that has
 // one.
 func TestNoVerdictStandsAlone(t *testing.T) {
 	build := func() *Report {
 		r := offlineThroughout()
 		r.Warnings = nil
+		r.Summary.Health.Devices = append(slices.Clone(r.Summary.Health.Devices), capture.Device{Addr: "192.168.1.24", Name: "Second", Flows: 2, Hosts: 1, Altered: 2, Allowed: 2, Decrypted: epoch})
 		return r
 	}
 	want := map[string]string{
@@ -27,6 +34,9 @@ func TestNoVerdictStandsAlone(t *testing.T) {
 		got := render(t, f, build())
 		if !strings.Contains(got, want[f.Name]) {
 			t.Errorf("%s lacks %q:\n%s", f.Name, want[f.Name], got)
+		}
+		for _, at := range standsAlone.FindAllString(got, -1) {
+			t.Errorf("%s says %q", f.Name, at)
 		}
 		if got := render(t, f, clean()); strings.Contains(got, "xperiment") && f.Name != "csv" {
 			t.Errorf("%s speaks of experiments where there was none", f.Name)

@@ -18,6 +18,7 @@ type deviceRow struct {
 	Flows, Hosts  int
 	Violating     int
 	Unread        int
+	Altered       int    // flows
 	Readable      string // since when
 }
 
@@ -39,8 +40,8 @@ var deviceKinds = map[string]string{Clean: "clean", Violations: "violation", Inc
 func newDeviceRow(r *Report, d capture.Device) deviceRow {
 	verdict := deviceVerdict(d)
 	row := deviceRow{
-		Name: r.short(d.Name, maxHost), Address: r.short(d.Addr, maxHost), Kind: deviceKinds[verdict], Verdict: verdict,
-		Flows: d.Flows, Hosts: d.Hosts, Violating: d.Violating, Unread: d.Unread, Readable: readableSince(d),
+		Name: r.short(d.Name, maxHost), Address: r.short(d.Addr, maxHost), Kind: deviceKinds[verdict], Verdict: r.deviceVerdictInWords(d),
+		Flows: d.Flows, Hosts: d.Hosts, Violating: d.Violating, Unread: d.Unread, Altered: d.Altered, Readable: readableSince(d),
 	}
 	switch {
 	case verdict == Inconclusive:

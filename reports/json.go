@@ -215,6 +215,7 @@ type contacting struct {
 type device struct {
 	contacting
 	Hosts     int    `json:"hosts"`
+	Altered   int    `json:"altered"` // of its flows, by experiments
 	Allowed   int    `json:"allowed"`
 	Ignored   int    `json:"ignored"`
 	Waived    int    `json:"waived"`
@@ -391,7 +392,7 @@ func newHealth(r *Report) health {
 
 func (r *Report) device(d capture.Device) device {
 	out := device{
-		contacting: r.contacting(d), Hosts: d.Hosts,
+		contacting: r.contacting(d), Hosts: d.Hosts, Altered: d.Altered,
 		Allowed: d.Allowed, Ignored: d.Ignored, Waived: d.Waived, Violating: d.Violating,
 		Verdict: deviceVerdict(d), Diagnoses: []Diagnosis{},
 	}

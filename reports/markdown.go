@@ -180,7 +180,7 @@ func (m *markdown) devices() {
 			name = cell(m.r.clipped(d.Name, maxHost))
 		}
 		rows = append(rows, fmt.Sprintf("| %s | %s | %d | %d | %s | %d | %s |", name, cell(m.r.clipped(d.Addr, maxHost)),
-			d.Flows, d.Hosts, judgedInWords(d), d.Violating, readableSince(d)))
+			d.Flows, d.Hosts, m.r.judgedInWords(d), d.Violating, readableSince(d)))
 	}
 	m.table("| Device | Address | Flows | Hosts | Verdict | Against the policy | TLS read since (UTC) |\n| --- | --- | ---: | ---: | --- | ---: | --- |",
 		rows, budgetDevices, "")

@@ -217,14 +217,17 @@ func (s *screen) devices(r *Report) {
 		return
 	}
 	s.heading("Devices")
-	const layout = "%-12s %5s %5s  "
+	layout := "%-12s %5s %5s  "
+	if experimented(r.Summary) {
+		layout = fmt.Sprintf("%%-%ds %%5s %%5s  ", cells(Clean+besideDevice))
+	}
 	s.WriteString(s.paint(dim, fmt.Sprintf(layout, "verdict", "flows", "hosts")+"device") + "\n")
 	for i, d := range r.Summary.Health.Devices {
 		if i == textDevices {
 			s.more(len(r.Summary.Health.Devices)-i, "devices")
 			return
 		}
-		left := fmt.Sprintf(layout, deviceVerdict(d), fmt.Sprint(d.Flows), fmt.Sprint(d.Hosts))
+		left := fmt.Sprintf(layout, r.deviceVerdictInWords(d), fmt.Sprint(d.Flows), fmt.Sprint(d.Hosts))
 		label := left
 		if d.Violating > 0 {
 			label = s.paint(red, left)

@@ -217,7 +217,7 @@ func times(n int) string {
 func (p *devicePage) draw(m *model, screen int) []string {
 	t := &m.theme
 	d := m.devices.rows[p.addr]
-	mark, verdict, style := deviceVerdict(t, d)
+	mark, verdict, style := m.deviceVerdict(d)
 	more := ""
 	if hidden := len(p.lines) - p.room(); hidden > 0 {
 		more = t.dim.Render(percentText(p.top, hidden))

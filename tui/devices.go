@@ -141,7 +141,10 @@ func (v *devicesView) draw(m *model, width, height int) []string {
 // cells returns the cells of deviceColumns.
 func (v *devicesView) cells(m *model, d capture.Device) []cell {
 	t := &m.theme
-	mark, verdict, style := deviceVerdict(t, d)
+	mark, verdict, style := m.deviceVerdict(d)
+	if with := m.besideVerdict(true); with != "" { // which has no room here, and "clean" is not to stand alone
+		verdict = strings.Replace(verdict, "clean"+with, "in experiments", 1)
+	}
 	tls, readable := deviceTLS(t, d)
 	flows := count(d.Flows)
 	if m.search.filters() {
@@ -162,7 +165,8 @@ func (v *devicesView) cells(m *model, d capture.Device) []cell {
 }
 
 // deviceVerdict says what the policy thinks of what a device sent.
-func deviceVerdict(t *theme, d capture.Device) (mark, text string, style lipgloss.Style) {
+func (m *model) deviceVerdict(d capture.Device) (mark, text string, style lipgloss.Style) {
+	t := &m.theme
 	switch {
 	case d.Violating > 0:
 		return "✗", count(d.Violating) + " violating", t.violation
@@ -171,9 +175,9 @@ func deviceVerdict(t *theme, d capture.Device) (mark, text string, style lipglos
 	case d.Allowed+d.Ignored+d.Waived == 0:
 		return " ", "not judged", t.dim
 	case d.Unread > 0:
-		return "✓", "clean, " + count(d.Unread) + " unread", t.warning
+		return "✓", "clean" + m.besideVerdict(true) + ", " + count(d.Unread) + " unread", t.warning
 	}
-	return "✓", "clean", t.allowed
+	return "✓", "clean" + m.besideVerdict(true), t.allowed
 }
 
 // deviceTLS says whether TLS of a device can be read.

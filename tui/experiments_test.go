@@ -307,6 +307,16 @@ func TestTheTopLineSaysIt(t *testing.T) {
 	}
 }
 
+// TestNoDeviceIsJustClean looks at the list of devices and at one of them.
+func TestNoDeviceIsJustClean(t *testing.T) {
+	t.Parallel()
+	s := withLamps(newLamps(), flowtest.Number(story()[0], alteredStory()[22], alteredStory()[23]))
+	r := newRig(t, s)
+	r.resize(130, 24)
+	r.press("4").sees("in experiments")
+	r.press("enter").sees("✓ iOS 13 (192.168.1.23) · clean, with experiments")
+}
+
 // Without experiments nothing of them stands in the lists; flows that telltale altered by
 // itself are none.
 func TestWithoutExperimentsNothingIsMarked(t *testing.T) {
