@@ -14,7 +14,7 @@ import (
 func simulated(f *flow.Flow) bool { return f.Outcome == flow.Simulated }
 
 // faultShown are the experiments that show clients a certificate which they should refuse,
-// as package experiment calls them.
+// as package experiment calls them. A flow names them only where it came to that.
 var faultShown = []string{"bad-certificate", "clock-skew", "captive-portal"}
 
 // shownFault reports whether the client ended the handshake where it was shown such a

@@ -25,6 +25,7 @@ func TestExperimentsCauseNoViolations(t *testing.T) {
 		{"a refused bad certificate", flowtest.Refused("a.example", by("bad-certificate self-signed")), "allowed "},
 		{"a refused bad certificate of some hosts", flowtest.Refused("a.example", by("bad-certificate wrong-name @a.example", "slow 3g")), "allowed "},
 		{"a refused expired certificate", flowtest.Refused("a.example", by("clock-skew expired"), flowtest.Outcome(flow.ClientSilent)), "allowed "},
+		{"a handshake that failed before any certificate", flowtest.Refused("a.example", flowtest.Outcome(flow.HandshakeFailed)), "violation undecryptable"},
 		{"a failed handshake", flowtest.Refused("a.example", by("clock-skew not-yet-valid"), flowtest.Outcome(flow.HandshakeFailed)), "allowed "},
 		{"a portal's certificate", flowtest.Refused("a.example", by("captive-portal")), "allowed "},
 		{"a refused good certificate over a slow link", flowtest.Refused("a.example", by("slow edge")), "violation undecryptable"},
