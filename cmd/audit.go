@@ -345,6 +345,7 @@ func (a *audit) shutDown(s *streams) (trouble bool) {
 		trouble = true
 	}
 	a.closeWays() // and what came by them is in the books
+	a.experiments.close()
 	if err := a.settleRest(); err != nil {
 		s.complain(err)
 		trouble = true

@@ -225,6 +225,14 @@ func (e *experiments) end() {
 	})
 }
 
+// close ends what runs for the link, when nothing passes any more. What is in force stays so
+// for the record.
+func (e *experiments) close() {
+	if e != nil {
+		e.link.Use(nil)
+	}
+}
+
 // switchState switches one of those that [experiment.Set.State] lists.
 func switchState(set *experiment.Set, state experiment.State, variant string, on bool) error {
 	switch state.Kind {

@@ -142,6 +142,7 @@ func (c *connection) slowed(f *flow.Flow) {
 type slowing struct {
 	socket Shaped // nil: nothing is ever slowed
 	begun  moment
+	shared bool // with other requests: HTTP/2
 
 	mu    sync.Mutex
 	read  int64 // pieces up to which content was accounted for
@@ -154,7 +155,7 @@ func (p *slowing) begin(c *connection) {
 		return
 	}
 	p.begun.read, p.begun.wrote = p.socket.Slowed()
-	p.read = p.begun.read
+	p.read, p.shared = p.begun.read, c.stream == nil
 	p.marks.join(c.headSlow())
 }
 
@@ -194,14 +195,23 @@ func (p *slowing) wrote(at int64) {
 	p.socket.SlowedSince(-1, at, p.marks.tell)
 }
 
-// leaves is called when what was kept in buffers is about to leave.
-func (p *slowing) leaves() {
-	if p == nil || p.socket == nil {
-		return
+// leaving is writing for what is to leave at once. HTTP/2 may keep it for a moment beyond
+// that, but not for longer.
+func (p *slowing) leaving() (at int64) {
+	if at = p.writing(); p != nil && p.socket != nil && p.shared {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.socket.Slow(p.marks.tell)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.socket.Slow(p.marks.tell)
+	return at
+}
+
+// inForce reports whether something slows what passes now.
+func (p *slowing) inForce() (slow bool) {
+	if p != nil && p.socket != nil {
+		p.socket.Slow(func(string, string) { slow = true })
+	}
+	return slow
 }
 
 // put adds what slowed the request to a flow. whole says that the socket moves nothing else

@@ -112,10 +112,9 @@ func (s *shim) flush() {
 		return
 	}
 	s.dirty = false
-	at := s.slow.writing()
+	at := s.slow.leaving()
 	s.w.(http.Flusher).Flush() // its error comes back from the next Write
 	s.slow.wrote(at)
-	s.slow.leaves() // HTTP/2 may keep it for a moment
 }
 
 // wait sees to it that what was written does not wait for long while the next
@@ -165,9 +164,10 @@ func (s *shim) silence() {
 // seal ends the use of w, also by what may still be running late.
 func (s *shim) seal() {
 	s.mu.Lock()
-	if s.sealed = true; s.dirty && !s.mute {
-		s.slow.leaves()
+	if s.slow.inForce() {
+		s.flush() // so that what slows it is known
 	}
+	s.sealed = true
 	s.mu.Unlock()
 	s.came()
 }
