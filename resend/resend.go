@@ -7,13 +7,13 @@
 // JSON of the same shape.
 //
 // It promises that it connects to the host of that URL and to nobody else: it follows no
-// redirect, asks no proxy, keeps no cookie and looks up no other name. No credential of the
-// recording leaves: each is taken out, or replaced by one of [Config.Secrets]; what cannot
-// be looked into for some is not sent unless [Config.Opaque] says so. Requests go out one
+// redirect, asks no proxy, keeps no cookie and looks up no other name. A credential that it can
+// tell is taken out, or replaced by one of [Config.Secrets], also in texts within texts; what
+// cannot be looked into for some is not sent unless [Config.Opaque] says so. Requests go out one
 // after another, and an answer is read up to a bound.
 //
 // It does not know a credential that is neither called like one, nor seen elsewhere in the
-// recording as one, nor a JWT. To see what was sent, point it at a server that prints it.
+// recording as one, nor a JWT, and none that is encrypted, packed or cut in parts. To see what was sent, point it at a server that prints it.
 package resend
 
 import (
