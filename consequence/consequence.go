@@ -11,6 +11,10 @@
 //   - A kind of request is regular where it kept a rhythm (package cadence) until the stretch
 //     began, or came in at least three moments over half of the time before, until then.
 //   - It stopped where none came although three would have been due.
+//   - What an experiment rewrote tells nothing of the server, and is counted by itself.
+//   - Kinds of requests are answered otherwise where the share of those without an error (a
+//     status of 400 and above, or no answer at all) changed by a quarter.
+//   - Time counts only while something was recorded.
 //   - What the policy ignores is noise of the device, and never stopped or came instead.
 //
 // It promises to say less where it knows less: without a time before there is no word of
@@ -36,8 +40,10 @@ type Result struct {
 	// Derived says that the capture does not tell when experiments were switched, as a HAR
 	// file does not: stretches then reach from the first contact that one altered to the last.
 	Derived bool
-	More    int  // stretches that are left out: there were too many
-	Crowded bool // hosts or kinds of requests are left out: there were too many
+	// ClockSet says that the clock was set back between switches: stretches are derived then, too.
+	ClockSet bool
+	More     int  // stretches that are left out: there were too many
+	Crowded  bool // hosts or kinds of requests are left out: there were too many
 }
 
 // A Stretch is a time in which the same experiments were in force.
@@ -66,10 +72,19 @@ type Stretch struct {
 	Short   []Kind // regular before, and none, but the stretch was too short to tell
 	Kept    []Host // answered before and in it, by name
 	Failed  []Host // answered before, and hardly in it, although no experiment took the contacts
-	Trusted []Host // requests were sent to them over a connection whose certificate was bad
-	Unseen  int    // hosts that answered before, now and then, and were not contacted in it
-	Link    *Link  // nil where no experiment slowed the link
-	Crowded bool   // not all hosts and kinds of requests are among these: there were too many
+	// Otherwise are kinds of requests that were answered without an error clearly more or less
+	// often than before. A host as a whole has no method and no path.
+	Otherwise []Kind
+	Rewritten []Host // what was asked or answered was altered: that says nothing of the host
+	Trusted   []Host // requests were sent to them over a connection whose certificate was bad
+	Unseen    int    // hosts that answered before, now and then, and were not contacted in it
+	Link      *Link  // nil where no experiment slowed the link
+	Crowded   bool   // not all hosts and kinds of requests are among these: there were too many
+	// Usual is how many contacts to other hosts were to be expected, as often as there were
+	// before, and Else how many there were.
+	Usual, Else int
+	Devices     bool // several clients made the contacts: they are not told apart
+	ClockSet    bool // the clock was set: times are not what they seem
 }
 
 // Undisturbed reports whether everything but what the experiments took is known to have gone
@@ -78,8 +93,34 @@ func (s *Stretch) Undisturbed() bool { return len(s.Lacking()) == 0 && !s.Distur
 
 // Disturbed reports whether something besides what the experiments took was different.
 func (s *Stretch) Disturbed() bool {
-	return len(s.Stopped)+len(s.Changed)+len(s.Failed)+len(s.Instead)+len(s.Trusted) > 0
+	return s.disturbedElse() || len(s.Fallbacks()) > 0
 }
+
+func (s *Stretch) disturbedElse() bool {
+	return len(s.Stopped)+len(s.Changed)+len(s.Failed)+len(s.Instead)+len(s.Trusted)+len(s.Otherwise) > 0
+}
+
+// RestUndisturbed is Undisturbed, but for hosts that were asked instead and not let through
+// either.
+func (s *Stretch) RestUndisturbed() bool { return len(s.Lacking()) == 0 && !s.disturbedElse() }
+
+// Fallbacks are the targets that were contacted for the first time behind a contact that was
+// taken, unless all were.
+func (s *Stretch) Fallbacks() (all []Target) {
+	for _, t := range s.Targets {
+		if t.Behind != "" {
+			all = append(all, t)
+		}
+	}
+	if len(all) == len(s.Targets) {
+		return nil
+	}
+	return all
+}
+
+// Fewer reports whether clearly less went to other hosts than was to be expected: what does
+// not repeat is then not known to go on.
+func (s *Stretch) Fewer() bool { return s.Unseen > 0 || 3*s.Else < 2*s.Usual }
 
 // A Lack is why it is not known whether everything went on as before.
 type Lack string
@@ -92,10 +133,17 @@ const (
 	FewElse        Lack = "few-else"        // fewer than minKept contacts to other hosts
 	TooMuch        Lack = "too-much"        // more hosts or kinds of requests than are told apart
 	TooShort       Lack = "too-short"       // for what was regular before
+	UsedLess       Lack = "used-less"       // less than a third of the usual contacts to other hosts
+	MostUnseen     Lack = "most-unseen"     // most other hosts were not contacted at all
+	SeveralDevices Lack = "several-devices" // they are not told apart
+	ClockSet       Lack = "clock-set"       // the clock was set while it was recorded
 )
 
 // minKept is how many contacts to other hosts it takes to say that they went on.
 const minKept = 5
+
+// minUsual is how many contacts must have been expected to miss them.
+const minUsual = 10
 
 // Lacking returns what is missing to say that everything else went on as before; nil for
 // nothing.
@@ -117,6 +165,18 @@ func (s *Stretch) Lacking() (lacks []Lack) {
 	}
 	if len(s.Short) > 0 {
 		lacks = append(lacks, TooShort)
+	}
+	if len(s.Kept) > 0 && s.Usual >= minUsual && 3*s.Else < s.Usual {
+		lacks = append(lacks, UsedLess)
+	}
+	if s.Unseen > len(s.Kept) && len(s.Kept) > 0 {
+		lacks = append(lacks, MostUnseen)
+	}
+	if s.Devices {
+		lacks = append(lacks, SeveralDevices)
+	}
+	if s.ClockSet {
+		lacks = append(lacks, ClockSet)
 	}
 	return lacks
 }
@@ -197,15 +257,17 @@ type Host struct {
 	Flow            flow.ID       // that one
 	// Delay is from the contact that was taken last to the first contact of a host that came
 	// instead, and Behind the host of that; "" where there was none, or too many to know.
-	Delay    time.Duration
-	Behind   string
-	Recovery Recovery
+	Delay     time.Duration
+	Behind    string
+	Questions bool // there were only questions for its name, which are its flows then
+	Recovery  Recovery
 }
 
 // A Kind is a kind of request.
 type Kind struct {
 	Method, Host, Path string         // Path as a shape: identifiers left out
 	Before, During     int            // how often it was made
+	GoodBefore, Good   int            // of these without an error; only of what is answered otherwise
 	Rhythm             cadence.Rhythm // that it kept before; zero for none
 	Every              time.Duration  // time between requests before, on average
 	Last               time.Duration  // from the last before to the beginning of the stretch

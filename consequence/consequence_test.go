@@ -99,7 +99,9 @@ func background(to float64) []*flow.Flow {
 }
 
 func TestEverythingElseWentOn(t *testing.T) {
-	asking := func(at float64) *flow.Flow { return flowtest.DNS(google, flowtest.At(seconds(at))) }
+	asking := func(at float64) *flow.Flow {
+		return flowtest.DNS(google, flowtest.At(seconds(at)), flowtest.From(flowtest.Phone.String()))
+	}
 	flows := flowtest.Number(slices.Concat(background(300), every(5, 1, 100, asking), every(2, 101, 200, refusing(google)), every(12, 203, 300, getting(probe)))...)
 	s := one(t, followed(t, on("enforce", 100, 200), flows...))
 	if !s.Undisturbed() || len(s.Kept) != 2 || s.KeptFlows() != 17 || s.Before != seconds(100) || s.After != seconds(100) || s.Altered != 50 {

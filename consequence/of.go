@@ -1,8 +1,10 @@
 package consequence
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -43,8 +45,9 @@ func Of(ctx context.Context, store *capture.Store) (*Result, error) {
 
 // of is Of for flows that each calls its argument with.
 func of(story capture.Story, each func(judge bool, visit func(capture.Recorded)) error) (*Result, error) {
-	switches, derived := story.Switches, false
-	if len(switches) == 0 {
+	switches, set := inOrder(story.Switches)
+	derived := false
+	if len(switches) == 0 || set {
 		traces := newTraces()
 		if err := each(false, func(r capture.Recorded) { traces.add(r.Flow) }); err != nil {
 			return nil, err
@@ -54,6 +57,9 @@ func of(story capture.Story, each func(judge bool, visit func(capture.Recorded))
 		}
 	}
 	a := newAnalysis(switches)
+	if a.set = set; !derived {
+		a.recorded = recordedOf(story)
+	}
 	if err := each(true, a.add); err != nil {
 		return nil, err
 	}
@@ -61,7 +67,7 @@ func of(story capture.Story, each func(judge bool, visit func(capture.Recorded))
 		a.watched(story)
 	}
 	r := a.result()
-	r.Derived = derived
+	r.Derived, r.ClockSet = derived, a.set
 	return r, nil
 }
 
@@ -76,12 +82,18 @@ type analysis struct {
 	totals   []total // of segments
 
 	first, last time.Time // of flows
+	recorded    recorded
+	// inside counts flows in times that were recorded, outside others.
+	inside, outside int
+	set             bool // the clock was set back
+	quiet           clock
 }
 
 // A total counts all contacts of one segment.
 type total struct {
 	flows, altered                int
 	requests, abandoned, timeouts int
+	clients                       clients // what is ignored left out
 	// latest is that of the host that was contacted last, second that of another one: whether
 	// a host is the only one that was contacted since some time.
 	latest, second int64
@@ -92,8 +104,9 @@ type total struct {
 
 // A refusal is a contact that was taken.
 type refusal struct {
-	at   int64
-	host string
+	at     int64
+	host   string
+	client netip.Addr
 }
 
 func newAnalysis(switches []capture.Switch) *analysis {
@@ -104,81 +117,6 @@ func newAnalysis(switches []capture.Switch) *analysis {
 		a.slowed = a.slowed || isSlowed(s.experiments)
 	}
 	return a
-}
-
-func isSlowed(experiments []string) bool { return slices.ContainsFunc(experiments, isSlow) }
-
-// isSlow goes by the names of package experiment, which this package must not import.
-func isSlow(name string) bool { return simulation(name) == "slow" }
-
-// simulation is the first word of the name of an experiment: the others are its variant.
-func simulation(name string) string {
-	word, _, _ := strings.Cut(name, " ")
-	return word
-}
-
-// showsBadCertificate reports whether the client was shown a certificate that it should
-// refuse.
-func showsBadCertificate(f *flow.Flow) bool {
-	return slices.ContainsFunc(f.Experiments, func(name string) bool {
-		switch simulation(name) {
-		case "bad-certificate", "clock-skew":
-			return true
-		}
-		return false
-	})
-}
-
-// showsPortal reports whether the client may have been shown the certificate of a sign-in
-// page.
-func showsPortal(f *flow.Flow) bool {
-	return slices.ContainsFunc(f.Experiments, func(name string) bool { return simulation(name) == "captive-portal" })
-}
-
-// A fate is what became of a contact.
-type fate struct{ taken, distrusted, answered, trusted bool }
-
-func fateOf(f *flow.Flow) (what fate) {
-	bad := showsBadCertificate(f)
-	what.answered = isAnswered(f)
-	exchange := f.Kind == flow.HTTP || f.Kind == flow.WebSocket // a tunnel has a request, too: that for itself
-	what.trusted = bad && f.Outcome != flow.Simulated && exchange && !f.Cleartext()
-	switch f.Outcome {
-	case flow.Blocked, flow.Simulated, flow.QUICRefused:
-		what.taken = len(f.Experiments) > 0
-		what.distrusted = f.Outcome == flow.Simulated && !exchange && (bad || showsPortal(f) && f.Client.Hello != nil && f.Client.Hello.Alert != "")
-	case flow.ClientRefused, flow.ClientSilent, flow.HandshakeFailed:
-		shown := bad || showsPortal(f)
-		what.taken, what.distrusted = shown, shown
-	default: // cut under way
-		what.taken = !what.answered && slices.ContainsFunc(f.Experiments, cuts)
-	}
-	return what
-}
-
-// cuts reports whether contacts that an experiment altered fail by its doing.
-func cuts(name string) bool {
-	switch simulation(name) {
-	case "flaky", "offline":
-		return true
-	}
-	return false
-}
-
-// isAnswered reports whether a server answered, and not by an error of its own.
-func isAnswered(f *flow.Flow) bool {
-	switch f.Outcome {
-	case flow.Open, flow.Completed, flow.PassedThrough, flow.Tunnelled, flow.Seen, "":
-	default:
-		return false
-	}
-	if status := f.Status(); status > 0 {
-		return status < 500
-	}
-	if f.DNS != nil {
-		return f.DNS.Code == "NOERROR"
-	}
-	return f.Received > 0 || f.Outcome == flow.Seen
 }
 
 // add counts one flow.
@@ -192,16 +130,24 @@ func (a *analysis) add(r capture.Recorded) {
 		return
 	}
 	what := fateOf(f)
-	if s := a.segments; (what.taken || what.trusted) && s[i].quiet() && i+1 < len(s) {
+	if s := a.segments; (what.taken || what.trusted || what.altered) && s[i].quiet() && i+1 < len(s) {
 		i++ // it was under way when an experiment was switched on that took it
 	}
 	a.span(f)
+	if a.recorded.covers(f.Times.Start) {
+		a.inside++
+	} else {
+		a.outside++
+	}
 	at := f.Times.Start.UnixMicro()
 	if from := a.segments[i].from; at < from.UnixMicro() && i > 0 {
 		at = from.UnixMicro()
 	}
 	a.totals[i].add(f, what, at)
 	ignored := r.Judgement.Verdict == policy.Ignored
+	if !ignored {
+		a.totals[i].clients.add(clientOf(f))
+	}
 	if h := a.host(f.Host()); h != nil {
 		h.noise = h.noise && ignored
 		h.row(i).add(f, what, at)
@@ -241,7 +187,11 @@ func (a *analysis) watched(story capture.Story) {
 	if s := story.Started; !s.IsZero() && (a.first.IsZero() || s.Before(a.first)) {
 		a.first = s
 	}
-	if end := story.Started.Add(story.Watched); end.After(a.last) {
+	end := story.Started.Add(story.Watched)
+	if n := len(a.recorded); n > 0 {
+		end = a.recorded[n-1].To
+	}
+	if end.After(a.last) {
 		a.last = end
 	}
 }
@@ -300,7 +250,7 @@ func (t *total) add(f *flow.Flow, what fate, at int64) {
 		t.second = max(t.second, at)
 	}
 	if what.taken {
-		t.refused(refusal{at, host})
+		t.refused(refusal{at, host, clientOf(f)})
 	}
 }
 
@@ -312,7 +262,7 @@ func (t *total) refused(r refusal) {
 		if a.at != b.at {
 			return int(max(min(a.at-b.at, 1), -1))
 		}
-		return strings.Compare(a.host, b.host)
+		return cmp.Or(strings.Compare(a.host, b.host), a.client.Compare(b.client))
 	}
 	if n := len(t.refusals); n == maxRefusals {
 		t.cut = true
@@ -332,8 +282,14 @@ func (r *hostRow) add(f *flow.Flow, what fate, at int64) {
 		return
 	}
 	r.flows++
-	r.first.earliest(at, f.ID)
+	first := r.first
+	if r.first.earliest(at, f.ID); r.first != first {
+		r.firstClient = clientOf(f)
+	}
 	r.last.latest(at, f.ID)
+	if what.open {
+		r.open++
+	}
 	if what.trusted {
 		r.trusted++
 		r.firstTrusted.earliest(at, f.ID)
@@ -341,9 +297,16 @@ func (r *hostRow) add(f *flow.Flow, what fate, at int64) {
 	if !what.taken {
 		r.untaken++
 		r.firstUntaken.earliest(at, f.ID)
-		if what.answered {
+		switch {
+		case what.altered:
+			r.altered++
+			r.firstAltered.earliest(at, f.ID)
+		case what.answered:
 			r.answered++
 			r.firstAnswered.earliest(at, f.ID)
+		}
+		if what.good && !what.altered {
+			r.good++
 		}
 		return
 	}
@@ -359,7 +322,7 @@ func (r *hostRow) add(f *flow.Flow, what fate, at int64) {
 	}
 	before := r.taken
 	if r.taken.earliest(at, f.ID); r.taken != before {
-		r.done = doneTo(f)
+		r.done, r.takenClient = doneTo(f), clientOf(f)
 	}
 	r.at.add(at, 1)
 }
@@ -368,13 +331,21 @@ func (r *hostRow) add(f *flow.Flow, what fate, at int64) {
 func (r *hostRow) addPrelude(f *flow.Flow, what fate, at int64) {
 	r.preludes++
 	if !what.taken {
+		r.questions.add(at, 1)
+		if what.answered {
+			r.preludesAnswered++
+		}
+		first := r.firstPrelude
+		if r.firstPrelude.earliest(at, f.ID); r.firstPrelude != first {
+			r.preludeClient = clientOf(f)
+		}
 		return
 	}
 	r.preludesTaken++
 	r.lastPrelude.latest(at, f.ID)
 	before := r.preludeTaken
 	if r.preludeTaken.earliest(at, f.ID); r.preludeTaken != before {
-		r.preludeDone, r.preludeBlocked = doneTo(f), f.Outcome == flow.Blocked
+		r.preludeDone, r.preludeBlocked, r.preludeTakenClient = doneTo(f), f.Outcome == flow.Blocked, clientOf(f)
 	}
 	r.preludeTries.add(at, 1)
 }
@@ -391,6 +362,12 @@ func (r *kindRow) add(f *flow.Flow, what fate, at int64, lengths bool) {
 	r.flows++
 	r.first.earliest(at, f.ID)
 	r.last.latest(at, f.ID)
+	if !what.taken && !what.altered && !what.open {
+		r.judged++
+		if what.good {
+			r.good++
+		}
+	}
 	if what.answered && !what.taken {
 		r.firstAnswered.earliest(at, f.ID)
 	}

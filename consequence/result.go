@@ -2,6 +2,7 @@ package consequence
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,10 @@ func (a *analysis) result() *Result {
 	if first := &a.segments[0]; first.to.Before(first.from) {
 		first.from = first.to // nothing came before the first switch
 	}
+	if a.inside == 0 {
+		a.recorded, a.outside = nil, 0 // of other recordings
+	}
+	a.quiet = clockOf(a.segments, a.recorded)
 	for i := range a.segments {
 		if !a.segments[i].quiet() {
 			r.Stretches = append(r.Stretches, a.stretch(i))
@@ -36,30 +41,37 @@ type comparison struct {
 	from    int64
 	targets map[string]bool
 	regular map[string]bool // hosts with kinds that stopped, or may have
+	other   map[string]bool // hosts with kinds that are answered otherwise
+	usual   int             // contacts to other hosts before
 	Stretch
 }
 
 func (a *analysis) stretch(i int) Stretch {
 	s := a.segments[i]
 	c := &comparison{
-		analysis: a, i: i, from: s.from.UnixMicro(), targets: map[string]bool{}, regular: map[string]bool{},
-		Stretch: Stretch{Experiments: s.experiments, From: s.from, To: s.to, Flows: a.totals[i].flows, Altered: a.totals[i].altered, Crowded: a.crowded},
+		analysis: a, i: i, from: s.from.UnixMicro(), targets: map[string]bool{}, regular: map[string]bool{}, other: map[string]bool{},
+		Stretch: Stretch{Experiments: s.experiments, From: s.from, To: s.to, Flows: a.totals[i].flows, Altered: a.totals[i].altered, Crowded: a.crowded, ClockSet: a.set || a.outside > 0},
 	}
+	all := a.totals[i].clients
 	for j := range i {
 		if a.segments[j].quiet() {
 			c.BeforeFlows += a.totals[j].flows
-			c.Before += a.segments[j].length()
+			all.merge(a.totals[j].clients)
 		}
 	}
-	if c.BeforeFlows == 0 {
-		c.Before = 0
+	c.Devices = all.several
+	if c.BeforeFlows > 0 {
+		c.Before = c.quietly(c.from)
 	}
-	if j := i + 1; j < len(a.segments) && a.totals[j].flows > 0 {
-		c.After, c.AfterFlows = a.segments[j].length(), a.totals[j].flows
+	if j := i + 1; j < len(a.segments) && a.segments[j].quiet() && a.totals[j].flows > 0 {
+		if c.After = c.behind(a.segments[j].to.UnixMicro()); c.After > 0 {
+			c.AfterFlows = a.totals[j].flows
+		}
 	}
 	for _, h := range a.hosts {
 		c.target(h)
 		c.trust(h)
+		c.rewritten(h)
 	}
 	if c.Before > 0 {
 		for shape, k := range a.kinds {
@@ -68,6 +80,7 @@ func (a *analysis) stretch(i int) Stretch {
 		for _, h := range a.hosts {
 			c.host(h)
 		}
+		c.Usual = int(math.Round(float64(c.usual) * c.To.Sub(c.From).Seconds() / c.Before.Seconds()))
 		if isSlowed(c.Experiments) {
 			c.link()
 		}
@@ -83,7 +96,7 @@ func (c *comparison) leaveOutFailed() {
 	for _, h := range c.Failed {
 		failed[h.Name] = true
 	}
-	for _, kinds := range [...]*[]Kind{&c.Stopped, &c.Changed, &c.Short} {
+	for _, kinds := range [...]*[]Kind{&c.Stopped, &c.Changed, &c.Short, &c.Otherwise} {
 		*kinds = slices.DeleteFunc(*kinds, func(k Kind) bool { return failed[k.Host] })
 		if len(*kinds) == 0 {
 			*kinds = nil
@@ -107,20 +120,12 @@ func (c *comparison) sort() {
 	slices.SortFunc(c.Stopped, byCount)
 	slices.SortFunc(c.Changed, byCount)
 	slices.SortFunc(c.Short, byCount)
+	slices.SortFunc(c.Otherwise, byCount)
+	slices.SortFunc(c.Rewritten, byName)
 }
 
 // quietly maps a time to how long no experiment had been in force until then.
-func (c *comparison) quietly(at int64) time.Duration {
-	var sum time.Duration
-	for j := range c.i {
-		s := c.segments[j]
-		if !s.quiet() || s.from.UnixMicro() > at {
-			continue
-		}
-		sum += min(time.Duration(at-s.from.UnixMicro())*time.Microsecond, s.length())
-	}
-	return sum
-}
+func (c *comparison) quietly(at int64) time.Duration { return c.quiet.at(min(at, c.from)) }
 
 // before returns the times of a row before the stretch, on a clock that stands still while
 // an experiment is in force.
@@ -138,17 +143,6 @@ func (c *comparison) since(at int64) time.Duration {
 	return time.Duration(at-c.from) * time.Microsecond
 }
 
-// answeredBefore counts contacts to a host while no experiment was in force, before.
-func (c *comparison) answeredBefore(h *hostTotal) (flows, answered int) {
-	for _, r := range h.rows {
-		if r.segment < c.i && c.segments[r.segment].quiet() {
-			flows += r.flows
-			answered += r.answered
-		}
-	}
-	return flows, answered
-}
-
 // recovery is what happened to a host behind the stretch.
 func (c *comparison) recovery(h *hostTotal) (r Recovery) {
 	if c.After == 0 {
@@ -162,9 +156,9 @@ func (c *comparison) recovery(h *hostTotal) (r Recovery) {
 	return r
 }
 
-// behind is how long after the end of the stretch a time is.
+// behind is how long after the end of the stretch a time is, of what was recorded.
 func (c *comparison) behind(at int64) time.Duration {
-	return max(time.Duration(at-c.To.UnixMicro())*time.Microsecond, 0)
+	return max(c.quiet.at(at)-c.quiet.at(c.To.UnixMicro()), 0)
 }
 
 // target adds a host of which contacts were taken.
@@ -174,11 +168,11 @@ func (c *comparison) target(h *hostTotal) {
 		Host: h.name, Tries: r.tries, Blocked: r.blocked, Simulated: r.simulated, Distrusted: r.distrusted,
 		Passed: r.untaken, Done: r.done, Example: r.taken.id,
 	}
-	at, within, first, last := r.at.at, atOnce, r.taken, r.lastTaken
+	at, within, first, last, client := r.at.at, atOnce, r.taken, r.lastTaken, r.takenClient
 	switch {
 	case r.tries > 0:
 	case r.preludesTaken > 0 && r.flows == 0:
-		at, within, first, last = r.preludeTries.at, atOnceQuestion, r.preludeTaken, r.lastPrelude
+		at, within, first, last, client = r.preludeTries.at, atOnceQuestion, r.preludeTaken, r.lastPrelude, r.preludeTakenClient
 		t.Tries, t.Done, t.Example = len(moments(at, within)), r.preludeDone, first.id
 		if r.preludeBlocked {
 			t.Blocked = t.Tries
@@ -193,7 +187,7 @@ func (c *comparison) target(h *hostTotal) {
 	t.Retry = retryOf(at, within)
 	before := c.before(&h.quiet)
 	t.Previous = rhythm(before)
-	t.Before, _ = c.answeredBefore(h)
+	t.Before = c.past(h).flows
 	if c.Before == 0 {
 		t.Previous, t.Before = Retry{}.Rhythm, 0
 	}
@@ -211,7 +205,7 @@ func (c *comparison) target(h *hostTotal) {
 		t.Alone = other <= last.at
 	}
 	if c.Before > 0 && c.isNew(h) {
-		t.Behind, t.Delay, _ = c.refusedBefore(h.name, first.at)
+		t.Behind, t.Delay, _ = c.refusedBefore(h.name, client, first.at)
 	}
 	t.Recovery = c.recovery(h)
 	c.Targets = append(c.Targets, t)
@@ -268,61 +262,6 @@ func (c *comparison) trust(h *hostTotal) {
 	}
 }
 
-// host says what became of a host that the experiment did not take. Kinds come before.
-func (c *comparison) host(h *hostTotal) {
-	if c.targets[h.name] || h.noise {
-		return
-	}
-	r := h.at(c.i)
-	flows, answered := c.answeredBefore(h)
-	host := Host{Name: h.name, Flows: r.flows, Answered: r.answered, Before: flows, First: c.since(r.first.at), Flow: r.first.id, Recovery: c.recovery(h)}
-	switch {
-	case r.flows > 0 && c.isNew(h):
-		c.instead(host, r.firstUntaken)
-	case answered == 0, 2*answered < flows: // it did not work before either
-	case r.flows == 0:
-		if !c.regular[h.name] {
-			c.Unseen++
-		}
-	case 2*r.answered < r.flows:
-		c.Failed = append(c.Failed, host)
-	default:
-		c.Kept = append(c.Kept, host)
-	}
-}
-
-// isNew reports whether nothing went to a host before the stretch.
-func (c *comparison) isNew(h *hostTotal) bool {
-	return len(h.rows) > 0 && h.rows[0].segment == c.i
-}
-
-// instead adds a host that was contacted for the first time, if a contact was taken before.
-func (c *comparison) instead(host Host, first mark) {
-	var some bool
-	if host.Behind, host.Delay, some = c.refusedBefore(host.Name, first.at); some {
-		c.Instead = append(c.Instead, host)
-	}
-}
-
-// refusedBefore returns the host of the contact that was taken last until a time, and how long
-// before, leaving out those to one host. Some reports whether there was any; which it was is
-// not known where there were too many.
-func (c *comparison) refusedBefore(but string, at int64) (host string, delay time.Duration, some bool) {
-	t := &c.totals[c.i]
-	n, _ := slices.BinarySearchFunc(t.refusals, at, func(r refusal, at int64) int { return cmp.Compare(r.at, at+1) })
-	known := n < len(t.refusals) || !t.cut
-	for n--; n >= 0; n-- {
-		switch r := t.refusals[n]; {
-		case r.host == but:
-		case known:
-			return r.host, time.Duration(at-r.at) * time.Microsecond, true
-		default:
-			return "", 0, true
-		}
-	}
-	return "", 0, false
-}
-
 // kind says what became of a kind of request to a host that the experiment did not take.
 func (c *comparison) kind(shape policy.Shape, k *kindTotal) {
 	if c.targets[shape.Host] || k.noise {
@@ -330,17 +269,20 @@ func (c *comparison) kind(shape policy.Shape, k *kindTotal) {
 	}
 	kind := Kind{Method: shape.Method, Host: shape.Host, Path: shape.Path}
 	var last mark
+	var judged, good int
 	for _, r := range k.rows {
 		if r.segment < c.i && c.segments[r.segment].quiet() {
 			kind.Before += r.flows
+			judged, good = judged+r.judged, good+r.good
 			last.latest(r.last.at, r.last.id)
 		}
 	}
+	c.answers(kind, k, judged, good)
 	if kind.Before < 3 || !c.isRegular(&kind, c.before(&k.quiet), c.quietly(last.at)) {
 		return
 	}
 	now := k.at(c.i)
-	kind.During, kind.Last, kind.Flow = now.flows, -c.since(last.at), last.id
+	kind.During, kind.Last, kind.Flow = now.flows, c.Before-c.quietly(last.at), last.id
 	kind.Recovery = c.resumption(k)
 	length := c.To.Sub(c.From)
 	switch expected := float64(kind.Before) * length.Seconds() / c.Before.Seconds(); {

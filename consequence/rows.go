@@ -2,6 +2,7 @@ package consequence
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -104,6 +105,18 @@ type hostRow struct {
 	preludeBlocked bool
 	trusted        int
 	firstTrusted   mark
+
+	// Of what was not taken:
+	good             int // of answered: no errors at all
+	altered          int // that an experiment rewrote
+	firstAltered     mark
+	open             int   // not yet answered
+	questions        times // preludes
+	preludesAnswered int
+	firstPrelude     mark
+
+	// Who made the first of them.
+	firstClient, takenClient, preludeClient, preludeTakenClient netip.Addr
 }
 
 // A hostTotal counts the contacts to a host.
@@ -135,6 +148,7 @@ func (h *hostTotal) at(segment int) hostRow {
 type kindRow struct {
 	segment       int
 	flows         int
+	judged, good  int // whose answer is known and the server's own, and those without an error
 	first, last   mark
 	firstAnswered mark
 	lengths       histogram // of requests; only where a link was slowed

@@ -42,13 +42,15 @@ func (r *Report) followed(st style) []chapter {
 
 // overall says in one sentence what followed experiments of several times.
 func (r *Report) overall(st style) string {
-	var grave, different, before, unknown []string
+	var grave, different, instead, before, unknown []string
 	for i := range r.Consequences.Stretches {
 		s := &r.Consequences.Stretches[i]
 		name := r.stretchName(s, st)
 		switch {
 		case len(s.Trusted) > 0:
 			grave = append(grave, name)
+		case s.RestUndisturbed() && s.Disturbed():
+			instead = append(instead, name)
 		case s.Before > 0 && s.Disturbed():
 			different = append(different, name)
 		case s.Undisturbed():
@@ -65,6 +67,7 @@ func (r *Report) overall(st style) string {
 	}
 	add(grave, "requests were sent over certificates that should have been refused")
 	add(different, "more changed than what was refused or answered")
+	add(instead, "other hosts were asked instead and refused or answered as well, and everything else went on as before")
 	add(before, "everything else went on as before")
 	add(unknown, "too little was seen to tell what followed")
 	return capital(strings.Join(out, "; ")) + "."
@@ -83,7 +86,7 @@ func (r *Report) followedInShort() chapter {
 			if n == maxListed || i >= maxStretches {
 				break
 			}
-			c.Brief = append(c.Brief, r.hostIn(g.Host, onTerminal)+": "+tries(r, g, onTerminal))
+			c.Brief = append(c.Brief, r.hostIn(g.Host, onTerminal)+": "+tries(r, &all[i], g, onTerminal))
 		}
 	}
 	c.Brief = append(c.Brief, r.followedNotes()...)
@@ -120,7 +123,9 @@ func (r *Report) followedNotes() (notes []string) {
 	if c.Crowded {
 		notes = append(notes, "There were too many hosts or kinds of requests: those that came later are not looked at.")
 	}
-	if c.Derived {
+	if c.ClockSet {
+		notes = append(notes, "The clock was set back between switches: each experiment is taken to have been on from the first flow that it altered to the last.")
+	} else if c.Derived {
 		notes = append(notes, "The capture does not tell when experiments were switched: each is taken to have been on from the first flow that it altered to the last.")
 	}
 	return notes
@@ -146,18 +151,23 @@ func (r *Report) conclusion(s *consequence.Stretch, st style) string {
 	}
 	subject := r.with(s, st)
 	lacking, other := s.Lacking(), " else"
-	if len(s.Targets) == 0 {
+	if len(s.Targets)+len(s.Rewritten) == 0 {
 		other = ""
 	}
-	switch {
-	case s.Undisturbed() && s.Unseen == 0:
-		out = append(out, fmt.Sprintf("%s, everything%s went on as before (%s, %s).", subject, other,
-			plural(len(s.Kept), "host", "hosts"), plural(s.KeptFlows(), "request", "requests")))
-	case s.Undisturbed():
-		out = append(out, fmt.Sprintf("%s, everything%s that repeats went on as before (%s, %s); %s before and not in this time, too seldom to mean anything.", subject, other,
-			plural(len(s.Kept), "host", "hosts"), plural(s.KeptFlows(), "request", "requests"), plural(s.Unseen, "host was contacted", "hosts were contacted")))
-	default:
-		if all := r.differences(s, st); len(all) > 0 {
+	instead := r.fallbacks(s, st)
+	if s.RestUndisturbed() {
+		if instead != "" {
+			subject += ", " + instead + ";"
+		} else {
+			subject += ","
+		}
+		out = append(out, subject+" "+everything(s, other))
+	} else {
+		all := r.differences(s, st)
+		if instead != "" {
+			all = append([]string{instead}, all...)
+		}
+		if len(all) > 0 {
 			out = append(out, subject+", "+joinAnd(all)+".")
 		}
 	}
@@ -168,9 +178,6 @@ func (r *Report) conclusion(s *consequence.Stretch, st style) string {
 			out = append(out, "Whether everything"+other+" went on as before is not known: "+joinAnd(r.lacks(s, lacking, st))+".")
 		}
 	}
-	if text := r.fallbacks(s, st); text != "" {
-		out = append(out, text)
-	}
 	if s.Link != nil {
 		out = append(out, linkWords(s.Link)+".")
 	}
@@ -180,11 +187,30 @@ func (r *Report) conclusion(s *consequence.Stretch, st style) string {
 	return strings.Join(out, " ")
 }
 
-// with names what was done: "With clients3.google.com refused".
+// everything says that all else went on as before, as far as it repeats.
+func everything(s *consequence.Stretch, other string) string {
+	went := fmt.Sprintf("went on as before (%s, %s)", plural(len(s.Kept), "host", "hosts"), plural(s.KeptFlows(), "request", "requests"))
+	switch {
+	case s.Unseen > 0:
+		return fmt.Sprintf("everything%s that repeats %s; %s before and not in this time, too seldom to mean anything.", other, went,
+			plural(s.Unseen, "host was contacted", "hosts were contacted"))
+	case s.Fewer():
+		return fmt.Sprintf("everything%s that repeats %s; to other hosts went %s, and as often as before it would have been %d.", other, went,
+			plural(s.Else, "contact", "contacts"), s.Usual)
+	}
+	return "everything" + other + " " + went + "."
+}
+
+// with names what was done: "With clients3.google.com refused". Hosts that were asked instead
+// are no part of it.
 func (r *Report) with(s *consequence.Stretch, st style) string {
-	refused := len(s.Targets) > 0
+	refused := len(s.Targets) > 0 && len(s.Rewritten) == 0
+	instead := len(s.Fallbacks()) > 0
 	var names []string
 	for _, t := range s.Targets {
+		if instead && t.Behind != "" {
+			continue
+		}
 		refused = refused && t.Blocked == t.Tries
 		names = append(names, r.hostIn(t.Host, st))
 	}
@@ -194,6 +220,8 @@ func (r *Report) with(s *consequence.Stretch, st style) string {
 		return "With " + joinAnd(names) + " refused"
 	case refused:
 		return fmt.Sprintf("With %d hosts refused", len(names))
+	case len(s.Rewritten) > 0:
+		return fmt.Sprintf("With %s on, which altered %s", name, r.altered(s, names, st))
 	case len(names) > 3:
 		return fmt.Sprintf("With %s on, which took contacts to %d hosts", name, len(names))
 	case len(names) > 0:
@@ -217,19 +245,38 @@ func (r *Report) trusted(s *consequence.Stretch, st style) string {
 		plural(n, "request was", "requests were"), joinAnd(firstOf(names)))
 }
 
-// fallbacks names hosts that were contacted for the first time behind a contact that was
-// taken, and whose contacts were taken, too.
-func (r *Report) fallbacks(s *consequence.Stretch, st style) string {
+// altered says what was rewritten, and of which hosts contacts were taken besides.
+func (r *Report) altered(s *consequence.Stretch, taken []string, st style) string {
+	n := 0
 	var names []string
-	for _, t := range s.Targets {
-		if t.Behind != "" {
-			names = append(names, fmt.Sprintf("%s (%s)", r.hostIn(t.Host, st), r.behindWords(t.Behind, t.Delay, st)))
-		}
+	for _, h := range s.Rewritten {
+		n += h.Flows
+		names = append(names, r.hostIn(h.Name, st))
+	}
+	text := fmt.Sprintf("%s to %s", plural(n, "request", "requests"), joinAnd(firstOf(names)))
+	if len(taken) > 0 {
+		text += " and took contacts to " + joinAnd(firstOf(taken))
+	}
+	return text
+}
+
+// fallbacks names hosts that were contacted for the first time behind a contact that was
+// taken, and whose contacts were taken, too; "" for none.
+func (r *Report) fallbacks(s *consequence.Stretch, st style) string {
+	refused := true
+	var names []string
+	for _, t := range s.Fallbacks() {
+		refused = refused && t.Blocked == t.Tries
+		names = append(names, fmt.Sprintf("%s (%s)", r.hostIn(t.Host, st), r.behindWords(t.Behind, t.Delay, st)))
 	}
 	if len(names) == 0 {
 		return ""
 	}
-	return "Tried for the first time, and not let through either: " + strings.Join(firstOf(names), ", ") + "."
+	text := "the app asked " + joinAnd(firstOf(names)) + " instead, which " + ending(len(names), "was", "were")
+	if refused {
+		return text + " refused as well"
+	}
+	return text + " not let through either"
 }
 
 // differences are what was not as before.
@@ -259,6 +306,7 @@ func (r *Report) differences(s *consequence.Stretch, st style) (out []string) {
 	}
 	add(len(s.Stopped), "kind of request stopped", "kinds of requests stopped", kinds(s.Stopped))
 	add(len(s.Failed), "host that answered before did not", "hosts that answered before did not", hosts(s.Failed))
+	add(len(s.Otherwise), "kind of request was answered otherwise", "kinds of requests were answered otherwise", r.otherwise(s.Otherwise, st))
 	add(len(s.Instead), "host was contacted that was not before", "hosts were contacted that were not before", hosts(s.Instead))
 	add(len(s.Changed), "kind of request was made much more or less often", "kinds of requests were made much more or less often", kinds(s.Changed))
 	if s.Before == 0 {
@@ -268,6 +316,15 @@ func (r *Report) differences(s *consequence.Stretch, st style) (out []string) {
 		out = append(out, fmt.Sprintf("%s went on as before (%s)", plural(n, "other host", "other hosts"), plural(s.KeptFlows(), "request", "requests")))
 	}
 	return out
+}
+
+// otherwise names what was answered otherwise, with the numbers that say so.
+func (r *Report) otherwise(all []consequence.Kind, st style) string {
+	var names []string
+	for _, k := range all {
+		names = append(names, fmt.Sprintf("%s: %d of %d without an error, and %d of %d before", r.kindIn(k, st), k.Good, k.During, k.GoodBefore, k.Before))
+	}
+	return strings.Join(firstOf(names), ", ")
 }
 
 // lacks say why it is not known whether everything else went on.
@@ -288,6 +345,15 @@ func (r *Report) lacks(s *consequence.Stretch, all []consequence.Lack, st style)
 			out = append(out, fmt.Sprintf("only %s to other hosts (use more of the app)", plural(s.KeptFlows(), "request went", "requests went")))
 		case consequence.TooMuch:
 			out = append(out, "there were too many hosts or kinds of requests to look at all")
+		case consequence.UsedLess:
+			out = append(out, fmt.Sprintf("the app was used less than before: to other hosts went %s, and as often as before it would have been %d (use it alike)",
+				plural(s.Else, "contact", "contacts"), s.Usual))
+		case consequence.MostUnseen:
+			out = append(out, fmt.Sprintf("%d of %d other hosts were not contacted at all (use the app alike)", s.Unseen, s.Unseen+len(s.Kept)))
+		case consequence.SeveralDevices:
+			out = append(out, "several devices were recorded, and are not told apart (record one alone)")
+		case consequence.ClockSet:
+			out = append(out, "times do not fit those of the recording, as when the clock was set or a masked copy joined several recordings")
 		case consequence.TooShort:
 			k := s.Short[0]
 			for _, other := range s.Short {

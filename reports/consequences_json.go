@@ -13,8 +13,10 @@ type followedEntry struct {
 	Stretches []stretchEntry `json:"stretches"`
 	// Derived says that the times of stretches are those of altered flows.
 	Derived bool `json:"derived"`
-	More    int  `json:"more"`    // stretches that were not looked at
-	Crowded bool `json:"crowded"` // hosts or kinds of requests were not looked at
+	// ClockSet says that the clock was set back between switches.
+	ClockSet bool `json:"clock_set"`
+	More     int  `json:"more"`    // stretches that were not looked at
+	Crowded  bool `json:"crowded"` // hosts or kinds of requests were not looked at
 }
 
 type stretchEntry struct {
@@ -36,8 +38,13 @@ type stretchEntry struct {
 	Short       []kindEntry   `json:"too_short"`
 	Kept        []pastEntry   `json:"kept"`
 	Failed      []pastEntry   `json:"failed"`
+	Otherwise   []kindEntry   `json:"answered_otherwise"`
+	Rewritten   []pastEntry   `json:"rewritten"` // what was asked or answered was altered
 	Trusted     []pastEntry   `json:"trusted"`
 	Unseen      int           `json:"unseen"`
+	Usual       int           `json:"usual_else"` // contacts to other hosts that were to be expected
+	Else        int           `json:"flows_else"` // contacts to other hosts
+	Devices     bool          `json:"several_devices"`
 	Link        *linkEntry    `json:"link"`
 }
 
@@ -75,28 +82,33 @@ type recoveryEntry struct {
 
 // pastEntry is a host with its contacts.
 type pastEntry struct {
-	Host     string        `json:"host"`
-	Flows    int           `json:"flows"`
-	Answered int           `json:"answered"`
-	Before   int           `json:"before"`
-	First    float64       `json:"first_seconds"`
-	Behind   string        `json:"behind,omitempty"` // host of the contact that was taken last before
-	Delay    *float64      `json:"delay_seconds,omitempty"`
-	Recovery recoveryEntry `json:"recovery"`
-	Example  int64         `json:"flow"`
+	Host     string   `json:"host"`
+	Flows    int      `json:"flows"`
+	Answered int      `json:"answered"`
+	Before   int      `json:"before"`
+	First    float64  `json:"first_seconds"`
+	Behind   string   `json:"behind,omitempty"` // host of the contact that was taken last before
+	Delay    *float64 `json:"delay_seconds,omitempty"`
+	// Questions says that there were only questions for its name.
+	Questions bool          `json:"questions,omitempty"`
+	Recovery  recoveryEntry `json:"recovery"`
+	Example   int64         `json:"flow"`
 }
 
 type kindEntry struct {
-	Method   string        `json:"method"`
-	Host     string        `json:"host"`
-	Path     string        `json:"path"`
-	Before   int           `json:"before"`
-	During   int           `json:"during"`
-	Every    float64       `json:"every_seconds"`
-	Rhythm   *rhythm       `json:"rhythm"`
-	Last     float64       `json:"last_seconds"` // from the last before to the beginning
-	Recovery recoveryEntry `json:"recovery"`
-	Example  int64         `json:"flow"`
+	Method string `json:"method"`
+	Host   string `json:"host"`
+	Path   string `json:"path"`
+	Before int    `json:"before"`
+	During int    `json:"during"`
+	// Of both, without an error; only of what was answered otherwise.
+	GoodBefore *int          `json:"good_before,omitempty"`
+	Good       *int          `json:"good_during,omitempty"`
+	Every      float64       `json:"every_seconds"`
+	Rhythm     *rhythm       `json:"rhythm"`
+	Last       float64       `json:"last_seconds"` // from the last before to the beginning
+	Recovery   recoveryEntry `json:"recovery"`
+	Example    int64         `json:"flow"`
 }
 
 type linkEntry struct {
@@ -117,7 +129,7 @@ func (r *Report) consequences() *followedEntry {
 	}
 	out := &followedEntry{
 		Sentences: r.texts(r.followedBriefly(inData)), Stretches: []stretchEntry{},
-		Derived: r.Consequences.Derived, More: r.Consequences.More, Crowded: r.Consequences.Crowded,
+		Derived: r.Consequences.Derived, ClockSet: r.Consequences.ClockSet, More: r.Consequences.More, Crowded: r.Consequences.Crowded,
 	}
 	for i := range r.Consequences.Stretches {
 		out.Stretches = append(out.Stretches, r.stretchEntry(&r.Consequences.Stretches[i]))
@@ -132,6 +144,7 @@ func (r *Report) stretchEntry(s *consequence.Stretch) stretchEntry {
 		Undisturbed: s.Undisturbed(), Lacking: []string{}, Targets: []targetEntry{}, Unseen: s.Unseen,
 		Instead: r.pastEntries(s.Instead), Kept: r.pastEntries(s.Kept), Failed: r.pastEntries(s.Failed), Trusted: r.pastEntries(s.Trusted),
 		Stopped: r.kindEntries(s.Stopped), Changed: r.kindEntries(s.Changed), Short: r.kindEntries(s.Short),
+		Otherwise: r.kindEntries(s.Otherwise), Rewritten: r.pastEntries(s.Rewritten), Usual: s.Usual, Else: s.Else, Devices: s.Devices,
 	}
 	for _, lack := range s.Lacking() {
 		out.Lacking = append(out.Lacking, string(lack))
@@ -171,6 +184,7 @@ func (r *Report) pastEntries(all []consequence.Host) []pastEntry {
 			Host: r.text(h.Name), Flows: h.Flows, Answered: h.Answered, Before: h.Before, First: h.First.Seconds(),
 			Recovery: recoveryOf(h.Recovery), Example: int64(h.Flow),
 		}
+		out[i].Questions = h.Questions
 		if h.Behind != "" {
 			delay := h.Delay.Seconds()
 			out[i].Behind, out[i].Delay = r.text(h.Behind), &delay
@@ -185,6 +199,9 @@ func (r *Report) kindEntries(all []consequence.Kind) []kindEntry {
 		out[i] = kindEntry{
 			Method: r.text(k.Method), Host: r.text(k.Host), Path: r.text(k.Path), Before: k.Before, During: k.During, Every: k.Every.Seconds(),
 			Rhythm: newRhythm(k.Rhythm), Last: k.Last.Seconds(), Recovery: recoveryOf(k.Recovery), Example: int64(k.Flow),
+		}
+		if k.Good != k.GoodBefore {
+			out[i].GoodBefore, out[i].Good = &all[i].GoodBefore, &all[i].Good
 		}
 	}
 	return out

@@ -32,6 +32,10 @@ func (r *Report) stretch(i int, s *consequence.Stretch, st style) chapter {
 	t.hosts("failed", s.Failed, func(h consequence.Host) string {
 		return fmt.Sprintf("%d of %s answered", h.Answered, plural(h.Flows, "contact", "contacts"))
 	})
+	t.kinds("answered otherwise", s.Otherwise, func(k consequence.Kind) string {
+		return fmt.Sprintf("%d of %s without an error, and %d of %d before", k.Good, plural(k.During, "answer", "answers"), k.GoodBefore, k.Before)
+	})
+	t.hosts("altered", s.Rewritten, func(h consequence.Host) string { return plural(h.Flows, "request altered", "requests altered") })
 	more, less := parted(s)
 	during := func(k consequence.Kind) string { return plural(k.During, "request", "requests") + oftenness(k, s) }
 	t.kinds("made more often", more, during)
@@ -56,6 +60,9 @@ func (r *Report) stretchNote(s *consequence.Stretch) string {
 	}
 	return text
 }
+
+// maxDone is how much a table has of what was done to a flow.
+const maxDone = 200
 
 // stretchRows fills a table.
 type stretchRows struct {
@@ -84,7 +91,7 @@ func (t *stretchRows) targets() {
 		if i == maxFollowed {
 			break
 		}
-		t.row(taken(g), t.r.hostIn(g.Host, t.st), t.contacts(g.Before, g.Previous), tries(t.r, g, t.st), t.afterwards(g.Recovery), g.Example)
+		t.row(taken(g), t.r.hostIn(g.Host, t.st), t.contacts(g.Before, g.Previous), tries(t.r, t.s, g, t.st), t.afterwards(g.Recovery), g.Example)
 	}
 	t.more("refused or answered", len(t.s.Targets))
 }
@@ -123,7 +130,7 @@ func (t *stretchRows) kinds(what string, all []consequence.Kind, during func(con
 		before := plural(k.Before, "request", "requests")
 		if k.Rhythm.Count > 0 {
 			before += ", " + k.Rhythm.String()
-		} else {
+		} else if k.Every > 0 {
 			before += ", one in " + duration(round(k.Every))
 		}
 		t.row(what, t.r.kindIn(k, t.st), before, during(k), t.afterwards(k.Recovery), k.Flow)
@@ -167,7 +174,7 @@ func taken(g consequence.Target) string {
 }
 
 // tries says how a host was tried.
-func tries(r *Report, g consequence.Target, st style) string {
+func tries(r *Report, s *consequence.Stretch, g consequence.Target, st style) string {
 	parts := []string{plural(g.Tries, "try", "tries")}
 	retry := g.Retry
 	switch {
@@ -200,8 +207,11 @@ func tries(r *Report, g consequence.Target, st style) string {
 	case g.End == consequence.StillTrying:
 		text += "; still trying at the end"
 	}
+	if length := s.To.Sub(s.From); g.End == consequence.NotKnown && g.Previous.Count > 0 && length < 3*g.Previous.Every {
+		text += fmt.Sprintf("; %s is too short to tell how it goes on (%s before)", duration(round(length)), g.Previous.String())
+	}
 	if g.Done != "" {
-		text += ". Done to the first: " + st.prose(r.clipped(g.Done, maxHost))
+		text += ". Done to the first: " + st.prose(r.clipped(g.Done, maxDone))
 	}
 	return text
 }
@@ -263,6 +273,9 @@ func oftenness(k consequence.Kind, s *consequence.Stretch) string {
 // insteadWords says when a host was contacted for the first time.
 func (r *Report) insteadWords(h consequence.Host, st style) string {
 	text := plural(h.Flows, "contact", "contacts")
+	if h.Questions {
+		text = plural(h.Flows, "question for its name alone", "questions for its name alone")
+	}
 	if h.Behind == "" {
 		return text + ", the first after a contact was refused"
 	}
