@@ -81,7 +81,8 @@ type Config struct {
 	// Shape stands in front of the sockets of clients: a slow link. What it returns has, of
 	// the methods of a *net.TCPConn that net.Conn does not have, CloseWrite, SetLinger and
 	// SyscallConn, which do what those of the socket do. It is called once for each socket,
-	// before anything is read from it. Nil: sockets are used as they are.
+	// before anything is read from it. What slows flows is noted in them where it is
+	// [Shaped]. Nil: sockets are used as they are.
 	Shape func(net.Conn) net.Conn
 	// Home answers requests to the proxy's own address and to
 	// http://setup.telltale/. Nil answers 404.
