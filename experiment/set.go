@@ -232,11 +232,11 @@ func (s *Set) adopt(before, next *force) {
 }
 
 // names are the active ones; a nil force has none.
-func (f *force) names() []string {
-	if f == nil {
+func (n *force) names() []string {
+	if n == nil {
 		return nil
 	}
-	return f.active
+	return n.active
 }
 
 // Together makes several switches one: do switches the set that it is given, and what is
