@@ -189,6 +189,9 @@ var (
 	graphQLType   = regexp.MustCompile(`^(\$\w*|\[*[A-Z][A-Za-z]*!?\]*!?)$`)
 )
 
+// maxValue is how much of a value is looked at.
+const maxValue = 512
+
 func named(text string) string {
 	if strings.IndexByte(text, '=') < 0 && strings.IndexByte(text, ':') < 0 {
 		return ""
@@ -196,30 +199,41 @@ func named(text string) string {
 	if userOfURL.MatchString(text) {
 		return "user of a URL"
 	}
-	for _, m := range nameThenValue.FindAllStringSubmatchIndex(text, -1) {
-		name, rest := text[m[2]:m[3]], text[m[1]:]
-		end := strings.IndexAny(rest, " \t\r\n\"'\\&,;(){}<>")
-		if end < 0 {
-			end = len(rest)
+	const some = 1000 // at a time, which bounds what they take
+	for {
+		found := nameThenValue.FindAllStringSubmatchIndex(text, some)
+		for _, m := range found {
+			if namesValue(text, m) {
+				return text[m[2]:m[3]]
+			}
 		}
-		value := rest[:end]
-		if value == "" || !isCredential(name, value) {
-			continue
+		if len(found) < some {
+			return ""
 		}
-		digit := strings.ContainsAny(value, "0123456789")
-		quotedName, isColon, quotedValue := m[4] >= 0, text[m[6]] == ':', m[8] >= 0
-		switch {
-		case weakNames[bare(name)] && (len(value) < minWord || !digit):
-		case !isColon || quotedValue:
-			return name
-		case value == "null" || value == "true" || value == "false":
-		case quotedName:
-			return name
-		case !graphQLType.MatchString(value) && (digit || len(value) >= minLearned):
-			return name
-		}
+		text = text[found[some-1][1]:]
 	}
-	return ""
+}
+
+// namesValue reports whether what was found in a text is the name of a credential, and its value.
+func namesValue(text string, m []int) bool {
+	name, value := text[m[2]:m[3]], text[m[1]:min(len(text), m[1]+maxValue)]
+	if end := strings.IndexAny(value, " \t\r\n\"'\\&,;(){}<>"); end >= 0 {
+		value = value[:end]
+	}
+	if value == "" || !isCredential(name, value) {
+		return false
+	}
+	digit := strings.ContainsAny(value, "0123456789")
+	quotedName, isColon, quotedValue := m[4] >= 0, text[m[6]] == ':', m[8] >= 0
+	switch {
+	case weakNames[bare(name)] && (len(value) < minWord || !digit):
+		return false
+	case !isColon || quotedValue:
+		return true
+	case value == "null" || value == "true" || value == "false":
+		return false
+	}
+	return quotedName || !graphQLType.MatchString(value) && (digit || len(value) >= minLearned)
 }
 
 // inRun are the letters of base64, in both of its alphabets, and of hexadecimal.
