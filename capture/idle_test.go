@@ -50,6 +50,14 @@ func TestWatchedLeavesOutTheTimeBetween(t *testing.T) {
 			if got, err := s.Watched(context.Background()); err != nil || got != watched {
 				t.Errorf("killed %v: watched for %v, want %v, error %v", killed, got, watched, err)
 			}
+			story, err := s.Story(context.Background())
+			var sum time.Duration
+			for _, span := range story.Spans {
+				sum += span.To.Sub(span.From)
+			}
+			if err != nil || sum != watched {
+				t.Errorf("killed %v: spans %v of %v, want %v, error %v", killed, story.Spans, sum, watched, err)
+			}
 		}
 		f := flowtest.Get("https://a.example/", flowtest.ID(s.NextID()), flowtest.At(4*time.Minute))
 		f.Times.End = f.Times.Start

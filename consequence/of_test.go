@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -31,6 +32,13 @@ func random(rng *rand.Rand, n int) (story capture.Story, flows []*flow.Flow) {
 		story.Switches = append(story.Switches, sw)
 	}
 	story.Started, story.Watched = flowtest.Epoch.Add(time.Duration(rng.IntN(900)-300)*time.Second), time.Duration(rng.IntN(600))*time.Second
+	if rng.IntN(2) == 0 {
+		slices.SortFunc(story.Switches, func(a, b capture.Switch) int { return a.Time.Compare(b.Time) })
+	}
+	for range rng.IntN(4) {
+		from := flowtest.Epoch.Add(time.Duration(rng.IntN(500)) * time.Second)
+		story.Spans = append(story.Spans, capture.Span{From: from, To: from.Add(time.Duration(rng.IntN(200)) * time.Second)})
+	}
 	for range n {
 		url := fmt.Sprintf("https://h%d.example/%d", rng.IntN(12), rng.IntN(5))
 		var f *flow.Flow
@@ -46,6 +54,9 @@ func random(rng *rand.Rand, n int) (story capture.Story, flows []*flow.Flow) {
 		f.Outcome = outcomes[rng.IntN(len(outcomes))]
 		if rng.IntN(2) == 0 {
 			f.Experiments = []string{names[rng.IntN(len(names))]}
+		}
+		if rng.IntN(2) == 0 {
+			f.Client.Addr = netip.MustParseAddrPort(fmt.Sprintf("192.168.1.%d:4000", 1+rng.IntN(3)))
 		}
 		if rng.IntN(30) == 0 {
 			f.Times.Start = time.Time{}
@@ -94,7 +105,19 @@ func FuzzFlows(f *testing.F) {
 		if r == nil {
 			return
 		}
+		recorded := len(story.Spans) == 0 || r.Derived
+		var whole time.Duration
+		for _, s := range story.Spans {
+			whole += s.To.Sub(s.From)
+		}
 		for i, s := range r.Stretches {
+			checkClaims(t, i, &s)
+			if next := i + 1; next < len(r.Stretches) && s.After > 0 && !r.Stretches[next].From.After(s.To) {
+				t.Errorf("stretch %d has a time behind it, and another one: %+v", i, s)
+			}
+			if none := !slices.ContainsFunc(flows, func(f *flow.Flow) bool { return recordedOf(story).covers(f.Times.Start) }); !recorded && !none && s.Before+s.After > whole {
+				t.Errorf("stretch %d: %v before and %v after, of %v that were recorded", i, s.Before, s.After, whole)
+			}
 			if s.To.Before(s.From) || len(s.Experiments) == 0 || s.Before < 0 || s.After < 0 {
 				t.Errorf("stretch %d: %+v", i, s)
 			}
@@ -118,6 +141,41 @@ func FuzzFlows(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkClaims looks for what contradicts itself in a stretch.
+func checkClaims(t *testing.T, i int, s *Stretch) {
+	t.Helper()
+	if s.Undisturbed() && (s.Disturbed() || s.Devices || s.ClockSet || len(s.Fallbacks()) > 0) {
+		t.Errorf("stretch %d is undisturbed, and is not: %+v", i, s)
+	}
+	if s.After == 0 && s.AfterFlows > 0 {
+		t.Errorf("stretch %d has contacts behind it in no time: %+v", i, s)
+	}
+	groups := map[string]string{}
+	in := func(host, group string) {
+		if other := groups[host]; other != "" && other != group {
+			t.Errorf("stretch %d: %s is of both %s and %s", i, host, other, group)
+		}
+		groups[host] = group
+	}
+	for _, target := range s.Targets {
+		in(target.Host, "targets")
+		if s.After == 0 && target.Recovery != (Recovery{}) {
+			t.Errorf("stretch %d: recovered in no time: %+v", i, target)
+		}
+	}
+	for group, hosts := range map[string][]Host{"instead": s.Instead, "kept": s.Kept, "failed": s.Failed} {
+		for _, h := range hosts {
+			in(h.Name, group)
+		}
+	}
+	for _, k := range s.Otherwise {
+		in(k.Host, "otherwise")
+		if k.Good > k.During || k.GoodBefore > k.Before || !differ(k.GoodBefore, k.Before, k.Good, k.During) {
+			t.Errorf("stretch %d: answered otherwise %+v", i, k)
+		}
+	}
 }
 
 // TestOfReadsACapture records flows while experiments are switched.

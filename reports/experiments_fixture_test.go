@@ -121,7 +121,7 @@ func hostileExperiments(r *Report, bad string) {
 		Experiments: []string{"modify " + bad, bad}, From: epoch, To: after(time.Minute), Before: time.Minute, BeforeFlows: 1, After: time.Minute,
 		Targets: []consequence.Target{{Host: bad, Behind: bad, Tries: 1, Done: bad, Example: 1, Recovery: consequence.Recovery{Tried: 1, Flow: 1}}},
 		Instead: []consequence.Host{host}, Failed: []consequence.Host{host}, Kept: []consequence.Host{host}, Trusted: []consequence.Host{host},
-		Stopped: []consequence.Kind{kind}, Changed: []consequence.Kind{kind}, Short: []consequence.Kind{kind},
+		Otherwise: []consequence.Kind{kind}, Rewritten: []consequence.Host{host}, Stopped: []consequence.Kind{kind}, Changed: []consequence.Kind{kind}, Short: []consequence.Kind{kind},
 	}
 	r.Consequences = &consequence.Result{Stretches: []consequence.Stretch{stretch, stretch}}
 }

@@ -97,8 +97,19 @@ func TestTheSentenceIsNotSaidOfLess(t *testing.T) {
 		"stopped":         {func(s *consequence.Stretch) { s.Stopped = make([]consequence.Kind, 2) }, "2 kinds of requests stopped"},
 		"failed":          {func(s *consequence.Stretch) { s.Failed = make([]consequence.Host, 1) }, "1 host that answered before did not"},
 		"instead":         {func(s *consequence.Stretch) { s.Instead = make([]consequence.Host, 1) }, "1 host was contacted that was not before"},
-		"trusted":         {func(s *consequence.Stretch) { s.Trusted = make([]consequence.Host, 1) }, "Grave:"},
-		"too short":       {func(s *consequence.Stretch) { s.Short = []consequence.Kind{{Every: time.Hour}} }, "leave it on for at least 3 h"},
+		"refused instead": {func(s *consequence.Stretch) {
+			s.Targets = append(s.Targets, consequence.Target{Host: connectivity, Tries: 1, Blocked: 1, Behind: probe, Delay: time.Second})
+			s.Kept = nil
+		}, "With clients3.google.com refused, the app asked connectivity.example (1 s after one to clients3.google.com) instead, which was refused as well."},
+		"otherwise": {func(s *consequence.Stretch) {
+			s.Otherwise = []consequence.Kind{{Host: submission, Before: 9, GoodBefore: 9, During: 4}}
+		}, "1 kind of request was answered otherwise (submission.covid-notification.alpha.canada.ca: 0 of 4 without an error, and 9 of 9 before)"},
+		"used less":   {func(s *consequence.Stretch) { s.Usual, s.Else = 200, 41 }, "the app was used less than before"},
+		"most unseen": {func(s *consequence.Stretch) { s.Unseen = 30 }, "30 of 33 other hosts were not contacted at all"},
+		"devices":     {func(s *consequence.Stretch) { s.Devices = true }, "several devices were recorded"},
+		"clock":       {func(s *consequence.Stretch) { s.ClockSet = true }, "times do not fit those of the recording"},
+		"trusted":     {func(s *consequence.Stretch) { s.Trusted = make([]consequence.Host, 1) }, "Grave:"},
+		"too short":   {func(s *consequence.Stretch) { s.Short = []consequence.Kind{{Every: time.Hour}} }, "leave it on for at least 3 h"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -109,6 +120,41 @@ func TestTheSentenceIsNotSaidOfLess(t *testing.T) {
 				t.Errorf("%s", got)
 			}
 		})
+	}
+}
+
+// TestFallbackIsInTheHeadline has a host that was asked instead, and refused as well.
+func TestFallbackIsInTheHeadline(t *testing.T) {
+	r := enforced()
+	s := &r.Consequences.Stretches[0]
+	s.Targets = append(s.Targets, consequence.Target{Host: connectivity, Tries: 1, Blocked: 1, Behind: probe})
+	const want = "With clients3.google.com refused, the app asked connectivity.example (at once after one to clients3.google.com) instead, which was refused as well; everything else went on as before (3 hosts, 41 requests)."
+	if got := r.followedBriefly(onTerminal)[0]; !strings.HasPrefix(got, want) {
+		t.Errorf("%s", got)
+	}
+	r.Consequences.Stretches = append(r.Consequences.Stretches, *s)
+	if got := r.overall(onTerminal); !strings.Contains(got, "asked instead") {
+		t.Errorf("%s", got)
+	}
+	*s = enforced().Consequences.Stretches[0]
+	s.Targets, s.Rewritten = nil, []consequence.Host{{Name: connectivity, Flows: 10}}
+	if got := r.conclusion(s, onTerminal); !strings.HasPrefix(got, "With enforce on, which altered 10 requests to connectivity.example, everything else went on as before") {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestWhatWasDoneIsNotCut has a sentence as long as refusals have.
+func TestWhatWasDoneIsNotCut(t *testing.T) {
+	const done = "answered 403 in the place of the server: host-not-allowed: contacts a host that the policy does not name"
+	r := enforced()
+	s := &r.Consequences.Stretches[0]
+	s.Targets[0].Done = done
+	if got := tries(r, s, s.Targets[0], onTerminal); !strings.HasSuffix(got, done) {
+		t.Errorf("%s", got)
+	}
+	s.To, s.Targets[0].End = s.From.Add(time.Second), consequence.NotKnown
+	if got := tries(r, s, s.Targets[0], onTerminal); !strings.Contains(got, "1 s is too short to tell how it goes on (every 12 s before)") {
+		t.Errorf("%s", got)
 	}
 }
 
