@@ -39,7 +39,7 @@ func newHost(name string) *hostTotal { return &hostTotal{name: name} }
 type weighed struct {
 	verdict  policy.Verdict
 	severity int
-	prelude  bool
+	lead     lead
 	id       flow.ID
 	rule     policy.Rule
 	category string
@@ -47,7 +47,7 @@ type weighed struct {
 }
 
 func weigh(f *flow.Flow, j policy.Judgement) weighed {
-	w := weighed{verdict: j.Verdict, prelude: f.IsPrelude(), id: f.ID, category: j.Category, source: j.Source, rule: j.Rule()}
+	w := weighed{verdict: j.Verdict, lead: leadOf(f), id: f.ID, category: j.Category, source: j.Source, rule: j.Rule()}
 	for _, finding := range j.Findings {
 		w.severity = max(w.severity, severityRank(finding.Severity))
 	}
@@ -61,8 +61,8 @@ func (w weighed) heavierThan(o weighed) bool {
 	if w.severity != o.severity {
 		return w.severity > o.severity
 	}
-	if w.prelude != o.prelude {
-		return o.prelude
+	if w.lead != o.lead {
+		return w.lead < o.lead
 	}
 	return w.id < o.id
 }

@@ -21,6 +21,10 @@ func TestPreludesAreToldWithTheirContacts(t *testing.T) {
 		return flowtest.Head("https://clients3.google.com/generate_204", flowtest.At(2*time.Second))
 	}
 	question := func() *flow.Flow { return flowtest.DNS("clients3.google.com", flowtest.At(time.Second)) }
+	refused := func() *flow.Flow {
+		return flowtest.Tunnel("clients3.google.com:443", flowtest.At(3*time.Second), flowtest.Outcome(flow.Blocked), func(f *flow.Flow) { f.Experiments = []string{"enforce"} })
+	}
+	const tunnel = "tcp://clients3.google.com:443"
 	for name, c := range map[string]struct {
 		flows []*flow.Flow
 		rule  policy.Rule
@@ -30,6 +34,9 @@ func TestPreludesAreToldWithTheirContacts(t *testing.T) {
 		"in order":        {[]*flow.Flow{question(), question(), probe()}, policy.CaptivePortalProbe, "https://clients3.google.com/generate_204", 3},
 		"the other way":   {[]*flow.Flow{probe(), question(), question()}, policy.CaptivePortalProbe, "https://clients3.google.com/generate_204", 3},
 		"by the same":     {[]*flow.Flow{question(), flowtest.Get("https://clients3.google.com/x")}, policy.HostNotAllowed, "https://clients3.google.com/x", 2},
+		"refused later":   {[]*flow.Flow{probe(), refused(), refused()}, policy.CaptivePortalProbe, "https://clients3.google.com/generate_204", 3},
+		"refused before":  {[]*flow.Flow{refused(), question(), probe()}, policy.CaptivePortalProbe, "https://clients3.google.com/generate_204", 3},
+		"refused alone":   {[]*flow.Flow{question(), refused()}, policy.HostNotAllowed, tunnel, 2},
 		"a question only": {[]*flow.Flow{question()}, policy.HostNotAllowed, "dns:clients3.google.com", 1},
 	} {
 		s := capture.New(capture.Options{Judge: pol})

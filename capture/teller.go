@@ -58,7 +58,7 @@ func (t *teller) restart(of *totals, open map[flow.ID]openFlow, live map[flow.ID
 	for _, v := range of.violations.list {
 		row := t.rows.row(v.fingerprint, newTally, (*tally).clone)
 		row.count, row.altered, row.first = v.count, v.altered, v.span.first
-		if v.finding.Rule.OfContact() && !v.prelude {
+		if v.finding.Rule.OfContact() && v.lead != asked {
 			t.hosts[v.finding.Host] = struct{}{}
 		}
 	}

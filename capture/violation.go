@@ -16,7 +16,7 @@ type violationTotal struct {
 	fingerprint string
 	finding     policy.Finding
 	id          flow.ID // flow with the lowest ID, but for preludes: the one that describes it
-	prelude     bool    // of that one, and so of all
+	lead        lead    // of that one, the least of all
 	method, url string
 	app         string
 	appID       flow.ID
@@ -46,7 +46,7 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 	v.unnamed.add(trace)
 	v.evidence = v.evidence.with(finding.Evidence)
 	if v.count == 0 || v.describedBetterBy(f, finding) {
-		v.finding, v.id, v.method, v.url, v.prelude = finding, f.ID, f.Method(), f.URL(), f.IsPrelude()
+		v.finding, v.id, v.method, v.url, v.lead = finding, f.ID, f.Method(), f.URL(), leadOf(f)
 	}
 	if app := appOf(f); app != "" && (v.app == "" || f.ID < v.appID) {
 		v.app, v.appID = strings.Clone(app), f.ID
@@ -70,14 +70,37 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 	v.series.Add(f.Times.Start)
 }
 
+// lead is how far a flow only leads up to what a violation is.
+type lead int8
+
+const (
+	contacting lead = iota // the contact itself
+	meant                  // a tunnel that an experiment ended before anything was asked in it
+	asked                  // a prelude: the question of DNS, say
+)
+
+func leadOf(f *flow.Flow) lead {
+	switch refused := f.Outcome == flow.Blocked || f.Outcome == flow.Simulated; {
+	case f.IsPrelude():
+		return asked
+	case f.Kind == flow.Tunnel && refused && len(f.Experiments) > 0:
+		return meant
+	}
+	return contacting
+}
+
+// isPrelude reports whether nothing of the violation is more than what leads up to contacts: it
+// is a part of the one in which its host was contacted, where there is one.
+func (v *violationTotal) isPrelude() bool { return v.lead != contacting }
+
 // describedBetterBy reports whether a flow says more of the violation than the one that
 // does now. Of a crowd, the heaviest decides, so that it does not hide it.
 func (v *violationTotal) describedBetterBy(f *flow.Flow, finding policy.Finding) bool {
 	if a, b := severityRank(finding.Severity), severityRank(v.finding.Severity); a != b && isCrowd(finding.Host) {
 		return a > b
 	}
-	if v.prelude != f.IsPrelude() {
-		return v.prelude
+	if lead := leadOf(f); v.lead != lead {
+		return lead < v.lead
 	}
 	return f.ID < v.id
 }
@@ -109,7 +132,7 @@ func violationRows(t *table[string, violationTotal], book *attribution.Book) []V
 	told := contactsOf(sorted)
 	of := map[string]int{} // their places in out
 	for _, v := range sorted {
-		if by := told[v.finding.Host]; by != nil && v.prelude && v.finding.Rule.OfContact() {
+		if by := told[v.finding.Host]; by != nil && v.isPrelude() && v.finding.Rule.OfContact() {
 			continue
 		} else if by == v {
 			of[v.finding.Host] = len(out)
@@ -117,7 +140,7 @@ func violationRows(t *table[string, violationTotal], book *attribution.Book) []V
 		out = append(out, v.row(book))
 	}
 	for _, v := range sorted {
-		if at, ok := of[v.finding.Host]; ok && v.prelude && v.finding.Rule.OfContact() {
+		if at, ok := of[v.finding.Host]; ok && v.isPrelude() && v.finding.Rule.OfContact() {
 			out[at].include(v)
 		}
 	}
@@ -130,7 +153,7 @@ func violationRows(t *table[string, violationTotal], book *attribution.Book) []V
 func contactsOf(sorted []*violationTotal) map[string]*violationTotal {
 	of := map[string]*violationTotal{}
 	for _, v := range sorted {
-		if v.finding.Rule.OfContact() && !v.prelude && of[v.finding.Host] == nil {
+		if v.finding.Rule.OfContact() && !v.isPrelude() && of[v.finding.Host] == nil {
 			of[v.finding.Host] = v
 		}
 	}
