@@ -21,8 +21,6 @@ type segment struct {
 
 func (s *segment) quiet() bool { return len(s.experiments) == 0 }
 
-func (s *segment) length() time.Duration { return max(s.to.Sub(s.from), 0) }
-
 // segmentsOf divides time by switches. The first segment has no beginning and the last no
 // end: whoever saw the flows knows them. More counts the stretches that are left out; the
 // last segment then ends where they begin.
