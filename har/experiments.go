@@ -76,9 +76,9 @@ func (d *reader) logRecord() error {
 		return err
 	}
 	var r logRecord
-	if raw == nil || json.Unmarshal(raw, &r, unmarshalOptions) != nil {
+	if readable := raw != nil && json.Unmarshal(raw, &r, unmarshalOptions) == nil; !readable {
 		d.note(noteLogTelltale)
-		return nil
+		r = logRecord{}
 	}
 	for _, e := range r.Experiments {
 		if e.Name == "" || len(e.Name) > maxExperimentName || len(d.info.Experiments) == maxExperiments {
