@@ -121,9 +121,11 @@ type Violation struct {
 	Finding policy.Finding // of the first flow
 	Count   int            // flows
 	Altered int            // of these, flows that experiments altered
-	Method  string         // of the first flow
-	URL     string         // of the first flow
-	App     string         // User-Agent of the first flow that has one
+	// Experiments are those that did so, sorted, at most MaxExperiments.
+	Experiments []string
+	Method      string // of the first flow
+	URL         string // of the first flow
+	App         string // User-Agent of the first flow that has one
 	// Attributed are the apps of flows whose User-Agent names none, as in Host.
 	Attributed  []attribution.Attribution
 	First, Last time.Time

@@ -22,7 +22,8 @@ type violationTotal struct {
 	appID       flow.ID
 	count       int
 	altered     int
-	last        flow.ID // highest
+	experiments []string // that altered them: the first MaxExperiments
+	last        flow.ID  // highest
 	span        span
 	clients     clientSet
 	phases      phaseSet
@@ -54,6 +55,9 @@ func (v *violationTotal) add(f *flow.Flow, trace attribution.Trace, finding poli
 	v.count++
 	if len(f.Experiments) > 0 {
 		v.altered++
+		for _, name := range f.Experiments {
+			v.experiments = insertFirst(v.experiments, name, MaxExperiments)
+		}
 	}
 	v.last = max(v.last, f.ID)
 	v.span.add(f)
@@ -110,7 +114,7 @@ func (v *violationTotal) row(book *attribution.Book) Violation {
 	finding := v.finding
 	finding.Evidence = v.evidence.behind(finding.Evidence)
 	return Violation{
-		ID: v.fingerprint, Finding: finding, Count: v.count, Altered: v.altered, Method: v.method, URL: v.url, App: v.app,
+		ID: v.fingerprint, Finding: finding, Count: v.count, Altered: v.altered, Experiments: v.experiments, Method: v.method, URL: v.url, App: v.app,
 		First: v.span.first, Last: v.span.last, LastFlow: v.last, Interval: v.samples.interval(), Rhythm: rhythm,
 		Clients: slices.Clip(v.clients.names), Phases: v.phases.names(), Flows: v.samples.handOut(), Attributed: v.unnamed.attributed(book),
 	}
@@ -164,6 +168,9 @@ func contactsOf(sorted []*violationTotal) map[string]*violationTotal {
 func (v *Violation) include(prelude *violationTotal) {
 	v.Count += prelude.count
 	v.Altered += prelude.altered
+	for _, name := range prelude.experiments {
+		v.Experiments = insertFirst(v.Experiments, name, MaxExperiments)
+	}
 	v.LastFlow = max(v.LastFlow, prelude.last)
 	if prelude.span.first.Before(v.First) {
 		v.First = prelude.span.first

@@ -289,7 +289,8 @@ func TestBadCertificates(t *testing.T) {
 		get("http://clear.example/", 130, by(name, flow.Completed)),
 	})
 	s := one(t, followed(t, on(name, 100, 200), flowtest.Number(flows...)...))
-	if len(s.Trusted) != 1 || s.Trusted[0].Name != "trusting.example" || s.Trusted[0].Flows != 10 || s.Trusted[0].First != seconds(5) {
+	if len(s.Trusted) != 2 || s.Trusted[0].Name != "answered.example" || s.Trusted[0].Flows != 1 || // whoever answered
+		s.Trusted[1].Name != "trusting.example" || s.Trusted[1].Flows != 10 || s.Trusted[1].First != seconds(5) {
 		t.Errorf("trusted %+v", s.Trusted)
 	}
 	if shown := s.Targets[3]; shown.Host != "shown.example" || shown.Distrusted != 1 || shown.Simulated != 0 {

@@ -49,7 +49,7 @@ func fateOf(f *flow.Flow) (what fate) {
 	bad := showsBadCertificate(f)
 	what.answered = isAnswered(f)
 	exchange := f.Kind == flow.HTTP || f.Kind == flow.WebSocket // a tunnel has a request, too: that for itself
-	what.trusted = bad && f.Outcome != flow.Simulated && exchange && !f.Cleartext()
+	what.trusted = (bad || slices.Contains(f.Notes, flow.NoteAcceptedFault)) && exchange && !f.Cleartext() // whoever answered
 	switch f.Outcome {
 	case flow.Blocked, flow.Simulated, flow.QUICRefused:
 		what.taken = len(f.Experiments) > 0

@@ -312,6 +312,10 @@ func NoTimes(start time.Time) Times {
 	return Times{Start: start, Blocked: u, DNS: u, Connect: u, TLS: u, Send: u, Wait: u, Receive: u}
 }
 
+// NoteAcceptedFault is in the notes of a request whose client took a certificate that an
+// experiment had given a fault.
+const NoteAcceptedFault = "The client accepted a certificate that it ought to refuse."
+
 // Ended reports whether the flow has its final outcome.
 func (f *Flow) Ended() bool { return f.Outcome != Open && f.Outcome != "" }
 

@@ -27,9 +27,6 @@ func (c *connection) showing() *connection {
 	return &d
 }
 
-// acceptedNote is said of each request of a client that did not refuse it.
-const acceptedNote = "The client accepted a certificate that it ought to refuse."
-
 // tlsFor returns the configuration in which a client is greeted, base where nothing is
 // wrong with the certificate. With a fault there are no session tickets: a client that
 // resumes a session would not look at the certificate, and one made now would last longer

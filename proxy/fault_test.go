@@ -171,7 +171,7 @@ func TestFaultIsAccepted(t *testing.T) {
 		for _, f := range r.ending(2) {
 			equal(t, "outcome", f.Outcome, flow.Completed)
 			equal(t, "marks", fmt.Sprint(f.Experiments, f.Altered), fmt.Sprint([]string{"clock-skew expired"}, []string{faultWhat}))
-			if len(f.Notes) != 2 || f.Notes[0] != acceptedNote {
+			if len(f.Notes) != 2 || f.Notes[0] != flow.NoteAcceptedFault {
 				t.Errorf("notes %q", f.Notes)
 			}
 		}
@@ -364,6 +364,6 @@ func TestFaultOverHTTP3(t *testing.T) {
 	refusedFault(t, f, "It said "+f.Client.Hello.Alert+".", "(4")
 	must(t, visit(5002, func(c *tls.Config) { c.InsecureSkipVerify = true; c.ClientSessionCache = nil }))
 	f = r.ending(3)[2]
-	equal(t, "accepted", fmt.Sprint(f.Outcome, f.Experiments, f.Altered, f.Notes), fmt.Sprint(flow.Completed, []string{"clock-skew expired"}, []string{faultWhat}, []string{acceptedNote}))
+	equal(t, "accepted", fmt.Sprint(f.Outcome, f.Experiments, f.Altered, f.Notes), fmt.Sprint(flow.Completed, []string{"clock-skew expired"}, []string{faultWhat}, []string{flow.NoteAcceptedFault}))
 	r.shutdown()
 }

@@ -19,7 +19,7 @@ import (
 func (x *exchange) refuse(t *trip, r *http.Request) *http.Response {
 	if t.c.shown { // the client asks behind a certificate with a fault
 		t.note(t.c.decision.LeafBy, t.c.decision.LeafWhat)
-		t.notes = append(t.notes, acceptedNote)
+		t.notes = append(t.notes, flow.NoteAcceptedFault)
 	}
 	if x.cfg.Admit == nil {
 		return nil

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"telltale/capture"
-	"telltale/consequence"
 )
 
 // This file says that experiments were on: what was seen then is not what the app does
@@ -88,7 +87,7 @@ func alteredBy(r *Report, v capture.Violation, st style) string {
 	if v.Altered == 0 {
 		return ""
 	}
-	by := r.experimentsOf(v.Finding.Host, st)
+	by := r.namesOf(v.Experiments, st)
 	const only = " It was seen in no flow without them, and may not happen without them."
 	switch {
 	case v.Altered < v.Count:
@@ -97,23 +96,6 @@ func alteredBy(r *Report, v capture.Violation, st style) string {
 		return "Its only flow was altered by: " + by + "." + only
 	}
 	return fmt.Sprintf("All its %d flows were altered by: %s.%s", v.Count, by, only)
-}
-
-// experimentsOf lists the experiments that took contacts to a host; where that is not known,
-// those of the audit.
-func (r *Report) experimentsOf(host string, st style) string {
-	var names []string
-	if r.Consequences != nil {
-		for _, s := range r.Consequences.Stretches {
-			if slices.ContainsFunc(s.Targets, func(t consequence.Target) bool { return t.Host == host }) {
-				names = append(names, s.Experiments...)
-			}
-		}
-	}
-	if len(names) == 0 {
-		return r.experimentNames(st)
-	}
-	return r.namesOf(slices.Compact(slices.Sorted(slices.Values(names))), st)
 }
 
 // alwaysOn says that an audit shows nothing undisturbed, "" where it shows something.
@@ -145,7 +127,7 @@ func coversAll(s capture.Summary) bool {
 		if p.From.After(covered) {
 			return false
 		}
-		if p.To.IsZero() || p.To.After(s.Last) {
+		if p.To.IsZero() || !p.To.Before(s.Last) { // of a recorder that was killed, its newest flow is the end
 			return true
 		}
 		if i == 0 || p.To.After(covered) {

@@ -24,7 +24,7 @@ func enforced() *Report {
 	s.Allowed = 9
 	s.Experiments = []capture.Experiment{{Name: "enforce", Flows: 44, Hosts: 1, Periods: []capture.Period{{From: after(100 * time.Second), To: after(200 * time.Second)}}}}
 	v := &s.Violations[0]
-	v.Count, v.Altered = 53, 44
+	v.Count, v.Altered, v.Experiments = 53, 44, []string{"enforce"}
 	s.Hosts[0].Flows, s.Hosts[0].Violating, s.Hosts[0].Altered = 53, 53, 44
 	s.Hosts[1].Flows = 6
 	s.Hosts[2].Flows = 3
@@ -114,6 +114,7 @@ func offlineThroughout() *Report {
 func hostileExperiments(r *Report, bad string) {
 	r.Summary.Altered = 1
 	r.Summary.Hosts[0].Altered, r.Summary.Violations[0].Altered = 1, 1
+	r.Summary.Violations[0].Experiments = []string{bad, "modify " + bad}
 	r.Summary.Experiments = []capture.Experiment{{Name: "modify " + bad, Flows: 1, Hosts: 1, Periods: []capture.Period{{From: epoch}}}, {Name: bad}}
 	host := consequence.Host{Name: bad, Flows: 1, Behind: bad, Flow: 1}
 	kind := consequence.Kind{Method: bad, Host: bad, Path: bad, Before: 3, Every: time.Second, Flow: 1}

@@ -20,7 +20,7 @@ var outcomes = map[flow.Outcome]string{
 	flow.UpstreamFailed:    "the server could not be reached or verified",
 	flow.PassedThrough:     "not decrypted, as asked",
 	flow.Tunnelled:         "neither TLS nor HTTP",
-	flow.Blocked:           "blocked, as the policy forbids it",
+	flow.Blocked:           "refused by telltale",
 	flow.Simulated:         "answered, or left unanswered, by an experiment in the place of the server",
 	flow.DestinationDenied: "refused: an address of this machine, its link or its other networks",
 	flow.Malformed:         "a malformed message",
