@@ -48,7 +48,7 @@ type fate struct {
 func fateOf(f *flow.Flow) (what fate) {
 	bad := showsBadCertificate(f)
 	what.answered = isAnswered(f)
-	exchange := f.Kind == flow.HTTP || f.Kind == flow.WebSocket // a tunnel has a request, too: that for itself
+	exchange := f.Kind == flow.HTTP || f.Kind == flow.WebSocket                                            // a tunnel has a request, too: that for itself
 	what.trusted = (bad || slices.Contains(f.Notes, flow.NoteAcceptedFault)) && exchange && !f.Cleartext() // whoever answered
 	switch f.Outcome {
 	case flow.Blocked, flow.Simulated, flow.QUICRefused:
