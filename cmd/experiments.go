@@ -261,6 +261,29 @@ func (r *reportFlags) follow(doc *reports.Report, store *capture.Store) {
 		return
 	}
 	doc.Consequences = followed
+	if trusting := trustingHosts(followed); len(trusting) > 0 {
+		doc.Warnings = append(doc.Warnings, fmt.Sprintf("Grave: the app sent requests over a certificate that it must refuse, for %s: who is on its path can read and change them.", strings.Join(trusting, ", ")))
+	}
+}
+
+// trustingHosts are those for which a client took a certificate with a fault, at most five
+// and how many more.
+func trustingHosts(r *consequence.Result) []string {
+	const most = 5
+	var hosts []string
+	if r == nil {
+		return nil
+	}
+	for _, stretch := range r.Stretches {
+		for _, h := range stretch.Trusted {
+			hosts = append(hosts, h.Name)
+		}
+	}
+	slices.Sort(hosts)
+	if hosts = slices.Compact(hosts); len(hosts) > most {
+		hosts = append(hosts[:most:most], fmt.Sprintf("%d more", len(hosts)-most))
+	}
+	return hosts
 }
 
 // screenExperiments are the experiments as the screen switches them.

@@ -123,7 +123,7 @@ func (l *lane) close() {
 	l.bucket.Close()
 }
 
-// take takes up to n bytes of what the bucket has room for now.
+// take takes up to n bytes of what the bucket has room for at this moment.
 func (l *lane) take(n int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
