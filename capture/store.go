@@ -70,7 +70,7 @@ type Store struct {
 	queue   *queue // nil when the store only reads
 	worker  *worker
 	lastID  atomic.Int64
-	phase   atomic.Pointer[string]
+	phase   atomic.Pointer[phase]
 	idle    atomic.Bool
 	names   atomic.Pointer[deviceNames]
 	naming  sync.Mutex // held while a name is changed
@@ -126,7 +126,7 @@ func newStore(path string, opts Options) *Store {
 		wakes: map[chan struct{}]struct{}{}, verdict: newJudgements(opts.Judge),
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.phase.Store(new(string))
+	s.phase.Store(&phase{since: s.moment()})
 	s.names.Store(&deviceNames{})
 	return s
 }
@@ -319,11 +319,11 @@ func (s *Store) Observe(f *flow.Flow) {
 	for last := s.lastID.Load(); last < int64(f.ID) && !s.lastID.CompareAndSwap(last, int64(f.ID)); {
 		last = s.lastID.Load()
 	}
-	phase := f.Phase
-	if phase == "" {
-		phase = *s.phase.Load()
+	name := f.Phase
+	if name == "" {
+		name = s.phase.Load().of(f.Times.Start)
 	}
-	s.queue.put(observation{flow: f, phase: phase, size: flowSize(f)})
+	s.queue.put(observation{flow: f, phase: name, size: flowSize(f)})
 }
 
 // Sync returns when everything observed before is judged, counted and, where

@@ -79,7 +79,7 @@ func (s *Store) moment() time.Time { return s.opts.Now().UTC().Truncate(time.Mic
 // beginPhase gives flows that begin from now on their phase. Whoever calls it holds marking.
 func (s *Store) beginPhase(now time.Time) {
 	name := s.marks.phase()
-	s.phase.Store(&name)
+	s.phase.Store(&phase{name, now, s.phase.Load()})
 	if s.worker != nil {
 		s.worker.tell(func(w *writer) error { return w.phase(now, name) })
 	}
@@ -87,7 +87,25 @@ func (s *Store) beginPhase(now time.Time) {
 
 // Phase returns the name of the phase that goes on, "" for none: that of flows which begin
 // now.
-func (s *Store) Phase() string { return *s.phase.Load() }
+func (s *Store) Phase() string { return s.phase.Load().name }
+
+// A phase is what flows belong to that begin from a moment on.
+type phase struct {
+	name   string
+	since  time.Time
+	before *phase // nil for the first of the session
+}
+
+// of returns the name of the phase in which a flow began: of one that is observed late, not
+// the present one. A flow that began before the session is from elsewhere, and of the present one.
+func (p *phase) of(start time.Time) string {
+	for at := p; at != nil; at = at.before {
+		if !start.Before(at.since) {
+			return at.name
+		}
+	}
+	return p.name
+}
 
 // Marked returns the mark of the operator, without the experiments that are in force.
 func (s *Store) Marked() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -398,5 +399,31 @@ func TestAlteredPreludesAndRefusals(t *testing.T) {
 	}
 	if d := sum.Health.Devices[1]; d.Refused != 0 || d.Refusal.Host != "" || d.Unread != 0 || len(sum.Health.Unread) != 0 || d.Flows != 2 {
 		t.Errorf("device %+v", d)
+	}
+}
+
+// A flow that is observed late belongs to the phase in which it began; one of before the
+// session, which comes from elsewhere, to the present one.
+func TestPhaseIsThatOfTheBeginning(t *testing.T) {
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	begun := now
+	s, err := capture.Create(filepath.Join(t.TempDir(), "x.telltale"), capture.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, active := range [][]string{{"offline"}, {"enforce hang"}, nil} {
+		now = now.Add(time.Minute)
+		s.SetExperiments(active)
+	}
+	for after, want := range map[time.Duration]string{
+		-time.Hour: "no experiment", 30 * time.Second: "", 90 * time.Second: "offline", 2 * time.Minute: "enforce hang", time.Hour: "no experiment",
+	} {
+		f := flowtest.Get("https://a.canada.ca/", flowtest.ID(s.NextID()))
+		f.Times.Start, f.Times.End = begun.Add(after), begun.Add(after+time.Hour)
+		observe(t, s, f)
+		if got, err := s.Flow(t.Context(), f.ID); err != nil || got.Flow.Phase != want {
+			t.Errorf("begun %v after the audit, of phase %q, want %q (%v)", after, got.Flow.Phase, want, err)
+		}
 	}
 }
