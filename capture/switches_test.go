@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -405,15 +406,17 @@ func TestAlteredPreludesAndRefusals(t *testing.T) {
 // A flow that is observed late belongs to the phase in which it began; one of before the
 // session, which comes from elsewhere, to the present one.
 func TestPhaseIsThatOfTheBeginning(t *testing.T) {
-	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	begun := now
-	s, err := capture.Create(filepath.Join(t.TempDir(), "x.telltale"), capture.Options{Now: func() time.Time { return now }})
+	begun := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	var minutes atomic.Int64 // of the clock, which the store's writer looks at, too
+	s, err := capture.Create(filepath.Join(t.TempDir(), "x.telltale"), capture.Options{
+		Now: func() time.Time { return begun.Add(time.Duration(minutes.Load()) * time.Minute) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	for _, active := range [][]string{{"offline"}, {"enforce hang"}, nil} {
-		now = now.Add(time.Minute)
+		minutes.Add(1)
 		s.SetExperiments(active)
 	}
 	for after, want := range map[time.Duration]string{
