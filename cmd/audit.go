@@ -376,10 +376,12 @@ func (a *audit) settleRest() error {
 // document returns the audit as it is at this moment.
 func (a *audit) document(command string) *reports.Report {
 	_ = a.store.Sync() // what it fails at, close says again
-	return a.documentOf(&a.flags.report, a.store.Summary(), command)
+	doc := a.documentOf(&a.flags.report, a.store.Summary(), command)
+	a.flags.report.follow(doc, a.store)
+	return doc
 }
 
-// documentOf returns the audit as a summary has it, for somebody's eyes.
+// documentOf returns the audit as a summary has it, for somebody's eyes. It reads no flow.
 func (a *audit) documentOf(flags *reportFlags, sum capture.Summary, command string) *reports.Report {
 	doc := flags.document(a.policy.Load(), a.flags.policy.allow, sum, []reports.CaptureInfo{{File: a.flags.save, Entries: sum.Flows, Producer: "telltale"}})
 	doc.Earlier = a.earlier
@@ -390,7 +392,6 @@ func (a *audit) documentOf(flags *reportFlags, sum capture.Summary, command stri
 	}
 	doc.Command, doc.Modes = command, a.ways.modes()
 	doc.Flows = everyFlow(a.store)
-	a.flags.report.follow(doc, a.store)
 	return doc
 }
 

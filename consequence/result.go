@@ -144,14 +144,19 @@ func (c *comparison) since(at int64) time.Duration {
 }
 
 // recovery is what happened to a host behind the stretch.
-func (c *comparison) recovery(h *hostTotal) (r Recovery) {
+func (c *comparison) recovery(h *hostTotal) Recovery {
+	row := h.at(c.i + 1)
+	return c.recovered(row.flows, row.firstAnswered)
+}
+
+// recovered is what happened behind the stretch to what was tried so often there.
+func (c *comparison) recovered(tried int, firstAnswered mark) (r Recovery) {
 	if c.After == 0 {
 		return r
 	}
-	row := h.at(c.i + 1)
-	r.Tried = row.flows
-	if row.firstAnswered.id != 0 {
-		r.After, r.Flow = c.behind(row.firstAnswered.at), row.firstAnswered.id
+	r.Tried = tried
+	if firstAnswered.id != 0 {
+		r.After, r.Flow = c.behind(firstAnswered.at), firstAnswered.id
 	}
 	return r
 }
@@ -314,16 +319,9 @@ func (c *comparison) isRegular(kind *Kind, at []int64, last time.Duration) bool 
 }
 
 // resumption is what happened to a kind of request behind the stretch.
-func (c *comparison) resumption(k *kindTotal) (r Recovery) {
-	if c.After == 0 {
-		return r
-	}
+func (c *comparison) resumption(k *kindTotal) Recovery {
 	row := k.at(c.i + 1)
-	r.Tried = row.flows
-	if row.firstAnswered.id != 0 {
-		r.After, r.Flow = c.behind(row.firstAnswered.at), row.firstAnswered.id
-	}
-	return r
+	return c.recovered(row.flows, row.firstAnswered)
 }
 
 // link compares how long requests took.

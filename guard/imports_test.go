@@ -103,7 +103,7 @@ var places = map[string][]string{
 
 	// What is done to traffic on purpose: decisions that proxy carries out.
 	"experiment":       {"flow", "flow/plain", "policy", "policy/catalog", "proxy", "experiment/rules"},
-	"experiment/rules": {"flow/plain", "proxy"},
+	"experiment/rules": {"flow/plain", "policy", "proxy"},
 	"experiment/link":  {},
 	"playback":         {"flow", "flow/content", "flow/plain", "capture", "policy", "proxy"},
 	"resend":           {"flow", "flow/content", "flow/plain", "capture", "policy"},

@@ -108,7 +108,7 @@ func nearest(word string, candidates []string) string {
 		if strings.EqualFold(c, word) {
 			return c
 		}
-		d := editDistance(strings.ToLower(word), c)
+		d := EditDistance(strings.ToLower(word), c)
 		if d < bestDistance {
 			best, bestDistance = c, d
 		}
@@ -131,10 +131,10 @@ func didYouMean(word string, candidates []string) (suffix, hint string) {
 	return "", "one of: " + strings.Join(candidates, ", ")
 }
 
-// editDistance is the number of insertions, deletions, substitutions and swaps of
+// EditDistance is the number of insertions, deletions, substitutions and swaps of
 // neighbours that turn a into b (optimal string alignment). Words are cut at 64
 // bytes: nobody means a key that long.
-func editDistance(a, b string) int {
+func EditDistance(a, b string) int {
 	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
 	before, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range prev {

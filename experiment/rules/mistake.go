@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"telltale/flow/plain"
+	"telltale/policy"
 )
 
 // maxMistakes is how many mistakes of a file are told.
@@ -75,7 +76,7 @@ func clip(s string) string {
 func meant(word string, candidates []string) string {
 	best, bestDistance := "", 1+max(1, min(4, len(word)/3))
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
+		if d := policy.EditDistance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
@@ -83,29 +84,4 @@ func meant(word string, candidates []string) string {
 		return ""
 	}
 	return "; did you mean " + strconv.Quote(best) + "?"
-}
-
-// distance is the number of insertions, deletions, substitutions and swaps of neighbours
-// that turn a into b. Words are cut at 64 bytes.
-func distance(a, b string) int {
-	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
-	before, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, prev, row = prev, row, before
-	}
-	return prev[len(b)]
 }

@@ -16,7 +16,7 @@ const place = name => name === 'AndroidManifest.xml' ? `base/manifest/${name}`
   : name === 'resources.pb' || /^(res|assets|lib)\//.test(name) ? `base/${name}`
   : name.endsWith('.dex') ? `base/dex/${name}`
   : name.startsWith('META-INF/') ? undefined
-  : `base/root/${name}`;
+  : ['base', 'root', name].join('/'); // what the app has in the root of its APK
 
 const commands = {
   apk: (linked, dex, to) => save(to, [...entriesOf(linked), zip.entry('classes.dex', fs.readFileSync(dex))]),
