@@ -16,7 +16,7 @@ import (
 // Each experiment as a person runs it: what the app sees, what the flows keep, what the
 // verdict says beside its word, and that the report says what followed.
 func TestDemoOfEachExperiment(t *testing.T) {
-	demoBeat = 50 * time.Millisecond
+	demoBeat = 100 * time.Millisecond // enough for a busy machine to keep the rhythm
 	t.Cleanup(func() { demoBeat = time.Second })
 	rules := filepath.Join(t.TempDir(), "busy.json")
 	if err := os.WriteFile(rules, []byte(`{"status.Modifier": {"scope": ["response"], "statusCode": 418}}`), 0o600); err != nil {
